@@ -1,0 +1,90 @@
+//! The canonical form of a request, computed from the bytes received.
+
+use http::HeaderMap;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+/// Everything but unreserved characters.
+const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same, with the slashes of a path kept.
+const PATH: &AsciiSet = &STRICT.remove(b'/');
+
+/// The path as services other than S3 sign it: dots resolved, slashes joined, then encoded once more.
+pub fn path(raw: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in raw.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let trailing = raw.ends_with('/') && !parts.is_empty();
+    let joined = format!("/{}{}", parts.join("/"), if trailing { "/" } else { "" });
+    percent_encode(joined.as_bytes(), PATH).to_string()
+}
+
+/// Parameters encoded and sorted; the signature itself left out.
+pub fn query(raw: &str) -> String {
+    let mut pairs: Vec<(String, String)> = raw
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .filter(|(name, _)| *name != "X-Amz-Signature")
+        .map(|(name, value)| (encoded_again(name), encoded_again(value)))
+        .collect();
+    pairs.sort();
+    pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+}
+
+/// The headers named, in order, each with its line end; a header that is not there has an empty value.
+pub fn headers(map: &HeaderMap, signed: &[&str]) -> String {
+    let mut out = String::new();
+    for name in signed {
+        let values: Vec<String> = map
+            .get_all(*name)
+            .iter()
+            .map(|value| collapse(&String::from_utf8_lossy(value.as_bytes())))
+            .collect();
+        out.push_str(&format!("{name}:{}\n", values.join(",")));
+    }
+    out
+}
+
+/// Decoded and encoded in the one canonical way.
+fn encoded_again(text: &str) -> String {
+    let decoded: Vec<u8> = percent_decode_str(text).collect();
+    percent_encode(&decoded, STRICT).to_string()
+}
+
+/// Trimmed, and runs of blanks made one.
+fn collapse(value: &str) -> String {
+    value.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_resolved_and_encoded_twice() {
+        assert_eq!(path("/"), "/");
+        assert_eq!(path("/a/./b/../c/"), "/a/c/");
+        assert_eq!(path("//a//b"), "/a/b");
+        assert_eq!(path("/v1/a%20b"), "/v1/a%2520b");
+    }
+
+    #[test]
+    fn queries_are_sorted_without_the_signature() {
+        assert_eq!(query("b=2&a=x%20y&X-Amz-Signature=dead&a&c=%7e"), "a=&a=x%20y&b=2&c=~");
+    }
+
+    #[test]
+    fn header_blanks_collapse_and_repeats_join() {
+        let mut map = HeaderMap::new();
+        map.append("x-amz-meta", "  a   b ".parse().unwrap());
+        map.append("x-amz-meta", "c".parse().unwrap());
+        assert_eq!(headers(&map, &["x-amz-meta", "absent"]), "x-amz-meta:a b,c\nabsent:\n");
+    }
+}
