@@ -106,10 +106,12 @@ impl Gateway {
     ) -> Result<Box<dyn AnyShape>, Error> {
         let model = route.model();
         let read_only = model.is_read_only();
-        validation::check(service, model, input.as_ref(), missing)?;
         let parameters = json::redacted_value(input.as_ref(), model.input);
         let mut resources = Vec::new();
-        let result = self.authorised(ctx, service, route, input, &mut resources).await;
+        let result = match validation::check(service, model, input.as_ref(), missing) {
+            Ok(()) => self.authorised(ctx, service, route, input, &mut resources).await,
+            Err(refused) => Err(refused),
+        };
         let response = match &result {
             Ok(output) if !read_only => json::redacted_value(output.as_ref(), model.output),
             Ok(_) | Err(_) => serde_json::Value::Null,

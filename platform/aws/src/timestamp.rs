@@ -88,8 +88,9 @@ impl Timestamp {
         Some(Self(at.as_millisecond()))
     }
 
+    /// Parses `Tue, 02 Jan 2024 03:04:05 GMT`, with a fraction of the second where there is one.
     pub fn parse_http_date(text: &str) -> Option<Self> {
-        let parsed = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
+        let parsed = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S%.f GMT", text).ok()?;
         let at = jiff::tz::TimeZone::UTC.to_timestamp(parsed).ok()?;
         Some(Self(at.as_millisecond()))
     }

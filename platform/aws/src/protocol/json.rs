@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Number, Value};
 
-use super::Progress;
+use super::tree::{Building, Open};
+use super::{Progress, scalar};
 use crate::router::AnyShape;
 use crate::shape::schema::TimestampFormat;
 use crate::shape::{
@@ -60,50 +61,28 @@ pub fn parse(body: &[u8]) -> Result<Value, ReadError> {
     }
 }
 
-/// Builds the value bottom-up: open containers on a stack, each with the name its next value goes under.
+/// Writes a JSON value.
 #[derive(Default)]
-struct JsonWriter {
-    open: Vec<Open>,
-    done: Option<Value>,
+pub struct JsonWriter {
+    building: Building<Value>,
     redacts: bool,
 }
 
-enum Open {
-    Object { entries: Map<String, Value>, name: String },
-    Array(Vec<Value>),
-}
-
 impl JsonWriter {
-    fn finish(self) -> Value {
-        self.done.unwrap_or(Value::Null)
+    /// What was written; null for nothing.
+    pub fn finish(self) -> Value {
+        self.building.finish().unwrap_or(Value::Null)
     }
 
     fn put(&mut self, value: Value) {
-        match self.open.last_mut() {
-            Some(Open::Object { entries, name }) => {
-                entries.insert(std::mem::take(name), value);
-            }
-            Some(Open::Array(items)) => items.push(value),
-            None => self.done = Some(value),
-        }
-    }
-
-    fn name_next(&mut self, next: &str) {
-        if let Some(Open::Object { name, .. }) = self.open.last_mut() {
-            next.clone_into(name);
-        }
+        self.building.put(value);
     }
 
     fn close(&mut self) {
-        match self.open.pop() {
-            Some(Open::Object { entries, .. }) => self.put(Value::Object(entries)),
-            Some(Open::Array(items)) => self.put(Value::Array(items)),
-            None => {}
-        }
-    }
-
-    fn begin_object(&mut self) {
-        self.open.push(Open::Object { entries: Map::new(), name: String::new() });
+        self.building.close(|open| match open {
+            Open::Named { entries, .. } => Value::Object(entries.into_iter().collect()),
+            Open::Listed(items) => Value::Array(items),
+        });
     }
 
     fn put_unless_hidden(&mut self, schema: &Schema, value: impl FnOnce() -> Value) {
@@ -145,11 +124,11 @@ impl Writer for JsonWriter {
     }
 
     fn begin_structure(&mut self, _schema: &'static Schema) {
-        self.begin_object();
+        self.building.begin_named();
     }
 
     fn member(&mut self, member: &'static Member) {
-        self.name_next(member.wire);
+        self.building.name_next(member.wire);
     }
 
     fn end_structure(&mut self, _schema: &'static Schema) {
@@ -157,7 +136,7 @@ impl Writer for JsonWriter {
     }
 
     fn begin_list(&mut self, _schema: &'static Schema, length: usize) {
-        self.open.push(Open::Array(Vec::with_capacity(length)));
+        self.building.begin_listed(length);
     }
 
     fn element(&mut self, _schema: &'static Schema, _index: usize) {}
@@ -167,11 +146,11 @@ impl Writer for JsonWriter {
     }
 
     fn begin_map(&mut self, _schema: &'static Schema, _length: usize) {
-        self.begin_object();
+        self.building.begin_named();
     }
 
     fn key(&mut self, _schema: &'static Schema, key: &str) {
-        self.name_next(key);
+        self.building.name_next(key);
     }
 
     fn end_map(&mut self, _schema: &'static Schema) {
@@ -191,9 +170,7 @@ fn epoch_seconds(at: Timestamp) -> Value {
 fn double_value(value: f64) -> Value {
     match Number::from_f64(value) {
         Some(number) => Value::Number(number),
-        None if value.is_nan() => Value::String("NaN".to_owned()),
-        None if value > 0.0 => Value::String("Infinity".to_owned()),
-        None => Value::String("-Infinity".to_owned()),
+        None => scalar::non_finite(value).map_or(Value::Null, Value::from),
     }
 }
 

@@ -1,8 +1,13 @@
 //! Wire protocols: pairs of a [`Writer`](crate::shape::Writer) and a [`Reader`](crate::shape::Reader) driven by
 //! schemas. Nothing here knows an operation.
 
+pub mod bindings;
+pub mod cbor;
+pub mod form;
 pub mod json;
 pub mod query;
+mod scalar;
+mod tree;
 pub mod xml;
 
 use crate::shape::{Member, Path, Schema, Segment};

@@ -6,10 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::{MAX_DEPTH, Progress, xml};
+use super::{MAX_DEPTH, Progress, scalar, xml};
 use crate::error::Error;
 use crate::operation::Service;
 use crate::router::AnyShape;
+use crate::shape::schema::TimestampFormat;
 use crate::shape::{
     EachElement, EachEntry, EachMember, Kind, ReadError, Reader, Schema, Segment,
 };
@@ -65,28 +66,19 @@ impl FormReader<'_> {
             None => Err(ReadError("Start of structure or map found where not expected".to_owned())),
         }
     }
-
-    fn parsed<T: std::str::FromStr>(&self, kind: &str) -> Result<T, ReadError> {
-        let text = self.text()?;
-        text.parse().map_err(|_| ReadError(format!("{text:?} can not be converted to {kind}")))
-    }
 }
 
 impl Reader for FormReader<'_> {
     fn boolean(&mut self, _schema: &'static Schema) -> Result<bool, ReadError> {
-        match self.text()? {
-            "true" | "True" | "TRUE" => Ok(true),
-            "false" | "False" | "FALSE" => Ok(false),
-            text => Err(ReadError(format!("{text:?} can not be converted to Boolean"))),
-        }
+        scalar::parse_boolean(self.text()?)
     }
 
     fn integer(&mut self, _schema: &'static Schema) -> Result<i64, ReadError> {
-        self.parsed("Integer")
+        scalar::parse_integer(self.text()?)
     }
 
     fn double(&mut self, _schema: &'static Schema) -> Result<f64, ReadError> {
-        self.parsed("Double")
+        scalar::parse_double(self.text()?)
     }
 
     fn string(&mut self, _schema: &'static Schema) -> Result<String, ReadError> {
@@ -98,10 +90,9 @@ impl Reader for FormReader<'_> {
         decoded.map(Bytes::from).map_err(|_| ReadError("Invalid base64 in a binary value".to_owned()))
     }
 
-    fn timestamp(&mut self, _schema: &'static Schema) -> Result<Timestamp, ReadError> {
-        let text = self.text()?;
-        Timestamp::parse_iso8601(text)
-            .ok_or_else(|| ReadError(format!("{text:?} can not be converted to Timestamp")))
+    fn timestamp(&mut self, schema: &'static Schema) -> Result<Timestamp, ReadError> {
+        let format = schema.timestamp_format.unwrap_or(TimestampFormat::Iso8601);
+        scalar::parse_timestamp(self.text()?, format)
     }
 
     fn structure(&mut self, schema: &'static Schema, each: EachMember<'_>) -> Result<(), ReadError> {
@@ -131,10 +122,7 @@ impl Reader for FormReader<'_> {
 
     fn map(&mut self, schema: &'static Schema, each: EachEntry<'_>) -> Result<(), ReadError> {
         let entries = if schema.flattened { Some(self.form) } else { self.form.parts.get("entry") };
-        let (key_wire, value_wire) = match &schema.kind {
-            Kind::Map { key_wire, value_wire, .. } => (*key_wire, *value_wire),
-            _ => ("key", "value"),
-        };
+        let (key_wire, value_wire) = schema.entry_wires();
         for entry in entries.map(Form::numbered).unwrap_or_default() {
             let Some(key) = entry.get(key_wire) else {
                 return Err(ReadError(format!("A map entry has no {key_wire}")));

@@ -49,7 +49,7 @@ macro_rules! structure {
             fn read(
                 schema: &'static $crate::shape::Schema,
                 reader: &mut dyn $crate::shape::Reader,
-            ) -> Result<Self, $crate::shape::ReadError> {
+            ) -> ::std::result::Result<Self, $crate::shape::ReadError> {
                 let mut out = Self::default();
                 reader.structure(schema, &mut |index, part| {
                     let member = &schema.members()[index];
@@ -132,7 +132,7 @@ macro_rules! string_enum {
             fn read(
                 schema: &'static $crate::shape::Schema,
                 reader: &mut dyn $crate::shape::Reader,
-            ) -> Result<Self, $crate::shape::ReadError> {
+            ) -> ::std::result::Result<Self, $crate::shape::ReadError> {
                 reader.string(schema).map(|value| Self::from(value.as_str()))
             }
         }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::timestamp::Timestamp;
 pub use path::{Path, Segment};
-pub use schema::{Kind, Location, Member, Pattern, Schema};
+pub use schema::{Kind, Location, Member, Pattern, Schema, XmlNamespace};
 
 /// A map of a model; ordered, so that what we write is the same every time.
 pub type Map<V> = BTreeMap<String, V>;

@@ -1,7 +1,7 @@
 //! What a generated crate imports: the unconstrained scalars and the names that its declarations use.
 
 pub use super::schema::TimestampFormat;
-pub use super::{Blob, Kind, Location, Map, Member, Pattern, Schema};
+pub use super::{Blob, Kind, Location, Map, Member, Pattern, Schema, XmlNamespace};
 pub use crate::operation::{ErrorShape, Protocol, Service, ValidationStyle};
 pub use crate::timestamp::Timestamp;
 

@@ -52,6 +52,15 @@ pub struct Member {
     pub location: Location,
     /// For `restXml`: an attribute of the parent's element.
     pub xml_attribute: bool,
+    /// For `restXml`: declared on the member's element.
+    pub xml_namespace: Option<XmlNamespace>,
+}
+
+/// A namespace of XML; an empty prefix declares the default one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XmlNamespace {
+    pub prefix: &'static str,
+    pub uri: &'static str,
 }
 
 /// Where HTTP-bound protocols carry a member.
@@ -159,6 +168,23 @@ impl Schema {
         }
     }
 
+    /// What the key and the value of a map's entry are called on the wire.
+    pub fn entry_wires(&self) -> (&'static str, &'static str) {
+        match &self.kind {
+            Kind::Map { key_wire, value_wire, .. } => (key_wire, value_wire),
+            Kind::Boolean
+            | Kind::Integer
+            | Kind::Double
+            | Kind::String
+            | Kind::Enum(_)
+            | Kind::Blob
+            | Kind::Timestamp
+            | Kind::Structure(_)
+            | Kind::Union(_)
+            | Kind::List { .. } => ("key", "value"),
+        }
+    }
+
     /// The schema of a list's elements or a map's values; for other kinds the schema itself, which no shape asks.
     pub fn element(&'static self) -> &'static Schema {
         match &self.kind {
@@ -179,7 +205,15 @@ impl Schema {
 
 impl Member {
     pub const fn new(name: &'static str, schema: &'static Schema) -> Self {
-        Self { name, wire: name, schema, required: false, location: Location::Body, xml_attribute: false }
+        Self {
+            name,
+            wire: name,
+            schema,
+            required: false,
+            location: Location::Body,
+            xml_attribute: false,
+            xml_namespace: None,
+        }
     }
 
     #[must_use]
@@ -203,6 +237,12 @@ impl Member {
     #[must_use]
     pub const fn xml_attribute(mut self) -> Self {
         self.xml_attribute = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn xml_namespace(mut self, namespace: XmlNamespace) -> Self {
+        self.xml_namespace = Some(namespace);
         self
     }
 }

@@ -27,11 +27,16 @@ pub fn path(raw: &str) -> String {
 
 /// Parameters encoded and sorted; the signature itself left out.
 pub fn query(raw: &str) -> String {
+    query_without(raw, None)
+}
+
+/// [`query`] with one more parameter left out, which a client added after signing.
+pub fn query_without(raw: &str, omitted: Option<&str>) -> String {
     let mut pairs: Vec<(String, String)> = raw
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .filter(|(name, _)| *name != "X-Amz-Signature")
+        .filter(|(name, _)| *name != "X-Amz-Signature" && Some(*name) != omitted)
         .map(|(name, value)| (encoded_again(name), encoded_again(value)))
         .collect();
     pairs.sort();
@@ -60,7 +65,7 @@ fn encoded_again(text: &str) -> String {
 
 /// Trimmed, and runs of blanks made one.
 fn collapse(value: &str) -> String {
-    value.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ").trim().to_owned()
+    value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod canonical;
 pub mod git;
+pub mod sign;
 pub mod verify;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,6 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::credentials::Secret;
 
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+/// Stands for the hash of a body that the client chose not to prove.
+pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// SHA-256 of nothing.
 pub const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 

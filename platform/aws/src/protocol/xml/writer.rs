@@ -1,11 +1,12 @@
-//! XML bodies of the Query protocol (and of restXml): a writer that prints elements as it goes.
+//! Prints elements as it goes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use quick_xml::escape::escape;
 
+use super::{attribute_text, text};
+use crate::protocol::scalar;
 use crate::router::AnyShape;
-use crate::shape::schema::TimestampFormat;
+use crate::shape::schema::{TimestampFormat, XmlNamespace};
 use crate::shape::{Kind, Member, Schema, Writer};
 use crate::timestamp::Timestamp;
 
@@ -13,61 +14,108 @@ use crate::timestamp::Timestamp;
 pub fn members_of(shape: &dyn AnyShape, schema: &'static Schema) -> String {
     let mut writer = XmlWriter::default();
     shape.write(schema, &mut writer);
-    writer.out
+    writer.finish()
 }
 
-/// Text that may stand in an element. Characters that XML 1.0 cannot hold are replaced.
-pub fn text(value: &str) -> String {
-    let holdable = |c: char| !matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
-    if value.chars().all(holdable) {
-        escape(value).into_owned()
-    } else {
-        let replaced: String = value.chars().map(|c| if holdable(c) { c } else { '\u{fffd}' }).collect();
-        escape(replaced.as_str()).into_owned()
-    }
-}
-
+/// Writes elements.
 #[derive(Default)]
-struct XmlWriter {
+pub struct XmlWriter {
     out: String,
-    /// The element that the next value opens; none for the outermost structure.
-    next: Option<&'static str>,
+    /// What the next value opens; none for an outermost structure without root.
+    next: Option<Next>,
     /// What each open container has to close.
     open: Vec<Opened>,
 }
 
+/// How a value is announced.
+#[derive(Clone, Copy)]
+struct Next {
+    name: &'static str,
+    namespace: Option<XmlNamespace>,
+    attribute: bool,
+}
+
 struct Opened {
-    /// `None` for the outermost structure and for flattened containers.
+    /// `None` for an outermost structure without root and for flattened containers.
     element: Option<&'static str>,
-    /// For a flattened container the name that every item repeats.
+    /// The name of a list's items or a map's entries.
     item: &'static str,
     /// A map's entry that waits for the value to be closed.
     in_entry: bool,
+    /// Where attributes of the start tag are put in, as a structure may have one after its children.
+    tag_end: usize,
+}
+
+impl Next {
+    fn element(name: &'static str) -> Self {
+        Self { name, namespace: None, attribute: false }
+    }
 }
 
 impl XmlWriter {
+    /// A writer whose outermost structure has an element of its own.
+    pub fn with_root(name: &'static str, namespace: Option<XmlNamespace>) -> Self {
+        Self { next: Some(Next { name, namespace, attribute: false }), ..Self::default() }
+    }
+
+    pub fn finish(self) -> String {
+        self.out
+    }
+
+    /// `value` is escaped already.
     fn leaf(&mut self, value: &str) {
-        let name = self.next.take().unwrap_or("Value");
-        self.out.push_str(&format!("<{name}>{value}</{name}>"));
+        let next = self.next.take().unwrap_or(Next::element("Value"));
+        if next.attribute {
+            self.attribute(next.name, value);
+            return;
+        }
+        self.start_tag(next);
+        self.out.push_str(value);
+        self.end_tag(next.name);
         self.close_entry();
     }
 
-    fn open_element(&mut self, flattened: bool, item: &'static str) {
-        let name = self.next.take();
-        if flattened {
-            let item = name.unwrap_or(item);
-            self.open.push(Opened { element: None, item, in_entry: false });
-            return;
-        }
-        if let Some(name) = name {
-            self.out.push_str(&format!("<{name}>"));
-        }
-        self.open.push(Opened { element: name, item, in_entry: false });
+    fn attribute(&mut self, name: &str, value: &str) {
+        let Some(opened) = self.open.last_mut() else { return };
+        let attribute = format!(" {name}=\"{value}\"");
+        self.out.insert_str(opened.tag_end, &attribute);
+        opened.tag_end += attribute.len();
     }
 
-    fn close_element(&mut self) {
+    /// Where its attributes end.
+    fn start_tag(&mut self, next: Next) -> usize {
+        self.out.push('<');
+        self.out.push_str(next.name);
+        match next.namespace {
+            Some(XmlNamespace { prefix: "", uri }) => self.out.push_str(&format!(" xmlns=\"{uri}\"")),
+            Some(XmlNamespace { prefix, uri }) => self.out.push_str(&format!(" xmlns:{prefix}=\"{uri}\"")),
+            None => {}
+        }
+        let end = self.out.len();
+        self.out.push('>');
+        end
+    }
+
+    fn end_tag(&mut self, name: &str) {
+        self.out.push_str("</");
+        self.out.push_str(name);
+        self.out.push('>');
+    }
+
+    fn open_container(&mut self, flattened: bool, item: &'static str) {
+        let next = self.next.take();
+        if flattened {
+            let item = next.map_or(item, |next| next.name);
+            self.open.push(Opened { element: None, item, in_entry: false, tag_end: self.out.len() });
+            return;
+        }
+        let tag_end = next.map_or(self.out.len(), |next| self.start_tag(next));
+        self.open.push(Opened { element: next.map(|next| next.name), item, in_entry: false, tag_end });
+    }
+
+    fn close_container(&mut self) {
         if let Some(Opened { element: Some(name), .. }) = self.open.pop() {
-            self.out.push_str(&format!("</{name}>"));
+            self.end_tag(name);
         }
         self.close_entry();
     }
@@ -77,7 +125,7 @@ impl XmlWriter {
         if let Some(opened) = self.open.last_mut() && opened.in_entry {
             opened.in_entry = false;
             let item = opened.item;
-            self.out.push_str(&format!("</{item}>"));
+            self.end_tag(item);
         }
     }
 
@@ -88,7 +136,7 @@ impl XmlWriter {
 
 impl Writer for XmlWriter {
     fn boolean(&mut self, _schema: &'static Schema, value: bool) {
-        self.leaf(if value { "true" } else { "false" });
+        self.leaf(scalar::boolean(value));
     }
 
     fn integer(&mut self, _schema: &'static Schema, value: i64) {
@@ -96,18 +144,12 @@ impl Writer for XmlWriter {
     }
 
     fn double(&mut self, _schema: &'static Schema, value: f64) {
-        let shown = if value.is_nan() {
-            "NaN".to_owned()
-        } else if value.is_infinite() {
-            if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-        } else {
-            value.to_string()
-        };
-        self.leaf(&shown);
+        self.leaf(&scalar::double(value));
     }
 
     fn string(&mut self, _schema: &'static Schema, value: &str) {
-        self.leaf(&text(value));
+        let escaped = if self.next.is_some_and(|next| next.attribute) { attribute_text(value) } else { text(value) };
+        self.leaf(&escaped);
     }
 
     fn blob(&mut self, _schema: &'static Schema, value: &[u8]) {
@@ -115,23 +157,20 @@ impl Writer for XmlWriter {
     }
 
     fn timestamp(&mut self, schema: &'static Schema, value: Timestamp) {
-        self.leaf(&match schema.timestamp_format.unwrap_or(TimestampFormat::Iso8601) {
-            TimestampFormat::Iso8601 => value.to_iso8601(),
-            TimestampFormat::HttpDate => value.to_http_date(),
-            TimestampFormat::EpochSeconds => value.as_secs().to_string(),
-        });
+        self.leaf(&scalar::timestamp(value, schema.timestamp_format.unwrap_or(TimestampFormat::Iso8601)));
     }
 
     fn begin_structure(&mut self, _schema: &'static Schema) {
-        self.open_element(false, "");
+        self.open_container(false, "");
     }
 
     fn member(&mut self, member: &'static Member) {
-        self.next = Some(member.wire);
+        self.next =
+            Some(Next { name: member.wire, namespace: member.xml_namespace, attribute: member.xml_attribute });
     }
 
     fn end_structure(&mut self, _schema: &'static Schema) {
-        self.close_element();
+        self.close_container();
     }
 
     fn begin_list(&mut self, schema: &'static Schema, _length: usize) {
@@ -139,36 +178,33 @@ impl Writer for XmlWriter {
             Kind::List { wire, .. } => wire,
             _ => "member",
         };
-        self.open_element(schema.flattened, item);
+        self.open_container(schema.flattened, item);
     }
 
     fn element(&mut self, _schema: &'static Schema, _index: usize) {
-        self.next = Some(self.item_name());
+        self.next = Some(Next::element(self.item_name()));
     }
 
     fn end_list(&mut self, _schema: &'static Schema) {
-        self.close_element();
+        self.close_container();
     }
 
     fn begin_map(&mut self, schema: &'static Schema, _length: usize) {
-        self.open_element(schema.flattened, "entry");
+        self.open_container(schema.flattened, "entry");
     }
 
     fn key(&mut self, schema: &'static Schema, key: &str) {
         let item = self.item_name();
-        let (key_wire, value_wire) = match &schema.kind {
-            Kind::Map { key_wire, value_wire, .. } => (*key_wire, *value_wire),
-            _ => ("key", "value"),
-        };
+        let (key_wire, value_wire) = schema.entry_wires();
         self.out.push_str(&format!("<{item}><{key_wire}>{}</{key_wire}>", text(key)));
         if let Some(opened) = self.open.last_mut() {
             opened.in_entry = true;
         }
-        self.next = Some(value_wire);
+        self.next = Some(Next::element(value_wire));
     }
 
     fn end_map(&mut self, _schema: &'static Schema) {
-        self.close_element();
+        self.close_container();
     }
 }
 

@@ -1,0 +1,321 @@
+"""Measures Stagewright against peers on this machine, in one run, and prints a table of ratios.
+
+Started by `scripts/bench`, which builds in release mode and installs the peers. Each row is a goal of its own: the
+figure, what it is compared with, the ratio or bound that is the goal, and whether it is reached.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import boto3
+
+from harness.aws import Aws
+from harness.aws_cli import AwsCli
+from harness.eventually import until
+from harness.git import Git
+from harness.identities import create_role, trust
+from harness.main_job import MainJob
+from harness.server import ADMINISTRATOR, REGION, Server, free_port
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+CONNECTIONS = 16
+
+
+class Table:
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, figure, peer, value, goal, reached):
+        self.rows.append((what, figure, peer, value, goal, "yes" if reached else "NO"))
+        print(" · ".join(self.rows[-1]), flush=True)
+
+    def markdown(self):
+        head = ("measured", "Stagewright", "compared with", "ratio or value", "goal", "reached")
+        lines = [head, ("---",) * len(head), *self.rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def load(url, rounds, *steps):
+    """Runs the load client against `url`; its report."""
+    command = [TARGET / "bench", "load", "--address", url.removeprefix("http://"), "--service", "codepipeline"]
+    command += ["--access-key-id", ADMINISTRATOR.access_key_id, "--secret-access-key", ADMINISTRATOR.secret_access_key]
+    command += ["--rounds", str(rounds), "--connections", str(CONNECTIONS)]
+    for target, body in steps:
+        command += ["--step", f"CodePipeline_20150709.{target}={json.dumps(body)}"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def describe(report):
+    return f"{report['rounds_per_second']:.0f}/s, p50 {report['p50_ms']:.2f} ms, p99 {report['p99_ms']:.2f} ms"
+
+
+class Process:
+    """A peer: a child process that answers HTTP on a port of the loopback."""
+
+    def __init__(self, command, port):
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        until(self.answers, 60, f"{command[0]} to answer")
+
+    def answers(self):
+        if self.process.poll() is not None:
+            self.log.seek(0)
+            raise RuntimeError(self.log.read().decode())
+        try:
+            urllib.request.urlopen(self.url, timeout=2)
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def pipeline(name, role):
+    """A pipeline that waits for nothing: an S3 source and a deployment, of a bucket that is there."""
+
+    def action(name, category, configuration, **artifacts):
+        kind = {"category": category, "owner": "AWS", "provider": "S3", "version": "1"}
+        return {"name": name, "actionTypeId": kind, "configuration": configuration, **artifacts}
+
+    source = {"S3Bucket": "bench", "S3ObjectKey": "source.zip", "PollForSourceChanges": "false"}
+    deploy = {"BucketName": "bench", "Extract": "true"}
+    return {
+        "name": name,
+        "roleArn": role,
+        "artifactStore": {"type": "S3", "location": "bench"},
+        "stages": [
+            {"name": "Source", "actions": [action("Fetch", "Source", source, outputArtifacts=[{"name": "Source"}])]},
+            {"name": "Deploy", "actions": [action("Publish", "Deploy", deploy, inputArtifacts=[{"name": "Source"}])]},
+        ],
+        "version": 1,
+    }
+
+
+def prepare(session, url):
+    """The bucket, the role and the pipeline that the calls are about."""
+
+    def client(service):
+        return session.client(service, endpoint_url=url)
+
+    client("s3").create_bucket(Bucket="bench")
+    role = client("iam").create_role(
+        RoleName="bench", AssumeRolePolicyDocument=trust(Service="codepipeline.amazonaws.com")
+    )["Role"]["Arn"]
+    client("codepipeline").create_pipeline(pipeline=pipeline("read", role))
+    return role
+
+
+def measure_api(table, folder):
+    """GetPipeline and CreatePipeline + DeletePipeline through the front door, against moto and a bare server."""
+    session = boto3.Session(ADMINISTRATOR.access_key_id, ADMINISTRATOR.secret_access_key, region_name=REGION)
+    read = ("GetPipeline", {"name": "read"})
+
+    server = Server(folder / "api").start()
+    role = prepare(session, server.url)
+    # Before the readers: creating a pipeline starts an execution, which must not disturb the reads.
+    write = [("CreatePipeline", {"pipeline": pipeline("w{n}", role)}), ("DeletePipeline", {"name": "w{n}"})]
+    load(server.url, 2000, read)
+    ours_read = load(server.url, 40_000, read)
+    ours_write = load(server.url, 2_000, *write)
+    answer = session.client("codepipeline", endpoint_url=server.url).get_pipeline(name="read")
+    answer.pop("ResponseMetadata")
+    body = folder / "answer.json"
+    body.write_text(json.dumps(answer, default=str))
+    server.stop()
+
+    port = free_port()
+    bare = Process([TARGET / "bench", "bare", "--listen", f"127.0.0.1:{port}", "--answer", body], port)
+    bare_read = load(bare.url, 100_000, read)
+    bare.stop()
+
+    port = free_port()
+    moto = Process([ROOT / ".tools/bench/bin/moto_server", "--host", "127.0.0.1", "--port", str(port)], port)
+    role = prepare(session, moto.url)
+    moto_write = load(
+        moto.url, 200, ("CreatePipeline", {"pipeline": pipeline("w{n}", role)}), ("DeletePipeline", {"name": "w{n}"})
+    )
+    moto_read = load(moto.url, 1_000, read)
+    moto.stop()
+
+    def compare(what, ours, peer, named, goal):
+        ratio = ours["rounds_per_second"] / peer["rounds_per_second"]
+        table.add(what, describe(ours), f"{named}: {describe(peer)}", f"{ratio:.2f} ×", f"≥ {goal} ×", ratio >= goal)
+
+    compare("GetPipeline", ours_read, moto_read, "moto", 50)
+    compare("GetPipeline", ours_read, bare_read, "bare hyper", 0.3)
+    compare("CreatePipeline + DeletePipeline", ours_write, moto_write, "moto", 20)
+
+
+def measure_store(table):
+    command = ["cargo", "run", "--quiet", "--release", "--package", "store", "--example", "group_commit"]
+    output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    print(output, flush=True)
+    ratio = float(re.search(r"median ratio ([\d.]+)", output)[1])
+    last = [line for line in output.splitlines() if "documents/s" in line][-1]
+    bare, stored = re.findall(r"([\d.]+) documents/s", last)
+    table.add(
+        "durable writes by 64 writers",
+        f"{float(stored):.0f}/s",
+        f"bare group commit: {float(bare):.0f}/s",
+        f"{ratio:.2f} ×",
+        "≥ 0.8 ×",
+        ratio >= 0.8,
+    )
+
+
+def resident_mebibytes(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
+
+
+def measure_start(table, folder):
+    """Time to ready on a data folder that exists, and memory of a server that nobody calls."""
+    server = Server(folder / "start").start()
+    server.stop()
+    times = []
+    for _ in range(5):
+        began = time.monotonic()
+        server.start()
+        times.append((time.monotonic() - began) * 1000)
+        resident = resident_mebibytes(server.process.pid)
+        server.stop()
+    ready = statistics.median(times)
+    table.add("server ready", f"{ready:.0f} ms", "an existing data folder", f"{ready:.0f} ms", "< 200 ms", ready < 200)
+    table.add(
+        "server idle", f"{resident:.0f} MiB", "resident memory", f"{resident:.0f} MiB", "< 60 MB", resident < 57.2
+    )
+
+
+def acknowledged_at(trace):
+    """Epoch seconds at which git received the last byte of the answer to its push, from its curl trace."""
+    received = [line for line in trace.read_text().splitlines() if "<= Recv data" in line]
+    clock = re.match(r"(\d+):(\d+):(\d+\.\d+)", received[-1])
+    now = time.time()
+    local = time.localtime(now)
+    midnight = time.mktime((local.tm_year, local.tm_mon, local.tm_mday, 0, 0, 0, 0, 0, local.tm_isdst))
+    return midnight + int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
+
+
+def measure_push(table, folder, pushes=30):
+    """From the acknowledgement of a push to the start of the first action of its execution."""
+    server = Server(folder / "push").start()
+    aws = Aws(server.url, ADMINISTRATOR)
+    git = Git(folder / "push-git", AwsCli(server.url, ADMINISTRATOR, REGION, folder / "push-cli"))
+    job = MainJob(aws, folder)
+    job.create()
+    job.push(git, "First")
+    job.create_pipeline()
+    latencies = []
+    for number in range(pushes):
+        job.write("pages/index.md", f"# Push {number}\n")
+        trace = folder / f"trace-{number}"
+        git.environment["GIT_TRACE_CURL"] = str(trace)
+        commit = job.push(git, f"Push {number}")
+        acknowledged = acknowledged_at(trace)
+        execution = job.execution_of(commit)
+        (source, *_) = until(lambda execution=execution: job.actions(execution), 30, "the first action")
+        latencies.append(max(source["startTime"].timestamp() - acknowledged, 0) * 1000)
+        aws.codepipeline.stop_pipeline_execution(pipelineName=job.pipeline, pipelineExecutionId=execution, abandon=True)
+    server.stop()
+    p50, p99 = statistics.median(latencies), sorted(latencies)[int(len(latencies) * 0.99)]
+    table.add(
+        "push acknowledged → first action",
+        f"p50 {p50:.1f} ms, p99 {p99:.1f} ms",
+        f"{pushes} pushes",
+        f"{p50:.1f} ms",
+        "p50 < 20 ms",
+        p50 < 20,
+    )
+
+
+def measure_sandbox(table, folder, builds=20):
+    """A build of `true` from its provisioning to the end of its last phase, over bash running `true`."""
+    server = Server(folder / "sandbox").start()
+    aws = Aws(server.url, ADMINISTRATOR)
+    statement = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    role = create_role(aws, trust(Service="codebuild.amazonaws.com"), statement, name="bench")
+    spec = json.dumps({"version": 0.2, "phases": {"build": {"commands": ["true"]}}})
+    aws.codebuild.create_project(
+        name="true",
+        source={"type": "NO_SOURCE", "buildspec": spec},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={
+            "type": "LINUX_CONTAINER",
+            "image": "aws/codebuild/standard:7.0",
+            "computeType": "BUILD_GENERAL1_SMALL",
+        },
+        serviceRole=role,
+    )
+    sandboxed = []
+    for _ in range(builds):
+        build = aws.codebuild.start_build(projectName="true")["build"]["id"]
+
+        def over(build=build):
+            (now,) = aws.codebuild.batch_get_builds(ids=[build])["builds"]
+            return now if now["buildComplete"] else None
+
+        ended = until(over, 60, "the build to end")
+        assert ended["buildStatus"] == "SUCCEEDED", ended
+        phases = {phase["phaseType"]: phase for phase in ended["phases"]}
+        began, end = phases["PROVISIONING"]["startTime"], phases["POST_BUILD"]["endTime"]
+        sandboxed.append((end - began).total_seconds() * 1000)
+    server.stop()
+    bash = []
+    for _ in range(builds):
+        began = time.monotonic()
+        subprocess.run(["bash", "-c", "true"], check=True)
+        bash.append((time.monotonic() - began) * 1000)
+    ours, plain = statistics.median(sandboxed), statistics.median(bash)
+    table.add(
+        "sandboxed build of `true`",
+        f"{ours:.1f} ms",
+        f"bash: {plain:.1f} ms",
+        f"{ours - plain:.1f} ms more",
+        "< 50 ms more",
+        ours - plain < 50,
+    )
+
+
+MEASURES = {
+    "store": lambda table, folder: measure_store(table),
+    "api": measure_api,
+    "push": measure_push,
+    "sandbox": measure_sandbox,
+    "start": measure_start,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("measures", nargs="*", help=f"of {', '.join(MEASURES)}; all, if none is named")
+    chosen = parser.parse_args().measures or list(MEASURES)
+    if unknown := set(chosen) - set(MEASURES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    table = Table()
+    with tempfile.TemporaryDirectory(prefix="stagewright-bench-") as folder:
+        for name in chosen:
+            MEASURES[name](table, pathlib.Path(folder))
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    print(f"\n{os.cpu_count()} cores, {model[1] if model else 'unknown processor'}\n")
+    print(table.markdown())
+    sys.exit(0 if all(row[-1] == "yes" for row in table.rows) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+//! Calls over the wire to an endpoint elsewhere: an AWS account, or another server that speaks its API.
+//!
+//! The same typed operations as [`Client`](crate::Client), encoded in the service's protocol and signed. A call
+//! is sent once: whoever calls knows whether it may be repeated.
+
+mod decode;
+mod encode;
+mod transport;
+
+pub use decode::{decode_error, decode_output};
+pub use encode::{EncodedRequest, encode};
+
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::names::Region;
+use crate::operation::Operation;
+use crate::sigv4::sign::sign;
+use crate::timestamp::Timestamp;
+use transport::Transport;
+
+/// One endpoint and the identity that calls it. Cheap to clone: connections are shared.
+#[derive(Clone)]
+pub struct Remote {
+    endpoint: http::Uri,
+    region: Region,
+    credentials: Credentials,
+    transport: Transport,
+}
+
+/// Why there is no client for an endpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    #[error("`{0}` is no endpoint: it must be a URL like https://codebuild.eu-central-1.amazonaws.com")]
+    Url(String),
+    #[error("the certificates that this machine trusts could not be read: {0}")]
+    Certificates(std::io::Error),
+}
+
+impl Remote {
+    /// `endpoint` is an `http` or `https` URL, with a path in front of the API's where it has one.
+    pub fn new(endpoint: &str, region: Region, credentials: Credentials) -> Result<Self, EndpointError> {
+        let url = || EndpointError::Url(endpoint.to_owned());
+        let endpoint: http::Uri = endpoint.parse().map_err(|_| url())?;
+        if endpoint.authority().is_none() || endpoint.query().is_some() {
+            return Err(url());
+        }
+        let transport = match endpoint.scheme_str() {
+            Some("http") => Transport::plain(),
+            Some("https") => Transport::tls().map_err(EndpointError::Certificates)?,
+            Some(_) | None => return Err(url()),
+        };
+        Ok(Self { endpoint, region, credentials, transport })
+    }
+
+    /// Errors: what the endpoint answered; `ServiceUnavailable` (503) where it cannot be reached, and
+    /// `RequestTimeout` (503) where it does not answer in time: the call may have happened or not.
+    pub async fn call<O: Operation>(&self, input: O) -> Result<O::Output, Error> {
+        let (service, model) = (O::SERVICE, O::MODEL);
+        let encoded = encode(service, model, &input)?;
+        let request = self.signed(service.signing_name, encoded).map_err(Error::internal)?;
+        let (parts, body) = self.transport.send(request).await?.into_parts();
+        if parts.status.as_u16() >= 300 {
+            return Err(decode_error(service, &parts, &body));
+        }
+        decode_output::<O>(&parts, &body).map_err(|error| {
+            let message = format!("The answer of {} could not be read: {error}", self.endpoint);
+            Error::new("SerializationException", message).with_status(502)
+        })
+    }
+
+    fn signed(
+        &self,
+        signing_name: &str,
+        encoded: EncodedRequest,
+    ) -> Result<http::Request<bytes::Bytes>, http::Error> {
+        let base = self.endpoint.path().trim_end_matches('/');
+        let uri = http::Uri::builder()
+            .scheme(self.endpoint.scheme_str().unwrap_or("https"))
+            .authority(self.endpoint.authority().map_or("", |authority| authority.as_str()))
+            .path_and_query(format!("{base}{}", encoded.target))
+            .build()?;
+        let mut request = http::Request::builder().method(encoded.method).uri(uri);
+        for (name, value) in &encoded.headers {
+            request = request.header(name, value.as_bytes());
+        }
+        let (mut parts, body) = request.body(encoded.body)?.into_parts();
+        sign(&mut parts, &body, &self.credentials, self.region.as_str(), signing_name, Timestamp::now())?;
+        Ok(http::Request::from_parts(parts, body))
+    }
+}

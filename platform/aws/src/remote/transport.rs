@@ -1,0 +1,84 @@
+//! HTTP to the endpoint, with bounds on time and size.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::error::Error;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From sending to the last byte of the answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// No answer of these APIs is longer; objects of S3 do not come this way.
+const LONGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+
+#[derive(Clone)]
+pub enum Transport {
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+}
+
+impl Transport {
+    pub fn plain() -> Self {
+        Self::Plain(Client::builder(TokioExecutor::new()).build(connector()))
+    }
+
+    /// With the certificates that the machine trusts.
+    pub fn tls() -> std::io::Result<Self> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let mut tcp = connector();
+        tcp.enforce_http(false);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(provider)?
+            .https_only()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(Self::Tls(Client::builder(TokioExecutor::new()).build(connector)))
+    }
+
+    /// Errors: `ServiceUnavailable` and `RequestTimeout`, both with status 503.
+    pub async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
+        let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
+        match tokio::time::timeout(CALL_TIMEOUT, self.exchange(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(cause)) => {
+                tracing::warn!(%cause, host, "an endpoint could not be reached");
+                Err(unavailable("ServiceUnavailable", format!("Could not connect to the endpoint {host}.")))
+            }
+            Err(_) => {
+                tracing::warn!(host, seconds = CALL_TIMEOUT.as_secs(), "an endpoint did not answer in time");
+                Err(unavailable("RequestTimeout", format!("The endpoint {host} did not answer in time.")))
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
+        let request = request.map(Full::new);
+        let response = match self {
+            Self::Plain(client) => client.request(request).await?,
+            Self::Tls(client) => client.request(request).await?,
+        };
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, LONGEST_ANSWER_BYTES).collect().await?.to_bytes();
+        Ok(http::Response::from_parts(parts, body))
+    }
+}
+
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_nodelay(true);
+    connector
+}
+
+fn unavailable(code: &'static str, message: String) -> Error {
+    Error::new(code, message).with_status(503)
+}

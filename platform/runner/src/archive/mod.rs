@@ -1,0 +1,28 @@
+//! ZIP archives: written as artifacts, and unpacked without trusting them.
+
+mod extract;
+mod write;
+
+use std::{io, path::PathBuf};
+
+pub use extract::{Extracted, Limits, extract};
+pub use write::Writer;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("not a ZIP archive: {0}")]
+    Format(String),
+    /// An entry's name leads out of the folder, or is no path at all.
+    #[error("the archive is refused: entry {0:?} leads out of the folder")]
+    Escape(String),
+    #[error("the archive is refused: symbolic link {name:?} leads out of the folder")]
+    LinkEscape { name: String },
+    #[error("the archive is refused: {0}")]
+    TooLarge(String),
+    #[error("the archive is refused: entry {0:?} stands in the place of another")]
+    Conflict(String),
+    #[error("the archive is refused: entry {0:?} is encrypted")]
+    Encrypted(String),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}

@@ -1,0 +1,227 @@
+//! Starting, finding again, stopping and removing builds.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Read, Seek, SeekFrom},
+    path::PathBuf,
+    process::Stdio,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rustix::process::{Signal, pidfd_send_signal};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    sync::Mutex,
+    time::timeout,
+};
+use uuid::Uuid;
+
+use crate::{
+    attachment::{Attachment, Position},
+    folder::{Assignment, Folder, State},
+    plan::Plan,
+    sandbox::{Problem, Sandbox},
+    supervisor::control_group,
+    watch::Watcher,
+};
+
+/// How long a supervisor may take to say that it is there; it does so within milliseconds.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// What of a supervisor's complaints is reported.
+const COMPLAINT_BYTES: u64 = 4096;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the folder of build {id}: {source}")]
+    Folder { id: Uuid, source: io::Error },
+    #[error("no supervisor could be started for build {id}: {reason}")]
+    Supervisor { id: Uuid, reason: String },
+    #[error("build {0} is still running")]
+    Running(Uuid),
+}
+
+/// Runs plans, each in an environment of its own. Everything is addressed by the build's id and may be repeated.
+#[async_trait]
+pub trait Executor: Send + Sync {
+    /// Makes the build's folder, if it is missing, for the caller to put the source into.
+    async fn prepare(&self, id: Uuid) -> Result<Folder, Error>;
+
+    /// Starts the plan, once: if this build runs already, has ended or was lost, nothing happens.
+    async fn start(&self, plan: &Plan) -> Result<(), Error>;
+
+    /// What is known of a build; `NotStarted` also if it was never prepared.
+    async fn state(&self, id: Uuid) -> Result<State, Error>;
+
+    /// Follows a build that was prepared, from `position` on.
+    async fn attach(&self, id: Uuid, position: Position) -> Result<Attachment, Error>;
+
+    /// Asks a build to end: SIGTERM for its processes, SIGKILL after the plan's grace. Returns when it has been
+    /// asked; that it has ended is told by its final event. A build that is started later ends at once.
+    async fn stop(&self, id: Uuid) -> Result<(), Error>;
+
+    /// Deletes the build's folder. Refused while the build runs.
+    async fn remove(&self, id: Uuid) -> Result<(), Error>;
+}
+
+/// Builds in bubblewrap sandboxes on this machine.
+pub struct SandboxExecutor {
+    builds: PathBuf,
+    supervisor: Vec<OsString>,
+    sandbox: Sandbox,
+    watcher: Watcher,
+    /// One start at a time: from looking at a folder's state to the supervisor that has changed it.
+    starting: Mutex<()>,
+}
+
+impl SandboxExecutor {
+    /// - `builds`: the folder of all build folders; made if it is missing.
+    /// - `supervisor`: program and arguments to which a build's folder is added and which call
+    ///   [`crate::supervisor::main`]. Not empty.
+    ///
+    /// Must be called within a Tokio runtime.
+    pub fn new(builds: PathBuf, supervisor: Vec<OsString>, mut sandbox: Sandbox) -> io::Result<Self> {
+        fs::create_dir_all(&builds)?;
+        let builds = builds.canonicalize()?;
+        sandbox.hidden_paths.push(builds.clone());
+        Ok(Self { builds, supervisor, sandbox, watcher: Watcher::new()?, starting: Mutex::default() })
+    }
+
+    /// Whether builds can run on this machine, and if not, why and what helps.
+    pub async fn check(&self) -> Result<(), Problem> {
+        let sandbox = self.sandbox.clone();
+        let checked = tokio::task::spawn_blocking(move || sandbox.check()).await;
+        checked.unwrap_or_else(|error| Err(Problem::Refused(error.to_string())))
+    }
+
+    fn folder(&self, id: Uuid) -> Folder {
+        Folder::new(self.builds.join(id.to_string()))
+    }
+
+    /// Runs file operations off the runtime's threads.
+    async fn with_folder<T: Send + 'static>(
+        &self,
+        id: Uuid,
+        work: impl FnOnce(&Folder) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let folder = self.folder(id);
+        let done = tokio::task::spawn_blocking(move || work(&folder)).await.map_err(io::Error::other);
+        done.and_then(|done| done).map_err(|source| Error::Folder { id, source })
+    }
+
+    /// Returns when the supervisor has recorded itself and holds its lock.
+    async fn spawn_supervisor(&self, id: Uuid) -> Result<(), Error> {
+        let folder = self.folder(id);
+        let refused = |reason: String| Error::Supervisor { id, reason };
+        let [program, arguments @ ..] = self.supervisor.as_slice() else {
+            return Err(refused("no program is configured".to_owned()));
+        };
+        let log = fs::File::create(folder.supervisor_log()).map_err(|source| Error::Folder { id, source })?;
+        let mut command = Command::new(program);
+        command.args(arguments).arg(folder.path()).current_dir("/");
+        // Nothing of the server's environment goes along: it holds credentials.
+        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().map_err(|error| refused(error.to_string()))?;
+
+        let mut greeting = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            let mut stdout = BufReader::new(stdout);
+            match timeout(START_TIMEOUT, stdout.read_line(&mut greeting)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(refused(error.to_string())),
+                Err(_) => return Err(refused("it did not answer".to_owned())),
+            }
+        }
+        // It goes on by itself. Tokio collects its exit status in the background while this process lives.
+        drop(child);
+        match greeting.trim_end() {
+            crate::supervisor::READY | crate::supervisor::TAKEN => Ok(()),
+            _ => Err(refused(complaint(&folder))),
+        }
+    }
+}
+
+#[async_trait]
+impl Executor for SandboxExecutor {
+    async fn prepare(&self, id: Uuid) -> Result<Folder, Error> {
+        self.with_folder(id, Folder::create).await?;
+        Ok(self.folder(id))
+    }
+
+    async fn start(&self, plan: &Plan) -> Result<(), Error> {
+        let id = plan.id;
+        let _one_at_a_time = self.starting.lock().await;
+        let assignment = Assignment { plan: plan.clone(), sandbox: self.sandbox.clone() };
+        let start = self.with_folder(id, move |folder| {
+            folder.create()?;
+            match folder.state()? {
+                State::NotStarted => {}
+                State::Running | State::Finished(_) | State::Lost => return Ok(false),
+            }
+            // A supervisor that a killed server has just started may hold the lock without having said so. The plan is
+            // written under the lock: whoever takes it next reads the plan and deletes it.
+            let Some(_lock) = folder.lock()? else { return Ok(false) };
+            folder.write_assignment(&assignment).map(|()| true)
+        });
+        if start.await? {
+            self.spawn_supervisor(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn state(&self, id: Uuid) -> Result<State, Error> {
+        self.with_folder(id, Folder::state).await
+    }
+
+    async fn attach(&self, id: Uuid, position: Position) -> Result<Attachment, Error> {
+        let folder = self.folder(id);
+        let attach = || Attachment::new(folder.clone(), position, self.watcher.watch(folder.path())?);
+        attach().map_err(|source| Error::Folder { id, source })
+    }
+
+    async fn stop(&self, id: Uuid) -> Result<(), Error> {
+        self.with_folder(id, |folder| {
+            // The file first: a supervisor that starts only now finds it, one that runs gets the signal.
+            fs::File::create(folder.stop_request())?;
+            match folder.supervisor() {
+                Some(supervisor) => match pidfd_send_signal(supervisor, Signal::TERM) {
+                    Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+                    Err(error) => Err(error.into()),
+                },
+                None => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn remove(&self, id: Uuid) -> Result<(), Error> {
+        if self.state(id).await? == State::Running {
+            return Err(Error::Running(id));
+        }
+        self.with_folder(id, move |folder| {
+            control_group::discard(&id.to_string());
+            folder.remove()
+        })
+        .await
+    }
+}
+
+/// The end of what the supervisor wrote to its standard error.
+fn complaint(folder: &Folder) -> String {
+    let read = || -> io::Result<String> {
+        let mut log = fs::File::open(folder.supervisor_log())?;
+        let length = log.metadata()?.len();
+        log.seek(SeekFrom::Start(length.saturating_sub(COMPLAINT_BYTES)))?;
+        let mut end = Vec::new();
+        log.take(COMPLAINT_BYTES).read_to_end(&mut end)?;
+        Ok(String::from_utf8_lossy(&end).trim().to_owned())
+    };
+    match read() {
+        Ok(text) if !text.is_empty() => text,
+        Ok(_) => "it ended without a word".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,282 @@
+//! The folder of one build: what stands where, and what can be told from it about the supervisor.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    event::{Event, Status},
+    plan::Plan,
+    process::ProcessId,
+    sandbox::Sandbox,
+    workspace::Workspace,
+};
+
+/// Enough of the end of `events.jsonl` to hold the final event.
+const FINAL_EVENT_BYTES: u64 = 64 * 1024;
+
+/// `<builds>/<id>/`, readable by its owner alone.
+///
+/// | entry | written by | what |
+/// |---|---|---|
+/// | `root/` | all | the root of the environment's file system, below it `codebuild/`, `tmp/`, `root/` |
+/// | `readonly/` | caller, supervisor | seen inside as `/codebuild/readonly` |
+/// | `plan.json` | executor | plan and sandbox; deleted as soon as the supervisor has read it, for it holds secrets |
+/// | `lock` | supervisor | held as long as it lives |
+/// | `supervisor.json` | supervisor | its process id and start time |
+/// | `supervisor.log` | supervisor | why it could not start, if so |
+/// | `output.log`, `events.jsonl` | supervisor; caller before and after it | see the crate's documentation |
+/// | `stop` | executor | the build is to be stopped, also if the supervisor has not started yet |
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// What has become of a build's supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No supervisor has run yet.
+    NotStarted,
+    Running,
+    Finished(Status),
+    /// The supervisor is gone and has not said how the build ended.
+    Lost,
+}
+
+/// What the supervisor is told, in `plan.json`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Assignment {
+    pub plan: Plan,
+    pub sandbox: Sandbox,
+}
+
+impl Folder {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files of the build, as the environment sees them.
+    pub fn workspace(&self) -> Workspace {
+        Workspace::new(self.path.join("root"))
+    }
+
+    /// A folder of the host that the build sees as `/codebuild/readonly`, for example for an inline buildspec.
+    pub fn read_only(&self) -> PathBuf {
+        self.path.join("readonly")
+    }
+
+    pub fn output_log(&self) -> PathBuf {
+        self.path.join("output.log")
+    }
+
+    pub fn events(&self) -> PathBuf {
+        self.path.join("events.jsonl")
+    }
+
+    pub(crate) fn plan(&self) -> PathBuf {
+        self.path.join("plan.json")
+    }
+
+    pub(crate) fn supervisor_log(&self) -> PathBuf {
+        self.path.join("supervisor.log")
+    }
+
+    /// Exists as soon as somebody has asked for the build to end.
+    pub(crate) fn stop_request(&self) -> PathBuf {
+        self.path.join("stop")
+    }
+
+    /// Makes what is missing. May be called again at any time.
+    pub(crate) fn create(&self) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
+        fs::create_dir_all(self.read_only())?;
+        let root = self.path.join("root");
+        for inside in ["codebuild/output/tmp", "codebuild/readonly", "root", "tmp", "etc", "run", "var/tmp"] {
+            fs::create_dir_all(root.join(inside))?;
+        }
+        for shared in ["tmp", "var/tmp"] {
+            fs::set_permissions(root.join(shared), fs::Permissions::from_mode(0o1777))?;
+        }
+        for log in [self.output_log(), self.events()] {
+            OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_assignment(&self, assignment: &Assignment) -> io::Result<()> {
+        self.replace(&self.plan(), &serde_json::to_vec(assignment)?)
+    }
+
+    pub(crate) fn read_assignment(&self) -> io::Result<Assignment> {
+        Ok(serde_json::from_slice(&fs::read(self.plan())?)?)
+    }
+
+    pub(crate) fn write_supervisor(&self, process: ProcessId) -> io::Result<()> {
+        self.replace(&self.path.join("supervisor.json"), &serde_json::to_vec(&process)?)
+    }
+
+    /// Whether a supervisor has ever started.
+    pub(crate) fn has_supervisor(&self) -> io::Result<bool> {
+        self.path.join("supervisor.json").try_exists()
+    }
+
+    /// A handle to the supervisor, if it lives.
+    pub(crate) fn supervisor(&self) -> Option<OwnedFd> {
+        let recorded = fs::read(self.path.join("supervisor.json")).ok()?;
+        serde_json::from_slice::<ProcessId>(&recorded).ok()?.open()
+    }
+
+    /// Taken by the supervisor for as long as it lives; none if another one holds it.
+    pub(crate) fn lock(&self) -> io::Result<Option<File>> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(self.path.join("lock"))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Read from the files alone, so it holds across restarts of the server.
+    pub fn state(&self) -> io::Result<State> {
+        if !self.has_supervisor()? {
+            return Ok(State::NotStarted);
+        }
+        if let Some(status) = self.final_status()? {
+            return Ok(State::Finished(status));
+        }
+        if self.supervisor().is_some() {
+            return Ok(State::Running);
+        }
+        // Read again after the supervisor was seen dead: what it had to say stands there now or never.
+        Ok(self.final_status()?.map_or(State::Lost, State::Finished))
+    }
+
+    fn final_status(&self) -> io::Result<Option<Status>> {
+        let mut events = match File::open(self.events()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let length = events.metadata()?.len();
+        events.seek(SeekFrom::Start(length.saturating_sub(FINAL_EVENT_BYTES)))?;
+        let mut end = Vec::new();
+        events.take(FINAL_EVENT_BYTES).read_to_end(&mut end)?;
+        let Some(lines) = end.strip_suffix(b"\n") else { return Ok(None) };
+        let last = lines.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+        Ok(match serde_json::from_slice(last) {
+            Ok(Event::Finished { status, .. }) => Some(status),
+            Ok(_) | Err(_) => None,
+        })
+    }
+
+    /// Appends to the log that the reader of the build sees. For the phases that the caller itself carries out:
+    /// before the supervisor has started and after it has finished.
+    pub fn append_output(&self, text: &str) -> io::Result<()> {
+        OpenOptions::new().append(true).open(self.output_log())?.write_all(text.as_bytes())
+    }
+
+    /// Deletes the folder with everything in it. Fine if it is gone already.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                // A build may leave folders that their owner cannot enter.
+                open_up(&self.path)?;
+                fs::remove_dir_all(&self.path)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// Writes durably and all at once, so that no reader sees half of it.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let draft = path.with_extension(Uuid::new_v4().to_string());
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        fs::rename(&draft, path)?;
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+/// Gives the owner every right on the folders below `path`, without following links.
+fn open_up(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::new(parent.path().join("build"));
+        folder.create().unwrap();
+        (parent, folder)
+    }
+
+    #[test]
+    fn state_follows_what_the_supervisor_leaves() {
+        let (_parent, folder) = folder();
+        assert_eq!(folder.state().unwrap(), State::NotStarted);
+
+        folder.write_supervisor(ProcessId::own().unwrap()).unwrap();
+        assert_eq!(folder.state().unwrap(), State::Running);
+
+        fs::write(folder.path().join("supervisor.json"), r#"{"pid":1,"start_ticks":99999999999}"#).unwrap();
+        assert_eq!(folder.state().unwrap(), State::Lost);
+
+        let finished = Event::Finished {
+            status: Status::Failed,
+            upload_artifacts: true,
+            context: crate::Context::default(),
+            at: 1,
+        };
+        fs::write(folder.events(), serde_json::to_string(&finished).unwrap()).unwrap();
+        assert_eq!(folder.state().unwrap(), State::Lost, "a line that is not ended is not an event");
+        fs::write(folder.events(), serde_json::to_string(&finished).unwrap() + "\n").unwrap();
+        assert_eq!(folder.state().unwrap(), State::Finished(Status::Failed));
+    }
+
+    #[test]
+    fn lock_is_held_by_one() {
+        let (_parent, folder) = folder();
+        let held = folder.lock().unwrap();
+        assert!(held.is_some());
+        assert!(folder.lock().unwrap().is_none());
+        drop(held);
+        assert!(folder.lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn removed_with_folders_that_nobody_may_enter() {
+        let (_parent, folder) = folder();
+        let shut = folder.path().join("root/tmp/shut");
+        fs::create_dir(&shut).unwrap();
+        fs::write(shut.join("file"), "x").unwrap();
+        fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
+        folder.remove().unwrap();
+        assert!(!folder.path().exists());
+        folder.remove().unwrap();
+    }
+}

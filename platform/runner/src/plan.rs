@@ -1,0 +1,199 @@
+//! What a build runs: the phases with their commands, the environment and the bounds, as data.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Everything that a supervisor must know to run the phases INSTALL to POST_BUILD of one build.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The build; also the name of its folder. Starting the same id twice runs it once.
+    pub id: Uuid,
+    /// In the order in which they run, each phase at most once. A phase that is not listed still appears in the
+    /// log and in the events, as one without commands.
+    pub phases: Vec<PhasePlan>,
+    #[serde(default)]
+    pub shell: Shell,
+    #[serde(default)]
+    pub session: Session,
+    /// The environment of the first command. Nothing is inherited from the server.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Values that are replaced by `***` in the log. Empty ones are ignored.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// Where the first command starts, as seen inside, for example `/codebuild/output/src123/src`.
+    pub source_directory: PathBuf,
+    /// Variables whose values are reported after the last phase; those that are not set then are left out.
+    #[serde(default)]
+    pub exported_variables: Vec<String>,
+    /// Texts that the shell expands after the last phase (`app-$(date +%F)`), by a name of the caller's.
+    #[serde(default)]
+    pub evaluate: BTreeMap<String, String>,
+    /// Seconds that all phases together may take.
+    pub timeout_seconds: u64,
+    /// Seconds between SIGTERM and SIGKILL when the build is stopped or timed out.
+    #[serde(default = "Plan::default_grace_seconds")]
+    pub grace_seconds: u64,
+    #[serde(default)]
+    pub network: Network,
+    #[serde(default)]
+    pub limits: Limits,
+    /// Further folders of the host that the build sees, for example a local cache.
+    #[serde(default)]
+    pub binds: Vec<Bind>,
+}
+
+impl Plan {
+    pub const fn default_grace_seconds() -> u64 {
+        10
+    }
+}
+
+/// A phase that runs buildspec commands. The other phases of a build belong to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Phase {
+    Install,
+    PreBuild,
+    Build,
+    PostBuild,
+}
+
+impl Phase {
+    /// In the order in which a build passes them.
+    pub const ALL: [Self; 4] = [Self::Install, Self::PreBuild, Self::Build, Self::PostBuild];
+
+    /// CodeBuild's name, `PRE_BUILD`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "INSTALL",
+            Self::PreBuild => "PRE_BUILD",
+            Self::Build => "BUILD",
+            Self::PostBuild => "POST_BUILD",
+        }
+    }
+
+    /// The key in a buildspec, `pre_build`.
+    pub const fn buildspec_key(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::PreBuild => "pre_build",
+            Self::Build => "build",
+            Self::PostBuild => "post_build",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhasePlan {
+    pub phase: Phase,
+    /// Run in order; the first one that fails skips the rest.
+    #[serde(default)]
+    pub commands: Vec<String>,
+    /// Run after the commands, whatever became of them; a failure here fails the phase too.
+    #[serde(default)]
+    pub finally: Vec<String>,
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// The user that the commands run as. The sandbox knows only `root` and refuses others.
+    #[serde(default)]
+    pub run_as: Option<String>,
+}
+
+/// `on-failure` of a phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The transitions that a build has by itself: a failed BUILD still runs POST_BUILD, earlier phases end it.
+    #[default]
+    Default,
+    /// Nothing further runs.
+    Abort,
+    /// The next phase runs; this one stays failed, and so does the build.
+    Continue,
+    /// The phase runs again; when the tries are used up, as `Default`.
+    Retry(Retry),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Further tries after the first, 0 to 100.
+    pub attempts: u32,
+    /// Only when the failure's message matches (searched, not anchored).
+    pub pattern: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shell {
+    #[default]
+    Sh,
+    Bash,
+}
+
+impl Shell {
+    /// As seen inside of the environment.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Sh => "/bin/sh",
+            Self::Bash => "/bin/bash",
+        }
+    }
+}
+
+/// What one command leaves to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Session {
+    /// Working directory and variables are carried over (buildspec 0.2).
+    #[default]
+    Shared,
+    /// Every command starts afresh (buildspec 0.1).
+    Fresh,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// The host's network. Services on the host's loopback and its abstract sockets can be reached.
+    #[default]
+    Host,
+    /// A network of its own with nothing but loopback.
+    None,
+}
+
+/// Bounds of one build. Memory and processes are bounded by a control group where the supervisor may make one,
+/// else per process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Processes and threads.
+    pub processes: u64,
+    /// Bytes of memory; none is unlimited.
+    pub memory_bytes: Option<u64>,
+    /// Largest single file that the build may write, in bytes; none is unlimited.
+    pub file_bytes: Option<u64>,
+    pub open_files: u64,
+    /// Bytes of output that are kept; what comes after is dropped and the log says so.
+    pub log_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { processes: 8192, memory_bytes: None, file_bytes: None, open_files: 65_536, log_bytes: 1 << 30 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bind {
+    pub host: PathBuf,
+    pub inside: PathBuf,
+    pub writable: bool,
+}

@@ -1,0 +1,264 @@
+//! Isolation by bubblewrap: namespaces of its own for user, processes, mounts, IPC and host name, no daemon.
+//!
+//! The environment has a root of its own on disk (the build folder's `root/`), in which of the host stand only its
+//! programs, read-only: `/usr`, a few files of `/etc`, and the folders that the operator has named. The server's
+//! data, sockets, environment and processes are not there to be found.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    folder::Folder,
+    plan::{Network, Plan},
+};
+
+/// Where programs are found inside, unless the build sets PATH.
+const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What of the host's `/etc` programs need to work at all. Nothing here holds credentials; package managers'
+/// settings (`pip.conf`, `npmrc`) may, so they are not among them.
+const ETC: [&str; 22] = [
+    "alternatives",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "debian_version",
+    "fonts",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "lsb-release",
+    "machine-id",
+    "mime.types",
+    "nsswitch.conf",
+    "os-release",
+    "perl",
+    "pki",
+    "protocols",
+    "python3",
+    "resolv.conf",
+    "services",
+    "ssl",
+    "timezone",
+];
+
+/// Parts of `/proc` that belong to the whole machine. Root of the environment is the server's user to the kernel; if
+/// that is root, the kernel lets it write here without any capability, so these are mounted read-only.
+const PROC_READ_ONLY: [&str; 11] =
+    ["acpi", "bus", "driver", "fs", "irq", "mtrr", "scsi", "sys", "sysrq-trigger", "sysvipc", "tty"];
+
+/// Files of `/proc` that tell about the whole machine and that nothing in a build needs.
+const PROC_HIDDEN: [&str; 9] = [
+    "kcore",
+    "keys",
+    "kmsg",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
+    "sched_debug",
+    "timer_list",
+];
+
+/// The operator's settings of the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sandbox {
+    /// The `bwrap` program.
+    pub bwrap: PathBuf,
+    /// Folders of the host that builds see, read-only, at the same path: toolchains outside of `/usr`.
+    pub read_only_paths: Vec<PathBuf>,
+    /// Folders that stand before the usual ones in PATH.
+    pub search_path: Vec<String>,
+    /// Folders that no build may see, also where they lie inside of one that it sees: the server's data.
+    pub hidden_paths: Vec<PathBuf>,
+    /// Whether a build may make further user namespaces, for container builds inside of it.
+    pub nested_namespaces: bool,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self {
+            bwrap: PathBuf::from("bwrap"),
+            read_only_paths: Vec::new(),
+            search_path: Vec::new(),
+            hidden_paths: Vec::new(),
+            nested_namespaces: false,
+        }
+    }
+}
+
+/// Why the sandbox cannot work on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    #[error("{} is not installed: {source}. On Debian: apt-get install bubblewrap", program.display())]
+    NotInstalled { program: PathBuf, source: io::Error },
+    /// Most often the kernel or a container's profile forbids user namespaces.
+    #[error("bubblewrap cannot make an environment here: {0}")]
+    Refused(String),
+}
+
+impl Sandbox {
+    /// Makes an environment and runs `true` in it. Blocks for some milliseconds.
+    pub fn check(&self) -> Result<(), Problem> {
+        let output = Command::new(&self.bwrap)
+            .args(["--unshare-all", "--die-with-parent", "--uid", "0", "--gid", "0"])
+            .args(["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| Problem::NotInstalled { program: self.bwrap.clone(), source })?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(Problem::Refused(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+        }
+    }
+
+    /// PATH of the first command.
+    pub(crate) fn path_variable(&self) -> String {
+        let mut path: Vec<&str> = self.search_path.iter().map(String::as_str).collect();
+        path.push(SEARCH_PATH);
+        path.join(":")
+    }
+
+    /// Writes the small files of `/etc` that the environment has of its own, and the links that the host has at its
+    /// root (`/bin` to `usr/bin`).
+    pub(crate) fn furnish(&self, folder: &Folder, host_name: &str) -> io::Result<()> {
+        let root = folder.path().join("root");
+        let etc = root.join("etc");
+        fs::write(
+            etc.join("passwd"),
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        )?;
+        fs::write(etc.join("group"), "root:x:0:\nnogroup:x:65534:\n")?;
+        fs::write(etc.join("hosts"), format!("127.0.0.1 localhost {host_name}\n::1 localhost\n"))?;
+        fs::write(etc.join("hostname"), format!("{host_name}\n"))?;
+        for name in system_folders() {
+            let target = root.join(&name);
+            if let Ok(link) = fs::read_link(Path::new("/").join(&name))
+                && !target.try_exists()?
+            {
+                symlink(link, target)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The arguments of bwrap up to the command that is to run inside.
+    ///
+    /// No variable is among them: arguments can be read by every user of the host.
+    pub(crate) fn arguments(&self, folder: &Folder, plan: &Plan, host_name: &str) -> Vec<OsString> {
+        let mut arguments = Arguments::default();
+        arguments.flags(&["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]);
+        arguments.flags(&["--unshare-cgroup-try", "--uid", "0", "--gid", "0", "--hostname", host_name]);
+        if plan.network == Network::None {
+            arguments.flags(&["--unshare-net"]);
+        }
+        if !self.nested_namespaces {
+            arguments.flags(&["--disable-userns"]);
+        }
+        // The environment ends with the supervisor; nothing is left behind that nobody watches.
+        arguments.flags(&["--die-with-parent", "--new-session", "--clearenv"]);
+        arguments.flags(&["--setenv", "PATH", SEARCH_PATH]);
+
+        arguments.mount("--bind", &folder.path().join("root"), Path::new("/"));
+        let mut visible = vec![PathBuf::from("/usr")];
+        visible.extend(
+            system_folders()
+                .map(|name| Path::new("/").join(name))
+                .filter(|path| path.is_dir() && !path.is_symlink()),
+        );
+        visible.extend(ETC.iter().map(|name| Path::new("/etc").join(name)));
+        visible.extend(self.read_only_paths.iter().cloned());
+        for path in &visible {
+            // Resolved here: a link at this place could lead to what is not mounted inside, as resolv.conf does.
+            if let Ok(real) = path.canonicalize() {
+                arguments.mount("--ro-bind", &real, path);
+            }
+        }
+        arguments.mount("--ro-bind", &folder.read_only(), Path::new("/codebuild/readonly"));
+        for bind in &plan.binds {
+            arguments.mount(if bind.writable { "--bind" } else { "--ro-bind" }, &bind.host, &bind.inside);
+        }
+        for hidden in self.hidden(&visible) {
+            arguments.flags(&["--tmpfs"]);
+            arguments.0.push(hidden.into_os_string());
+        }
+        arguments.flags(&["--proc", "/proc", "--dev", "/dev"]);
+        for (names, cover) in [(PROC_READ_ONLY.as_slice(), None), (&PROC_HIDDEN, Some("/dev/null"))] {
+            for path in names.iter().map(|name| Path::new("/proc").join(name)).filter(|path| path.exists()) {
+                arguments.mount("--ro-bind", cover.map_or(path.as_path(), Path::new), &path);
+            }
+        }
+        arguments.flags(&["--chdir", "/", "--"]);
+        arguments.0
+    }
+
+    /// The hidden folders that would else show through one of the visible ones, at the path where they would.
+    fn hidden(&self, visible: &[PathBuf]) -> Vec<PathBuf> {
+        let mut covered = Vec::new();
+        for hidden in &self.hidden_paths {
+            let Ok(hidden) = hidden.canonicalize() else { continue };
+            for path in visible {
+                let Ok(real) = path.canonicalize() else { continue };
+                if let Ok(below) = hidden.strip_prefix(&real) {
+                    covered.push(path.join(below));
+                }
+            }
+        }
+        covered
+    }
+}
+
+/// Folders at the host's root that belong to `/usr`: links to it on current systems, real ones on older.
+fn system_folders() -> impl Iterator<Item = String> {
+    ["bin", "sbin", "lib", "lib32", "lib64", "libx32"].into_iter().map(str::to_owned)
+}
+
+#[derive(Default)]
+struct Arguments(Vec<OsString>);
+
+impl Arguments {
+    fn flags(&mut self, flags: &[&str]) {
+        self.0.extend(flags.iter().map(OsString::from));
+    }
+
+    fn mount(&mut self, how: &str, host: &Path, inside: &Path) {
+        self.0.extend([how.into(), host.as_os_str().to_owned(), inside.as_os_str().to_owned()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_folder_is_covered_where_it_would_show_through() {
+        let host = tempfile::tempdir().unwrap();
+        let tools = host.path().join("tools");
+        let data = tools.join("data");
+        fs::create_dir_all(&data).unwrap();
+        let seen = host.path().join("seen");
+        symlink(&tools, &seen).unwrap();
+        let sandbox = Sandbox { hidden_paths: vec![data], ..Sandbox::default() };
+        assert_eq!(sandbox.hidden(&[PathBuf::from("/usr"), seen.clone()]), [seen.join("data")]);
+    }
+
+    #[test]
+    fn missing_program_is_named_with_the_remedy() {
+        let sandbox = Sandbox { bwrap: PathBuf::from("/nonexistent/bwrap"), ..Sandbox::default() };
+        let problem = sandbox.check().unwrap_err().to_string();
+        assert!(problem.contains("/nonexistent/bwrap") && problem.contains("bubblewrap"), "{problem}");
+    }
+
+    #[test]
+    fn works_on_this_machine() {
+        Sandbox::default().check().unwrap();
+    }
+}

@@ -1,0 +1,110 @@
+//! Bounds for a build as a whole: memory and the number of processes, where this process may make control groups.
+//!
+//! Knows both forms that systems have: one hierarchy for all controllers (version 2), or one for each (version 1).
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use rustix::process::Pid;
+
+use crate::plan::Limits;
+
+const HIERARCHY: &str = "/sys/fs/cgroup";
+/// The parent of all builds' groups.
+const PARENT: &str = "stagewright";
+
+/// The groups of one build; none where there may be none, which is no error: limits per process apply then.
+#[derive(Debug, Default)]
+pub(super) struct ControlGroup {
+    folders: Vec<PathBuf>,
+    memory: bool,
+    processes: bool,
+}
+
+impl ControlGroup {
+    pub fn create(build: &str, limits: &Limits) -> Self {
+        let hierarchy = Path::new(HIERARCHY);
+        if hierarchy.join("cgroup.controllers").exists() {
+            Self::create_unified(hierarchy, build, limits)
+        } else {
+            Self::create_per_controller(hierarchy, build, limits)
+        }
+    }
+
+    fn create_unified(hierarchy: &Path, build: &str, limits: &Limits) -> Self {
+        let parent = hierarchy.join(PARENT);
+        let folder = parent.join(build);
+        let create = || -> io::Result<()> {
+            fs::write(hierarchy.join("cgroup.subtree_control"), "+memory +pids")?;
+            fs::create_dir_all(&parent)?;
+            fs::write(parent.join("cgroup.subtree_control"), "+memory +pids")?;
+            fs::create_dir(&folder)
+        };
+        if create().is_err() {
+            return Self::default();
+        }
+        let memory = limits.memory_bytes.is_some_and(|bytes| {
+            let _no_swap = fs::write(folder.join("memory.swap.max"), "0");
+            fs::write(folder.join("memory.max"), bytes.to_string()).is_ok()
+        });
+        let processes = fs::write(folder.join("pids.max"), limits.processes.to_string()).is_ok();
+        Self { folders: vec![folder], memory, processes }
+    }
+
+    fn create_per_controller(hierarchy: &Path, build: &str, limits: &Limits) -> Self {
+        let mut group = Self::default();
+        let mut bound = |controller: &str, file: &str, value: u64| {
+            let folder = hierarchy.join(controller).join(PARENT).join(build);
+            // A hierarchy that is not mounted is an empty folder, in which a folder can be made too.
+            let mounted = hierarchy.join(controller).join("cgroup.procs").exists();
+            if !mounted || fs::create_dir_all(&folder).is_err() {
+                return false;
+            }
+            let bounded = fs::write(folder.join(file), value.to_string()).is_ok();
+            group.folders.push(folder);
+            bounded
+        };
+        let memory = limits.memory_bytes.is_some_and(|bytes| bound("memory", "memory.limit_in_bytes", bytes));
+        let processes = bound("pids", "pids.max", limits.processes);
+        Self { memory, processes, ..group }
+    }
+
+    pub fn bounds_memory(&self) -> bool {
+        self.memory
+    }
+
+    pub fn bounds_processes(&self) -> bool {
+        self.processes
+    }
+
+    /// Puts processes that have started nothing yet under the bounds.
+    pub fn admit(&mut self, processes: &[Pid]) {
+        for folder in &self.folders {
+            for process in processes {
+                let admitted = fs::write(folder.join("cgroup.procs"), process.as_raw_nonzero().to_string());
+                if admitted.is_err() {
+                    // Bounded by this group or not at all: limits per process take its place.
+                    self.memory = false;
+                    self.processes = false;
+                }
+            }
+        }
+    }
+
+    /// After the last process has ended.
+    pub fn remove(&self) {
+        for folder in &self.folders {
+            let _still_in_use = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Removes what a supervisor has left that could not clean up after itself.
+pub(crate) fn discard(build: &str) {
+    let hierarchy = Path::new(HIERARCHY);
+    for folder in [hierarchy.to_owned(), hierarchy.join("memory"), hierarchy.join("pids")] {
+        let _none_or_in_use = fs::remove_dir(folder.join(PARENT).join(build));
+    }
+}

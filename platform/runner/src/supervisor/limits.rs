@@ -1,0 +1,29 @@
+//! Bounds per process, for what a control group does not bound.
+
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
+use super::control_group::ControlGroup;
+use crate::plan::Limits;
+
+/// Sets the limits on processes that have started no command yet; what they start inherits them.
+///
+/// A limit that the kernel refuses stays as it is: it was lower already.
+pub(super) fn apply(processes: &[Pid], limits: &Limits, control_group: &ControlGroup) {
+    let mut wanted = vec![(Resource::Core, Some(0)), (Resource::Nofile, Some(limits.open_files))];
+    wanted.push((Resource::Fsize, limits.file_bytes));
+    if !control_group.bounds_processes() {
+        wanted.push((Resource::Nproc, Some(limits.processes)));
+    }
+    if !control_group.bounds_memory() {
+        // Data, not address space: Java, Go and Node reserve far more addresses than they ever use.
+        wanted.push((Resource::Data, limits.memory_bytes));
+    }
+    for (resource, value) in wanted {
+        let Some(value) = value else { continue };
+        let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
+        for &process in processes {
+            let _lower_already =
+                prlimit(Some(process), resource, Rlimit { current: Some(value), maximum: Some(value) });
+        }
+    }
+}

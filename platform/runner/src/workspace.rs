@@ -1,0 +1,227 @@
+//! The files of a build, reached from outside without ever leaving them.
+//!
+//! A build may plant symbolic links, so a path of the workspace must never be opened by its host path: an
+//! `output.txt` that points to `/etc/shadow` would be uploaded. Here every path is resolved by the kernel with the
+//! build's root as root (`openat2`, `RESOLVE_IN_ROOT`), as the build itself would see it.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStringExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat, statat};
+
+/// Entries that one walk lists at most; a bound on memory.
+const MAX_ENTRIES: usize = 1_000_000;
+
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// On the host; `/` of the build.
+    root: PathBuf,
+}
+
+/// Something below a folder of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Relative to the folder that was walked.
+    pub path: PathBuf,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Directory,
+    File,
+    /// With the target as it is written, not resolved.
+    Symlink(PathBuf),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{0}: not a regular file")]
+    NotAFile(PathBuf),
+    #[error("{0}: more than {MAX_ENTRIES} files")]
+    TooManyEntries(PathBuf),
+}
+
+impl WorkspaceError {
+    fn io(path: &Path) -> impl FnOnce(rustix::io::Errno) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source: source.into() }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            }
+            Self::NotAFile(_) | Self::TooManyEntries(_) => false,
+        }
+    }
+}
+
+impl Workspace {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The host's path of a folder, made if it is missing, for putting the source there. Only before the build has
+    /// run: afterwards a part of the path may be a link.
+    pub fn create_directory(&self, inside: &Path) -> io::Result<PathBuf> {
+        let path = self.root.join(inside.strip_prefix("/").unwrap_or(inside));
+        fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
+    /// Opens a regular file for reading; links are followed as the build would follow them.
+    pub fn open_file(&self, inside: &Path) -> Result<File, WorkspaceError> {
+        // Without NONBLOCK a named pipe that the build has left would be waited for.
+        let handle = self.open(inside, OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let file = File::from(handle);
+        let metadata =
+            file.metadata().map_err(|source| WorkspaceError::Io { path: inside.to_owned(), source })?;
+        match metadata.is_file() {
+            true => Ok(file),
+            false => Err(WorkspaceError::NotAFile(inside.to_owned())),
+        }
+    }
+
+    /// Everything below a folder, parents before their children, sorted by name. Links are listed, not entered.
+    pub fn walk(&self, inside: &Path) -> Result<Vec<Entry>, WorkspaceError> {
+        let folder = self.open(inside, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let mut found = Vec::new();
+        walk_into(folder, Path::new(""), inside, &mut found)?;
+        Ok(found)
+    }
+
+    fn open(&self, inside: &Path, flags: OFlags) -> Result<OwnedFd, WorkspaceError> {
+        let root =
+            rustix::fs::open(&self.root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+                .map_err(WorkspaceError::io(&self.root))?;
+        openat2(
+            root,
+            inside,
+            flags | OFlags::CLOEXEC,
+            Mode::empty(),
+            ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
+        )
+        .map_err(WorkspaceError::io(inside))
+    }
+}
+
+fn walk_into(
+    folder: OwnedFd,
+    path: &Path,
+    base: &Path,
+    found: &mut Vec<Entry>,
+) -> Result<(), WorkspaceError> {
+    let shown = base.join(path);
+    let mut names = Vec::new();
+    for entry in Dir::read_from(&folder).map_err(WorkspaceError::io(&shown))? {
+        let entry = entry.map_err(WorkspaceError::io(&shown))?;
+        let name = entry.file_name().to_owned();
+        if name.as_bytes() != b"." && name.as_bytes() != b".." {
+            names.push(name);
+        }
+        if names.len() + found.len() > MAX_ENTRIES {
+            return Err(WorkspaceError::TooManyEntries(base.to_owned()));
+        }
+    }
+    names.sort();
+    for name in names {
+        let path = path.join(OsString::from_vec(name.as_bytes().to_vec()));
+        let shown = base.join(&path);
+        let stat = statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(WorkspaceError::io(&shown))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                found.push(Entry { path: path.clone(), kind: Kind::Directory });
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let child = openat(folder.as_fd(), &name, flags, Mode::empty())
+                    .map_err(WorkspaceError::io(&shown))?;
+                walk_into(child, &path, base, found)?;
+            }
+            FileType::RegularFile => found.push(Entry { path, kind: Kind::File }),
+            FileType::Symlink => {
+                let target = readlinkat(&folder, &name, Vec::new()).map_err(WorkspaceError::io(&shown))?;
+                let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+                found.push(Entry { path, kind: Kind::Symlink(target) });
+            }
+            // Sockets, pipes and devices have no content that could be kept.
+            FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, os::unix::fs::symlink};
+
+    use super::*;
+
+    fn workspace() -> (tempfile::TempDir, Workspace, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let workspace = Workspace::new(root.path().join("root"));
+        let source = workspace.create_directory(Path::new("/codebuild/src")).unwrap();
+        (root, workspace, source)
+    }
+
+    fn content(workspace: &Workspace, path: &str) -> Result<String, WorkspaceError> {
+        let mut text = String::new();
+        workspace.open_file(Path::new(path))?.read_to_string(&mut text).unwrap();
+        Ok(text)
+    }
+
+    #[test]
+    fn absolute_link_stays_inside() {
+        let (_root, workspace, source) = workspace();
+        fs::write(source.join("real"), "inside").unwrap();
+        symlink("/codebuild/src/real", source.join("good")).unwrap();
+        symlink("/etc/passwd", source.join("bad")).unwrap();
+        symlink("../../../../../../../../etc/passwd", source.join("worse")).unwrap();
+        assert_eq!(content(&workspace, "/codebuild/src/good").unwrap(), "inside");
+        assert!(content(&workspace, "/codebuild/src/bad").unwrap_err().is_not_found());
+        assert!(content(&workspace, "/codebuild/src/worse").unwrap_err().is_not_found());
+    }
+
+    #[test]
+    fn linked_folder_stays_inside() {
+        let (root, workspace, source) = workspace();
+        fs::write(root.path().join("outside"), "host").unwrap();
+        symlink(root.path(), source.join("folder")).unwrap();
+        assert!(content(&workspace, "/codebuild/src/folder/outside").unwrap_err().is_not_found());
+    }
+
+    #[test]
+    fn pipe_is_refused_without_waiting() {
+        let (_root, workspace, source) = workspace();
+        rustix::fs::mknodat(rustix::fs::CWD, source.join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .unwrap();
+        assert!(matches!(content(&workspace, "/codebuild/src/pipe"), Err(WorkspaceError::NotAFile(_))));
+    }
+
+    #[test]
+    fn walk_lists_parents_first_and_does_not_enter_links() {
+        let (_root, workspace, source) = workspace();
+        fs::create_dir_all(source.join("b/c")).unwrap();
+        fs::write(source.join("b/c/file"), "").unwrap();
+        fs::write(source.join("a"), "").unwrap();
+        symlink("b", source.join("link")).unwrap();
+        let listed: Vec<_> = workspace.walk(Path::new("/codebuild/src")).unwrap();
+        let paths: Vec<_> = listed.iter().map(|entry| entry.path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["a", "b", "b/c", "b/c/file", "link"]);
+        assert_eq!(listed[4].kind, Kind::Symlink(PathBuf::from("b")));
+    }
+}

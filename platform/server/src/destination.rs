@@ -1,0 +1,91 @@
+//! Where a request goes, told by what it is.
+//!
+//! The order is that of the routing sheet in `docs/wire.md`: own paths, the target header, a form with an
+//! action, the service in the credential scope; what is left is S3's.
+
+use aws::operation::{Protocol, Service};
+use aws::sigv4::verify::SignedRequest;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+
+use crate::elsewhere;
+
+/// A part of the platform that answers a request.
+#[derive(Clone, Copy)]
+pub enum Destination {
+    Health,
+    Metrics,
+    Git,
+    /// An operation named by `X-Amz-Target`.
+    Json { service: &'static Service },
+    /// An action named in a form or query string; the service is known once the form is read.
+    Query,
+    S3,
+    /// An API of AWS's that has no service here yet.
+    Elsewhere { api: &'static str },
+    /// A target or scope that no API has.
+    Unknown,
+}
+
+pub fn of(parts: &Parts, signed: Option<&SignedRequest>, services: &[&'static Service]) -> Destination {
+    match parts.uri.path() {
+        "/health" => return Destination::Health,
+        "/metrics" => return Destination::Metrics,
+        path if path.starts_with("/v1/repos/") => return Destination::Git,
+        _ => {}
+    }
+    if let Some(target) = header(&parts.headers, "x-amz-target") {
+        return by_target(target, services);
+    }
+    if is_form(parts, signed) {
+        return Destination::Query;
+    }
+    match signed.map(|signed| signed.scope.service.as_str()) {
+        None | Some("s3") => Destination::S3,
+        Some(name) if services.iter().any(|service| service.signing_name == name) => Destination::Unknown,
+        Some(name) => elsewhere::by_signing_name(name).map_or(Destination::Unknown, |api| Destination::Elsewhere { api }),
+    }
+}
+
+/// `CodePipeline_20150709.GetPipeline`: the prefix may have dots of its own.
+fn by_target(target: &str, services: &[&'static Service]) -> Destination {
+    let prefix = target.rsplit_once('.').map_or(target, |(prefix, _)| prefix);
+    // Older CloudTrail clients leave the Java package out.
+    let matches = |service: &&&'static Service| {
+        let known = service.target_prefix;
+        !known.is_empty() && (known == prefix || known.rsplit_once('.').is_some_and(|(_, short)| short == prefix))
+    };
+    match services.iter().find(matches) {
+        Some(service) => Destination::Json { service },
+        None => elsewhere::by_target_prefix(prefix)
+            .map_or(Destination::Unknown, |api| Destination::Elsewhere { api }),
+    }
+}
+
+fn is_form(parts: &Parts, signed: Option<&SignedRequest>) -> bool {
+    if signed.is_some_and(|signed| signed.scope.service == "s3") || parts.uri.path() != "/" {
+        return false;
+    }
+    if parts.method == Method::POST {
+        return header(&parts.headers, CONTENT_TYPE.as_str())
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    parts.method == Method::GET && query.split('&').any(|pair| pair.starts_with("Action="))
+}
+
+/// The service that a form's action belongs to: by the credential scope, else by the API version.
+pub fn of_form(
+    signed: Option<&SignedRequest>,
+    version: Option<&str>,
+    services: &[&'static Service],
+) -> Option<&'static Service> {
+    let queries = || services.iter().copied().filter(|service| service.protocol == Protocol::Query);
+    let by_scope = signed.and_then(|signed| queries().find(|service| service.signing_name == signed.scope.service));
+    by_scope.or_else(|| queries().find(|service| Some(service.api_version) == version))
+}
+
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,74 @@
+//! One request from beginning to end.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use aws::Gateway;
+use aws::http::{HttpService, Peer, Request, Response};
+use aws::operation::Service;
+use aws::sigv4::verify;
+
+use crate::answer;
+use crate::destination::{self, Destination};
+use crate::metrics::Metrics;
+use crate::rpc;
+
+/// Everything behind the port.
+pub struct FrontDoor {
+    pub gateway: Arc<Gateway>,
+    pub git: Arc<dyn HttpService>,
+    pub s3: Arc<dyn HttpService>,
+    pub metrics: Arc<Metrics>,
+    /// The largest body of a call; those of S3 and git stream and have limits of their own.
+    pub max_body_bytes: usize,
+    services: Vec<&'static Service>,
+}
+
+impl FrontDoor {
+    pub fn new(
+        gateway: Arc<Gateway>,
+        git: Arc<dyn HttpService>,
+        s3: Arc<dyn HttpService>,
+        metrics: Arc<Metrics>,
+        max_body_bytes: usize,
+    ) -> Self {
+        let services = gateway.routers().map(|router| router.service).collect();
+        Self { gateway, git, s3, metrics, max_body_bytes, services }
+    }
+
+    pub fn services(&self) -> &[&'static Service] {
+        &self.services
+    }
+
+    /// Boxed, so that the compiler proves it sendable here and not at each connection.
+    pub fn handle(&self, request: Request, peer: Peer) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
+        Box::pin(self.answered(request, peer))
+    }
+
+    async fn answered(&self, request: Request, peer: Peer) -> Response {
+        let (parts, body) = request.into_parts();
+        let signed = verify::parse(&parts);
+        let destination = destination::of(&parts, signed.as_ref().ok().and_then(Option::as_ref), &self.services);
+        match destination {
+            Destination::Health => answer::text(200, "text/plain", "ready\n"),
+            Destination::Metrics => match self.metrics.text() {
+                Ok(text) => answer::text(200, "application/openmetrics-text; version=1.0.0", text),
+                Err(error) => answer::text(500, "text/plain", error.to_string()),
+            },
+            Destination::Git => self.git.handle(Request::from_parts(parts, body), peer).await,
+            Destination::S3 => self.s3.handle(Request::from_parts(parts, body), peer).await,
+            Destination::Json { service } => rpc::json_call(self, service, signed, parts, body, peer).await,
+            Destination::Query => rpc::query_call(self, signed, parts, body, peer).await,
+            Destination::Elsewhere { api } => {
+                let target = destination::header(&parts.headers, "x-amz-target").unwrap_or_default();
+                let operation = target.rsplit_once('.').map_or("This operation", |(_, operation)| operation);
+                answer::unrouted(&aws::Error::not_implemented(api, operation), &rpc::new_request_id())
+            }
+            Destination::Unknown => {
+                let error = aws::Error::new("UnknownOperationException", "").with_status(404);
+                answer::unrouted(&error, &rpc::new_request_id())
+            }
+        }
+    }
+}

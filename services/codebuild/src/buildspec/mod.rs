@@ -1,0 +1,261 @@
+//! The buildspec: what a build does, written by its users in YAML (or JSON, which is YAML).
+//! Source: CodeBuild User Guide, "Build specification reference for CodeBuild".
+
+mod read;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use runner::{OnFailure, Phase, Shell};
+
+pub use yaml::Place;
+
+/// A buildspec of version 0.1 or 0.2.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Buildspec {
+    pub version: Version,
+    pub run_as: Option<String>,
+    pub shell: Option<Shell>,
+    /// Literal values; nothing is expanded.
+    pub variables: BTreeMap<String, String>,
+    /// Variable name to the name of a parameter of Systems Manager.
+    pub parameter_store: BTreeMap<String, String>,
+    /// Variable name to `secret-id:json-key:version-stage:version-id`.
+    pub secrets_manager: BTreeMap<String, String>,
+    pub exported_variables: Vec<String>,
+    pub git_credential_helper: bool,
+    pub phases: Vec<PhaseSpec>,
+    pub artifacts: Option<Artifacts>,
+    /// By the project's artifact identifiers.
+    pub secondary_artifacts: BTreeMap<String, Artifacts>,
+    pub cache: Option<Cache>,
+    pub reports: BTreeMap<String, Report>,
+    /// Whether there is a `batch` block. It does not matter to a single build.
+    pub has_batch: bool,
+    /// Keys that mean nothing here and were passed over, with their places.
+    pub unknown_keys: Vec<(String, Place)>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// Every command in a shell of its own.
+    V0_1,
+    #[default]
+    V0_2,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct PhaseSpec {
+    pub phase: Phase,
+    pub run_as: Option<String>,
+    pub on_failure: OnFailure,
+    pub commands: Vec<String>,
+    pub finally: Vec<String>,
+    /// Runtime to version, of `install` only.
+    pub runtime_versions: BTreeMap<String, String>,
+}
+
+/// What becomes an artifact. Paths are relative to the source folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Artifacts {
+    /// Globs; at least one, unless there are only secondary artifacts.
+    pub files: Vec<String>,
+    /// Expanded by the shell when the build has ended.
+    pub name: Option<String>,
+    pub discard_paths: bool,
+    /// A glob of folders.
+    pub base_directory: Option<String>,
+    pub exclude_paths: Vec<String>,
+    pub enable_symlinks: bool,
+    pub s3_prefix: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cache {
+    pub paths: Vec<String>,
+    pub key: Option<String>,
+    pub fallback_keys: Vec<String>,
+    pub action: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub files: Vec<String>,
+    pub base_directory: Option<String>,
+    pub discard_paths: bool,
+    pub file_format: Option<String>,
+}
+
+/// What is wrong with a buildspec, in CodeBuild's words where these are known, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}{}", if *line_is_told { String::new() } else { format!(" at line {}", place.line) })]
+pub struct Error {
+    pub message: String,
+    pub place: Place,
+    /// The message names the line itself.
+    line_is_told: bool,
+}
+
+impl Error {
+    fn new(message: impl Into<String>, place: Place) -> Self {
+        Self { message: message.into(), place, line_is_told: false }
+    }
+
+    fn with_line_told(self) -> Self {
+        Self { line_is_told: true, ..self }
+    }
+}
+
+/// Reads a buildspec.
+pub fn parse(text: &str) -> Result<Buildspec, Error> {
+    read::buildspec(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use runner::Retry;
+
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn all_keys() {
+        let spec = parse(
+            r#"
+version: 0.2
+run-as: root
+env:
+  shell: bash
+  variables: { VERSION: 3.10, EMPTY: "", YES: yes }
+  parameter-store: { LOGIN: /app/login }
+  secrets-manager: { TOKEN: "app:token::" }
+  exported-variables: [VERSION, BUILT]
+  git-credential-helper: yes
+proxy: { upload-artifacts: no, logs: no }
+phases:
+  install:
+    runtime-versions: { python: 3.11, nodejs: latest }
+  pre_build:
+    on-failure: ABORT
+    commands: [echo one]
+  build:
+    run-as: builder
+    on-failure: RETRY-2-exit status [0-9]+
+    commands:
+      - echo one
+      - |
+        echo two
+        echo three
+      - true
+    finally: [echo done]
+reports:
+  tests: { files: ["**/*.xml"], base-directory: out, file-format: JunitXml, discard-paths: yes }
+artifacts:
+  files: ["**/*"]
+  name: app-$(date +%F)
+  discard-paths: no
+  base-directory: dist*
+  exclude-paths: [tmp/**]
+  enable-symlinks: yes
+  s3-prefix: p
+  secondary-artifacts:
+    docs: { files: [docs/*], base-directory: site }
+cache:
+  key: npm-$(codebuild-hash-files package-lock.json)
+  fallback-keys: [npm-]
+  paths: [node_modules/**/*]
+  action: restore
+batch: { fast-fail: true }
+"#,
+        )
+        .unwrap();
+        assert_eq!(spec.version, Version::V0_2);
+        assert_eq!(spec.shell, Some(Shell::Bash));
+        assert_eq!(spec.variables["VERSION"], "3.10", "no float");
+        assert_eq!((spec.variables["EMPTY"].as_str(), spec.variables["YES"].as_str()), ("", "yes"));
+        assert_eq!(spec.exported_variables, ["VERSION", "BUILT"]);
+        assert_eq!(spec.phases[0].runtime_versions["python"], "3.11");
+        assert_eq!(spec.phases[1].on_failure, OnFailure::Abort);
+        let build = &spec.phases[2];
+        assert_eq!(build.commands, ["echo one", "echo two\necho three\n", "true"]);
+        assert_eq!(build.finally, ["echo done"]);
+        assert_eq!(build.run_as.as_deref(), Some("builder"));
+        let retry = Retry { attempts: 2, pattern: Some("exit status [0-9]+".into()) };
+        assert_eq!(build.on_failure, OnFailure::Retry(retry));
+        let artifacts = spec.artifacts.unwrap();
+        assert_eq!(artifacts.base_directory.as_deref(), Some("dist*"));
+        assert!(artifacts.enable_symlinks && !artifacts.discard_paths);
+        assert_eq!(spec.secondary_artifacts["docs"].files, ["docs/*"]);
+        assert_eq!(spec.cache.unwrap().fallback_keys, ["npm-"]);
+        assert_eq!(spec.reports["tests"].file_format.as_deref(), Some("JunitXml"));
+        assert!(spec.has_batch && spec.git_credential_helper);
+        assert_eq!(spec.unknown_keys, []);
+    }
+
+    #[test]
+    fn json_is_a_buildspec() {
+        let spec = parse(r#"{"version": "0.2", "phases": {"build": {"commands": ["make"]}}}"#).unwrap();
+        assert_eq!(spec.phases[0].commands, ["make"]);
+    }
+
+    #[test]
+    fn version_0_1() {
+        let spec = parse(
+            "version: 0.1\nenvironment_variables:\n  plaintext:\n    A: 1\nphases:\n  build:\n    commands: make\nartifacts:\n  type: zip\n  files: [a]\n",
+        )
+        .unwrap();
+        assert_eq!(spec.version, Version::V0_1);
+        assert_eq!(spec.variables["A"], "1");
+        assert_eq!(spec.phases[0].commands, ["make"], "one command needs no list");
+        assert_eq!(spec.unknown_keys, []);
+    }
+
+    #[test]
+    fn unknown_keys_are_passed_over_and_told() {
+        let spec = parse("version: 0.2\nphases:\n  build:\n    comands: [x]\n    commands: [y]\nextra: 1\n").unwrap();
+        let place = |line, column| Place { line, column };
+        assert_eq!(
+            spec.unknown_keys,
+            [("phases.build.comands".to_owned(), place(4, 5)), ("extra".to_owned(), place(6, 1))]
+        );
+    }
+
+    #[test]
+    fn wrong_things_are_told_with_their_lines() {
+        assert_eq!(
+            refusal("version: 0.2\nphases:\n  build:\n    commands:\n      - echo: hi\n"),
+            "Expected Commands[0] to be of string type: found subkeys instead at line 5, value of the key tag on line 4 might be empty"
+        );
+        assert!(refusal("version: 0.2\nphases: a: b\n").contains("mapping values are not allowed in this context"));
+        assert_eq!(refusal("phases: {}\n"), "Missing version: expected 0.1 or 0.2 at line 1");
+        assert_eq!(refusal("version: 0.3\nphases: {}\n"), "Unknown version '0.3': expected 0.1 or 0.2 at line 1");
+        assert_eq!(refusal("version: 0.2\n"), "No phases found at line 1");
+        assert_eq!(refusal(""), "No content found at line 1");
+        assert_eq!(refusal("version: 0.2\nphases: [x]\n"), "Expected phases to be a map at line 2");
+        assert_eq!(
+            refusal("version: 0.2\nphases:\n  build:\n    on-failure: STOP\n"),
+            "Invalid on-failure 'STOP' of phase build: expected ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex or \
+             RETRY-count-regex at line 4"
+        );
+        assert!(refusal("version: 0.2\nphases:\n  build:\n    on-failure: RETRY-(\n").contains("regular expression"));
+        assert_eq!(
+            refusal("version: 0.2\nphases:\n  build:\n    commands: [a]\n    commands: [b]\n"),
+            "Duplicate key commands at line 5"
+        );
+        assert_eq!(
+            refusal("version: 0.2\nenv:\n  shell: fish\nphases:\n  build:\n    commands: [a]\n"),
+            "Unknown shell 'fish': expected bash or /bin/sh at line 3"
+        );
+        assert_eq!(
+            refusal("version: 0.2\nphases: {build: {commands: [a]}}\nartifacts:\n  base-directory: x\n"),
+            "Expected artifacts to have files at line 4"
+        );
+        assert_eq!(
+            refusal("version: 0.2\nphases: {build: {commands: [a]}}\nartifacts:\n  files: [x]\n  discard-paths: maybe\n"),
+            "Expected artifacts.discard-paths to be yes or no: found 'maybe' at line 5"
+        );
+    }
+}

@@ -1,0 +1,368 @@
+//! From a tree of texts to a buildspec.
+
+use std::collections::BTreeMap;
+
+use runner::{OnFailure, Phase, Retry, Shell};
+
+use super::{
+    Artifacts, Buildspec, Cache, Error, PhaseSpec, Place, Report, Version,
+    yaml::{self, Node, Value},
+};
+
+/// Tries of `RETRY` without a number.
+const DEFAULT_RETRIES: u32 = 3;
+const MAX_RETRIES: u32 = 100;
+
+pub(super) fn buildspec(text: &str) -> Result<Buildspec, Error> {
+    let start = Place { line: 1, column: 1 };
+    let root = yaml::parse(text)?.ok_or_else(|| Error::new("No content found", start))?;
+    let mut unknown = Vec::new();
+    let mut spec = {
+        let mut root = Mapping::of(&root, "", &mut unknown)?;
+        let version = version(root.get("version"), start)?;
+        let mut spec = Buildspec { version, run_as: root.text("run-as")?, ..Buildspec::default() };
+        environment(&mut root, &mut spec)?;
+        root.child("proxy", |proxy| proxy.flag("upload-artifacts").and(proxy.flag("logs")))?;
+        spec.has_batch = root.get("batch").is_some();
+        match root.get("phases") {
+            Some(phases) => spec.phases = read_phases(&mut root, phases)?,
+            // A batch may take its phases from other files.
+            None if spec.has_batch => {}
+            None => return Err(Error::new("No phases found", root.place)),
+        }
+        read_artifacts(&mut root, &mut spec)?;
+        spec.cache = root.child("cache", read_cache)?;
+        spec.reports = read_reports(&mut root)?;
+        spec
+    };
+    unknown.sort_by_key(|(_, place): &(String, Place)| (place.line, place.column));
+    spec.unknown_keys = unknown;
+    Ok(spec)
+}
+
+fn version(node: Option<&Node>, start: Place) -> Result<Version, Error> {
+    let missing = "Missing version: expected 0.1 or 0.2";
+    let node = node.ok_or_else(|| Error::new(missing, start))?;
+    match &node.value {
+        Value::Scalar { text, .. } => match text.as_str() {
+            "0.1" => Ok(Version::V0_1),
+            "0.2" => Ok(Version::V0_2),
+            "" => Err(Error::new(missing, node.place)),
+            other => Err(Error::new(format!("Unknown version '{other}': expected 0.1 or 0.2"), node.place)),
+        },
+        Value::Sequence(_) | Value::Mapping(_) => Err(Error::new(missing, node.place)),
+    }
+}
+
+fn environment(root: &mut Mapping<'_, '_>, spec: &mut Buildspec) -> Result<(), Error> {
+    root.child("env", |env| {
+        spec.shell = match env.get("shell").map(|node| Ok((string(node, "env.shell")?, node.place))).transpose()? {
+            None => None,
+            Some((shell, place)) => Some(match shell.as_str() {
+                "bash" | "/bin/bash" => Shell::Bash,
+                "/bin/sh" | "sh" => Shell::Sh,
+                other => {
+                    let message = format!("Unknown shell '{other}': expected bash or /bin/sh");
+                    return Err(Error::new(message, place));
+                }
+            }),
+        };
+        spec.variables = env.texts("variables")?;
+        spec.parameter_store = env.texts("parameter-store")?;
+        spec.secrets_manager = env.texts("secrets-manager")?;
+        spec.exported_variables = env.list("exported-variables")?;
+        spec.git_credential_helper = env.flag("git-credential-helper")?;
+        Ok(())
+    })?;
+    // Version 0.1.
+    root.child("environment_variables", |env| {
+        spec.variables.extend(env.texts("plaintext")?);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn read_phases(root: &mut Mapping<'_, '_>, node: &Node) -> Result<Vec<PhaseSpec>, Error> {
+    let mut specs = Vec::new();
+    let mut phases = Mapping::of(node, "phases", root.unknown)?;
+    for phase in Phase::ALL {
+        if let Some(node) = phases.get(phase.buildspec_key()) {
+            specs.push(read_phase(phase, node, phases.unknown)?);
+        }
+    }
+    Ok(specs)
+}
+
+fn read_phase(phase: Phase, node: &Node, unknown: &mut Unknown) -> Result<PhaseSpec, Error> {
+    let key = phase.buildspec_key();
+    let mut spec = PhaseSpec {
+        phase,
+        run_as: None,
+        on_failure: OnFailure::Default,
+        commands: vec![],
+        finally: vec![],
+        runtime_versions: BTreeMap::new(),
+    };
+    // `build:` with nothing below it is a phase without commands.
+    if node.is_null() {
+        return Ok(spec);
+    }
+    let mut mapping = Mapping::of(node, &format!("phases.{key}"), unknown)?;
+    spec.run_as = mapping.text("run-as")?;
+    if let Some(node) = mapping.get("on-failure") {
+        spec.on_failure = on_failure(&string(node, "on-failure")?, phase, node.place)?;
+    }
+    spec.commands = mapping.commands("commands", "Commands")?;
+    spec.finally = mapping.commands("finally", "Finally")?;
+    if phase == Phase::Install {
+        spec.runtime_versions = mapping.texts("runtime-versions")?;
+    }
+    Ok(spec)
+}
+
+fn on_failure(text: &str, phase: Phase, place: Place) -> Result<OnFailure, Error> {
+    let retry = |attempts: u32, pattern: Option<&str>| {
+        if let Some(pattern) = pattern
+            && let Err(error) = regex::Regex::new(pattern)
+        {
+            let key = phase.buildspec_key();
+            let message = format!("The on-failure of phase {key} has no regular expression after RETRY: {error}");
+            return Err(Error::new(message, place));
+        }
+        let attempts = attempts.min(MAX_RETRIES);
+        Ok(OnFailure::Retry(Retry { attempts, pattern: pattern.map(str::to_owned) }))
+    };
+    match text {
+        "ABORT" => Ok(OnFailure::Abort),
+        "CONTINUE" => Ok(OnFailure::Continue),
+        "RETRY" => retry(DEFAULT_RETRIES, None),
+        other => match other.strip_prefix("RETRY-") {
+            Some(rest) => {
+                let (number, pattern) = rest.split_once('-').map_or((rest, None), |(n, p)| (n, Some(p)));
+                match number.parse() {
+                    Ok(attempts) => retry(attempts, pattern),
+                    Err(_) => retry(DEFAULT_RETRIES, Some(rest)),
+                }
+            }
+            None => Err(Error::new(
+                format!(
+                    "Invalid on-failure '{other}' of phase {}: expected ABORT, CONTINUE, RETRY, RETRY-count, \
+                     RETRY-regex or RETRY-count-regex",
+                    phase.buildspec_key()
+                ),
+                place,
+            )),
+        },
+    }
+}
+
+fn read_artifacts(root: &mut Mapping<'_, '_>, spec: &mut Buildspec) -> Result<(), Error> {
+    let Some(node) = root.get("artifacts") else { return Ok(()) };
+    if node.is_null() {
+        return Ok(());
+    }
+    let mut mapping = Mapping::of(node, "artifacts", root.unknown)?;
+    if let Some(secondary) = mapping.get("secondary-artifacts") {
+        let entries = Mapping::of(secondary, "artifacts.secondary-artifacts", mapping.unknown)?;
+        for (identifier, node) in entries.all()? {
+            let path = format!("artifacts.secondary-artifacts.{identifier}");
+            let artifacts = artifacts(&mut Mapping::of(node, &path, mapping.unknown)?, true)?;
+            spec.secondary_artifacts.insert(identifier, artifacts);
+        }
+    }
+    let needs_files = spec.secondary_artifacts.is_empty();
+    let primary = artifacts(&mut mapping, needs_files)?;
+    if !primary.files.is_empty() {
+        spec.artifacts = Some(primary);
+    }
+    Ok(())
+}
+
+fn artifacts(mapping: &mut Mapping<'_, '_>, needs_files: bool) -> Result<Artifacts, Error> {
+    // Version 0.1 has a type, which is not looked at.
+    mapping.get("type");
+    let artifacts = Artifacts {
+        files: mapping.list("files")?,
+        name: mapping.text("name")?,
+        discard_paths: mapping.flag("discard-paths")?,
+        base_directory: mapping.text("base-directory")?,
+        exclude_paths: mapping.list("exclude-paths")?,
+        enable_symlinks: mapping.flag("enable-symlinks")?,
+        s3_prefix: mapping.text("s3-prefix")?,
+    };
+    if artifacts.files.is_empty() && needs_files {
+        return Err(Error::new(format!("Expected {} to have files", mapping.path), mapping.place));
+    }
+    Ok(artifacts)
+}
+
+fn read_cache(mapping: &mut Mapping<'_, '_>) -> Result<Cache, Error> {
+    Ok(Cache {
+        paths: mapping.list("paths")?,
+        key: mapping.text("key")?,
+        fallback_keys: mapping.list("fallback-keys")?,
+        action: mapping.text("action")?,
+    })
+}
+
+fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, Error> {
+    let mut reports = BTreeMap::new();
+    let Some(node) = root.get("reports").filter(|node| !node.is_null()) else { return Ok(reports) };
+    for (name, node) in Mapping::of(node, "reports", root.unknown)?.all()? {
+        let mut mapping = Mapping::of(node, &format!("reports.{name}"), root.unknown)?;
+        let report = Report {
+            files: mapping.list("files")?,
+            base_directory: mapping.text("base-directory")?,
+            discard_paths: mapping.flag("discard-paths")?,
+            file_format: mapping.text("file-format")?,
+        };
+        reports.insert(name, report);
+    }
+    Ok(reports)
+}
+
+type Unknown = Vec<(String, Place)>;
+
+/// A map whose keys are asked for one by one. Those that nobody asked for are unknown.
+struct Mapping<'node, 'unknown> {
+    /// `phases.build`, for messages; empty at the top.
+    path: String,
+    place: Place,
+    entries: Vec<(String, &'node Node, Place)>,
+    asked: Vec<String>,
+    unknown: &'unknown mut Unknown,
+}
+
+impl<'node, 'unknown> Mapping<'node, 'unknown> {
+    fn of(node: &'node Node, path: &str, unknown: &'unknown mut Unknown) -> Result<Self, Error> {
+        let Value::Mapping(pairs) = &node.value else {
+            let what = if path.is_empty() { "the buildspec" } else { path };
+            return Err(Error::new(format!("Expected {what} to be a map"), node.place));
+        };
+        let mut entries: Vec<(String, &Node, Place)> = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            let name = string(key, "a key")?;
+            if entries.iter().any(|(known, ..)| *known == name) {
+                return Err(Error::new(format!("Duplicate key {name}"), key.place));
+            }
+            entries.push((name, value, key.place));
+        }
+        Ok(Self { path: path.to_owned(), place: node.place, entries, asked: Vec::new(), unknown })
+    }
+
+    fn get(&mut self, key: &str) -> Option<&'node Node> {
+        self.asked.push(key.to_owned());
+        self.entries.iter().find(|(name, ..)| name == key).map(|(_, node, _)| *node)
+    }
+
+    /// A value that is there and is not empty.
+    fn given(&mut self, key: &str) -> Option<&'node Node> {
+        self.get(key).filter(|node| !node.is_null())
+    }
+
+    /// All entries of a map whose keys are the user's.
+    fn all(mut self) -> Result<Vec<(String, &'node Node)>, Error> {
+        let entries = std::mem::take(&mut self.entries);
+        Ok(entries.into_iter().map(|(name, node, _)| (name, node)).collect())
+    }
+
+    fn child<T>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Mapping<'_, '_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let Some(node) = self.given(key) else { return Ok(None) };
+        let path = self.path_of(key);
+        read(&mut Mapping::of(node, &path, self.unknown)?).map(Some)
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    fn text(&mut self, key: &str) -> Result<Option<String>, Error> {
+        let path = self.path_of(key);
+        self.given(key).map(|node| string(node, &path)).transpose()
+    }
+
+    fn flag(&mut self, key: &str) -> Result<bool, Error> {
+        let path = self.path_of(key);
+        let Some(node) = self.given(key) else { return Ok(false) };
+        let text = string(node, &path)?;
+        match text.to_ascii_lowercase().as_str() {
+            "yes" | "true" | "on" => Ok(true),
+            "no" | "false" | "off" => Ok(false),
+            _ => Err(Error::new(format!("Expected {path} to be yes or no: found '{text}'"), node.place)),
+        }
+    }
+
+    fn texts(&mut self, key: &str) -> Result<BTreeMap<String, String>, Error> {
+        let path = self.path_of(key);
+        let Some(node) = self.given(key) else { return Ok(BTreeMap::new()) };
+        let entries = Mapping::of(node, &path, self.unknown)?.all()?;
+        let read = |(name, node): (String, &Node)| {
+            let text = if node.is_null() { String::new() } else { string(node, &format!("{path}.{name}"))? };
+            Ok((name, text))
+        };
+        entries.into_iter().map(read).collect()
+    }
+
+    /// A list of texts; a single text stands for a list of one.
+    fn list(&mut self, key: &str) -> Result<Vec<String>, Error> {
+        let path = self.path_of(key);
+        match self.given(key) {
+            None => Ok(Vec::new()),
+            Some(node) => match &node.value {
+                Value::Scalar { text, .. } => Ok(vec![text.clone()]),
+                Value::Sequence(items) => {
+                    items.iter().enumerate().map(|(index, item)| string(item, &format!("{path}[{index}]"))).collect()
+                }
+                Value::Mapping(_) => Err(Error::new(format!("Expected {path} to be a list"), node.place)),
+            },
+        }
+    }
+
+    /// As `list`, with the words that CodeBuild has for the mistake that everybody makes: `- echo: hi`.
+    fn commands(&mut self, key: &str, shown: &str) -> Result<Vec<String>, Error> {
+        let key_line = self.entries.iter().find(|(name, ..)| name == key).map(|(.., place)| place.line);
+        if let Some(Node { value: Value::Sequence(items), .. }) = self.get(key) {
+            for (index, item) in items.iter().enumerate() {
+                if !matches!(item.value, Value::Scalar { .. }) {
+                    return Err(Error::new(
+                        format!(
+                            "Expected {shown}[{index}] to be of string type: found subkeys instead at line {}, \
+                             value of the key tag on line {} might be empty",
+                            item.place.line,
+                            key_line.unwrap_or(item.place.line)
+                        ),
+                        item.place,
+                    )
+                    .with_line_told());
+                }
+            }
+        }
+        self.list(key)
+    }
+}
+
+impl Drop for Mapping<'_, '_> {
+    fn drop(&mut self) {
+        for (name, _, place) in &self.entries {
+            if !self.asked.contains(name) {
+                let path =
+                    if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
+                self.unknown.push((path, *place));
+            }
+        }
+    }
+}
+
+fn string(node: &Node, path: &str) -> Result<String, Error> {
+    match &node.value {
+        Value::Scalar { text, .. } => Ok(text.clone()),
+        Value::Sequence(_) | Value::Mapping(_) => {
+            let message = format!("Expected {path} to be of string type: found subkeys instead");
+            Err(Error::new(message, node.place))
+        }
+    }
+}

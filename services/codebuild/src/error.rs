@@ -1,0 +1,52 @@
+//! What CodeBuild refuses with: AWS's code and wording, stated once.
+
+/// A refused call. `From` makes it the error on the wire.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    InvalidInput(String),
+    #[error("Project already exists: {0}")]
+    ProjectAlreadyExists(String),
+    #[error("Project cannot be found: {0}")]
+    ProjectNotFound(String),
+    #[error("Build cannot be found: {0}")]
+    BuildNotFound(String),
+    #[error("Cannot have more than {0} builds in queue for the account")]
+    TooManyQueued(u64),
+    #[error("Project {project} has reached its limit of {limit} concurrent builds")]
+    TooManyOfProject { project: String, limit: i32 },
+    /// A part of the API that AWS has and this program does not have yet.
+    #[error("{0} of CodeBuild is not built yet.")]
+    NotImplemented(String),
+    /// An error of another service, or a fault of ours, handed on as it is.
+    #[error("{0}")]
+    Other(aws::Error),
+}
+
+impl From<Error> for aws::Error {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::InvalidInput(_) => "InvalidInputException",
+            Error::ProjectAlreadyExists(_) => "ResourceAlreadyExistsException",
+            Error::ProjectNotFound(_) | Error::BuildNotFound(_) => "ResourceNotFoundException",
+            Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
+            Error::NotImplemented(_) => {
+                return Self::new("NotImplemented", error.to_string()).with_status(501);
+            }
+            Error::Other(other) => return other.clone(),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Other(aws::Error::internal(error))
+    }
+}
+
+impl From<aws::Error> for Error {
+    fn from(error: aws::Error) -> Self {
+        Self::Other(error)
+    }
+}

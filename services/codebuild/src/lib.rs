@@ -1,0 +1,35 @@
+//! AWS CodeBuild: projects, and builds that run isolated on this machine.
+//!
+//! A build is a record that a [driver](CodeBuild::run) leads through its phases. The phases INSTALL to POST_BUILD are run
+//! by crate `runner` in an environment of their own and outlive this process; the others (source, artifacts, logs) are
+//! done here, with the rights of the project's service role, which is assumed for real.
+//!
+//! **How a pipeline builds.** The project has source type CODEPIPELINE. CodePipeline calls StartBuild as its own role with
+//! `sourceVersion = arn:aws:s3:::bucket/key` for the primary input, `secondarySourcesOverride` (type S3, `sourceIdentifier`
+//! is the artifact's name, `location` is `bucket/key`) for further inputs, and for outputs `artifactsOverride` or
+//! `secondaryArtifactsOverride` (type S3, `location` is the bucket, `path` and `name` together the key, packaging ZIP,
+//! `overrideArtifactName` false; `artifactIdentifier` is the artifact's name). The build writes one ZIP for each declared
+//! output at exactly that key.
+
+mod announce;
+mod artifacts;
+pub mod buildspec;
+mod credentials;
+mod driver;
+mod environment;
+mod error;
+mod operations;
+mod project;
+mod records;
+mod role;
+mod service;
+mod shape;
+mod source;
+mod state;
+
+pub use credentials::CredentialsEndpoint;
+pub use error::Error;
+pub use service::{CodeBuild, Config};
+
+/// As which roles admit CodeBuild.
+pub const PRINCIPAL: &str = "codebuild.amazonaws.com";

@@ -1,0 +1,317 @@
+use std::collections::BTreeMap;
+
+use aws::{Scope, Timestamp, protocol::json};
+use codebuild_model::{self as model, BuildPhaseType, StatusType};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use store::{Index, Key, Record};
+use uuid::Uuid;
+
+/// A project by name. Key: account, region, name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Project {
+    pub scope: Scope,
+    pub name: String,
+    pub created: Timestamp,
+    pub last_modified: Timestamp,
+    /// Without what this record has itself: names, ARN, times.
+    pub configuration: Configuration,
+}
+
+/// A project's settings in the API's own JSON: a document of the user's, not of ours.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Configuration(pub model::Project);
+
+impl Serialize for Configuration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json::to_value(&self.0, &model::PROJECT).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Configuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let refused = |error| serde::de::Error::custom(format!("a project's settings: {error:?}"));
+        json::from_value(&model::PROJECT, &value).map(Self).map_err(refused)
+    }
+}
+
+impl Project {
+    pub const CREATED: &'static str = "created";
+    pub const LAST_MODIFIED: &'static str = "last-modified";
+
+    pub fn key_of(scope: &Scope, name: &str) -> Key {
+        in_scope(scope).and(name)
+    }
+
+    pub fn arn(&self) -> String {
+        self.scope.arn("codebuild", format_args!("project/{}", self.name)).to_string()
+    }
+}
+
+impl Record for Project {
+    const KIND: &'static str = "codebuild/project";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::key_of(&self.scope, &self.name)
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        let at = |time: Timestamp| in_scope(&self.scope).and_i64(time.as_millis()).and(&self.name);
+        vec![
+            Index::new(Self::CREATED, at(self.created)),
+            Index::new(Self::LAST_MODIFIED, at(self.last_modified)),
+        ]
+    }
+}
+
+/// The prefix of everything in a scope.
+pub fn in_scope(scope: &Scope) -> Key {
+    Key::of(scope.account.as_str()).and(scope.region.as_str())
+}
+
+/// The number of a project's latest build. It outlives builds and project: numbers never come again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Counter {
+    pub scope: Scope,
+    pub project: String,
+    pub last: u64,
+}
+
+impl Counter {
+    pub fn key_of(scope: &Scope, project: &str) -> Key {
+        in_scope(scope).and(project)
+    }
+}
+
+impl Record for Counter {
+    const KIND: &'static str = "codebuild/counter";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::key_of(&self.scope, &self.project)
+    }
+}
+
+/// An idempotency token that a build was started with. Key: account, region, token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Token {
+    pub scope: Scope,
+    pub token: String,
+    /// SHA-256 of operation and parameters.
+    pub request: String,
+    pub build: BuildId,
+    pub expires: Timestamp,
+}
+
+impl Token {
+    pub const EXPIRES: &'static str = "expires";
+
+    pub fn key_of(scope: &Scope, token: &str) -> Key {
+        in_scope(scope).and(token)
+    }
+}
+
+impl Record for Token {
+    const KIND: &'static str = "codebuild/token";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::key_of(&self.scope, &self.token)
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        vec![Index::new(Self::EXPIRES, Key::empty().and_i64(self.expires.as_millis()).join(&self.key()))]
+    }
+}
+
+/// `project:uuid`
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BuildId {
+    pub project: String,
+    pub uuid: Uuid,
+}
+
+impl BuildId {
+    /// None for what no build can be called. A build's ARN names it too.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = match text.starts_with("arn:") {
+            true => text.rsplit_once(":build/")?.1,
+            false => text,
+        };
+        let (project, uuid) = id.split_once(':')?;
+        Some(Self { project: project.to_owned(), uuid: uuid.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for BuildId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.project, self.uuid)
+    }
+}
+
+/// One build. Key: account, region, project, uuid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    pub scope: Scope,
+    pub id: BuildId,
+    pub number: u64,
+    pub initiator: String,
+    pub started: Timestamp,
+    pub ended: Option<Timestamp>,
+    /// The project's settings as they were, with the overrides of this build.
+    pub configuration: Configuration,
+    pub source_version: Option<String>,
+    pub resolved_source_version: Option<String>,
+    /// In the order in which the build came to them; the last one is open until it has an end.
+    pub phases: Vec<Phase>,
+    /// How far the driver has come within the phases.
+    pub step: Step,
+    /// Somebody has asked for the build to end.
+    pub stopping: bool,
+    pub log: Option<LogStream>,
+    /// SHA-256 of the token that the build fetches its role's credentials with.
+    pub credentials_token: Option<String>,
+    pub exported: Vec<(String, String)>,
+    pub artifacts: Option<Artifact>,
+    pub secondary_artifacts: Vec<Artifact>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    #[serde(with = "name")]
+    pub kind: BuildPhaseType,
+    #[serde(with = "optional_name")]
+    pub status: Option<StatusType>,
+    pub started: Timestamp,
+    pub ended: Option<Timestamp>,
+    /// Code and message.
+    pub context: Option<(String, String)>,
+}
+
+/// Where the driver goes on after a crash, where the phases do not say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Up to DOWNLOAD_SOURCE: every phase can be done again from its beginning.
+    #[default]
+    Preparing,
+    /// Source and buildspec are in the build's folder; the plan is to be started, or runs.
+    Running,
+    /// The commands are over. `name`s that the shell has expanded, by artifact identifier.
+    Ran,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogStream {
+    pub group: String,
+    pub stream: String,
+}
+
+/// What was uploaded, or will be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    pub identifier: Option<String>,
+    /// ARN of the object, or of the prefix.
+    pub location: String,
+    pub sha256: Option<String>,
+    pub md5: Option<String>,
+}
+
+impl Build {
+    /// Of a scope, by start.
+    pub const STARTED: &'static str = "started";
+    /// Of a project, by number.
+    pub const NUMBER: &'static str = "number";
+    pub const UUID: &'static str = "uuid";
+    /// Those of a project that have not ended.
+    pub const RUNNING: &'static str = "running";
+
+    pub fn key_of(scope: &Scope, id: &BuildId) -> Key {
+        in_scope(scope).and(&id.project).and(id.uuid.to_string())
+    }
+
+    pub fn of_project(scope: &Scope, project: &str) -> Key {
+        in_scope(scope).and(project)
+    }
+
+    pub fn arn(&self) -> String {
+        arn(&self.scope, &self.id)
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.ended.is_some()
+    }
+}
+
+pub fn arn(scope: &Scope, id: &BuildId) -> String {
+    scope.arn("codebuild", format_args!("build/{id}")).to_string()
+}
+
+impl Record for Build {
+    const KIND: &'static str = "codebuild/build";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::key_of(&self.scope, &self.id)
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        let uuid = self.id.uuid.to_string();
+        let of_project = Self::of_project(&self.scope, &self.id.project);
+        let mut indexes = vec![
+            Index::new(Self::STARTED, in_scope(&self.scope).and_i64(self.started.as_millis()).and(&uuid)),
+            Index::new(Self::NUMBER, of_project.clone().and_u64(self.number)),
+            Index::new(Self::UUID, Key::of(&uuid)),
+        ];
+        if !self.is_complete() {
+            indexes.push(Index::new(Self::RUNNING, of_project.and(uuid)));
+        }
+        indexes
+    }
+}
+
+/// How far what the supervisor writes has been taken in. Apart from the build, because it changes far more often.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub scope: Scope,
+    pub id: BuildId,
+    pub position: runner::Position,
+    /// Texts that the shell has expanded, see `runner::Plan::evaluate`.
+    pub evaluated: BTreeMap<String, String>,
+}
+
+impl Record for Progress {
+    const KIND: &'static str = "codebuild/progress";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Build::key_of(&self.scope, &self.id)
+    }
+}
+
+/// An enum of the API by its name on the wire.
+mod name {
+    use codebuild_model::BuildPhaseType;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(kind: &BuildPhaseType, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(kind.as_str())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BuildPhaseType, D::Error> {
+        String::deserialize(deserializer).map(|text| BuildPhaseType::from(text.as_str()))
+    }
+}
+
+mod optional_name {
+    use codebuild_model::StatusType;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(status: &Option<StatusType>, serializer: S) -> Result<S::Ok, S::Error> {
+        status.as_ref().map(StatusType::as_str).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StatusType>, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.map(|text| StatusType::from(text.as_str())))
+    }
+}

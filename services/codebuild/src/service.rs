@@ -1,0 +1,191 @@
+//! The service's state and what its operations share.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use aws::{Client, Router, Scope, Timestamp};
+use runner::{Executor, Network};
+use store::{Key, Store, Versioned, WriteTx};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{
+    announce,
+    error::Error,
+    records::{Build, BuildId, Progress, Project},
+    state::Change,
+};
+
+/// How long a claim on a build holds without a sign of life: how long a crash delays it.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// How the service is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// This server's address as builds reach it: `http://127.0.0.1:4000`.
+    pub endpoint: String,
+    /// Builds that run at one time; the others are QUEUED.
+    pub concurrency: usize,
+    /// Builds that may be QUEUED beside them.
+    pub queue: u64,
+    pub network: Network,
+}
+
+impl Config {
+    pub fn new(endpoint: impl Into<String>, concurrency: usize) -> Self {
+        let concurrency = concurrency.max(1);
+        let endpoint = endpoint.into().trim_end_matches('/').to_owned();
+        Self { endpoint, concurrency, queue: 1000, network: Network::Host }
+    }
+}
+
+/// The service. [`CodeBuild::router`] serves its API, [`CodeBuild::run`] drives its builds.
+pub struct CodeBuild {
+    pub(crate) store: Store,
+    /// Without identity: each use gives it one.
+    pub(crate) client: Client,
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) config: Config,
+    pub(crate) lease: Duration,
+    stops: Stops,
+}
+
+impl CodeBuild {
+    /// `client` needs no identity.
+    pub fn new(store: Store, client: Client, executor: Arc<dyn Executor>, config: Config) -> Self {
+        Self { store, client, executor, config, lease: LEASE, stops: Stops::default() }
+    }
+
+    /// Takes up builds that a crash interrupted after this time. Signs of life come three times as often.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Drives builds until the future is dropped. Dropping it at any point loses nothing: commands that run go on, and
+    /// what was under way is taken up again when its lease has ended.
+    pub async fn run(self: Arc<Self>) {
+        crate::driver::run(self).await;
+    }
+
+    /// Serves the API on this state.
+    pub fn router(self: &Arc<Self>) -> Router {
+        crate::operations::router(self.clone())
+    }
+
+    /// Errors: `ProjectNotFound`.
+    pub(crate) async fn project(&self, scope: &Scope, name: &str) -> Result<Project, Error> {
+        let key = Project::key_of(scope, name);
+        let found = self.store.read(move |tx| tx.get::<Project>(&key)).await?;
+        let arn = scope.arn("codebuild", format_args!("project/{name}")).to_string();
+        found.map(Versioned::into_inner).ok_or(Error::ProjectNotFound(arn))
+    }
+
+    /// Errors: `BuildNotFound`.
+    pub(crate) async fn build(&self, scope: &Scope, id: &str) -> Result<Build, Error> {
+        let not_found = || Error::BuildNotFound(id.to_owned());
+        let key = Build::key_of(scope, &BuildId::parse(id).ok_or_else(not_found)?);
+        self.find_build(&key).await?.ok_or_else(not_found)
+    }
+
+    pub(crate) async fn find_build(&self, key: &Key) -> Result<Option<Build>, store::Error> {
+        let key = key.clone();
+        Ok(self.store.read(move |tx| tx.get::<Build>(&key)).await?.map(Versioned::into_inner))
+    }
+
+    pub(crate) fn stops(&self) -> &Stops {
+        &self.stops
+    }
+}
+
+/// Applies changes to a build, tells the world, and keeps how far the driver has come: together or not at all.
+/// None if there is no such build.
+pub(crate) fn change(
+    tx: &mut WriteTx<'_>,
+    key: &Key,
+    changes: &[Change],
+    progress: Option<&Progress>,
+    at: Timestamp,
+) -> Result<Option<Build>, store::Error> {
+    let Some(mut build) = tx.get::<Build>(key)? else { return Ok(None) };
+    for change in changes {
+        if let Some(news) = build.record.apply(change.clone()) {
+            announce::publish(tx, &build.record, &news, at)?;
+        }
+    }
+    tx.update(&build)?;
+    if let Some(progress) = progress {
+        tx.put(progress)?;
+    }
+    Ok(Some(build.record))
+}
+
+/// Wakes the drivers of this process that hold a build when it is to be stopped. Others learn it from the record.
+#[derive(Default)]
+pub(crate) struct Stops(Mutex<HashMap<Uuid, watch::Sender<bool>>>);
+
+/// A driver's end. Dropping it ends the subscription.
+pub(crate) struct StopSignal<'a> {
+    stops: &'a Stops,
+    build: Uuid,
+    receiver: watch::Receiver<bool>,
+}
+
+impl Stops {
+    pub fn listen(&self, build: Uuid) -> StopSignal<'_> {
+        let receiver = self.table().entry(build).or_insert_with(|| watch::channel(false).0).subscribe();
+        StopSignal { stops: self, build, receiver }
+    }
+
+    pub fn stop(&self, build: Uuid) {
+        if let Some(sender) = self.table().get(&build) {
+            sender.send_replace(true);
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<bool>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StopSignal<'_> {
+    /// Returns at once when the build has been stopped before. May be dropped and asked again.
+    pub async fn stopped(&self) {
+        let mut receiver = self.receiver.clone();
+        if receiver.wait_for(|stopped| *stopped).await.is_err() {
+            // The sender stands in the table as long as this does.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for StopSignal<'_> {
+    fn drop(&mut self) {
+        let mut table = self.stops.table();
+        if table.get(&self.build).is_some_and(|sender| sender.receiver_count() <= 1) {
+            table.remove(&self.build);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn stop_is_heard_before_and_after_it_is_listened_for() {
+        let stops = Stops::default();
+        stops.stop(Uuid::nil());
+        let signal = stops.listen(Uuid::nil());
+        assert!(tokio::time::timeout(Duration::from_millis(10), signal.stopped()).await.is_err());
+        stops.stop(Uuid::nil());
+        signal.stopped().await;
+        signal.stopped().await;
+        drop(signal);
+        assert!(stops.table().is_empty());
+    }
+}

@@ -1,0 +1,185 @@
+//! Where a build's source comes from and where it stands in the build.
+
+pub(crate) mod codecommit;
+pub(crate) mod s3;
+
+use std::path::PathBuf;
+
+use codebuild_model::{ProjectSource, SourceType};
+
+use crate::records::Build;
+
+/// One source of a build, with the folder that it goes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Placed {
+    /// None for the primary source.
+    pub identifier: Option<String>,
+    pub origin: Origin,
+    /// As the build sees it.
+    pub directory: PathBuf,
+    /// As asked for: a commit, branch or tag, an object's version, or a pipeline's artifact.
+    pub version: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// `bucket/key`, or `bucket/prefix/`.
+    S3 { location: String },
+    /// The artifact that the version names.
+    CodePipeline,
+    CodeCommit(codecommit::Repository),
+    NoSource,
+}
+
+/// Why a source cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("{0}")]
+    Invalid(String),
+    #[error("Source type {0}")]
+    NotBuilt(String),
+}
+
+impl Origin {
+    pub fn of(source: &ProjectSource) -> Result<Self, Unusable> {
+        let location = || {
+            let given = source.location.as_deref().filter(|location| !location.is_empty());
+            let missing = format!("Invalid project source: location must be given for source type {}", source.r#type);
+            given.ok_or(Unusable::Invalid(missing))
+        };
+        match &source.r#type {
+            SourceType::S3 => {
+                let location = location()?.trim_start_matches("arn:aws:s3:::").to_owned();
+                match location.split_once('/') {
+                    Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(Self::S3 { location }),
+                    Some(_) | None => Err(Unusable::Invalid(format!(
+                        "Invalid project source: location must be a valid S3 source, bucket/key or bucket/prefix/, \
+                         but is {location}"
+                    ))),
+                }
+            }
+            SourceType::Codepipeline => Ok(Self::CodePipeline),
+            SourceType::Codecommit => {
+                let location = location()?;
+                codecommit::Repository::parse(location).map(Self::CodeCommit).ok_or_else(|| {
+                    Unusable::Invalid(format!(
+                        "Invalid project source: location must be a valid CodeCommit clone URL, but is {location}"
+                    ))
+                })
+            }
+            SourceType::NoSource => Ok(Self::NoSource),
+            SourceType::Github
+            | SourceType::Gitlab
+            | SourceType::GitlabSelfManaged
+            | SourceType::Bitbucket
+            | SourceType::GithubEnterprise => Err(Unusable::NotBuilt(source.r#type.as_str().to_owned())),
+            SourceType::Other(other) => {
+                Err(Unusable::Invalid(format!("Invalid project source: type {other} is unknown")))
+            }
+        }
+    }
+}
+
+/// All sources of a build, the primary one first.
+///
+/// Folders are CodeBuild's: `/codebuild/output/src<digits>/src`, below it for git the path of the clone URL, and
+/// `s3/00`, `s3/01` when several sources are archives.
+pub(crate) fn place(build: &Build) -> Result<Vec<Placed>, Unusable> {
+    let settings = &build.configuration.0;
+    let primary = settings.source.clone().unwrap_or_default();
+    let versions = settings.secondary_source_versions.as_deref().unwrap_or_default();
+    let mut sources = vec![(None, Origin::of(&primary)?, build.source_version.clone())];
+    for source in settings.secondary_sources.iter().flatten() {
+        let identifier = source.source_identifier.clone().unwrap_or_default();
+        let version = versions.iter().find(|version| version.source_identifier == identifier);
+        let version = version.map(|version| version.source_version.clone());
+        sources.push((Some(identifier), Origin::of(source)?, version));
+    }
+    let is_archive = |origin: &Origin| matches!(origin, Origin::S3 { .. } | Origin::CodePipeline);
+    let several_archives = sources.iter().filter(|(_, origin, _)| is_archive(origin)).count() > 1;
+    let root = PathBuf::from(format!("/codebuild/output/src{}/src", digits(build)));
+    let mut archives = 0;
+    let placed = sources.into_iter().map(|(identifier, origin, version)| {
+        let directory = match &origin {
+            Origin::CodeCommit(repository) => {
+                root.join(format!("git-codecommit.{}.amazonaws.com", region(repository, build)))
+                    .join("v1/repos")
+                    .join(&repository.name)
+            }
+            archive if several_archives && is_archive(archive) => {
+                archives += 1;
+                root.join("s3").join(format!("{:02}", archives - 1))
+            }
+            Origin::S3 { .. } | Origin::CodePipeline | Origin::NoSource => root.clone(),
+        };
+        Placed { identifier, origin, directory, version }
+    });
+    Ok(placed.collect())
+}
+
+pub(crate) fn region<'a>(repository: &'a codecommit::Repository, build: &'a Build) -> &'a str {
+    repository.region.as_deref().unwrap_or(build.scope.region.as_str())
+}
+
+/// The same for every attempt at a build.
+fn digits(build: &Build) -> u128 {
+    build.id.uuid.as_u128() % 10_000_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use codebuild_model::Project;
+
+    use super::*;
+    use crate::{records::Configuration, state::tests::build};
+
+    fn source(kind: SourceType, location: &str, identifier: Option<&str>) -> ProjectSource {
+        ProjectSource {
+            r#type: kind,
+            location: Some(location.to_owned()).filter(|location| !location.is_empty()),
+            source_identifier: identifier.map(str::to_owned),
+            ..ProjectSource::default()
+        }
+    }
+
+    fn directories(primary: ProjectSource, secondary: Vec<ProjectSource>) -> Vec<String> {
+        let mut build = build();
+        let project =
+            Project { source: Some(primary), secondary_sources: Some(secondary), ..Project::default() };
+        build.configuration = Configuration(project);
+        let placed = place(&build).unwrap();
+        placed.into_iter().map(|placed| placed.directory.display().to_string()).collect()
+    }
+
+    #[test]
+    fn folders_are_codebuilds() {
+        assert_eq!(directories(source(SourceType::NoSource, "", None), vec![]), ["/codebuild/output/src0/src"]);
+        let url = "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/app";
+        assert_eq!(
+            directories(
+                source(SourceType::Codecommit, url, None),
+                vec![source(SourceType::S3, "b/k.zip", Some("lib"))]
+            ),
+            [
+                "/codebuild/output/src0/src/git-codecommit.eu-west-1.amazonaws.com/v1/repos/app",
+                "/codebuild/output/src0/src"
+            ]
+        );
+        assert_eq!(
+            directories(
+                source(SourceType::Codepipeline, "", None),
+                vec![source(SourceType::S3, "b/k.zip", Some("lib"))]
+            ),
+            ["/codebuild/output/src0/src/s3/00", "/codebuild/output/src0/src/s3/01"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said() {
+        let refused = |kind, location| Origin::of(&source(kind, location, None)).unwrap_err().to_string();
+        assert!(refused(SourceType::S3, "").contains("location must be given"));
+        assert!(refused(SourceType::S3, "bucket").contains("bucket/key"));
+        assert!(refused(SourceType::Codecommit, "https://example.com/x.git").contains("clone URL"));
+        assert_eq!(refused(SourceType::Github, "https://github.com/a/b"), "Source type GITHUB");
+    }
+}

@@ -1,0 +1,155 @@
+//! A pipeline's definition: the declaration as it was given, checked, and what follows from it.
+
+mod actions;
+mod artifacts;
+pub mod check;
+mod references;
+mod structure;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use codepipeline_model::{
+    ActionDeclaration, ArtifactStore, ExecutionMode, PipelineDeclaration, PipelineType, StageDeclaration,
+};
+
+use crate::engine::{self, ActionPlan, Plan, StagePlan};
+use crate::providers;
+use crate::records::Watch;
+
+pub use check::{Violation, check};
+
+const MILLIS_PER_MINUTE: i64 = 60_000;
+
+/// One version of a pipeline, ready to run. Made of declarations that passed [`check`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    pub declaration: PipelineDeclaration,
+    pub plan: Arc<Plan>,
+}
+
+impl Definition {
+    pub fn new(declaration: PipelineDeclaration, version: u32) -> Self {
+        let mut declaration = normalised(declaration);
+        declaration.version = i32::try_from(version).ok();
+        let stages = declaration.stages.iter().map(|stage| {
+            StagePlan::new(stage.name.as_str(), stage.actions.iter().map(action_plan).collect::<Vec<_>>())
+        });
+        let plan = Plan {
+            version,
+            mode: engine_mode(declaration.execution_mode.as_ref()),
+            stages: stages.collect(),
+        };
+        Self { declaration, plan: Arc::new(plan) }
+    }
+
+    pub fn version(&self) -> u32 {
+        self.plan.version
+    }
+
+    pub fn stage(&self, name: &str) -> Option<&StageDeclaration> {
+        self.declaration.stages.iter().find(|stage| stage.name == name)
+    }
+
+    pub fn action(&self, stage: &str, action: &str) -> Option<&ActionDeclaration> {
+        self.stage(stage)?.actions.iter().find(|declared| declared.name == action)
+    }
+
+    /// Stage and action that make an artifact.
+    pub fn producer(&self, artifact: &str) -> Option<(&StageDeclaration, &ActionDeclaration)> {
+        self.actions().find(|(_, action)| outputs(action).any(|output| output == artifact))
+    }
+
+    /// Stage and action whose output variables a namespace holds.
+    pub fn namespace(&self, namespace: &str) -> Option<(&StageDeclaration, &ActionDeclaration)> {
+        self.actions().find(|(_, action)| action.namespace.as_deref() == Some(namespace))
+    }
+
+    pub fn actions(&self) -> impl Iterator<Item = (&StageDeclaration, &ActionDeclaration)> {
+        self.declaration
+            .stages
+            .iter()
+            .flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)))
+    }
+
+    /// The changes that start the pipeline: those of sources that do not forbid it.
+    pub fn watches(&self) -> Vec<Watch> {
+        let watches = self.actions().filter_map(|(_, action)| {
+            let (service, container, item) = match action.action_type_id.provider.as_str() {
+                "CodeCommit" => ("codecommit", "RepositoryName", "BranchName"),
+                "S3" if action.action_type_id.category.as_str() == "Source" => {
+                    ("s3", "S3Bucket", "S3ObjectKey")
+                }
+                _ => return None,
+            };
+            let configuration = action.configuration.as_ref()?;
+            let forbidden =
+                configuration.get("PollForSourceChanges").is_some_and(|v| v.eq_ignore_ascii_case("false"));
+            (!forbidden).then_some(())?;
+            Some(Watch {
+                action: action.name.clone(),
+                service: service.to_owned(),
+                container: configuration.get(container)?.clone(),
+                item: configuration.get(item)?.clone(),
+            })
+        });
+        watches.collect()
+    }
+
+    /// Where artifacts of a region lie.
+    pub fn artifact_store(&self, region: &str) -> Option<&ArtifactStore> {
+        let single = self.declaration.artifact_store.as_ref();
+        single.or_else(|| self.declaration.artifact_stores.as_ref()?.get(region))
+    }
+}
+
+/// Names of the artifacts that an action makes, in its order.
+pub fn outputs(action: &ActionDeclaration) -> impl Iterator<Item = &str> {
+    action.output_artifacts.iter().flatten().map(|artifact| artifact.name.as_str())
+}
+
+/// Names of the artifacts that an action takes, in its order.
+pub fn inputs(action: &ActionDeclaration) -> impl Iterator<Item = &str> {
+    action.input_artifacts.iter().flatten().map(|artifact| artifact.name.as_str())
+}
+
+pub fn run_order(action: &ActionDeclaration) -> i32 {
+    action.run_order.unwrap_or(1)
+}
+
+/// The declaration with everything spelled out that GetPipeline always shows.
+fn normalised(mut declaration: PipelineDeclaration) -> PipelineDeclaration {
+    declaration.execution_mode.get_or_insert(ExecutionMode::Superseded);
+    declaration.pipeline_type.get_or_insert(PipelineType::V1);
+    for action in declaration.stages.iter_mut().flat_map(|stage| &mut stage.actions) {
+        action.run_order.get_or_insert(1);
+        action.configuration.get_or_insert_with(BTreeMap::new);
+        action.input_artifacts.get_or_insert_with(Vec::new);
+        action.output_artifacts.get_or_insert_with(Vec::new);
+    }
+    declaration
+}
+
+fn action_plan(action: &ActionDeclaration) -> ActionPlan {
+    let action_type = providers::action_type(&action.action_type_id);
+    let default = action_type.map_or(60, |action_type| action_type.timeout_minutes);
+    let minutes = action.timeout_in_minutes.map_or(default, i64::from);
+    ActionPlan {
+        name: action.name.as_str().into(),
+        run_order: u16::try_from(run_order(action)).unwrap_or(1),
+        approval: action.action_type_id.category.as_str() == "Approval",
+        timeout: minutes.saturating_mul(MILLIS_PER_MINUTE),
+    }
+}
+
+fn engine_mode(mode: Option<&ExecutionMode>) -> engine::ExecutionMode {
+    match mode {
+        Some(ExecutionMode::Queued) => engine::ExecutionMode::Queued,
+        Some(ExecutionMode::Parallel) => engine::ExecutionMode::Parallel,
+        // Other values do not pass the gateway's validation.
+        Some(ExecutionMode::Superseded | ExecutionMode::Other(_)) | None => engine::ExecutionMode::Superseded,
+    }
+}

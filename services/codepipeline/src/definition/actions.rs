@@ -1,0 +1,209 @@
+//! Single actions: names, types, configuration, regions.
+//! Source of the wording: answers of CodePipeline as they were observed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use codepipeline_model::{ActionDeclaration, PipelineDeclaration};
+
+use super::check::{Findings, Placed, placed};
+use super::{inputs, outputs};
+use crate::catalogue::ActionType;
+use crate::error::Error;
+use crate::providers;
+use crate::variables;
+
+const MAX_ACTIONS: usize = 1_000;
+
+pub(super) fn check(declaration: &PipelineDeclaration, region: &aws::Region, findings: &mut Findings) {
+    let actions = placed(declaration);
+    if actions.len() > MAX_ACTIONS {
+        let message = format!(
+            "Pipeline has too many actions. There can only be up to {MAX_ACTIONS} actions in a pipeline"
+        );
+        findings.structure("pipeline.stages", message);
+    }
+    check_names(&actions, findings);
+    check_namespaces(declaration, &actions, findings);
+    for placed in &actions {
+        match providers::action_type(&placed.action.action_type_id) {
+            Some(action_type) => {
+                check_configuration(placed, action_type, findings);
+                check_counts(placed, action_type, findings);
+            }
+            None => findings.action(placed.path("actionTypeId"), unavailable(placed.action, region)),
+        }
+        check_compute_fields(placed, findings);
+        check_timeout(placed, findings);
+        check_region(placed, region, findings);
+    }
+}
+
+fn check_names(actions: &[Placed<'_>], findings: &mut Findings) {
+    let mut names = BTreeSet::new();
+    for placed in actions {
+        if !names.insert((placed.stage_index, &placed.action.name)) {
+            let message = format!(
+                "Action name '{}' is used more than once in stage '{}'",
+                placed.action.name, placed.stage.name
+            );
+            findings.action(placed.path("name"), message);
+        }
+    }
+}
+
+fn check_namespaces(declaration: &PipelineDeclaration, actions: &[Placed<'_>], findings: &mut Findings) {
+    let has_variables = declaration.variables.as_ref().is_some_and(|variables| !variables.is_empty());
+    let artifacts: BTreeSet<&str> = actions.iter().flat_map(|placed| outputs(placed.action)).collect();
+    let mut seen = BTreeSet::new();
+    for placed in actions {
+        let Some(namespace) = placed.action.namespace.as_deref() else { continue };
+        if !seen.insert(namespace) {
+            let message = format!(
+                "Namespaces must be unique across the pipeline definition. The following occur more than once in the \
+                 pipeline. StageName=[{}], ActionName=[{}], Namespace=[{namespace}]",
+                placed.stage.name, placed.action.name
+            );
+            findings.action(placed.path("namespace"), message);
+        }
+        if namespace == variables::GLOBAL || (namespace == variables::PIPELINE && has_variables) {
+            let message = format!("Namespace '{namespace}' in action '{}' is reserved", placed.action.name);
+            findings.action(placed.path("namespace"), message);
+        }
+        if artifacts.contains(namespace) {
+            let message = format!(
+                "Namespace '{namespace}' in action '{}' must differ from the names of all artifacts",
+                placed.action.name
+            );
+            findings.action(placed.path("namespace"), message);
+        }
+    }
+}
+
+fn unavailable(action: &ActionDeclaration, region: &aws::Region) -> String {
+    let id = &action.action_type_id;
+    format!(
+        "ActionType (Category: '{}', Provider: '{}', Owner: '{}', Version: '{}') in action '{}' is not available in \
+         region '{}'",
+        id.category,
+        id.provider,
+        id.owner,
+        id.version,
+        action.name,
+        region.upper_snake()
+    )
+}
+
+fn check_configuration(placed: &Placed<'_>, action_type: &ActionType, findings: &mut Findings) {
+    let none = BTreeMap::new();
+    let configuration = placed.action.configuration.as_ref().unwrap_or(&none);
+    let name = &placed.action.name;
+    for property in action_type.properties.iter().filter(|property| property.required) {
+        if !configuration.contains_key(property.key) {
+            let message = format!(
+                "Action configuration for action '{name}' is missing required configuration '{}'",
+                property.key
+            );
+            findings.action(placed.path("configuration"), message);
+        }
+    }
+    for key in configuration.keys().filter(|key| action_type.property(key).is_none()) {
+        let message =
+            format!("Action configuration for action '{name}' contains unknown configuration '{key}'");
+        findings.action(placed.path(&format!("configuration.{key}")), message);
+    }
+    let takes_primary = action_type.property("PrimarySource").is_some();
+    let primary = configuration.get("PrimarySource");
+    if takes_primary && inputs(placed.action).count() > 1 && primary.is_none() {
+        let message = format!(
+            "Action configuration for action '{name}' is missing required configuration 'PrimarySource'"
+        );
+        findings.action(placed.path("configuration"), message);
+    }
+    if let Some(primary) =
+        primary.filter(|primary| takes_primary && variables::references(primary).is_empty())
+        && !inputs(placed.action).any(|input| input == primary)
+    {
+        let message = format!(
+            "Action configuration for action '{name}' names '{primary}' in configuration 'PrimarySource', which is not \
+             one of its input artifacts"
+        );
+        findings.action(placed.path("configuration.PrimarySource"), message);
+    }
+}
+
+fn check_counts(placed: &Placed<'_>, action_type: &ActionType, findings: &mut Findings) {
+    let sides = [
+        ("input", "inputArtifacts", inputs(placed.action).count(), action_type.inputs),
+        ("output", "outputArtifacts", outputs(placed.action).count(), action_type.outputs),
+    ];
+    for (side, member, count, allowed) in sides {
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        let (bound, limit) = if count < allowed.min {
+            ("less than the minimum", allowed.min)
+        } else if count > allowed.max {
+            ("more than the maximum", allowed.max)
+        } else {
+            continue;
+        };
+        let message = format!(
+            "Action {} declares {count} {side} artifacts which is {bound} count ({limit})",
+            placed.action.name
+        );
+        findings.action(placed.path(member), message);
+    }
+}
+
+/// No action type that is served runs commands of its own.
+fn check_compute_fields(placed: &Placed<'_>, findings: &mut Findings) {
+    let action = placed.action;
+    let files = action.output_artifacts.iter().flatten().any(|artifact| artifact.files.is_some());
+    let name = &action.name;
+    if action.commands.is_some() || files {
+        let message = format!(
+            "The following action cannot contain a commands field: {name}. To use the commands field, use a compute \
+             action."
+        );
+        findings.action(placed.path("commands"), message);
+    }
+    if action.output_variables.is_some() {
+        let message = format!(
+            "The following action cannot contain an outputVariables field: {name}. To use the outputVariables field, \
+             use a compute action."
+        );
+        findings.action(placed.path("outputVariables"), message);
+    }
+    if action.environment_variables.is_some() {
+        let message = format!("The following action cannot contain an environmentVariables field: {name}.");
+        findings.action(placed.path("environmentVariables"), message);
+    }
+}
+
+fn check_timeout(placed: &Placed<'_>, findings: &mut Findings) {
+    if placed.action.timeout_in_minutes.is_some()
+        && placed.action.action_type_id.category.as_str() != "Approval"
+    {
+        let message = format!(
+            "The following action cannot contain a timeoutInMinutes field: {}. It can only be used with manual \
+             approval actions.",
+            placed.action.name
+        );
+        findings.action(placed.path("timeoutInMinutes"), message);
+    }
+}
+
+fn check_region(placed: &Placed<'_>, region: &aws::Region, findings: &mut Findings) {
+    let Some(elsewhere) = placed.action.region.as_deref().filter(|other| *other != region.as_str()) else {
+        return;
+    };
+    let owner = placed.action.action_type_id.owner.as_str();
+    if placed.is_source() || owner != "AWS" {
+        let message = format!(
+            "Action '{}' cannot run in region '{elsewhere}': source, custom and third-party actions run in the region \
+             of the pipeline",
+            placed.action.name
+        );
+        findings.action(placed.path("region"), message);
+    } else {
+        findings.add(placed.path("region"), Error::NotImplemented("An action in another region"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The shell around the engine: loads its state, lets it decide, commits what it decided, and has it carried out.
+//!
+//! Everything that follows from one event becomes durable in one transaction ([`commit`]): the new state, the records
+//! that the API shows, the events for the world, and entries in two queues. Workers ([`work`], [`timers`]) claim those
+//! entries and answer with further events. A crash at any point leaves the old state or the new one, and an entry that
+//! was being worked on is claimed again when its lease ends: carrying it out twice does no harm, because a provider
+//! finds what it began by the action execution id, and the engine refuses a result that it has already.
+//!
+//! Nothing polls: a build that ends wakes its action by the event that CodeBuild publishes ([`changes`]).
+
+mod announce;
+mod changes;
+mod commit;
+mod inputs;
+mod purge;
+mod step;
+mod timers;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::CodePipeline;
+use crate::engine::Moment;
+
+pub(crate) use commit::{Cause, Commit, Fault, NewExecution};
+pub(crate) use purge::later as purge_later;
+#[cfg(test)]
+pub(crate) use step::Task;
+
+/// Claims run side by side; each takes the time of one durable write.
+const CLAIMERS: usize = 4;
+/// Actions that are worked on at one time. Waiting for a build or an approval takes none of them.
+const WORKERS: usize = 64;
+/// Before a loop that met an error goes on.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
+    let mut loops = JoinSet::new();
+    let workers = Arc::new(tokio::sync::Semaphore::new(WORKERS));
+    for _ in 0..CLAIMERS {
+        loops.spawn(work::run(codepipeline.clone(), workers.clone()));
+    }
+    loops.spawn(timers::run(codepipeline.clone()));
+    loops.spawn(purge::run(codepipeline.clone()));
+    loops.spawn(changes::run(codepipeline));
+    // The loops never end by themselves; one that panicked must not go unnoticed.
+    while let Some(ended) = loops.join_next().await {
+        tracing::error!(?ended, "a loop of the pipeline driver ended");
+    }
+}
+
+/// The moment of an event that happens now.
+pub(crate) fn now() -> Moment {
+    Moment { at: aws::Timestamp::now().as_millis(), seed: rand::random() }
+}
+
+/// Puts work for an action into its queue, as if it had been worked on twice or its time had come.
+#[cfg(test)]
+pub(crate) async fn enqueue(
+    codepipeline: &CodePipeline,
+    name: &str,
+    action: &str,
+    task: Task,
+) -> Result<(), Fault> {
+    use crate::records::{ActionExecution, Pipeline};
+    let id: crate::engine::ActionExecutionId = action.parse().expect("an action execution id");
+    let key = Pipeline::key_of(codepipeline.client.scope(), name);
+    let write = codepipeline.store.write(move |tx| {
+        let pipeline = tx.get::<Pipeline>(&key)?.expect("the pipeline");
+        let index = ActionExecution::with_id(pipeline.id, id);
+        let actions = tx.scan_index::<ActionExecution>(ActionExecution::ID, index, 1)?.into_records();
+        tx.dequeue(step::TIMERS, &step::timer_id(id))?;
+        for action in actions {
+            step::Step::of(&pipeline, &action, task).enqueue(tx, None)?;
+        }
+        Ok(())
+    });
+    write.await
+}

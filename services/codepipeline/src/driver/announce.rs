@@ -1,0 +1,135 @@
+//! Changes of state as events for the world, appended in the transaction that makes the change.
+//! Source: CodePipeline User Guide, "Monitoring CodePipeline events"; members as observed.
+
+use aws::{Event, Timestamp, event};
+use serde_json::{Map, Value, json};
+
+use super::commit::{Commit, Fault};
+use crate::definition::Definition;
+use crate::engine::{ActionState, Change, ExecutionState, StageState, Subject};
+use crate::providers::Artifact;
+use crate::records::{ActionExecution, Execution};
+
+const SOURCE: &str = "aws.codepipeline";
+
+/// Numbers in these events are printed with a fraction: `1.0`.
+pub(super) fn publish(commit: &mut Commit<'_, '_>, change: &Change) -> Result<(), Fault> {
+    let execution = commit.execution(change.execution)?.clone();
+    let mut detail = Map::new();
+    detail.insert("pipeline".into(), json!(commit.pipeline.name));
+    detail.insert("execution-id".into(), json!(execution.id));
+    let kind = match &change.subject {
+        Subject::Execution { state } => {
+            describe_execution(&mut detail, &execution, *state);
+            "Pipeline"
+        }
+        Subject::Stage { stage, state, since, retried_at } => {
+            detail.insert("start-time".into(), time(Timestamp::from_millis(*since)));
+            detail.insert("stage".into(), json!(&**stage));
+            detail.insert("state".into(), json!(state.as_str()));
+            retried(&mut detail, *retried_at);
+            if matches!(state, StageState::Stopping | StageState::Stopped) {
+                stop_comments(&mut detail, &execution);
+            }
+            "Stage"
+        }
+        Subject::Action { id, state, retried_at, .. } => {
+            let action = commit.action(*id)?.clone();
+            let definition = commit.definition(action.version)?;
+            describe_action(&mut detail, &action, &definition, *state);
+            detail.insert("region".into(), json!(commit.pipeline.scope.region.as_str()));
+            retried(&mut detail, *retried_at);
+            "Action"
+        }
+    };
+    detail.insert("version".into(), json!(f64::from(execution.version)));
+    detail.insert("pipeline-execution-attempt".into(), json!(f64::from(change.attempt)));
+    let detail_type = format!("CodePipeline {kind} Execution State Change");
+    let event = Event::new(
+        &commit.pipeline.scope,
+        SOURCE,
+        &detail_type,
+        commit.now(),
+        vec![commit.pipeline.arn()],
+        Value::Object(detail),
+    );
+    commit.tx.append(event::TOPIC, &event)?;
+    Ok(())
+}
+
+fn describe_execution(detail: &mut Map<String, Value>, execution: &Execution, state: ExecutionState) {
+    detail.insert("start-time".into(), time(execution.started_at));
+    if state == ExecutionState::Started {
+        let trigger = &execution.trigger;
+        let trigger = json!({"trigger-type": trigger.kind, "trigger-detail": trigger.detail});
+        detail.insert("execution-trigger".into(), trigger);
+    }
+    detail.insert("state".into(), json!(state.as_str()));
+    if matches!(state, ExecutionState::Stopping | ExecutionState::Stopped) {
+        stop_comments(detail, execution);
+    }
+}
+
+fn describe_action(
+    detail: &mut Map<String, Value>,
+    action: &ActionExecution,
+    definition: &Definition,
+    state: ActionState,
+) {
+    detail.insert("start-time".into(), time(action.started_at));
+    detail.insert("stage".into(), json!(action.stage));
+    detail.insert("action-execution-id".into(), json!(action.id));
+    detail.insert("action".into(), json!(action.action));
+    detail.insert("input-artifacts".into(), artifacts(&action.inputs));
+    detail.insert("output-artifacts".into(), artifacts(&action.outputs));
+    if state != ActionState::Started {
+        let mut result = Map::new();
+        let report = &action.report;
+        let parts = [
+            ("external-execution-url", report.external_execution_url.as_ref()),
+            ("external-execution-summary", report.summary.as_ref()),
+            ("external-execution-id", report.external_execution_id.as_ref()),
+            ("error-code", action.error.as_ref().map(|error| &error.code)),
+        ];
+        for (name, value) in parts {
+            if let Some(value) = value {
+                result.insert(name.into(), json!(value));
+            }
+        }
+        detail.insert("execution-result".into(), Value::Object(result));
+    }
+    detail.insert("state".into(), json!(state.as_str()));
+    if let Some(declared) = definition.action(&action.stage, &action.action) {
+        let id = &declared.action_type_id;
+        let id = json!({
+            "owner": id.owner.as_str(),
+            "provider": id.provider,
+            "category": id.category.as_str(),
+            "version": id.version,
+        });
+        detail.insert("type".into(), id);
+    }
+}
+
+fn artifacts(artifacts: &[Artifact]) -> Value {
+    let artifacts = artifacts.iter().map(|artifact| {
+        json!({"name": artifact.name, "s3location": {"bucket": artifact.bucket, "key": artifact.key}})
+    });
+    artifacts.collect()
+}
+
+fn retried(detail: &mut Map<String, Value>, retried_at: Option<i64>) {
+    if let Some(at) = retried_at {
+        detail.insert("stage-last-retry-attempt-time".into(), time(Timestamp::from_millis(at)));
+    }
+}
+
+fn stop_comments(detail: &mut Map<String, Value>, execution: &Execution) {
+    if let Some(reason) = &execution.stop_reason {
+        detail.insert("stop-execution-comments".into(), json!(reason));
+    }
+}
+
+fn time(at: Timestamp) -> Value {
+    json!(at.to_iso8601_millis())
+}

@@ -1,0 +1,111 @@
+//! What an action starts with: its configuration with the variables of the moment, its artifacts and their places.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::commit::{Commit, Fault};
+use crate::artifacts;
+use crate::definition::{self, Definition};
+use crate::providers::{Artifact, ErrorDetails};
+use crate::records::ActionExecution;
+use crate::variables;
+
+/// Fills the record in. The inner error is what the action fails with.
+pub(super) fn prepare(
+    commit: &mut Commit<'_, '_>,
+    definition: &Definition,
+    record: &mut ActionExecution,
+) -> Result<Result<(), ErrorDetails>, Fault> {
+    let Some(declared) = definition.action(&record.stage, &record.action) else {
+        let message = format!("The definition has no action '{}' in stage '{}'", record.action, record.stage);
+        return Ok(Err(ErrorDetails::new("ConfigurationError", message)));
+    };
+    let region = commit.pipeline.scope.region.as_str().to_owned();
+    if let Some(store) = definition.artifact_store(&region) {
+        let name = &commit.pipeline.name;
+        let outputs = definition::outputs(declared);
+        record.outputs =
+            outputs.map(|output| artifacts::place(&store.location, name, output, record.id)).collect();
+    }
+    for input in definition::inputs(declared) {
+        match input_artifact(commit, definition, record, input)? {
+            Some(artifact) => record.inputs.push(artifact),
+            None => {
+                let message = format!("No action of this execution has made the input artifact '{input}'");
+                return Ok(Err(ErrorDetails::new("ConfigurationError", message)));
+            }
+        }
+    }
+    let declared_configuration = declared.configuration.clone().unwrap_or_default();
+    match resolve(commit, definition, record, &declared_configuration)? {
+        Some(resolved) => record.resolved_configuration = resolved,
+        None => {
+            let message = format!(
+                "An action in this pipeline failed because one or more variables could not be resolved: Action name={}.",
+                record.action
+            );
+            return Ok(Err(ErrorDetails::new("ConfigurationError", message)));
+        }
+    }
+    let size: usize = record.resolved_configuration.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if size > variables::RESOLVED_CONFIGURATION_LIMIT {
+        let message = format!(
+            "The resolved configuration of action '{}' has {size} bytes, more than the maximum of {}",
+            record.action,
+            variables::RESOLVED_CONFIGURATION_LIMIT
+        );
+        return Ok(Err(ErrorDetails::new("ConfigurationError", message)));
+    }
+    Ok(Ok(()))
+}
+
+fn input_artifact(
+    commit: &mut Commit<'_, '_>,
+    definition: &Definition,
+    record: &ActionExecution,
+    name: &str,
+) -> Result<Option<Artifact>, Fault> {
+    let Some((stage, action)) = definition.producer(name) else { return Ok(None) };
+    let maker = commit.last_attempt(record.execution, &stage.name, &action.name)?;
+    Ok(maker.and_then(|maker| maker.outputs.into_iter().find(|output| output.name == name)))
+}
+
+/// `None`: some variable has no value.
+fn resolve(
+    commit: &mut Commit<'_, '_>,
+    definition: &Definition,
+    record: &ActionExecution,
+    configuration: &BTreeMap<String, String>,
+) -> Result<Option<BTreeMap<String, String>>, Fault> {
+    let values = values(commit, definition, record, configuration)?;
+    let lookup = |namespace: &str, key: &str| values.get(namespace)?.get(key).cloned();
+    let resolved =
+        configuration.iter().map(|(key, value)| Ok((key.clone(), variables::resolve(value, lookup)?)));
+    Ok(resolved.collect::<Result<_, variables::Unresolved>>().ok())
+}
+
+/// The variables of every namespace that the configuration refers to.
+fn values(
+    commit: &mut Commit<'_, '_>,
+    definition: &Definition,
+    record: &ActionExecution,
+    configuration: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>, Fault> {
+    let references = configuration.values().flat_map(|value| variables::references(value));
+    let namespaces: BTreeSet<&str> =
+        references.filter_map(|reference| reference.name).map(|(namespace, _)| namespace).collect();
+    let mut values = BTreeMap::new();
+    for namespace in namespaces {
+        let known = if namespace == variables::GLOBAL {
+            BTreeMap::from([("PipelineExecutionId".to_owned(), record.execution.to_string())])
+        } else if let Some((stage, action)) = definition.namespace(namespace) {
+            let maker = commit.last_attempt(record.execution, &stage.name, &action.name)?;
+            maker.and_then(|maker| maker.report.output_variables).unwrap_or_default()
+        } else if namespace == variables::PIPELINE {
+            commit.execution(record.execution)?.variables.clone()
+        } else {
+            BTreeMap::new()
+        };
+        values.insert(namespace.to_owned(), known);
+    }
+    Ok(values)
+}

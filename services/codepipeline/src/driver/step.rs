@@ -1,0 +1,72 @@
+//! Entries of the queues.
+
+use aws::Scope;
+use serde::{Deserialize, Serialize};
+use store::WriteTx;
+use uuid::Uuid;
+
+use crate::engine::{ActionExecutionId, ExecutionId};
+use crate::records::{ActionExecution, Pipeline};
+
+/// Work for providers.
+pub(super) const WORK: &str = "codepipeline/work";
+/// Actions that run out of time.
+pub(super) const TIMERS: &str = "codepipeline/timers";
+
+/// What is to be done for one action execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Step {
+    pub(super) scope: Scope,
+    pub(super) pipeline_name: String,
+    pub(super) pipeline: Uuid,
+    pub(super) execution: ExecutionId,
+    pub(super) action: ActionExecutionId,
+    pub(super) task: Task,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Task {
+    Start,
+    /// News of the provider's work; each has a number of its own, because an entry that is present swallows others of
+    /// its name, also while it is being worked on and has looked already.
+    Observe(u64),
+    Stop,
+    TimeOut,
+}
+
+impl Step {
+    pub(super) fn new(
+        pipeline: &Pipeline,
+        execution: ExecutionId,
+        action: ActionExecutionId,
+        task: Task,
+    ) -> Self {
+        Self {
+            scope: pipeline.scope.clone(),
+            pipeline_name: pipeline.name.clone(),
+            pipeline: pipeline.id,
+            execution,
+            action,
+            task,
+        }
+    }
+
+    pub(super) fn of(pipeline: &Pipeline, action: &ActionExecution, task: Task) -> Self {
+        Self::new(pipeline, action.execution, action.id, task)
+    }
+
+    /// `not_before`: milliseconds since 1970.
+    pub(super) fn enqueue(&self, tx: &mut WriteTx<'_>, not_before: Option<i64>) -> Result<(), store::Error> {
+        let (queue, id) = match self.task {
+            Task::Start => (WORK, format!("{}:start", self.action)),
+            Task::Observe(number) => (WORK, format!("{}:observe:{number}", self.action)),
+            Task::Stop => (WORK, format!("{}:stop", self.action)),
+            Task::TimeOut => (TIMERS, timer_id(self.action)),
+        };
+        tx.enqueue(queue, &id, self, not_before).map(|_| ())
+    }
+}
+
+pub(super) fn timer_id(action: ActionExecutionId) -> String {
+    action.to_string()
+}

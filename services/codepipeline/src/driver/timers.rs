@@ -1,0 +1,45 @@
+//! Actions that run out of time.
+
+use std::sync::Arc;
+
+use super::commit::{Cause, Commit, Fault};
+use super::step::{Step, TIMERS};
+use super::{PAUSE, now};
+use crate::CodePipeline;
+use crate::engine::Event;
+use crate::providers::ErrorDetails;
+use crate::records::Pipeline;
+
+pub(super) async fn run(codepipeline: Arc<CodePipeline>) {
+    loop {
+        if let Err(error) = next(&codepipeline).await {
+            tracing::warn!(%error, "a timer could not be handled; it stays");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn next(codepipeline: &CodePipeline) -> Result<(), Fault> {
+    let claimed = codepipeline.store.claim(TIMERS, "codepipeline", codepipeline.lease).await?;
+    let step: Step = claimed.payload.parse()?;
+    let definitions = codepipeline.definitions.clone();
+    let moment = now();
+    let write = codepipeline.store.write(move |tx| {
+        let pipeline = tx.get::<Pipeline>(&Pipeline::key_of(&step.scope, &step.pipeline_name))?;
+        if let Some(pipeline) = pipeline.filter(|pipeline| pipeline.id == step.pipeline) {
+            let message = "The action did not complete within its time limit.";
+            let error = Some(ErrorDetails::new("JobFailed", message));
+            let event = Event::TimerFired { execution: step.execution, action: step.action };
+            let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
+            match commit.apply(event, &Cause { error, ..Cause::default() }) {
+                // It ended at the very last moment.
+                Ok(()) | Err(Fault::Refused(_)) => commit.finish()?,
+                Err(error @ Fault::Error(_)) => return Err(error),
+            }
+        }
+        // The engine cancels the timer of an action that ended, this one included.
+        tx.dequeue(TIMERS, &super::step::timer_id(step.action))?;
+        Ok(())
+    });
+    write.await
+}

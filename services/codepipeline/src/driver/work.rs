@@ -1,0 +1,272 @@
+//! Workers: claim an entry, let the provider work with the role's permissions, give the engine the outcome.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::Claimed;
+use tokio::sync::Semaphore;
+
+use super::commit::{Cause, Commit, Fault};
+use super::step::{Step, Task, WORK};
+use super::{PAUSE, now};
+use crate::CodePipeline;
+use crate::definition::Definition;
+use crate::engine::{ActionStatus, Event};
+use crate::providers::{self, ErrorDetails, Outcome, Provider, Report, Trouble, Work};
+use crate::records::{ActionExecution, Execution, Pipeline};
+use crate::role::Role;
+use crate::variables;
+
+/// Signs of life within one lease while a provider works.
+const HEARTBEATS: u32 = 3;
+/// Between attempts at something that is unavailable: doubled each time, up to the longest.
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(codepipeline: Arc<CodePipeline>, workers: Arc<Semaphore>) {
+    // Their own set: when the driver is dropped, so is what it was working on.
+    let mut running = tokio::task::JoinSet::new();
+    loop {
+        let Ok(permit) = workers.clone().acquire_owned().await else { return };
+        match codepipeline.store.claim(WORK, "codepipeline", codepipeline.lease).await {
+            Ok(claimed) => {
+                let codepipeline = codepipeline.clone();
+                running.spawn(async move {
+                    carry_out(&codepipeline, &claimed).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no work can be claimed");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        while let Some(ended) = running.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a worker of the pipeline driver failed; its entry is claimed again");
+            }
+        }
+    }
+}
+
+async fn carry_out(codepipeline: &CodePipeline, claimed: &Claimed) {
+    let working = work(codepipeline, claimed);
+    tokio::pin!(working);
+    let mut heartbeat = tokio::time::interval(codepipeline.lease / HEARTBEATS);
+    heartbeat.tick().await;
+    let result = loop {
+        tokio::select! {
+            result = &mut working => break result,
+            _ = heartbeat.tick() => {
+                if let Err(error) = codepipeline.store.heartbeat(claimed, codepipeline.lease).await {
+                    tracing::warn!(entry = claimed.id, %error, "a claim was lost; somebody else goes on with it");
+                    return;
+                }
+            }
+        }
+    };
+    if let Err(error) = result {
+        let delay = delay(claimed.attempt);
+        tracing::warn!(entry = claimed.id, %error, delay_ms = delay.as_millis(), "an action's work is tried again");
+        if let Err(error) = codepipeline.store.release(claimed, delay).await {
+            tracing::warn!(entry = claimed.id, %error, "a claim could not be given back; it ends with its lease");
+        }
+    }
+}
+
+fn delay(attempt: u32) -> Duration {
+    FIRST_DELAY.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_DELAY)
+}
+
+/// Why an entry is to be tried again.
+#[derive(Debug, thiserror::Error)]
+enum Again {
+    #[error("{0}")]
+    Unavailable(String),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+async fn work(codepipeline: &CodePipeline, claimed: &Claimed) -> Result<(), Again> {
+    let step: Step = claimed.payload.parse().map_err(Fault::from)?;
+    let Some(job) = Job::load(codepipeline, &step).await? else {
+        return Ok(complete(codepipeline, claimed).await?);
+    };
+    match job.perform(codepipeline, step.task).await {
+        Ok(Some(outcome)) => Ok(report(codepipeline, claimed, &job, outcome).await?),
+        Ok(None) => Ok(complete(codepipeline, claimed).await?),
+        Err(Trouble::Refused(error)) if step.task == Task::Stop => {
+            // The action has ended already: there is nothing left to fail.
+            tracing::warn!(action = %step.action, code = error.code, error.message, "work could not be stopped");
+            Ok(complete(codepipeline, claimed).await?)
+        }
+        Err(Trouble::Refused(error)) => {
+            let outcome = Outcome::Failed(Report::default(), error);
+            Ok(report(codepipeline, claimed, &job, outcome).await?)
+        }
+        Err(Trouble::Unavailable(why)) => Err(Again::Unavailable(why)),
+    }
+}
+
+/// What a worker must know.
+struct Job {
+    pipeline: Pipeline,
+    definition: Arc<Definition>,
+    execution: Execution,
+    action: ActionExecution,
+}
+
+impl Job {
+    /// `None`: nobody waits for it any more.
+    async fn load(codepipeline: &CodePipeline, step: &Step) -> Result<Option<Self>, Fault> {
+        let definitions = codepipeline.definitions.clone();
+        let step = step.clone();
+        let read = codepipeline.store.read(move |tx| {
+            let pipeline = tx.get::<Pipeline>(&Pipeline::key_of(&step.scope, &step.pipeline_name))?;
+            let Some(pipeline) = pipeline.filter(|pipeline| pipeline.id == step.pipeline) else {
+                return Ok(None);
+            };
+            let id = ActionExecution::with_id(step.pipeline, step.action);
+            let action = tx.scan_index::<ActionExecution>(ActionExecution::ID, id, 1)?.into_records().pop();
+            let id = Execution::with_id(step.pipeline, step.execution);
+            let execution = tx.scan_index::<Execution>(Execution::ID, id, 1)?.into_records().pop();
+            let (Some(action), Some(execution)) = (action, execution) else { return Ok(None) };
+            if action.status != ActionStatus::InProgress && step.task != Task::Stop {
+                return Ok(None);
+            }
+            let definition = definitions.get(tx, step.pipeline, action.version)?;
+            let pipeline = pipeline.into_inner();
+            Ok(definition.map(|definition| Self { pipeline, definition, execution, action }))
+        });
+        read.await
+    }
+
+    /// `None`: there is nothing to report.
+    async fn perform(&self, codepipeline: &CodePipeline, task: Task) -> Result<Option<Outcome>, Trouble> {
+        let external_id = self.action.report.external_execution_id.as_deref();
+        let provider = self.provider()?;
+        match (task, external_id) {
+            (Task::Start, _) => provider.start(&self.work(codepipeline)?).await.map(Some),
+            (Task::Observe(_), Some(id)) => provider.observe(&self.work(codepipeline)?, id).await.map(Some),
+            (Task::Stop, Some(id)) => provider.stop(&self.work(codepipeline)?, id).await.map(|()| None),
+            (Task::Observe(_) | Task::Stop, None) | (Task::TimeOut, _) => Ok(None),
+        }
+    }
+
+    fn provider(&self) -> Result<&'static dyn Provider, Trouble> {
+        let id = &self.declared()?.action_type_id;
+        providers::provider(id).ok_or_else(|| {
+            let message =
+                format!("The action provider {} ({}) is not available here", id.provider, id.category);
+            Trouble::configuration(message)
+        })
+    }
+
+    fn declared(&self) -> Result<&codepipeline_model::ActionDeclaration, Trouble> {
+        let declared = self.definition.action(&self.action.stage, &self.action.action);
+        declared.ok_or_else(|| Trouble::configuration("The definition has no such action"))
+    }
+
+    fn work(&self, codepipeline: &CodePipeline) -> Result<Work, Trouble> {
+        let scope = self.pipeline.scope.clone();
+        let pipeline_role = &self.definition.declaration.role_arn;
+        let action_role = self.declared()?.role_arn.as_deref();
+        let session = self.action.id.to_string();
+        let store = self.definition.artifact_store(scope.region.as_str());
+        let overrides = self.execution.overrides.iter().filter(|other| other.action == self.action.action);
+        let revisions: BTreeMap<String, String> =
+            overrides.map(|revision| (revision.kind.clone(), revision.value.clone())).collect();
+        Ok(Work {
+            role: Role::new(&codepipeline.client, &scope, pipeline_role, action_role, &session),
+            scope,
+            action: self.action.action.clone(),
+            id: self.action.id,
+            started_at: self.action.started_at,
+            configuration: self.action.resolved_configuration.clone(),
+            inputs: self.action.inputs.clone(),
+            outputs: self.action.outputs.clone(),
+            encryption_key: store.and_then(|store| store.encryption_key.as_ref()).map(|key| key.id.clone()),
+            revisions,
+        })
+    }
+}
+
+/// Gives the engine the outcome, and takes the entry out of the queue in the same transaction.
+async fn report(
+    codepipeline: &CodePipeline,
+    claimed: &Claimed,
+    job: &Job,
+    outcome: Outcome,
+) -> Result<(), Fault> {
+    let (execution, action) = (job.action.execution, job.action.id);
+    let (event, cause) = match check_size(outcome) {
+        Outcome::InProgress(report) => {
+            (Event::ActionProgressed { execution, action }, Cause { report, ..Cause::default() })
+        }
+        Outcome::Succeeded(report) => {
+            (Event::ActionSucceeded { execution, action }, Cause { report, ..Cause::default() })
+        }
+        Outcome::Failed(report, error) => (
+            Event::ActionFailed { execution, action },
+            Cause { report, error: Some(error), ..Cause::default() },
+        ),
+    };
+    let (definitions, pipeline, claimed) =
+        (codepipeline.definitions.clone(), job.pipeline.clone(), claimed.clone());
+    let moment = now();
+    let write = codepipeline.store.write(move |tx| {
+        // The pipeline may have been deleted while its action was worked on.
+        let current = tx.get::<Pipeline>(&Pipeline::key_of(&pipeline.scope, &pipeline.name))?;
+        if let Some(current) = current.filter(|current| current.id == pipeline.id) {
+            let mut commit = Commit::load(tx, &definitions, &current, moment)?;
+            match commit.apply(event.clone(), &cause) {
+                Ok(()) => {}
+                Err(Fault::Refused(_)) => commit.came_late(action, &cause.report)?,
+                Err(error @ Fault::Error(_)) => return Err(error),
+            }
+            commit.finish()?;
+        }
+        Ok(tx.complete(&claimed)?)
+    });
+    write.await
+}
+
+/// Output variables beyond the limit fail the action: they would not fit the records.
+fn check_size(outcome: Outcome) -> Outcome {
+    let (Outcome::InProgress(report) | Outcome::Succeeded(report) | Outcome::Failed(report, _)) = &outcome;
+    let variables = report.output_variables.iter().flatten();
+    let size: usize = variables.map(|(key, value)| key.len() + value.len()).sum();
+    if size <= variables::OUTPUT_VARIABLES_LIMIT {
+        return outcome;
+    }
+    let message = format!(
+        "The output variables have {size} bytes, more than the maximum of {}",
+        variables::OUTPUT_VARIABLES_LIMIT
+    );
+    let report = Report { output_variables: None, ..report.clone() };
+    Outcome::Failed(report, ErrorDetails::new("JobFailed", message))
+}
+
+async fn complete(codepipeline: &CodePipeline, claimed: &Claimed) -> Result<(), Fault> {
+    let claimed = claimed.clone();
+    codepipeline.store.write(move |tx| tx.complete(&claimed)).await.map_err(Fault::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_up_to_a_minute() {
+        assert_eq!([delay(1), delay(2), delay(3)].map(|delay| delay.as_millis()), [200, 400, 800]);
+        assert_eq!(delay(u32::MAX), LONGEST_DELAY);
+    }
+
+    #[test]
+    fn too_many_output_variables_fail_the_action() {
+        let variables = BTreeMap::from([("k".to_owned(), "x".repeat(variables::OUTPUT_VARIABLES_LIMIT))]);
+        let report = Report { output_variables: Some(variables), ..Report::default() };
+        assert!(matches!(check_size(Outcome::Succeeded(report)), Outcome::Failed(_, _)));
+    }
+}

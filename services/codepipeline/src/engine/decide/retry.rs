@@ -1,0 +1,242 @@
+//! A failed or stopped stage is run again, as a whole or where it failed.
+
+use std::sync::Arc;
+
+use crate::engine::command::ExecutionState;
+use crate::engine::event::{Ended, RetryMode};
+use crate::engine::flow::Step;
+use crate::engine::ids::ExecutionId;
+use crate::engine::plan::Plan;
+use crate::engine::refusal::Refusal;
+use crate::engine::state::{
+    ActionStatus, Execution, ExecutionMode, ExecutionStatus, Position, StageRun, StageStatus,
+};
+
+impl Step<'_> {
+    pub(super) fn stage_retry_requested(
+        &mut self,
+        id: ExecutionId,
+        stage: &str,
+        mode: RetryMode,
+        ended: Option<&Ended>,
+    ) -> Result<(), Refusal> {
+        let (mut execution, plan) = match (self.state.executions.get(&id), ended) {
+            (Some(live), _) => (live.clone(), self.plan_of(live)),
+            (None, Some(ended)) if ended.execution.id == id => {
+                (Execution::clone(&ended.execution), ended.plan.clone())
+            }
+            (None, _) => return Err(Refusal::ExecutionNotInProgress(id)),
+        };
+        self.check_latest(&execution, &plan, stage)?;
+        if Some(execution.position.stage()) != plan.stage_index(stage) {
+            return Err(not_retryable(stage, "the execution is not in it"));
+        }
+        self.pin_retried(&mut execution, &plan, stage)?;
+        reopen(&mut execution, stage, mode, self.at)?;
+        if execution.status.has_ended() && !self.has_room(execution.mode) {
+            return Err(Refusal::ConcurrentExecutionsLimit);
+        }
+        // Nothing is refused from here on.
+        self.state.plans.entry(execution.version).or_insert(plan);
+        execution.status = ExecutionStatus::InProgress;
+        execution.stop = None;
+        execution.attempt += 1;
+        self.announce_execution(&execution, ExecutionState::Resumed);
+        self.occupy(&execution);
+        self.set_stage_status(&mut execution, StageStatus::InProgress);
+        self.start_due(&mut execution);
+        self.put(execution);
+        Ok(())
+    }
+
+    /// Once a later execution has entered the stage, an earlier one may not come back to it.
+    fn check_latest(&self, execution: &Execution, plan: &Plan, stage: &str) -> Result<(), Refusal> {
+        if plan.stage_index(stage).is_none() {
+            return Err(Refusal::StageNotFound(stage.to_owned()));
+        }
+        if execution.mode == ExecutionMode::Parallel {
+            return Ok(());
+        }
+        let current = self.state.plan().ok_or(Refusal::DefinitionMissing(self.state.version))?;
+        if current.mode == ExecutionMode::Parallel || current.stage_index(stage).is_none() {
+            return Err(not_retryable(stage, "the pipeline has changed since"));
+        }
+        match self.state.stages.get(stage).and_then(|stage| stage.latest.as_ref()) {
+            Some(latest) if latest.execution == execution.id => Ok(()),
+            Some(latest) if latest.ordinal > execution.ordinal => Err(Refusal::NotLatestExecution),
+            Some(_) | None => Err(not_retryable(stage, "the execution has not entered it")),
+        }
+    }
+
+    /// An execution that ended goes on with the definition of today, which must have left the retried stage as it was.
+    /// PARALLEL executions keep their own.
+    fn pin_retried(&self, execution: &mut Execution, plan: &Arc<Plan>, stage: &str) -> Result<(), Refusal> {
+        if execution.mode == ExecutionMode::Parallel || execution.version == self.state.version {
+            return Ok(());
+        }
+        let changed = || not_retryable(stage, "the structure of the stage has changed since");
+        let current = self.state.plan().ok_or(Refusal::DefinitionMissing(self.state.version))?;
+        let index = current.stage_index(stage).ok_or_else(changed)?;
+        let before = plan.stage_index(stage).and_then(|index| plan.stages.get(index));
+        if before != current.stages.get(index) || !execution.status.has_ended() {
+            return Err(changed());
+        }
+        if let Position::Inside(run) = &mut execution.position {
+            run.stage = index;
+        }
+        execution.version = self.state.version;
+        execution.mode = current.mode;
+        Ok(())
+    }
+}
+
+impl Execution {
+    fn can_be_retried(&self) -> bool {
+        match self.status {
+            ExecutionStatus::Failed | ExecutionStatus::Stopped => true,
+            ExecutionStatus::InProgress => !self.cancelling,
+            ExecutionStatus::Stopping
+            | ExecutionStatus::Succeeded
+            | ExecutionStatus::Superseded
+            | ExecutionStatus::Cancelled => false,
+        }
+    }
+}
+
+/// Makes room in the stage run for new attempts.
+fn reopen(execution: &mut Execution, stage: &str, mode: RetryMode, at: i64) -> Result<(), Refusal> {
+    if !execution.can_be_retried() {
+        return Err(not_retryable(stage, "the execution is in no state to be retried"));
+    }
+    let Position::Inside(run) = &mut execution.position else {
+        return Err(not_retryable(stage, "the execution waits in front of it"));
+    };
+    let ended = execution.status.has_ended();
+    match mode {
+        RetryMode::AllActions if !ended => return Err(not_retryable(stage, "actions are in progress")),
+        RetryMode::AllActions => run.actions.fill(None),
+        RetryMode::FailedActions => {
+            // A stopped run may also have actions that never started; one in progress has those anyway.
+            let never_ran = ended && run.actions.iter().any(Option::is_none);
+            if !run.has_failure() && !never_ran {
+                return Err(not_retryable(stage, "no action in it has failed"));
+            }
+            clear_failed(run);
+        }
+    }
+    run.manual_retries += 1;
+    run.retried_at = Some(at);
+    run.status = StageStatus::InProgress;
+    Ok(())
+}
+
+fn clear_failed(run: &mut StageRun) {
+    for slot in &mut run.actions {
+        if matches!(slot, Some(action) if matches!(action.status, ActionStatus::Failed | ActionStatus::Abandoned))
+        {
+            *slot = None;
+        }
+    }
+}
+
+fn not_retryable(stage: &str, why: &'static str) -> Refusal {
+    Refusal::StageNotRetryable { stage: stage.to_owned(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use crate::engine::ExecutionMode::{Parallel, Queued, Superseded};
+    use crate::engine::RetryMode::{AllActions, FailedActions};
+    use crate::engine::story::Story;
+    use crate::engine::{ExecutionMode, Refusal};
+
+    fn failed_in_build(mode: ExecutionMode) -> Story {
+        let mut story = Story::new(mode, "Source: App | Build: Lint, Test, Pack@2 | Deploy: Ship");
+        story.start("e1").succeed("e1", "App").succeed("e1", "Lint").fail("e1", "Test").forget();
+        story
+    }
+
+    fn why(story: &Story, name: &str, stage: &str) -> &'static str {
+        match story.clone().try_retry(name, stage, FailedActions) {
+            Err(Refusal::StageNotRetryable { why, .. }) => why,
+            other => panic!("not refused as not retryable: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn failed_actions_run_again_and_the_execution_goes_on() {
+        let mut story = failed_in_build(Superseded);
+        story.retry("e1", "Build", FailedActions);
+        story.check(expect![[r#"
+            e1 RESUMED (attempt 2)
+            e1 Build RESUMED (attempt 2)
+            start e1 Build/Test
+            e1 Build/Test STARTED (attempt 2)
+        "#]]);
+        story.succeed("e1", "Test").succeed("e1", "Pack");
+        assert_eq!(story.running("e1"), ["Ship"]);
+    }
+
+    #[test]
+    fn all_actions_start_over() {
+        let mut story = failed_in_build(Queued);
+        story.retry("e1", "Build", AllActions);
+        assert_eq!(story.running("e1"), ["Lint", "Test"]);
+    }
+
+    #[test]
+    fn a_failed_action_can_be_retried_while_its_siblings_run() {
+        let mut story = Story::new(Superseded, "Source: App | Build: Lint, Test");
+        story.start("e1").succeed("e1", "App").fail("e1", "Lint").forget();
+        assert!(story.clone().try_retry("e1", "Build", AllActions).is_err());
+        story.retry("e1", "Build", FailedActions);
+        assert_eq!(story.running("e1"), ["Lint", "Test"]);
+        assert_eq!(why(&story, "e1", "Build"), "no action in it has failed");
+    }
+
+    #[test]
+    fn a_stopped_stage_can_be_retried() {
+        let mut story = Story::new(Superseded, "Source: App | Build: Lint, Pack@2");
+        story.start("e1").succeed("e1", "App").abandon("e1");
+        story.retry("e1", "Build", FailedActions);
+        assert_eq!(story.running("e1"), ["Lint"]);
+    }
+
+    #[test]
+    fn not_once_a_later_execution_has_entered_the_stage() {
+        let mut story = failed_in_build(Superseded);
+        story.start("e2").succeed("e2", "App");
+        let refused = story.clone().try_retry("e1", "Build", FailedActions);
+        assert_eq!(refused, Err(Refusal::NotLatestExecution));
+    }
+
+    #[test]
+    fn parallel_executions_can_always_be_retried() {
+        let mut story = failed_in_build(Parallel);
+        story.start("e2").succeed("e2", "App").forget();
+        story.retry("e1", "Build", FailedActions);
+        assert_eq!(story.running("e1"), ["Test"]);
+    }
+
+    #[test]
+    fn only_the_stage_where_it_failed() {
+        let story = failed_in_build(Superseded);
+        assert_eq!(why(&story, "e1", "Source"), "the execution is not in it");
+        assert_eq!(why(&story, "e1", "Deploy"), "the execution has not entered it");
+    }
+
+    #[test]
+    fn an_updated_definition_is_taken_over_if_it_leaves_the_stage_alone() {
+        let mut story = failed_in_build(Superseded);
+        story.update(Superseded, "Source: App | Extra: X | Build: Lint, Test, Pack@2 | Deploy: Ship, Tell@2");
+        story.retry("e1", "Build", FailedActions).succeed("e1", "Test").succeed("e1", "Pack");
+        story.succeed("e1", "Ship");
+        assert_eq!(story.running("e1"), ["Tell"]);
+
+        let mut story = failed_in_build(Superseded);
+        story.update(Superseded, "Source: App | Build: Lint, Test | Deploy: Ship");
+        assert_eq!(why(&story, "e1", "Build"), "the structure of the stage has changed since");
+    }
+}

@@ -1,0 +1,32 @@
+//! Why the engine does not accept an event. The state is then as it was.
+
+use super::ids::ExecutionId;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("execution {0} was started before")]
+    ExecutionExists(ExecutionId),
+    #[error("no more than {} executions may be in progress at one time", super::CONCURRENT_EXECUTIONS)]
+    ConcurrentExecutionsLimit,
+    #[error("execution {0} is not in progress")]
+    ExecutionNotInProgress(ExecutionId),
+    #[error("the action is not in progress")]
+    ActionNotInProgress,
+    #[error("the token is not that of the approval")]
+    InvalidApprovalToken,
+    #[error("a stop was requested before")]
+    DuplicatedStopRequest,
+    #[error("the pipeline has no stage '{0}'")]
+    StageNotFound(String),
+    #[error("stage '{0}' has no such transition")]
+    NoSuchTransition(String),
+    #[error("stage '{stage}' cannot be retried: {why}")]
+    StageNotRetryable { stage: String, why: &'static str },
+    #[error("a later execution has entered the stage")]
+    NotLatestExecution,
+    #[error("version {given} cannot follow version {current}")]
+    VersionOutOfOrder { given: u32, current: u32 },
+    /// Whoever loaded the state did not put a definition back that it needs.
+    #[error("the definition with version {0} was not given")]
+    DefinitionMissing(u32),
+}

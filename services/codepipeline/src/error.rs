@@ -1,0 +1,146 @@
+//! What CodePipeline refuses with: AWS's code and wording, stated once.
+
+use std::borrow::Cow;
+
+use crate::engine::Refusal;
+
+/// A refused call. `From` makes it the error on the wire.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    #[error("Account '{account}' does not have a pipeline with name '{name}'")]
+    PipelineNotFound { account: String, name: String },
+    #[error("Pipeline '{name}' does not have a version {version}")]
+    PipelineVersionNotFound { name: String, version: i32 },
+    #[error("A pipeline with the name '{name}' already exists in account '{account}'")]
+    PipelineNameInUse { account: String, name: String },
+    #[error("Pipeline '{pipeline}' does not have an execution with id '{id}'")]
+    PipelineExecutionNotFound { pipeline: String, id: String },
+    #[error("Pipeline '{pipeline}' does not have a stage with name '{stage}'")]
+    StageNotFound { pipeline: String, stage: String },
+    #[error("Stage '{stage}' of pipeline '{pipeline}' does not have an action with name '{action}'")]
+    ActionNotFound { pipeline: String, stage: String, action: String },
+    #[error("{0}")]
+    InvalidStructure(String),
+    #[error("{0}")]
+    InvalidStageDeclaration(String),
+    #[error("{0}")]
+    InvalidActionDeclaration(String),
+    #[error("{0}")]
+    InvalidTags(String),
+    #[error("Resource '{0}' may not have more than {limit} tags", limit = crate::tags::LIMIT)]
+    TooManyTags(String),
+    #[error("Invalid ARN: '{0}'")]
+    InvalidArn(String),
+    #[error("Resource '{0}' does not exist")]
+    ResourceNotFound(String),
+    #[error("Invalid next token")]
+    InvalidNextToken,
+    #[error("The approval token is not valid for action '{action}'")]
+    InvalidApprovalToken { action: String },
+    #[error("The approval of action '{action}' is already completed")]
+    ApprovalAlreadyCompleted { action: String },
+    #[error("Pipeline execution '{id}' is not in a state that can be stopped")]
+    PipelineExecutionNotStoppable { id: String },
+    #[error("A stop request for pipeline execution '{id}' has already been made")]
+    DuplicatedStopRequest { id: String },
+    #[error("Stage '{stage}' cannot be retried: {why}")]
+    StageNotRetryable { stage: String, why: &'static str },
+    #[error("Pipeline execution '{id}' is not the latest execution in stage '{stage}'")]
+    NotLatestPipelineExecution { id: String, stage: String },
+    #[error("Pipeline '{pipeline}' has reached its limit of {limit} concurrent executions", limit = crate::engine::CONCURRENT_EXECUTIONS)]
+    ConcurrentPipelineExecutionsLimitExceeded { pipeline: String },
+    #[error("{0}")]
+    Validation(String),
+    /// A part of the API that AWS has and this program does not have yet.
+    #[error("{0} of CodePipeline is not built yet.")]
+    NotImplemented(&'static str),
+    /// An error of another service, or a fault of ours, handed on as it is.
+    #[error("{0}")]
+    Other(Box<aws::Error>),
+}
+
+impl Error {
+    /// The code on the wire.
+    pub fn code(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::PipelineNotFound { .. } => "PipelineNotFoundException",
+            Self::PipelineVersionNotFound { .. } => "PipelineVersionNotFoundException",
+            Self::PipelineNameInUse { .. } => "PipelineNameInUseException",
+            Self::PipelineExecutionNotFound { .. } => "PipelineExecutionNotFoundException",
+            Self::StageNotFound { .. } => "StageNotFoundException",
+            Self::ActionNotFound { .. } => "ActionNotFoundException",
+            Self::InvalidStructure(_) => "InvalidStructureException",
+            Self::InvalidStageDeclaration(_) => "InvalidStageDeclarationException",
+            Self::InvalidActionDeclaration(_) => "InvalidActionDeclarationException",
+            Self::InvalidTags(_) => "InvalidTagsException",
+            Self::TooManyTags(_) => "TooManyTagsException",
+            Self::InvalidArn(_) => "InvalidArnException",
+            Self::ResourceNotFound(_) => "ResourceNotFoundException",
+            Self::InvalidNextToken => "InvalidNextTokenException",
+            Self::InvalidApprovalToken { .. } => "InvalidApprovalTokenException",
+            Self::ApprovalAlreadyCompleted { .. } => "ApprovalAlreadyCompletedException",
+            Self::PipelineExecutionNotStoppable { .. } => "PipelineExecutionNotStoppableException",
+            Self::DuplicatedStopRequest { .. } => "DuplicatedStopRequestException",
+            Self::StageNotRetryable { .. } => "StageNotRetryableException",
+            Self::NotLatestPipelineExecution { .. } => "NotLatestPipelineExecutionException",
+            Self::ConcurrentPipelineExecutionsLimitExceeded { .. } => {
+                "ConcurrentPipelineExecutionsLimitExceededException"
+            }
+            Self::Validation(_) => "ValidationException",
+            Self::NotImplemented(_) => "NotImplemented",
+            Self::Other(error) => return error.code.clone(),
+        })
+    }
+
+    /// A fault of ours: logged here, and the caller learns nothing of it.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        Self::Other(Box::new(aws::Error::internal(cause)))
+    }
+
+    /// What a refusal of the engine means to a caller who spoke of this pipeline, execution and stage.
+    pub fn of_refusal(refusal: Refusal, pipeline: &str, execution: &str, stage: &str) -> Self {
+        let (pipeline, execution) = (pipeline.to_owned(), execution.to_owned());
+        match refusal {
+            Refusal::ConcurrentExecutionsLimit => {
+                Self::ConcurrentPipelineExecutionsLimitExceeded { pipeline }
+            }
+            Refusal::ExecutionNotInProgress(_) => Self::PipelineExecutionNotStoppable { id: execution },
+            Refusal::DuplicatedStopRequest => Self::DuplicatedStopRequest { id: execution },
+            Refusal::StageNotFound(stage) => Self::StageNotFound { pipeline, stage },
+            Refusal::NoSuchTransition(stage) => {
+                Self::Validation(format!("Stage '{stage}' of pipeline '{pipeline}' has no such transition"))
+            }
+            Refusal::StageNotRetryable { stage, why } => Self::StageNotRetryable { stage, why },
+            Refusal::NotLatestExecution => {
+                Self::NotLatestPipelineExecution { id: execution, stage: stage.to_owned() }
+            }
+            Refusal::InvalidApprovalToken => Self::InvalidApprovalToken { action: stage.to_owned() },
+            Refusal::ActionNotInProgress => Self::ApprovalAlreadyCompleted { action: stage.to_owned() },
+            Refusal::ExecutionExists(_)
+            | Refusal::VersionOutOfOrder { .. }
+            | Refusal::DefinitionMissing(_) => Self::internal(refusal),
+        }
+    }
+}
+
+impl From<Error> for aws::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Other(error) => *error,
+            Error::NotImplemented(_) => Self::new(error.code(), error.to_string()).with_status(501),
+            other => Self::new(other.code(), other.to_string()),
+        }
+    }
+}
+
+impl From<aws::Error> for Error {
+    fn from(error: aws::Error) -> Self {
+        Self::Other(Box::new(error))
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::internal(error)
+    }
+}

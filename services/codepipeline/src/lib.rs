@@ -1,0 +1,70 @@
+//! CodePipeline: stages and actions that turn a change into a deployment.
+//!
+//! `engine` is the pure core that holds every promise about order. `driver` keeps its state in the store and carries
+//! out what it commands; `providers` do the work of actions; `operations` are the API.
+//!
+//! One execution's way: an operation or a change of a source gives the engine an event; the driver commits the new
+//! state, the records, the events for the world and the queue entries in one transaction; a worker claims the entry,
+//! assumes the pipeline's role, lets the provider work, and gives the engine the next event.
+
+pub mod artifacts;
+pub mod catalogue;
+pub mod definition;
+mod definitions;
+mod driver;
+pub mod engine;
+pub mod error;
+mod operations;
+pub mod providers;
+pub mod records;
+mod role;
+pub mod tags;
+pub mod variables;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::Client;
+use store::Store;
+
+pub use error::Error;
+pub use operations::router;
+
+use crate::definitions::Definitions;
+
+/// The name under which roles admit this service.
+pub const PRINCIPAL: &str = "codepipeline.amazonaws.com";
+
+/// How long a claim on work holds without a sign of life: how long a crash delays what was under way.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// The service's state. [`router`] serves its API, [`CodePipeline::run`] drives its pipelines.
+pub struct CodePipeline {
+    store: Store,
+    client: Client,
+    definitions: Arc<Definitions>,
+    lease: Duration,
+}
+
+impl CodePipeline {
+    /// `client` needs no identity: the service gives itself one.
+    pub fn new(store: Store, client: Client) -> Self {
+        Self { store, client, definitions: Arc::default(), lease: LEASE }
+    }
+
+    /// Takes up work that a crash interrupted after this time. Signs of life come three times as often.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Drives all pipelines until the future is dropped. Dropping it at any point loses nothing: what was under way is
+    /// taken up again, here or elsewhere, when its lease has ended.
+    pub async fn run(self: Arc<Self>) {
+        driver::run(self).await;
+    }
+}

@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws::{Ctx, Scope};
+use codepipeline_model::{CreatePipeline, CreatePipelineOutput, PipelineDeclaration};
+use uuid::Uuid;
+
+use super::start_pipeline_execution::default_variables;
+use crate::definition::{Definition, check};
+use crate::definitions;
+use crate::driver::{self, Cause, Commit, Fault, NewExecution};
+use crate::engine::{Event, ExecutionId};
+use crate::error::Error;
+use crate::records::{ExecutionTrigger, Pipeline};
+use crate::role::Role;
+use crate::{CodePipeline, tags};
+
+/// Creates a pipeline and starts its first execution.
+/// Errors: those of the declaration, `PipelineNameInUse`, `InvalidTags`, `TooManyTags`.
+/// Source: CodePipeline API Reference, CreatePipeline.
+pub(super) async fn create_pipeline(
+    codepipeline: &CodePipeline,
+    ctx: &Ctx,
+    input: CreatePipeline,
+) -> Result<CreatePipelineOutput, Error> {
+    let name = input.pipeline.name.clone();
+    let mut tags = BTreeMap::new();
+    tags::add(&mut tags, input.tags.as_deref().unwrap_or_default(), &name)?;
+    check_declaration(codepipeline, &ctx.scope, &input.pipeline).await?;
+
+    let definition = Arc::new(Definition::new(input.pipeline, 1));
+    let pipeline = Pipeline {
+        id: Uuid::new_v4(),
+        scope: ctx.scope.clone(),
+        name,
+        version: definition.version(),
+        created: ctx.now(),
+        updated: ctx.now(),
+        tags,
+        watches: definition.watches(),
+    };
+    let output = CreatePipelineOutput {
+        pipeline: Some(definition.declaration.clone()),
+        tags: Some(tags::list(&pipeline.tags)),
+    };
+    let first = first_execution(ctx, &definition);
+    let definitions = codepipeline.definitions.clone();
+    let (moment, execution) = (driver::now(), ExecutionId(Uuid::new_v4()));
+    let write = codepipeline.store.write(move |tx| {
+        if tx.exists::<Pipeline>(&Pipeline::key_of(&pipeline.scope, &pipeline.name))? {
+            let (account, name) = (pipeline.scope.account.to_string(), pipeline.name.clone());
+            return Err(Fault::Error(Error::PipelineNameInUse { account, name }));
+        }
+        tx.put(&pipeline)?;
+        tx.put(&definitions::record(pipeline.id, &definition, pipeline.created))?;
+        let mut commit = Commit::create(tx, &definitions, &pipeline, moment, definition.clone());
+        // A pipeline whose variables have no values cannot start by itself; AWS creates it all the same.
+        if let Some(first) = &first {
+            let cause = Cause { start: Some(first.clone()), ..Cause::default() };
+            commit.apply(Event::Started { execution }, &cause)?;
+        }
+        commit.finish()
+    });
+    write.await.map_err(|fault| super::explain(fault, Error::internal))?;
+    Ok(output)
+}
+
+fn first_execution(ctx: &Ctx, definition: &Definition) -> Option<NewExecution> {
+    let trigger = ExecutionTrigger { kind: "CreatePipeline".to_owned(), detail: ctx.caller.principal.arn() };
+    Some(NewExecution {
+        trigger,
+        variables: default_variables(definition).ok()?,
+        overrides: Vec::new(),
+        client_request_token: None,
+    })
+}
+
+/// Everything that can be wrong with a declaration: first what it says, then what it refers to.
+pub(super) async fn check_declaration(
+    codepipeline: &CodePipeline,
+    scope: &Scope,
+    declaration: &PipelineDeclaration,
+) -> Result<(), Error> {
+    if let Some(violation) = check(declaration, &scope.region).into_iter().next() {
+        return Err(violation.error);
+    }
+    let refused = |error: aws::Error| match &*error.code {
+        "AccessDeniedException" => Error::InvalidStructure(error.message),
+        _ => error.into(),
+    };
+    let assumable = |action_role: Option<&str>| {
+        Role::new(&codepipeline.client, scope, &declaration.role_arn, action_role, "CreatePipeline")
+    };
+    let role = assumable(None);
+    let client = role.client().await.map_err(refused)?;
+    for action in declaration.stages.iter().flat_map(|stage| &stage.actions) {
+        if let Some(action_role) = action.role_arn.as_deref() {
+            assumable(Some(action_role)).client().await.map_err(refused)?;
+        }
+    }
+    let stores =
+        declaration.artifact_store.iter().chain(declaration.artifact_stores.iter().flat_map(|s| s.values()));
+    for store in stores {
+        let bucket = &store.location;
+        // A role that may not ask where the bucket is may still write to it.
+        if let Err(error) = client.bucket_location(bucket).await
+            && error.code == "NoSuchBucket"
+        {
+            return Err(Error::InvalidStructure(format!(
+                "An error occurred while validating the artifact bucket '{bucket}': No bucket with the name {bucket} \
+                 was found. Choose a valid artifact bucket in '{region}', or create a new artifact bucket to use in \
+                 your pipeline.",
+                region = scope.region
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+use aws::{Ctx, Timestamp};
+use codepipeline_model::{
+    ActionExecution as ActionExecutionState, ActionRevision, ActionState, ErrorDetails, ExecutionType,
+    GetPipelineState, GetPipelineStateOutput, RetryStageMetadata, RetryTrigger, StageDeclaration,
+    StageExecution, StageState, TransitionState,
+};
+use store::ReadTx;
+
+use crate::CodePipeline;
+use crate::engine::{ActionExecutionId, ActionStatus, ExecutionId, Stage};
+use crate::error::Error;
+use crate::records::{ActionExecution, Live, Pipeline};
+
+/// The pipeline stage by stage: who waits, who entered last, what became of each action. Stages and actions in the
+/// order of the current definition; what an earlier definition left behind shows where names are unchanged.
+/// Errors: `PipelineNotFound`. Source: CodePipeline API Reference, GetPipelineState; members as observed.
+pub(super) async fn get_pipeline_state(
+    codepipeline: &CodePipeline,
+    ctx: &Ctx,
+    input: GetPipelineState,
+) -> Result<GetPipelineStateOutput, Error> {
+    let (scope, definitions) = (ctx.scope.clone(), codepipeline.definitions.clone());
+    let read = codepipeline.store.read(move |tx| {
+        let pipeline = super::find_pipeline(tx, &scope, &input.name)?;
+        let definition = super::current_definition(tx, &definitions, &pipeline)?;
+        let live = tx.get::<Live>(&Live::key_of(pipeline.id))?;
+        let live = live.ok_or_else(|| aws::Error::internal("a pipeline has no state"))?;
+        let never_entered = Stage::default();
+        let mut states = Vec::with_capacity(definition.declaration.stages.len());
+        for declared in &definition.declaration.stages {
+            let stage = live.engine.stages.get(declared.name.as_str()).unwrap_or(&never_entered);
+            states.push(stage_state(tx, &pipeline, declared, stage)?);
+        }
+        Ok::<_, Error>((pipeline, states))
+    });
+    let (pipeline, states) = read.await?;
+    Ok(GetPipelineStateOutput {
+        pipeline_name: Some(pipeline.name),
+        pipeline_version: i32::try_from(pipeline.version).ok(),
+        stage_states: Some(states),
+        created: Some(pipeline.created),
+        updated: Some(pipeline.updated),
+    })
+}
+
+fn stage_state(
+    tx: &mut ReadTx<'_>,
+    pipeline: &Pipeline,
+    declared: &StageDeclaration,
+    stage: &Stage,
+) -> Result<StageState, Error> {
+    let mut actions = Vec::with_capacity(declared.actions.len());
+    for action in &declared.actions {
+        let latest = stage.actions.get(action.name.as_str()).copied();
+        actions.push(action_state(tx, pipeline, &action.name, latest)?);
+    }
+    let inbound: Vec<StageExecution> =
+        stage.inbound.iter().map(|id| stage_execution(*id, "InProgress")).collect();
+    let latest = stage.latest.as_ref();
+    Ok(StageState {
+        stage_name: Some(declared.name.clone()),
+        inbound_execution: inbound.first().cloned(),
+        inbound_executions: Some(inbound).filter(|inbound| !inbound.is_empty()),
+        inbound_transition_state: Some(transition_state(stage)),
+        action_states: Some(actions),
+        latest_execution: latest.map(|latest| stage_execution(latest.execution, latest.status.as_str())),
+        retry_stage_metadata: latest.filter(|latest| latest.manual_retries > 0).map(|latest| {
+            RetryStageMetadata {
+                auto_stage_retry_attempt: None,
+                manual_stage_retry_attempt: i32::try_from(latest.manual_retries).ok(),
+                latest_retry_trigger: Some(RetryTrigger::ManualStageRetry),
+            }
+        }),
+        ..StageState::default()
+    })
+}
+
+fn stage_execution(id: ExecutionId, status: &str) -> StageExecution {
+    StageExecution {
+        pipeline_execution_id: id.to_string(),
+        status: status.into(),
+        r#type: Some(ExecutionType::Standard),
+    }
+}
+
+fn transition_state(stage: &Stage) -> TransitionState {
+    let transition = &stage.transition;
+    TransitionState {
+        enabled: Some(transition.enabled),
+        last_changed_by: transition.last_changed_by.clone(),
+        last_changed_at: transition.last_changed_at.map(Timestamp::from_millis),
+        disabled_reason: transition.disabled_reason.clone(),
+    }
+}
+
+fn action_state(
+    tx: &mut ReadTx<'_>,
+    pipeline: &Pipeline,
+    name: &str,
+    latest: Option<ActionExecutionId>,
+) -> Result<ActionState, Error> {
+    let record = match latest {
+        Some(id) => {
+            let index = ActionExecution::with_id(pipeline.id, id);
+            tx.scan_index::<ActionExecution>(ActionExecution::ID, index, 1)?.into_records().into_iter().next()
+        }
+        None => None,
+    };
+    let revision = record.as_ref().and_then(|record| record.report.revision.as_ref());
+    Ok(ActionState {
+        action_name: Some(name.to_owned()),
+        current_revision: revision.map(|revision| ActionRevision {
+            revision_id: revision.id.clone(),
+            revision_change_id: revision.change_identifier.clone().unwrap_or_else(|| revision.id.clone()),
+            created: revision.created.unwrap_or_default(),
+        }),
+        latest_execution: record.map(latest_execution),
+        entity_url: None,
+        revision_url: None,
+    })
+}
+
+fn latest_execution(record: ActionExecution) -> ActionExecutionState {
+    let in_progress = record.status == ActionStatus::InProgress;
+    let report = record.report;
+    ActionExecutionState {
+        action_execution_id: Some(record.id.to_string()),
+        status: Some(record.status.as_str().into()),
+        summary: report.summary,
+        last_status_change: Some(record.updated_at),
+        token: record.token.filter(|_| in_progress).map(|token| token.to_string()),
+        last_updated_by: record.updated_by,
+        external_execution_id: report.external_execution_id,
+        external_execution_url: report.external_execution_url,
+        percent_complete: report.percent_complete,
+        error_details: record
+            .error
+            .map(|error| ErrorDetails { code: Some(error.code), message: Some(error.message) }),
+        log_stream_arn: report.log_stream_arn,
+    }
+}

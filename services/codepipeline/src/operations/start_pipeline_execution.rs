@@ -1,0 +1,111 @@
+use std::collections::BTreeMap;
+
+use aws::Ctx;
+use codepipeline_model::{
+    PipelineVariable, SourceRevisionOverride, SourceRevisionType, StartPipelineExecution,
+    StartPipelineExecutionOutput,
+};
+use uuid::Uuid;
+
+use crate::CodePipeline;
+use crate::definition::Definition;
+use crate::driver::{self, Cause, Commit, Fault, NewExecution};
+use crate::engine::{Event, ExecutionId};
+use crate::error::Error;
+use crate::records::{Execution, ExecutionTrigger, SourceOverride};
+
+/// Starts an execution. With the same client request token it answers the same execution again.
+/// Errors: `PipelineNotFound`, `Validation` (variables, source revisions),
+/// `ConcurrentPipelineExecutionsLimitExceeded`. Source: CodePipeline API Reference, StartPipelineExecution.
+pub(super) async fn start_pipeline_execution(
+    codepipeline: &CodePipeline,
+    ctx: &Ctx,
+    input: StartPipelineExecution,
+) -> Result<StartPipelineExecutionOutput, Error> {
+    let (scope, definitions) = (ctx.scope.clone(), codepipeline.definitions.clone());
+    let (moment, id) = (driver::now(), ExecutionId(Uuid::new_v4()));
+    let trigger =
+        ExecutionTrigger { kind: "StartPipelineExecution".to_owned(), detail: ctx.caller.principal.arn() };
+    let name = input.name.clone();
+    let write = codepipeline.store.write(move |tx| {
+        let pipeline = super::find_pipeline(tx, &scope, &input.name)?;
+        if let Some(token) = &input.client_request_token {
+            let index = Execution::with_token(pipeline.id, token);
+            if let Some(before) = tx.scan_index::<Execution>(Execution::TOKEN, index, 1)?.records.first() {
+                return Ok(before.id);
+            }
+        }
+        let definition = super::current_definition(tx, &definitions, &pipeline)?;
+        let new = NewExecution {
+            trigger: trigger.clone(),
+            variables: variables(&definition, input.variables.as_deref().unwrap_or_default())?,
+            overrides: overrides(&definition, input.source_revisions.as_deref().unwrap_or_default())?,
+            client_request_token: input.client_request_token.clone(),
+        };
+        let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
+        commit.apply(Event::Started { execution: id }, &Cause { start: Some(new), ..Cause::default() })?;
+        commit.finish()?;
+        Ok::<_, Fault>(id)
+    });
+    let id = write
+        .await
+        .map_err(|fault| super::explain(fault, |refusal| Error::of_refusal(refusal, &name, "", "")))?;
+    Ok(StartPipelineExecutionOutput { pipeline_execution_id: Some(id.to_string()) })
+}
+
+/// The values of the pipeline's variables if nobody gives others. Errors: `Validation` for one without default.
+pub(crate) fn default_variables(definition: &Definition) -> Result<BTreeMap<String, String>, Error> {
+    variables(definition, &[])
+}
+
+fn variables(definition: &Definition, given: &[PipelineVariable]) -> Result<BTreeMap<String, String>, Error> {
+    let declared = definition.declaration.variables.as_deref().unwrap_or_default();
+    if let Some(unknown) = given.iter().find(|given| !declared.iter().any(|known| known.name == given.name)) {
+        return Err(Error::Validation(format!(
+            "The pipeline has no variable with the name '{}'",
+            unknown.name
+        )));
+    }
+    let values = declared.iter().map(|variable| {
+        let given = given.iter().rev().find(|given| given.name == variable.name).map(|given| &given.value);
+        match given.or(variable.default_value.as_ref()) {
+            Some(value) => Ok((variable.name.clone(), value.clone())),
+            None => {
+                let message =
+                    format!("The variable '{}' has no default value and must be given one", variable.name);
+                Err(Error::Validation(message))
+            }
+        }
+    });
+    values.collect()
+}
+
+fn overrides(
+    definition: &Definition,
+    given: &[SourceRevisionOverride],
+) -> Result<Vec<SourceOverride>, Error> {
+    let overrides = given.iter().map(|given| {
+        let name = &given.action_name;
+        let mut sources = definition.actions().map(|(_, action)| action);
+        let source = sources
+            .find(|action| action.name == *name && action.action_type_id.category.as_str() == "Source")
+            .ok_or_else(|| {
+                Error::Validation(format!("The pipeline has no source action with the name '{name}'"))
+            })?;
+        let fits = match &given.revision_type {
+            SourceRevisionType::CommitId => source.action_type_id.provider == "CodeCommit",
+            SourceRevisionType::S3ObjectVersionId | SourceRevisionType::S3ObjectKey => {
+                source.action_type_id.provider == "S3"
+            }
+            SourceRevisionType::ImageDigest | SourceRevisionType::Other(_) => false,
+        };
+        let kind = given.revision_type.as_str().to_owned();
+        if !fits {
+            return Err(Error::Validation(format!(
+                "A revision of type {kind} does not fit source action '{name}'"
+            )));
+        }
+        Ok(SourceOverride { action: name.clone(), kind, value: given.revision_value.clone() })
+    });
+    overrides.collect()
+}

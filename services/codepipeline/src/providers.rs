@@ -1,0 +1,60 @@
+//! Action providers: what does the work of an action. One file each.
+
+mod codebuild;
+mod codecommit;
+mod manual_approval;
+mod s3_deploy;
+mod s3_source;
+mod work;
+
+use async_trait::async_trait;
+use codepipeline_model::ActionTypeId;
+
+use crate::catalogue::ActionType;
+
+pub use work::{Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work};
+
+/// Does the work of actions of its types.
+///
+/// The calls come from the driver: `start` first, then `observe` each time that there may be news, now and then twice at
+/// the same time. Each may be repeated after a crash, `start` also when it had begun something: it must find that again
+/// by the action execution id, which is its client token. Late and repeated answers do no harm.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// What the provider says of its action types; never changes.
+    fn action_types(&self) -> &'static [ActionType];
+
+    async fn start(&self, work: &Work) -> Result<Outcome, Trouble>;
+
+    /// Looks how the work that `start` began is getting on. Providers that do everything in `start` have nothing to say.
+    async fn observe(&self, _work: &Work, _external_execution_id: &str) -> Result<Outcome, Trouble> {
+        Ok(Outcome::InProgress(Report::default()))
+    }
+
+    /// Ends work that nobody waits for any more. No error if it ended by itself.
+    async fn stop(&self, _work: &Work, _external_execution_id: &str) -> Result<(), Trouble> {
+        Ok(())
+    }
+}
+
+/// In the order in which ListActionTypes shows them.
+static PROVIDERS: [&dyn Provider; 5] = [
+    &codecommit::CodeCommit,
+    &s3_source::S3Source,
+    &codebuild::CodeBuild,
+    &manual_approval::ManualApproval,
+    &s3_deploy::S3Deploy,
+];
+
+pub fn action_types() -> impl Iterator<Item = &'static ActionType> {
+    PROVIDERS.iter().flat_map(|provider| provider.action_types())
+}
+
+pub fn action_type(id: &ActionTypeId) -> Option<&'static ActionType> {
+    action_types().find(|action_type| action_type.is(id))
+}
+
+/// Who does the work of actions of a type.
+pub fn provider(id: &ActionTypeId) -> Option<&'static dyn Provider> {
+    PROVIDERS.iter().copied().find(|provider| provider.action_types().iter().any(|served| served.is(id)))
+}

@@ -1,0 +1,39 @@
+//! Manual approval: waits for a person. The engine holds its token and ends it; there is nothing to work on.
+
+use async_trait::async_trait;
+
+use super::{Outcome, Provider, Report, Trouble, Work};
+use crate::catalogue::{ActionType, Category, NONE, Property};
+
+pub struct ManualApproval;
+
+static ACTION_TYPES: [ActionType; 1] = [ActionType {
+    category: Category::Approval,
+    owner: "AWS",
+    provider: "Manual",
+    properties: &[
+        Property::optional("NotificationArn", "The SNS topic that is told when an approval is needed."),
+        Property::optional("ExternalEntityLink", "What the approver should look at."),
+        Property::optional("CustomData", "What the approver should know."),
+    ],
+    inputs: NONE,
+    outputs: NONE,
+    timeout_minutes: 7 * 24 * 60,
+}];
+
+#[async_trait]
+impl Provider for ManualApproval {
+    fn action_types(&self) -> &'static [ActionType] {
+        &ACTION_TYPES
+    }
+
+    /// An approval that nobody would hear of fails rather than waits for a week.
+    async fn start(&self, work: &Work) -> Result<Outcome, Trouble> {
+        match work.optional("NotificationArn") {
+            None => Ok(Outcome::InProgress(Report::default())),
+            Some(topic) => Err(Trouble::configuration(format!(
+                "The approval request cannot be sent to '{topic}': SNS is not built yet. Leave NotificationArn out."
+            ))),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Whose permissions an action works with: the pipeline's role, really assumed, or a role behind it.
+
+use aws::{Client, Credentials, Error, Scope, Secret};
+use sts_model::AssumeRole;
+use tokio::sync::OnceCell;
+
+use crate::PRINCIPAL;
+
+/// A role to be assumed when it is needed, once.
+pub(crate) struct Role {
+    service: Client,
+    scope: Scope,
+    pipeline_role: String,
+    action_role: Option<String>,
+    session_name: String,
+    assumed: OnceCell<Client>,
+}
+
+impl Role {
+    /// The pipeline's role, or the action's, which is assumed through the pipeline's.
+    pub(crate) fn new(
+        client: &Client,
+        scope: &Scope,
+        pipeline_role: &str,
+        action_role: Option<&str>,
+        session_name: &str,
+    ) -> Self {
+        Self {
+            service: client.as_service(PRINCIPAL, scope.clone()),
+            scope: scope.clone(),
+            pipeline_role: pipeline_role.to_owned(),
+            action_role: action_role.filter(|role| *role != pipeline_role).map(str::to_owned),
+            session_name: session_name.to_owned(),
+            assumed: OnceCell::new(),
+        }
+    }
+
+    /// A client that acts as the role. Errors: `AccessDeniedException` with CodePipeline's wording if the role does not
+    /// admit its caller, what STS answers otherwise.
+    pub(crate) async fn client(&self) -> Result<&Client, Error> {
+        self.assumed.get_or_try_init(|| self.assume()).await
+    }
+
+    async fn assume(&self) -> Result<Client, Error> {
+        let pipeline = self.session(&self.service, "CodePipeline", &self.pipeline_role).await?;
+        match &self.action_role {
+            Some(role) => self.session(&pipeline, &self.pipeline_role, role).await,
+            None => Ok(pipeline),
+        }
+    }
+
+    async fn session(&self, client: &Client, who: &str, role: &str) -> Result<Client, Error> {
+        let input = AssumeRole {
+            role_arn: role.to_owned(),
+            role_session_name: self.session_name.clone(),
+            ..AssumeRole::default()
+        };
+        let answer = client.call(input).await.map_err(|error| match &*error.code {
+            "AccessDenied" | "AccessDeniedException" | "NoSuchEntity" => {
+                Error::access_denied(format!("{who} is not authorized to perform AssumeRole on role {role}"))
+            }
+            _ => error,
+        })?;
+        let credentials =
+            answer.credentials.ok_or_else(|| Error::internal("AssumeRole answered no credentials"))?;
+        let credentials = Credentials {
+            access_key_id: credentials.access_key_id,
+            secret_access_key: Secret::new(credentials.secret_access_key),
+            session_token: Some(Secret::new(credentials.session_token)),
+            expires_at: Some(credentials.expiration),
+        };
+        Ok(client.with_credentials(credentials, self.scope.region.clone()).invoked_by(PRINCIPAL))
+    }
+}

@@ -1,0 +1,9 @@
+//! The service as a whole, on the real store and behind the real gateway. The services that pipelines use are played
+//! by `world`, which can also fail, refuse and be slow.
+
+mod api;
+mod crash;
+mod journey;
+mod refusals;
+mod triggers;
+mod world;

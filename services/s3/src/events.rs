@@ -1,0 +1,118 @@
+//! What S3 tells the world, in EventBridge's form.
+//! Source: Amazon S3 User Guide, "EventBridge event message structure".
+//!
+//! They are appended always, as other services of the platform follow them; whether EventBridge passes them on
+//! to rules is the bucket's setting.
+
+use aws::{Ctx, Event, Principal, event};
+use serde_json::{Map, Value, json};
+use store::WriteTx;
+
+use crate::error::Error;
+use crate::records::{Bucket, Version};
+
+/// Why an object was created, as `reason` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    PutObject,
+    CopyObject,
+    CompleteMultipartUpload,
+}
+
+/// How an object went away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    Permanently,
+    ByMarker,
+}
+
+/// Sixteen characters, as S3's request ids have.
+pub fn request_id(ctx: &Ctx) -> String {
+    ctx.request_id.simple().to_string().to_uppercase().chars().take(16).collect()
+}
+
+pub fn object_created(
+    tx: &mut WriteTx<'_>,
+    ctx: &Ctx,
+    bucket: &Bucket,
+    version: &Version,
+    reason: Created,
+) -> Result<(), Error> {
+    let reason = match reason {
+        Created::PutObject => "PutObject",
+        Created::CopyObject => "CopyObject",
+        Created::CompleteMultipartUpload => "CompleteMultipartUpload",
+    };
+    append(tx, ctx, bucket, version, "Object Created", [("reason", json!(reason))])
+}
+
+pub fn object_deleted(
+    tx: &mut WriteTx<'_>,
+    ctx: &Ctx,
+    bucket: &Bucket,
+    version: &Version,
+    how: Deleted,
+) -> Result<(), Error> {
+    let deletion_type = match how {
+        Deleted::Permanently => "Permanently Deleted",
+        Deleted::ByMarker => "Delete Marker Created",
+    };
+    let extra = [("reason", json!("DeleteObject")), ("deletion-type", json!(deletion_type))];
+    append(tx, ctx, bucket, version, "Object Deleted", extra)
+}
+
+/// `Object Tags Added` or `Object Tags Deleted`.
+pub fn tags_changed(
+    tx: &mut WriteTx<'_>,
+    ctx: &Ctx,
+    bucket: &Bucket,
+    version: &Version,
+    detail_type: &'static str,
+) -> Result<(), Error> {
+    append(tx, ctx, bucket, version, detail_type, [])
+}
+
+fn append<const N: usize>(
+    tx: &mut WriteTx<'_>,
+    ctx: &Ctx,
+    bucket: &Bucket,
+    version: &Version,
+    detail_type: &str,
+    extra: [(&str, Value); N],
+) -> Result<(), Error> {
+    let mut object = Map::new();
+    object.insert("key".to_owned(), json!(version.key));
+    if let Some(stored) = version.object()
+        && detail_type != "Object Deleted"
+    {
+        object.insert("size".to_owned(), json!(stored.size));
+        object.insert("etag".to_owned(), json!(stored.etag));
+    }
+    if !version.id.is_null() {
+        object.insert("version-id".to_owned(), json!(version.id.as_str()));
+    }
+    object.insert("sequencer".to_owned(), json!(format!("{:016x}", version.order)));
+    let mut detail = Map::new();
+    detail.insert("version".to_owned(), json!("0"));
+    detail.insert("bucket".to_owned(), json!({ "name": bucket.name }));
+    detail.insert("object".to_owned(), Value::Object(object));
+    detail.insert("request-id".to_owned(), json!(request_id(ctx)));
+    detail.insert("requester".to_owned(), json!(requester(ctx)));
+    if let Some(ip) = ctx.source_ip {
+        detail.insert("source-ip-address".to_owned(), json!(ip.to_string()));
+    }
+    detail.extend(extra.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    let event =
+        Event::new(&bucket.scope, "aws.s3", detail_type, ctx.now(), vec![bucket.arn()], Value::Object(detail));
+    tx.append(event::TOPIC, &event)?;
+    Ok(())
+}
+
+/// The caller's account, or the service that called.
+fn requester(ctx: &Ctx) -> String {
+    match (&ctx.caller.principal, ctx.caller.principal.account()) {
+        (_, Some(account)) => account.to_string(),
+        (Principal::Service { name }, None) => name.clone(),
+        (_, None) => "anonymous".to_owned(),
+    }
+}

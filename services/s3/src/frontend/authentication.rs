@@ -1,0 +1,175 @@
+//! Who calls: keys for the verification of signatures, session tokens, and the mode without either.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws::http::Request;
+use aws::sigv4::verify;
+use aws::{AccessKey, Timestamp};
+use http::{HeaderMap, Uri, header};
+use s3s::access::{S3Access, S3AccessContext};
+use s3s::auth::{S3Auth, SecretKey};
+use s3s::{S3Error, S3ErrorCode, S3Result};
+
+use super::chunks;
+use super::exchange::Exchange;
+use crate::error::Error;
+
+/// Gives the secret of a request's key to whoever verifies its signature, and notes whose it is.
+pub struct Keys(pub Arc<Exchange>);
+
+/// Notes what a request wants. The policies are asked by the handlers' way, where the input is known.
+pub struct Access(pub Arc<Exchange>);
+
+#[async_trait]
+impl S3Auth for Keys {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        let known = self.0.gateway.authenticator.access_key(access_key).await;
+        let found = known.map_err(Error::internal).and_then(|key| usable(key, access_key));
+        match found.and_then(|key| with_token(key, self.0.session_token.get())) {
+            Ok(key) => {
+                let secret = SecretKey::from(key.secret.reveal());
+                self.0.caller.get_or_init(|| key.caller);
+                Ok(secret)
+            }
+            Err(error) => self.0.answer::<SecretKey>(Err(error)).map(|response| response.output),
+        }
+    }
+}
+
+#[async_trait]
+impl S3Access for Access {
+    async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
+        self.0.note_operation(cx.s3_op().name(), cx.s3_path(), cx.uri().query());
+        // A key without its owner would be a request that was verified for nobody.
+        if cx.credentials().is_some() && self.0.caller.get().is_none() {
+            return Err(S3Error::new(S3ErrorCode::InternalError));
+        }
+        Ok(())
+    }
+}
+
+/// Notes the session token of a request. Where signatures are not checked (`auth = "open"`), also finds the
+/// caller by the key alone, takes the signature off and unpacks a body that was signed chunk by chunk.
+pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -> Result<Request, Error> {
+    let (mut parts, body) = request.into_parts();
+    if let Some(token) = session_token(&parts.headers, &parts.uri) {
+        exchange.session_token.get_or_init(|| token);
+    }
+    if !exchange.gateway.authenticator.is_open() {
+        return Ok(Request::from_parts(parts, body));
+    }
+    if let Some((access_key_id, region)) = named_key(&parts) {
+        let key = exchange.gateway.authenticator.access_key(&access_key_id).await.map_err(Error::internal)?;
+        exchange.caller.get_or_init(|| key.map_or_else(aws::Caller::anonymous, |key| key.caller));
+        if let Some(region) = region {
+            exchange.open_region.get_or_init(|| region);
+        }
+    }
+    parts.headers.remove(header::AUTHORIZATION);
+    parts.uri = without_signature(&parts.uri);
+    let body = chunks::unpack(&mut parts, body);
+    Ok(Request::from_parts(parts, body))
+}
+
+fn usable(key: Option<AccessKey>, access_key_id: &str) -> Result<AccessKey, Error> {
+    let key = key.filter(|key| key.active).ok_or_else(|| Error::Unauthenticated {
+        code: "InvalidAccessKeyId",
+        status: 403,
+        message: "The AWS Access Key Id you provided does not exist in our records.",
+        access_key_id: Some(access_key_id.to_owned()),
+    })?;
+    match key.expires_at {
+        Some(at) if at <= Timestamp::now() => {
+            Err(refused("ExpiredToken", "The provided token has expired."))
+        }
+        Some(_) | None => Ok(key),
+    }
+}
+
+/// A temporary key counts only with its token, and a token only with its key.
+fn with_token(key: AccessKey, given: Option<&String>) -> Result<AccessKey, Error> {
+    let matches = match (&key.session_token, given) {
+        (None, None) => true,
+        (Some(known), Some(given)) => aws::sigv4::equal(known.reveal(), given),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if matches {
+        Ok(key)
+    } else {
+        Err(refused("InvalidToken", "The provided token is malformed or otherwise invalid."))
+    }
+}
+
+fn refused(code: &'static str, message: &'static str) -> Error {
+    Error::Unauthenticated { code, status: 400, message, access_key_id: None }
+}
+
+fn session_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    if let Some(value) = headers.get("x-amz-security-token") {
+        return value.to_str().ok().map(str::to_owned);
+    }
+    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-amz-security-token"))
+        .map(|(_, value)| value.into_owned())
+}
+
+/// The key and region that a request names, in any kind of signature.
+fn named_key(parts: &http::request::Parts) -> Option<(String, Option<String>)> {
+    if let Ok(Some(signed)) = verify::parse(parts) {
+        return Some((signed.access_key_id, Some(signed.scope.region)));
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    if let Some((_, key)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "AWSAccessKeyId") {
+        return Some((key.into_owned(), None));
+    }
+    let header = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (key, _) = header.strip_prefix("AWS ")?.split_once(':')?;
+    Some((key.to_owned(), None))
+}
+
+fn without_signature(uri: &Uri) -> Uri {
+    let Some(query) = uri.query() else { return uri.clone() };
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            let signature = ["AWSAccessKeyId", "Signature", "Expires"].contains(&name);
+            let presigned = [
+                "x-amz-algorithm",
+                "x-amz-credential",
+                "x-amz-date",
+                "x-amz-expires",
+                "x-amz-signedheaders",
+                "x-amz-signature",
+                "x-amz-security-token",
+            ];
+            !signature && !presigned.contains(&name.to_lowercase().as_str())
+        })
+        .collect();
+    let path = uri.path();
+    let text = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    text.parse().unwrap_or_else(|_| uri.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_taken_out_of_the_query() {
+        let uri: Uri = "/b/k?versionId=x&X-Amz-Signature=1&X-Amz-Expires=3600&AWSAccessKeyId=A&uploads".parse().unwrap();
+        assert_eq!(without_signature(&uri).to_string(), "/b/k?versionId=x&uploads");
+        let uri: Uri = "/b/k?Signature=1".parse().unwrap();
+        assert_eq!(without_signature(&uri).to_string(), "/b/k");
+    }
+
+    #[test]
+    fn the_token_may_be_a_header_or_a_parameter() {
+        let uri: Uri = "/b/k?x-amz-security-token=a%2Bb".parse().unwrap();
+        assert_eq!(session_token(&HeaderMap::new(), &uri).as_deref(), Some("a+b"));
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-security-token", "header".parse().unwrap());
+        assert_eq!(session_token(&headers, &uri).as_deref(), Some("header"));
+    }
+}

@@ -1,0 +1,124 @@
+//! The HTTP side of S3. Decoding, signatures and encoding are the crate `s3s`; here stand who the caller is,
+//! what a refusal looks like on the wire, and the table of what is served.
+//!
+//! A service of `s3s` is made for each request. It is a few reference counts, and lets authentication, access
+//! and handlers share the request's [`Exchange`] without a side channel.
+
+mod authentication;
+mod chunks;
+mod cors;
+mod error_document;
+mod exchange;
+mod hosts;
+mod table;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws::http::{self as wire, HttpService, Peer};
+use aws::{Gateway, gateway::Origin};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::BodyExt;
+use s3s::service::S3ServiceBuilder;
+
+use crate::S3;
+use crate::error::Error;
+use authentication::{Access, Keys};
+pub use chunks::Trailers;
+use exchange::Exchange;
+use hosts::Hosts;
+
+/// What the operator says of the HTTP side.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Host names under which buckets are found as `<bucket>.<domain>`; paths work under any host name.
+    pub domains: Vec<String>,
+}
+
+/// Answers S3's HTTP requests.
+pub struct Frontend {
+    s3: Arc<S3>,
+    gateway: Arc<Gateway>,
+    hosts: Hosts,
+}
+
+impl Frontend {
+    pub fn new(s3: Arc<S3>, gateway: Arc<Gateway>, config: Config) -> Self {
+        Self { s3, gateway, hosts: Hosts::new(config.domains) }
+    }
+
+    async fn respond(&self, exchange: &Arc<Exchange>, request: wire::Request) -> wire::Response {
+        let mut service = S3ServiceBuilder::new(table::Served(exchange.clone()));
+        service.set_auth(Keys(exchange.clone()));
+        service.set_access(Access(exchange.clone()));
+        service.set_host(self.hosts.clone());
+        match service.build().call(incoming(request)).await {
+            Ok(response) => response.map(BodyExt::boxed_unsync),
+            Err(error) => error_document::response(&abandoned(error), exchange),
+        }
+    }
+}
+
+#[async_trait]
+impl HttpService for Frontend {
+    async fn handle(&self, request: wire::Request, peer: Peer) -> wire::Response {
+        let origin = origin(request.headers(), peer);
+        let exchange = Arc::new(Exchange::new(self.s3.clone(), self.gateway.clone(), origin));
+        let cors = cors::Asked::of(request.headers(), request.method());
+        if request.method() == Method::OPTIONS {
+            let bucket = self.hosts.bucket_of(&request);
+            let response = cors::preflight(&self.s3, bucket, cors).await;
+            return finish(response.unwrap_or_else(|error| error_document::response(&error, &exchange)), &exchange);
+        }
+        let is_head = request.method() == Method::HEAD;
+        let request = match authentication::without_signatures_if_open(&exchange, request).await {
+            Ok(request) => request,
+            Err(error) => return finish(error_document::response(&error, &exchange), &exchange),
+        };
+        let bucket = cors.as_ref().and_then(|_| self.hosts.bucket_of(&request));
+        let response = self.respond(&exchange, request).await;
+        let mut response = error_document::in_s3s_words(response, &exchange).await;
+        if let Err(error) = exchange.audit_if_unheard(response.extensions().get::<Error>()).await {
+            response = error_document::response(&error, &exchange);
+        }
+        // The range of a HEAD is answered as that of a GET.
+        if is_head && response.status() == StatusCode::OK && response.headers().contains_key(header::CONTENT_RANGE) {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        if let Some(asked) = cors {
+            cors::allow(&self.s3, bucket, &asked, response.headers_mut()).await;
+        }
+        finish(response, &exchange)
+    }
+}
+
+fn incoming(request: wire::Request) -> s3s::HttpRequest {
+    request.map(s3s::Body::http_body_unsync)
+}
+
+fn abandoned(error: s3s::HttpError) -> Error {
+    Error::internal(s3s::StdError::from(error))
+}
+
+/// Adds the headers that every response has.
+fn finish(mut response: wire::Response, exchange: &Exchange) -> wire::Response {
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set("x-amz-request-id", &exchange.request_id());
+    set("x-amz-id-2", &exchange.host_id());
+    response
+}
+
+fn origin(headers: &HeaderMap, peer: Peer) -> Origin {
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Origin {
+        source_ip: Some(peer.ip),
+        user_agent: user_agent.map(str::to_owned),
+        secure_transport: peer.secure_transport,
+        invoked_by: None,
+    }
+}

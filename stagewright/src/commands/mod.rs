@@ -1,0 +1,16 @@
+//! One module per subcommand.
+
+pub mod administration;
+pub mod backup;
+pub mod coverage;
+pub mod doctor;
+pub mod serve;
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// Prints what went wrong, once, and gives the exit code for it.
+pub fn failed(what: impl Display) -> ExitCode {
+    eprintln!("stagewright: {what}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,231 @@
+//! What an operator can set, by flags or in a TOML file; a flag wins over the file.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use aws::{AccountId, Region};
+use serde::Deserialize;
+
+/// What is wrong with the configuration, and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the configuration file {path} cannot be read: {cause}")]
+    Unreadable { path: PathBuf, cause: std::io::Error },
+    #[error("the configuration file {path} is wrong: {cause}")]
+    Malformed { path: PathBuf, cause: String },
+    #[error("no data folder: say --data DIR, or data = \"DIR\" in the configuration file")]
+    NoData,
+    #[error(
+        "--auth open admits everybody as administrator, so it is for loopback addresses only; {0} is none \
+         (listen on 127.0.0.1 or [::1], or leave --auth out)"
+    )]
+    OpenToTheWorld(SocketAddr),
+}
+
+/// How callers prove who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// By signature, every call authorised by policy.
+    #[default]
+    Signed,
+    /// Any key is the account's administrator: for test rigs.
+    Open,
+}
+
+/// The flags of `stagewright serve`; each may stand in the file instead.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Flags {
+    /// Folder for everything that must survive a restart
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address and port to serve on [default: 127.0.0.1:4000]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Account that the first administrator belongs to [default: 123456789012]
+    #[arg(long)]
+    pub account: Option<AccountId>,
+    /// Home region, for calls that name none [default: us-east-1]
+    #[arg(long)]
+    pub region: Option<Region>,
+    /// How callers prove who they are [default: signed]
+    #[arg(long, value_enum)]
+    pub auth: Option<Auth>,
+    /// Configuration file (TOML) with the same keys as these flags
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// PostgreSQL for several nodes, instead of the embedded SQLite (postgres://…)
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// S3-compatible storage for bytes, instead of the data folder (s3://bucket/prefix)
+    #[arg(long, value_name = "URL")]
+    pub blobs: Option<String>,
+}
+
+/// The file. Unknown keys are refused, so that a slip of the pen does not go unseen.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    account: Option<AccountId>,
+    region: Option<Region>,
+    auth: Option<Auth>,
+    database: Option<String>,
+    blobs: Option<String>,
+    builds: Builds,
+    limits: Limits,
+}
+
+/// `[builds]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Builds {
+    /// How many builds run at once; the others wait in the queue.
+    pub concurrency: usize,
+    /// Folders of the host, beside its system folders, that builds may read: tool chains, caches.
+    pub read_only_paths: Vec<PathBuf>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Open connections.
+    pub connections: usize,
+    /// Bytes of the body of one call; bodies of S3 and git stream and are not meant.
+    pub body_bytes: usize,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub data: PathBuf,
+    pub listen: SocketAddr,
+    pub account: AccountId,
+    pub region: Region,
+    pub auth: Auth,
+    pub database: Option<String>,
+    pub blobs: Option<String>,
+    pub builds: Builds,
+    pub limits: Limits,
+}
+
+impl Default for Builds {
+    fn default() -> Self {
+        let concurrency = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { concurrency, read_only_paths: Vec::new() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 4096, body_bytes: 32 * 1024 * 1024 }
+    }
+}
+
+impl Config {
+    pub fn resolve(flags: Flags) -> Result<Self, Error> {
+        let file = match &flags.config {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        let config = Self {
+            data: flags.data.or(file.data).ok_or(Error::NoData)?,
+            listen: flags.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4000))),
+            account: flags.account.or(file.account).unwrap_or_else(default_account),
+            region: flags.region.or(file.region).unwrap_or_else(default_region),
+            auth: flags.auth.or(file.auth).unwrap_or_default(),
+            database: flags.database.or(file.database),
+            blobs: flags.blobs.or(file.blobs),
+            builds: file.builds,
+            limits: file.limits,
+        };
+        if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
+            return Err(Error::OpenToTheWorld(config.listen));
+        }
+        Ok(config)
+    }
+
+    /// The settings of a platform that serves no strangers: `stagewright run` and administration.
+    pub fn local(data: PathBuf) -> Self {
+        Self {
+            data,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            account: default_account(),
+            region: default_region(),
+            auth: Auth::Signed,
+            database: None,
+            blobs: None,
+            builds: Builds::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<File, Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| Error::Unreadable { path: path.to_owned(), cause })?;
+    // The parser names the line, the key and the keys that are allowed.
+    toml::from_str(&text)
+        .map_err(|cause| Error::Malformed { path: path.to_owned(), cause: cause.to_string() })
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.is_loopback()
+}
+
+#[allow(clippy::expect_used, reason = "a constant that its own tests parse")]
+fn default_account() -> AccountId {
+    "123456789012".parse().expect("a valid account")
+}
+
+#[allow(clippy::expect_used, reason = "a constant that its own tests parse")]
+fn default_region() -> Region {
+    "us-east-1".parse().expect("a valid region")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Result<File, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_file_holds_what_flags_do() {
+        let read = file(
+            "data = \"/var/lib/stagewright\"\nlisten = \"127.0.0.1:4000\"\naccount = \"111122223333\"\n\
+             region = \"eu-west-1\"\nauth = \"open\"\n[builds]\nconcurrency = 3\nread_only_paths = [\"/opt/tools\"]\n",
+        );
+        let read = read.unwrap();
+        assert_eq!(read.account.unwrap().as_str(), "111122223333");
+        assert_eq!(read.auth, Some(Auth::Open));
+        assert_eq!(read.builds.concurrency, 3);
+        assert_eq!(read.limits, Limits::default());
+    }
+
+    #[test]
+    fn a_bad_key_is_named_with_what_is_allowed() {
+        let message = file("dta = \"x\"").unwrap_err();
+        assert!(message.contains("`dta`") && message.contains("`data`") && message.contains("line 1"), "{message}");
+        let message = file("[builds]\nparallel = 2").unwrap_err();
+        assert!(message.contains("`parallel`") && message.contains("`concurrency`"), "{message}");
+        assert!(file("account = \"12\"").unwrap_err().contains("12 digits"));
+    }
+
+    #[test]
+    fn flags_win_and_open_is_for_loopback_only() {
+        let flags = |listen: &str| Flags {
+            data: Some("/tmp/data".into()),
+            listen: Some(listen.parse().unwrap()),
+            auth: Some(Auth::Open),
+            ..Flags::default()
+        };
+        assert!(Config::resolve(flags("127.0.0.1:0")).is_ok());
+        assert!(Config::resolve(flags("[::1]:0")).is_ok());
+        assert!(matches!(Config::resolve(flags("0.0.0.0:4000")), Err(Error::OpenToTheWorld(_))));
+        assert!(matches!(Config::resolve(Flags::default()), Err(Error::NoData)));
+    }
+}

@@ -1,0 +1,67 @@
+//! The `stagewright` command.
+
+mod commands;
+mod config;
+mod platform;
+mod tracing_output;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use commands::{administration, backup, coverage, doctor, serve};
+
+/// CI/CD on your own machines, behind the API that AWS developer tools speak.
+///
+/// Start a server with `stagewright serve --data DIR`, then point any AWS client at it:
+/// `aws --endpoint-url http://127.0.0.1:4000 codepipeline list-pipelines`.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage.
+#[derive(Parser)]
+#[command(name = "stagewright", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API on one port
+    Serve(serve::Arguments),
+    /// Check what this machine offers for running builds
+    Doctor(doctor::Arguments),
+    /// List what is served of each API, and what is not
+    Coverage(coverage::Arguments),
+    /// Copy an embedded data folder while the server runs
+    Backup(backup::BackupArguments),
+    /// Make a data folder out of a backup
+    Restore(backup::RestoreArguments),
+    /// Manage users of a data folder that no server has open
+    User(administration::UserArguments),
+    /// Manage access keys of a data folder that no server has open
+    Key(administration::KeyArguments),
+    /// Print completions for a shell
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Hold one build; started by the server, so that a build outlives it
+    #[command(hide = true)]
+    Supervise { folder: std::path::PathBuf },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Coverage(arguments) => coverage::run(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
+        Command::User(arguments) => administration::user(&arguments),
+        Command::Key(arguments) => administration::key(&arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "stagewright", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+        Command::Supervise { folder } => runner::supervisor::main(&folder),
+    }
+}

@@ -1,0 +1,16 @@
+//! Structured logs on standard error; `STAGEWRIGHT_LOG` sets what is shown (`info` by default).
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// One JSON object a line, or plain lines where a person reads along.
+pub fn start() {
+    let filter = EnvFilter::try_from_env("STAGEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        builder.init();
+    } else {
+        builder.json().flatten_event(true).init();
+    }
+}

@@ -1,0 +1,34 @@
+"""The check that each served operation is called, with success and with an error, finds what is missing."""
+
+from harness import coverage
+
+SERVED = {("codepipeline", "GetPipeline"), ("codepipeline", "ListPipelines"), ("iam", "GetUser")}
+CALLS = [
+    {"service": "codepipeline", "operation": "GetPipeline", "error": None},
+    {"service": "codepipeline", "operation": "GetPipeline", "error": "PipelineNotFoundException"},
+    {"service": "iam", "operation": "GetUser", "error": None},
+]
+GAPS = {("codepipeline", "ListPipelines"), ("iam", "GetUser", "error")}
+
+
+def test_gaps_are_found():
+    assert coverage.gaps(SERVED, CALLS) == GAPS
+
+
+def test_a_complete_run_has_no_gap():
+    complete = CALLS + [
+        {"service": "codepipeline", "operation": "ListPipelines", "error": "ValidationException"},
+        {"service": "iam", "operation": "GetUser", "error": "NoSuchEntity"},
+    ]
+    assert coverage.gaps(SERVED, complete) == set()
+
+
+def test_known_gaps_are_no_complaints_and_closed_ones_are():
+    assert list(coverage.complaints(GAPS, GAPS)) == []
+    assert len(list(coverage.complaints(GAPS, set()))) == 2
+    (complaint,) = coverage.complaints(set(), {("iam", "GetUser", "error")})
+    assert "no gap any more" in complaint
+
+
+def test_the_file_of_exceptions_can_be_read():
+    assert all(len(gap) in (2, 3) for gap in coverage.exceptions())
