@@ -57,6 +57,9 @@ pub struct Flags {
     /// PostgreSQL for several nodes, instead of the embedded SQLite (postgres://…)
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// Address of this server as clients and builds reach it [default: that of --listen]
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
     /// S3-compatible storage for bytes, instead of the data folder (s3://bucket/prefix)
     #[arg(long, value_name = "URL")]
     pub blobs: Option<String>,
@@ -73,6 +76,7 @@ struct File {
     auth: Option<Auth>,
     database: Option<String>,
     blobs: Option<String>,
+    endpoint: Option<String>,
     builds: Builds,
     limits: Limits,
 }
@@ -107,6 +111,7 @@ pub struct Config {
     pub auth: Auth,
     pub database: Option<String>,
     pub blobs: Option<String>,
+    pub endpoint: Option<String>,
     pub builds: Builds,
     pub limits: Limits,
 }
@@ -138,6 +143,7 @@ impl Config {
             auth: flags.auth.or(file.auth).unwrap_or_default(),
             database: flags.database.or(file.database),
             blobs: flags.blobs.or(file.blobs),
+            endpoint: flags.endpoint.or(file.endpoint),
             builds: file.builds,
             limits: file.limits,
         };
@@ -157,6 +163,7 @@ impl Config {
             auth: Auth::Signed,
             database: None,
             blobs: None,
+            endpoint: None,
             builds: Builds::default(),
             limits: Limits::default(),
         }

@@ -1,6 +1,6 @@
 //! Where a request goes, told by what it is.
 //!
-//! The order is that of the routing sheet in `docs/wire.md`: own paths, the target header, a form with an
+//! The order is that of `docs/wire.md`, after the paths of mounted services: own paths, the target header, a form with an
 //! action, the service in the credential scope; what is left is S3's.
 
 use aws::operation::{Protocol, Service};
@@ -16,7 +16,6 @@ use crate::elsewhere;
 pub enum Destination {
     Health,
     Metrics,
-    Git,
     /// An operation named by `X-Amz-Target`.
     Json { service: &'static Service },
     /// An action named in a form or query string; the service is known once the form is read.
@@ -32,7 +31,6 @@ pub fn of(parts: &Parts, signed: Option<&SignedRequest>, services: &[&'static Se
     match parts.uri.path() {
         "/health" => return Destination::Health,
         "/metrics" => return Destination::Metrics,
-        path if path.starts_with("/v1/repos/") => return Destination::Git,
         _ => {}
     }
     if let Some(target) = header(&parts.headers, "x-amz-target") {

@@ -14,10 +14,17 @@ use crate::destination::{self, Destination};
 use crate::metrics::Metrics;
 use crate::rpc;
 
+/// A service with paths and an HTTP of its own, such as git's.
+pub struct Mount {
+    /// All paths that begin with it are the service's, for example `/v1/repos/`.
+    pub prefix: &'static str,
+    pub service: Arc<dyn HttpService>,
+}
+
 /// Everything behind the port.
 pub struct FrontDoor {
     pub gateway: Arc<Gateway>,
-    pub git: Arc<dyn HttpService>,
+    mounts: Vec<Mount>,
     pub s3: Arc<dyn HttpService>,
     pub metrics: Arc<Metrics>,
     /// The largest body of a call; those of S3 and git stream and have limits of their own.
@@ -28,13 +35,13 @@ pub struct FrontDoor {
 impl FrontDoor {
     pub fn new(
         gateway: Arc<Gateway>,
-        git: Arc<dyn HttpService>,
+        mounts: Vec<Mount>,
         s3: Arc<dyn HttpService>,
         metrics: Arc<Metrics>,
         max_body_bytes: usize,
     ) -> Self {
         let services = gateway.routers().map(|router| router.service).collect();
-        Self { gateway, git, s3, metrics, max_body_bytes, services }
+        Self { gateway, mounts, s3, metrics, max_body_bytes, services }
     }
 
     pub fn services(&self) -> &[&'static Service] {
@@ -47,6 +54,9 @@ impl FrontDoor {
     }
 
     async fn answered(&self, request: Request, peer: Peer) -> Response {
+        if let Some(mount) = self.mounts.iter().find(|mount| request.uri().path().starts_with(mount.prefix)) {
+            return mount.service.handle(request, peer).await;
+        }
         let (parts, body) = request.into_parts();
         let signed = verify::parse(&parts);
         let destination = destination::of(&parts, signed.as_ref().ok().and_then(Option::as_ref), &self.services);
@@ -56,7 +66,6 @@ impl FrontDoor {
                 Ok(text) => answer::text(200, "application/openmetrics-text; version=1.0.0", text),
                 Err(error) => answer::text(500, "text/plain", error.to_string()),
             },
-            Destination::Git => self.git.handle(Request::from_parts(parts, body), peer).await,
             Destination::S3 => self.s3.handle(Request::from_parts(parts, body), peer).await,
             Destination::Json { service } => rpc::json_call(self, service, signed, parts, body, peer).await,
             Destination::Query => rpc::query_call(self, signed, parts, body, peer).await,

@@ -12,6 +12,6 @@ mod listener;
 mod metrics;
 mod rpc;
 
-pub use front_door::FrontDoor;
+pub use front_door::{FrontDoor, Mount};
 pub use listener::{Limits, serve};
 pub use metrics::Metrics;

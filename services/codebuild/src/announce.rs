@@ -208,7 +208,11 @@ mod tests {
     fn phase_that_went_well() {
         let mut build = build();
         build.apply(Change::Enter { phase: BuildPhaseType::Install, at: at(5) });
-        build.apply(Change::Leave { phase: BuildPhaseType::Install, outcome: Outcome::succeeded(), at: at(5) });
+        build.apply(Change::Leave {
+            phase: BuildPhaseType::Install,
+            outcome: Outcome::succeeded(),
+            at: at(5),
+        });
         assert_eq!(phase_change(&build, &build.phases[0])["completed-phase-context"], "[: ]");
         assert_eq!(phase_entry(&build.phases[0])["phase-context"], json!([": "]));
     }

@@ -5,17 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws::http::{HttpService, Peer, Request, Response, full};
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode, header, request::Parts};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::{
-    CodeBuild,
-    records::{Build, BuildId},
-    role::Role,
-};
+use crate::{CodeBuild, records::Build, role::Role};
 
 /// The part of the front door that answers builds.
 pub struct CredentialsEndpoint {
@@ -46,14 +42,15 @@ impl CredentialsEndpoint {
         Self { codebuild }
     }
 
-    async fn answer(&self, request: &Request) -> Result<Value, (StatusCode, &'static str, String)> {
-        let refused = || (StatusCode::FORBIDDEN, "AccessDenied", "This token is not good for this build.".to_owned());
-        if request.method() != Method::GET {
+    async fn answer(&self, request: &Parts) -> Result<Value, (StatusCode, &'static str, String)> {
+        let refused =
+            || (StatusCode::FORBIDDEN, "AccessDenied", "This token is not good for this build.".to_owned());
+        if request.method != Method::GET {
             let message = "Credentials can only be fetched.".to_owned();
             return Err((StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message));
         }
-        let uuid = request.uri().path().strip_prefix(Self::PREFIX).and_then(|id| id.parse::<Uuid>().ok());
-        let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let uuid = request.uri.path().strip_prefix(Self::PREFIX).and_then(|id| id.parse::<Uuid>().ok());
+        let token = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let (Some(uuid), Some(token)) = (uuid, token) else { return Err(refused()) };
         let build = self.codebuild.build_with_uuid(uuid).await.map_err(|error| {
             let error = aws::Error::internal(error);
@@ -62,8 +59,10 @@ impl CredentialsEndpoint {
         let build = build.filter(|build| admits(build, token)).ok_or_else(refused)?;
         let role_arn = build.configuration.0.service_role.clone().unwrap_or_default();
         let role = Role::new(&self.codebuild.client, &build.scope, &role_arn, uuid);
-        let credentials =
-            role.credentials().await.map_err(|error| (StatusCode::BAD_REQUEST, "AccessDenied", error.message))?;
+        let credentials = role
+            .credentials()
+            .await
+            .map_err(|error| (StatusCode::BAD_REQUEST, "AccessDenied", error.message))?;
         Ok(json!({
             "AccessKeyId": credentials.access_key_id,
             "SecretAccessKey": credentials.secret_access_key.reveal(),
@@ -76,19 +75,24 @@ impl CredentialsEndpoint {
 
 fn admits(build: &Build, token: &str) -> bool {
     !build.is_complete()
-        && build.credentials_token.as_ref().is_some_and(|known| known.as_bytes().ct_eq(hash(token).as_bytes()).into())
+        && build
+            .credentials_token
+            .as_ref()
+            .is_some_and(|known| known.as_bytes().ct_eq(hash(token).as_bytes()).into())
 }
 
 #[async_trait]
 impl HttpService for CredentialsEndpoint {
     async fn handle(&self, request: Request, _peer: Peer) -> Response {
-        let (status, body) = match self.answer(&request).await {
+        let (status, body) = match self.answer(&request.into_parts().0).await {
             Ok(credentials) => (StatusCode::OK, credentials),
             Err((status, code, message)) => (status, json!({"code": code, "message": message})),
         };
         let mut response = Response::new(full(body.to_string()));
         *response.status_mut() = status;
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
         response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
         response
     }
@@ -109,7 +113,10 @@ impl CodeBuild {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Change, tests::{at, build}};
+    use crate::state::{
+        Change,
+        tests::{at, build},
+    };
 
     #[test]
     fn token_admits_to_its_build_while_it_runs() {
@@ -125,9 +132,8 @@ mod tests {
 
     #[test]
     fn id_is_in_the_address() {
-        let id = BuildId::parse("demo:00000000-0000-0000-0000-000000000000").unwrap();
         assert_eq!(
-            address("http://127.0.0.1:4000/", id.uuid),
+            address("http://127.0.0.1:4000/", Uuid::nil()),
             "http://127.0.0.1:4000/codebuild/credentials/00000000-0000-0000-0000-000000000000"
         );
     }

@@ -52,7 +52,9 @@ pub(crate) fn variables(
     }
     let mut variables = spec.variables.clone();
     let environment = build.configuration.0.environment.as_ref();
-    for variable in environment.and_then(|environment| environment.environment_variables.as_ref()).into_iter().flatten() {
+    for variable in
+        environment.and_then(|environment| environment.environment_variables.as_ref()).into_iter().flatten()
+    {
         let value = variable.value.clone();
         match &variable.r#type {
             None | Some(EnvironmentVariableType::Plaintext | EnvironmentVariableType::Other(_)) => {}
@@ -86,7 +88,10 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
     set("CODEBUILD_BUILD_NUMBER", build.number.to_string());
     set(
         "CODEBUILD_BUILD_URL",
-        format!("https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/builds/{}/view/new", build.id),
+        format!(
+            "https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/builds/{}/view/new",
+            build.id
+        ),
     );
     set("CODEBUILD_INITIATOR", build.initiator.clone());
     set("CODEBUILD_KMS_KEY_ID", settings.encryption_key.clone().unwrap_or_default());

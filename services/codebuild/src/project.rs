@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use codebuild_model::{
-    ArtifactsType, CacheType, EnvironmentType, EnvironmentVariable, LogsConfigStatusType, Project, ProjectArtifacts,
-    ProjectBadge, ProjectCache, ProjectSource, SourceType, StartBuild,
+    ArtifactsType, CacheType, EnvironmentType, EnvironmentVariable, LogsConfigStatusType, Project,
+    ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType, StartBuild,
 };
 
 use crate::{
@@ -21,7 +21,9 @@ pub(crate) fn complete(mut project: Project, default_key: &str) -> Result<Projec
     project.timeout_in_minutes.get_or_insert(TIMEOUT_MINUTES);
     project.queued_timeout_in_minutes.get_or_insert(QUEUED_TIMEOUT_MINUTES);
     project.encryption_key.get_or_insert_with(|| default_key.to_owned());
-    project.cache.get_or_insert_with(|| ProjectCache { r#type: CacheType::NoCache, ..ProjectCache::default() });
+    project
+        .cache
+        .get_or_insert_with(|| ProjectCache { r#type: CacheType::NoCache, ..ProjectCache::default() });
     project.badge = Some(ProjectBadge { badge_enabled: Some(false), badge_request_url: None });
     // A limit of -1 takes the limit away.
     project.concurrent_build_limit = project.concurrent_build_limit.filter(|limit| *limit != -1);
@@ -44,7 +46,9 @@ fn not_built<T>(what: impl Into<String>) -> Result<T, Error> {
 }
 
 fn check_sources(project: &Project) -> Result<(), Error> {
-    let Some(primary) = &project.source else { return invalid("Invalid project source: source must be given") };
+    let Some(primary) = &project.source else {
+        return invalid("Invalid project source: source must be given");
+    };
     let mut identifiers = BTreeSet::new();
     for source in project.secondary_sources.iter().flatten() {
         let identifier = source.source_identifier.as_deref().unwrap_or_default();
@@ -89,11 +93,15 @@ pub(crate) fn is_inline(buildspec: &str) -> bool {
 }
 
 fn check_artifacts(project: &Project) -> Result<(), Error> {
-    let Some(primary) = &project.artifacts else { return invalid("Invalid artifacts: artifacts must be given") };
+    let Some(primary) = &project.artifacts else {
+        return invalid("Invalid artifacts: artifacts must be given");
+    };
     check_artifact(primary)?;
     let from_pipeline = |source: &ProjectSource| source.r#type == SourceType::Codepipeline;
     let is_pipelines = project.source.as_ref().is_some_and(from_pipeline);
-    if (primary.r#type == ArtifactsType::Codepipeline) != is_pipelines && primary.r#type != ArtifactsType::NoArtifacts {
+    if (primary.r#type == ArtifactsType::Codepipeline) != is_pipelines
+        && primary.r#type != ArtifactsType::NoArtifacts
+    {
         return invalid(
             "Invalid artifacts: artifact type CODEPIPELINE goes with source type CODEPIPELINE, and only with it",
         );
@@ -120,8 +128,13 @@ fn check_artifact(artifacts: &ProjectArtifacts) -> Result<(), Error> {
             invalid("Invalid artifacts: location must be given for artifact type S3")
         }
         ArtifactsType::S3 => Ok(()),
-        ArtifactsType::Codepipeline | ArtifactsType::NoArtifacts if artifacts.encryption_disabled == Some(true) => {
-            invalid(format!("Invalid artifacts: encryptionDisabled is not supported for type {}", artifacts.r#type))
+        ArtifactsType::Codepipeline | ArtifactsType::NoArtifacts
+            if artifacts.encryption_disabled == Some(true) =>
+        {
+            invalid(format!(
+                "Invalid artifacts: encryptionDisabled is not supported for type {}",
+                artifacts.r#type
+            ))
         }
         ArtifactsType::Codepipeline | ArtifactsType::NoArtifacts => Ok(()),
         ArtifactsType::Other(other) => invalid(format!("Invalid artifacts: type {other} is unknown")),
@@ -139,7 +152,10 @@ fn check_environment(project: &Project) -> Result<(), Error> {
     let mut names = BTreeSet::new();
     for variable in environment.environment_variables.iter().flatten() {
         if !names.insert(&variable.name) {
-            return invalid(format!("Invalid environment: variable {} is given more than once", variable.name));
+            return invalid(format!(
+                "Invalid environment: variable {} is given more than once",
+                variable.name
+            ));
         }
     }
     Ok(())
@@ -151,7 +167,10 @@ fn check_not_built(project: &Project) -> Result<(), Error> {
     let s3_logs = project.logs_config.as_ref().and_then(|logs| logs.s3_logs.as_ref());
     let unbuilt = [
         (project.vpc_config.as_ref().is_some_and(|vpc| vpc.vpc_id.is_some()), "vpcConfig"),
-        (project.file_system_locations.as_ref().is_some_and(|locations| !locations.is_empty()), "fileSystemLocations"),
+        (
+            project.file_system_locations.as_ref().is_some_and(|locations| !locations.is_empty()),
+            "fileSystemLocations",
+        ),
         (s3_logs.is_some_and(|logs| logs.status == LogsConfigStatusType::Enabled), "s3Logs"),
         (project.auto_retry_limit.is_some_and(|limit| limit > 0), "autoRetryLimit"),
         (environment.is_some_and(|environment| environment.fleet.is_some()), "fleet"),
@@ -245,7 +264,10 @@ pub(crate) mod tests {
                 buildspec: Some("version: 0.2\nphases: {build: {commands: [true]}}\n".into()),
                 ..ProjectSource::default()
             }),
-            artifacts: Some(ProjectArtifacts { r#type: ArtifactsType::NoArtifacts, ..ProjectArtifacts::default() }),
+            artifacts: Some(ProjectArtifacts {
+                r#type: ArtifactsType::NoArtifacts,
+                ..ProjectArtifacts::default()
+            }),
             environment: Some(ProjectEnvironment {
                 r#type: EnvironmentType::LinuxContainer,
                 image: "aws/codebuild/standard:7.0".into(),
@@ -278,10 +300,16 @@ pub(crate) mod tests {
     #[test]
     fn what_does_not_fit_together() {
         assert!(refusal(|project| source(project).buildspec = None).contains("inline"));
-        assert!(refusal(|project| source(project).r#type = SourceType::Codepipeline).contains("CODEPIPELINE"));
-        assert!(refusal(|project| source(project).report_build_status = Some(true)).contains("reportBuildStatus"));
+        assert!(
+            refusal(|project| source(project).r#type = SourceType::Codepipeline).contains("CODEPIPELINE")
+        );
+        assert!(
+            refusal(|project| source(project).report_build_status = Some(true)).contains("reportBuildStatus")
+        );
         let nameless = ProjectSource { r#type: SourceType::NoSource, ..ProjectSource::default() };
-        assert!(refusal(|project| project.secondary_sources = Some(vec![nameless])).contains("sourceIdentifier"));
+        assert!(
+            refusal(|project| project.secondary_sources = Some(vec![nameless])).contains("sourceIdentifier")
+        );
         let homeless = ProjectArtifacts { r#type: ArtifactsType::S3, ..ProjectArtifacts::default() };
         assert!(refusal(|project| project.artifacts = Some(homeless)).contains("location must be given"));
     }

@@ -41,9 +41,8 @@ impl Role {
     /// Errors: `AccessDeniedException` in CodeBuild's words when the role does not admit CodeBuild or does not exist.
     pub async fn credentials(&self) -> Result<Credentials, Error> {
         let mut session = self.session.lock().await;
-        let good = |held: &Credentials| {
-            held.expires_at.is_none_or(|end| end > Timestamp::now().plus(RENEW_BEFORE))
-        };
+        let good =
+            |held: &Credentials| held.expires_at.is_none_or(|end| end > Timestamp::now().plus(RENEW_BEFORE));
         if let Some(held) = session.as_ref().filter(|held| good(held)) {
             return Ok(held.clone());
         }
@@ -67,9 +66,12 @@ async fn assume(service: &Client, arn: &str, session_name: &str) -> Result<Crede
     let answer = service.call(input).await.map_err(|error| match error.is_fault() {
         true => error,
         // The blank at the end is CodeBuild's.
-        false => Error::access_denied(format!("CodeBuild is not authorized to perform: sts:AssumeRole on {arn}. ")),
+        false => {
+            Error::access_denied(format!("CodeBuild is not authorized to perform: sts:AssumeRole on {arn}. "))
+        }
     })?;
-    let credentials = answer.credentials.ok_or_else(|| Error::internal("AssumeRole answered no credentials"))?;
+    let credentials =
+        answer.credentials.ok_or_else(|| Error::internal("AssumeRole answered no credentials"))?;
     Ok(Credentials {
         access_key_id: credentials.access_key_id,
         secret_access_key: Secret::new(credentials.secret_access_key),

@@ -12,18 +12,30 @@ use crate::records::{Artifact, Build, LogStream, Phase, Step};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Change {
     /// A phase begins. One of the same kind that has just ended is tried again and makes way.
-    Enter { phase: BuildPhaseType, at: Timestamp },
+    Enter {
+        phase: BuildPhaseType,
+        at: Timestamp,
+    },
     /// The open phase ends.
-    Leave { phase: BuildPhaseType, outcome: Outcome, at: Timestamp },
+    Leave {
+        phase: BuildPhaseType,
+        outcome: Outcome,
+        at: Timestamp,
+    },
     /// Everything is over.
-    Complete { at: Timestamp },
+    Complete {
+        at: Timestamp,
+    },
     Stop,
     Step(Step),
     Resolved(String),
     Log(LogStream),
     CredentialsToken(String),
     Exported(Vec<(String, String)>),
-    Artifacts { primary: Option<Artifact>, secondary: Vec<Artifact> },
+    Artifacts {
+        primary: Option<Artifact>,
+        secondary: Vec<Artifact>,
+    },
 }
 
 /// How a phase ended.
@@ -89,8 +101,7 @@ impl Build {
         if !self.is_complete() {
             return StatusType::InProgress;
         }
-        let gravest =
-            [StatusType::Stopped, StatusType::TimedOut, StatusType::Fault, StatusType::Failed];
+        let gravest = [StatusType::Stopped, StatusType::TimedOut, StatusType::Fault, StatusType::Failed];
         let has = |status: &StatusType| self.phases.iter().any(|phase| phase.status.as_ref() == Some(status));
         gravest.into_iter().find(has).unwrap_or(StatusType::Succeeded)
     }

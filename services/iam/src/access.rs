@@ -4,6 +4,7 @@
 use aws::{Access, Ctx, Principal};
 use iam_model as model;
 
+use crate::authorise::policies::customer_policy;
 use crate::error::Error;
 use crate::iam::Iam;
 use crate::records::{Entity, Group, InstanceProfile, Role, Tag, User, iam_arn, named};
@@ -100,15 +101,22 @@ pub async fn role_into_instance_profile(
     Ok(accesses)
 }
 
-/// Access to a customer's or AWS's managed policy by its ARN, with its tags.
-pub async fn managed_policy(iam: &Iam, arn: &str) -> Result<Access, Error> {
-    let owned = arn.to_owned();
-    let found = iam.store.read(move |tx| crate::authorise::policies::customer_policy(tx, &owned)).await?;
-    let access = Access::to(arn);
-    Ok(match found {
-        Some(policy) => with_tags(access, &policy.tags),
-        None => access,
-    })
+/// An operation on a managed policy.
+pub trait OnPolicy: Send + Sync + 'static {
+    fn policy_arn(&self) -> &str;
+    fn keys(&self) -> Keys {
+        Vec::new()
+    }
+}
+
+pub async fn policy<O: OnPolicy>(iam: &Iam, _ctx: &Ctx, input: &O) -> Result<Vec<Access>, Error> {
+    let arn = input.policy_arn().to_owned();
+    let mut access = Access::to(&arn);
+    if let Some(policy) = iam.store.read(move |tx| customer_policy(tx, &arn)).await? {
+        access = with_tags(access, &policy.tags);
+    }
+    access.context.extend(input.keys());
+    Ok(vec![access])
 }
 
 async fn entity<E: Entity>(iam: &Iam, ctx: &Ctx, name: &str, keys: Keys) -> Result<Vec<Access>, Error> {
@@ -156,7 +164,7 @@ pub fn tagged(access: Access, tags: Option<&[model::Tag]>) -> Access {
 }
 
 /// Of a request that takes tags away.
-pub fn tag_keys(keys: &[String]) -> Keys {
+fn tag_keys(keys: &[String]) -> Keys {
     vec![("aws:TagKeys".to_owned(), keys.to_vec())]
 }
 
@@ -222,6 +230,21 @@ macro_rules! on_instance_profile {
             }
         }
     )*};
+}
+
+macro_rules! on_policy {
+    ($($operation:ident),* $(,)?) => {$(
+        impl OnPolicy for model::$operation {
+            fn policy_arn(&self) -> &str {
+                &self.policy_arn
+            }
+        }
+    )*};
+}
+
+on_policy! {
+    GetPolicy, DeletePolicy, CreatePolicyVersion, GetPolicyVersion, ListPolicyVersions, SetDefaultPolicyVersion,
+    DeletePolicyVersion, ListEntitiesForPolicy, ListPolicyTags,
 }
 
 on_user! {
@@ -309,6 +332,26 @@ impl OnInstanceProfile for model::TagInstanceProfile {
 impl OnInstanceProfile for model::UntagInstanceProfile {
     fn instance_profile_name(&self) -> &str {
         &self.instance_profile_name
+    }
+
+    fn keys(&self) -> Keys {
+        tag_keys(&self.tag_keys)
+    }
+}
+
+impl OnPolicy for model::TagPolicy {
+    fn policy_arn(&self) -> &str {
+        &self.policy_arn
+    }
+
+    fn keys(&self) -> Keys {
+        request_tags(&self.tags)
+    }
+}
+
+impl OnPolicy for model::UntagPolicy {
+    fn policy_arn(&self) -> &str {
+        &self.policy_arn
     }
 
     fn keys(&self) -> Keys {

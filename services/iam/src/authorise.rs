@@ -12,8 +12,9 @@ use crate::cache::{KnownSession, PrincipalPolicies};
 use crate::error::Error;
 use crate::iam::Iam;
 use crate::policy::{
-    self, Context, Decision, Document, Identity, Kind, Policies, PolicyType, Request, ResourcePolicy,
+    self, Decision, Document, Identity, Kind, Policies, PolicyType, Request, ResourcePolicy,
 };
+use crate::sts::authorization_message;
 
 /// Actions that a role's trust policy must allow, whatever else does.
 const TRUST_ACTIONS: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
@@ -44,7 +45,11 @@ impl Authoriser for Iam {
             };
             if let Decision::Deny(denial) = self.decide(ctx, &basis, action, access)? {
                 let message = denial_message(ctx, service, &basis, &denial, action, access);
-                return Err(access_denied(service.protocol, message));
+                let refusal = access_denied(service.protocol, message);
+                return Err(match authorization_message::encode(self, ctx, &basis, &denial, action, access) {
+                    Some(encoded) => refusal.with_member("encodedMessage", encoded),
+                    None => refusal,
+                });
             }
         }
         Ok(())
@@ -89,7 +94,7 @@ impl Iam {
     ) -> Result<Decision, Error> {
         let is_trust = TRUST_ACTIONS.iter().any(|trust| trust.eq_ignore_ascii_case(action));
         let document = self.resource_document(access, is_trust)?;
-        let keys = context::of_call(ctx, basis, access);
+        let keys = context::of_call(ctx, basis, action, access);
         let request = Request::new(&basis.identity, action, &access.resource, &keys);
         Ok(policy::evaluate(&request, &self.policies(basis, document.as_deref(), is_trust, access)))
     }

@@ -24,10 +24,6 @@ impl<T> Page<T> {
     pub fn is_truncated(&self) -> bool {
         self.marker.is_some()
     }
-
-    pub fn map<U>(self, shape: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(shape).collect(), marker: self.marker }
-    }
 }
 
 impl Wanted {

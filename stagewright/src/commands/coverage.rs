@@ -1,11 +1,13 @@
 //! `stagewright coverage`: what is served of each API, and what answers `NotImplemented`.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::failed;
-use crate::platform;
+use crate::config::Config;
+use crate::platform::Platform;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -15,26 +17,45 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let routers = match platform::routers_for_listing() {
-        Ok(routers) => routers,
-        Err(error) => return failed(error),
-    };
-    let mut rows = Vec::new();
-    for router in &routers {
-        let served: Vec<&str> = router.served().collect();
-        let known = router.service.operations.iter().copied();
-        let missing: Vec<&str> = known.filter(|operation| !served.contains(operation)).collect();
-        if arguments.json {
-            rows.push(json!({"service": router.service.id, "served": served, "missing": missing}));
-        } else {
-            println!("{:<18} {:>3} served, {:>3} not built yet", router.service.id, served.len(), missing.len());
-            for operation in missing {
-                println!("    - {operation}");
-            }
+    match rows() {
+        Ok(rows) if arguments.json => {
+            let row = |row: &Row| json!({"service": row.service, "served": row.served, "missing": row.missing});
+            println!("{}", json!({"services": rows.iter().map(row).collect::<Vec<_>>()}));
+            ExitCode::SUCCESS
         }
+        Ok(rows) => {
+            for Row { service, served, missing } in rows {
+                println!("{service:<18} {:>3} served, {:>3} not built yet", served.len(), missing.len());
+                for operation in missing {
+                    println!("    - {operation}");
+                }
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(error),
     }
-    if arguments.json {
-        println!("{}", json!({ "services": rows }));
-    }
-    ExitCode::SUCCESS
+}
+
+struct Row {
+    service: &'static str,
+    served: Vec<&'static str>,
+    missing: Vec<&'static str>,
+}
+
+/// What a platform on an empty folder serves: the same tables that answer calls.
+fn rows() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let platform = Platform::open(&Config::local(folder.path().to_owned()), nowhere, None).await?;
+        let row = |router: &aws::Router| {
+            let served: Vec<&str> = router.served().collect();
+            let known = router.service.operations.iter().copied();
+            let missing = known.filter(|operation| !served.contains(operation)).collect();
+            Row { service: router.service.id, served, missing }
+        };
+        let rows = platform.gateway.routers().map(row).collect();
+        platform.close().await;
+        Ok(rows)
+    })
 }

@@ -116,7 +116,9 @@ async fn nothing_of_the_machine_can_be_written() {
     let own = r"-path '/proc/[0-9]*' -prune -o -path /proc/self -prune -o -path /proc/thread-self -prune";
     let story = machine
         .run(&build(&[
-            &format!("find /proc {own} -o -perm /222 -type f -writable -exec test -f {{}} \\; -print 2>/tmp/errors"),
+            &format!(
+                "find /proc {own} -o -perm /222 -type f -writable -exec test -f {{}} \\; -print 2>/tmp/errors"
+            ),
             "find /usr /etc/ssl /etc/resolv.conf -xdev -writable ! -type l -print 2>/tmp/errors | head",
         ]))
         .await;

@@ -51,6 +51,13 @@ pub async fn restore(backup: impl AsRef<Path>, dir: impl AsRef<Path>) -> Result<
     .await
 }
 
+/// Copies the database of a folder that this or another process has open: one consistent, verified state.
+/// Errors: `File` if there is no database, or the target exists or cannot be written.
+pub async fn backup_of(dir: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<Verified, Error> {
+    let (database, to) = (Folder::database_in(dir.as_ref()), to.as_ref().to_owned());
+    blocking(move || back_up(&database, &to)).await
+}
+
 pub(crate) fn back_up(from: &Path, to: &Path) -> Result<Verified, Error> {
     if to.exists() {
         return Err(Error::file(to, "the file exists already"));

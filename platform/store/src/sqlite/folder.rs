@@ -26,7 +26,12 @@ impl Folder {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.dir.join("store.sqlite")
+        Folder::database_in(&self.dir)
+    }
+
+    /// Where the database of a folder is, whoever has it open.
+    pub(crate) fn database_in(dir: &Path) -> PathBuf {
+        dir.join("store.sqlite")
     }
 
     /// Makes the names of new files durable.

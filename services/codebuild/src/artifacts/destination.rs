@@ -48,7 +48,9 @@ pub(crate) fn destination(
         Some(ArtifactPackaging::None | ArtifactPackaging::Other(_)) | None if key.is_empty() => {
             Layout::Folder(key)
         }
-        Some(ArtifactPackaging::None | ArtifactPackaging::Other(_)) | None => Layout::Folder(format!("{key}/")),
+        Some(ArtifactPackaging::None | ArtifactPackaging::Other(_)) | None => {
+            Layout::Folder(format!("{key}/"))
+        }
     };
     Some(Destination { bucket, layout })
 }

@@ -135,7 +135,8 @@ fn item(
     listing: &[Entry],
     spec: &buildspec::Artifacts,
 ) -> Option<Item> {
-    let entry = listing.binary_search_by(|entry| entry.path.as_path().cmp(path)).ok().map(|index| &listing[index]);
+    let entry =
+        listing.binary_search_by(|entry| entry.path.as_path().cmp(path)).ok().map(|index| &listing[index]);
     let entry = entry.or_else(|| listing.iter().find(|entry| entry.path == path))?;
     let full = base.join(path);
     let link = match &entry.kind {

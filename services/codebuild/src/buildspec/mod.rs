@@ -215,7 +215,8 @@ batch: { fast-fail: true }
 
     #[test]
     fn unknown_keys_are_passed_over_and_told() {
-        let spec = parse("version: 0.2\nphases:\n  build:\n    comands: [x]\n    commands: [y]\nextra: 1\n").unwrap();
+        let spec = parse("version: 0.2\nphases:\n  build:\n    comands: [x]\n    commands: [y]\nextra: 1\n")
+            .unwrap();
         let place = |line, column| Place { line, column };
         assert_eq!(
             spec.unknown_keys,
@@ -229,9 +230,15 @@ batch: { fast-fail: true }
             refusal("version: 0.2\nphases:\n  build:\n    commands:\n      - echo: hi\n"),
             "Expected Commands[0] to be of string type: found subkeys instead at line 5, value of the key tag on line 4 might be empty"
         );
-        assert!(refusal("version: 0.2\nphases: a: b\n").contains("mapping values are not allowed in this context"));
+        assert!(
+            refusal("version: 0.2\nphases: a: b\n")
+                .contains("mapping values are not allowed in this context")
+        );
         assert_eq!(refusal("phases: {}\n"), "Missing version: expected 0.1 or 0.2 at line 1");
-        assert_eq!(refusal("version: 0.3\nphases: {}\n"), "Unknown version '0.3': expected 0.1 or 0.2 at line 1");
+        assert_eq!(
+            refusal("version: 0.3\nphases: {}\n"),
+            "Unknown version '0.3': expected 0.1 or 0.2 at line 1"
+        );
         assert_eq!(refusal("version: 0.2\n"), "No phases found at line 1");
         assert_eq!(refusal(""), "No content found at line 1");
         assert_eq!(refusal("version: 0.2\nphases: [x]\n"), "Expected phases to be a map at line 2");
@@ -240,7 +247,10 @@ batch: { fast-fail: true }
             "Invalid on-failure 'STOP' of phase build: expected ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex or \
              RETRY-count-regex at line 4"
         );
-        assert!(refusal("version: 0.2\nphases:\n  build:\n    on-failure: RETRY-(\n").contains("regular expression"));
+        assert!(
+            refusal("version: 0.2\nphases:\n  build:\n    on-failure: RETRY-(\n")
+                .contains("regular expression")
+        );
         assert_eq!(
             refusal("version: 0.2\nphases:\n  build:\n    commands: [a]\n    commands: [b]\n"),
             "Duplicate key commands at line 5"
@@ -254,7 +264,9 @@ batch: { fast-fail: true }
             "Expected artifacts to have files at line 4"
         );
         assert_eq!(
-            refusal("version: 0.2\nphases: {build: {commands: [a]}}\nartifacts:\n  files: [x]\n  discard-paths: maybe\n"),
+            refusal(
+                "version: 0.2\nphases: {build: {commands: [a]}}\nartifacts:\n  files: [x]\n  discard-paths: maybe\n"
+            ),
             "Expected artifacts.discard-paths to be yes or no: found 'maybe' at line 5"
         );
     }

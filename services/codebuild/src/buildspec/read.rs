@@ -56,17 +56,18 @@ fn version(node: Option<&Node>, start: Place) -> Result<Version, Error> {
 
 fn environment(root: &mut Mapping<'_, '_>, spec: &mut Buildspec) -> Result<(), Error> {
     root.child("env", |env| {
-        spec.shell = match env.get("shell").map(|node| Ok((string(node, "env.shell")?, node.place))).transpose()? {
-            None => None,
-            Some((shell, place)) => Some(match shell.as_str() {
-                "bash" | "/bin/bash" => Shell::Bash,
-                "/bin/sh" | "sh" => Shell::Sh,
-                other => {
-                    let message = format!("Unknown shell '{other}': expected bash or /bin/sh");
-                    return Err(Error::new(message, place));
-                }
-            }),
-        };
+        spec.shell =
+            match env.get("shell").map(|node| Ok((string(node, "env.shell")?, node.place))).transpose()? {
+                None => None,
+                Some((shell, place)) => Some(match shell.as_str() {
+                    "bash" | "/bin/bash" => Shell::Bash,
+                    "/bin/sh" | "sh" => Shell::Sh,
+                    other => {
+                        let message = format!("Unknown shell '{other}': expected bash or /bin/sh");
+                        return Err(Error::new(message, place));
+                    }
+                }),
+            };
         spec.variables = env.texts("variables")?;
         spec.parameter_store = env.texts("parameter-store")?;
         spec.secrets_manager = env.texts("secrets-manager")?;
@@ -126,7 +127,8 @@ fn on_failure(text: &str, phase: Phase, place: Place) -> Result<OnFailure, Error
             && let Err(error) = regex::Regex::new(pattern)
         {
             let key = phase.buildspec_key();
-            let message = format!("The on-failure of phase {key} has no regular expression after RETRY: {error}");
+            let message =
+                format!("The on-failure of phase {key} has no regular expression after RETRY: {error}");
             return Err(Error::new(message, place));
         }
         let attempts = attempts.min(MAX_RETRIES);
@@ -208,7 +210,8 @@ fn read_cache(mapping: &mut Mapping<'_, '_>) -> Result<Cache, Error> {
 fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, Error> {
     let mut reports = BTreeMap::new();
     let Some(node) = root.get("reports").filter(|node| !node.is_null()) else { return Ok(reports) };
-    for (name, node) in Mapping::of(node, "reports", root.unknown)?.all()? {
+    let entries = Mapping::of(node, "reports", root.unknown)?.all()?;
+    for (name, node) in entries {
         let mut mapping = Mapping::of(node, &format!("reports.{name}"), root.unknown)?;
         let report = Report {
             files: mapping.list("files")?,
@@ -314,9 +317,11 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
             None => Ok(Vec::new()),
             Some(node) => match &node.value {
                 Value::Scalar { text, .. } => Ok(vec![text.clone()]),
-                Value::Sequence(items) => {
-                    items.iter().enumerate().map(|(index, item)| string(item, &format!("{path}[{index}]"))).collect()
-                }
+                Value::Sequence(items) => items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| string(item, &format!("{path}[{index}]")))
+                    .collect(),
                 Value::Mapping(_) => Err(Error::new(format!("Expected {path} to be a list"), node.place)),
             },
         }
@@ -349,8 +354,7 @@ impl Drop for Mapping<'_, '_> {
     fn drop(&mut self) {
         for (name, _, place) in &self.entries {
             if !self.asked.contains(name) {
-                let path =
-                    if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
+                let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
                 self.unknown.push((path, *place));
             }
         }

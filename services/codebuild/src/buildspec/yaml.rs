@@ -27,7 +27,10 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     /// `plain` is a text without quotes, which may stand for nothing (`~`) or for a truth (`yes`).
-    Scalar { text: String, plain: bool },
+    Scalar {
+        text: String,
+        plain: bool,
+    },
     Sequence(Vec<Node>),
     /// In the document's order; keys may repeat, the reader refuses it.
     Mapping(Vec<(Node, Node)>),

@@ -197,7 +197,7 @@ pub enum Step {
     Preparing,
     /// Source and buildspec are in the build's folder; the plan is to be started, or runs.
     Running,
-    /// The commands are over. `name`s that the shell has expanded, by artifact identifier.
+    /// The commands are over.
     Ran,
 }
 

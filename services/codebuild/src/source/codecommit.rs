@@ -48,7 +48,8 @@ impl Repository {
             return None;
         }
         let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        let region = host.strip_prefix("git-codecommit.").or_else(|| host.strip_prefix("git-codecommit-fips."));
+        let region =
+            host.strip_prefix("git-codecommit.").or_else(|| host.strip_prefix("git-codecommit-fips."));
         let region = region.and_then(|rest| rest.split('.').next()).map(str::to_owned);
         Some(Self { name: name.to_owned(), region })
     }
@@ -102,7 +103,9 @@ impl Fetch<'_> {
             return self.resolve(pinned).await;
         }
         let short = version.strip_prefix("refs/heads/").unwrap_or(version);
-        for candidate in [format!("refs/remotes/origin/{short}"), format!("refs/tags/{version}"), version.to_owned()] {
+        for candidate in
+            [format!("refs/remotes/origin/{short}"), format!("refs/tags/{version}"), version.to_owned()]
+        {
             if let Ok(commit) = self.resolve(&candidate).await {
                 return Ok(commit);
             }
@@ -133,8 +136,14 @@ impl Fetch<'_> {
         let mut command = Command::new("git");
         command.args(arguments).current_dir(self.into).env_clear().kill_on_drop(true);
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        command.env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").env("GIT_CEILING_DIRECTORIES", self.parent());
+        command
+            .env("HOME", "/nonexistent")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("LC_ALL", "C")
+            .env("GIT_CEILING_DIRECTORIES", self.parent());
         // By the environment, which other users cannot read as they can read arguments.
         let settings = [
             ("http.extraHeader", format!("Authorization: Basic {}", self.basic_authorization())),
@@ -184,10 +193,9 @@ fn split_pin(version: &str) -> (&str, Option<&str>) {
 fn no_reference(error: Error) -> Error {
     match error {
         Error::Git(_) => Error::ReferenceNotFound,
-        Error::ReferenceNotFound
-        | Error::RepositoryNotFound
-        | Error::AuthorizationFailed
-        | Error::Io(_) => error,
+        Error::ReferenceNotFound | Error::RepositoryNotFound | Error::AuthorizationFailed | Error::Io(_) => {
+            error
+        }
     }
 }
 
@@ -198,7 +206,9 @@ fn complaint(stderr: &str) -> Error {
     {
         return Error::AuthorizationFailed;
     }
-    if stderr.contains("returned error: 404") || (stderr.contains("repository") && stderr.contains("not found")) {
+    if stderr.contains("returned error: 404")
+        || (stderr.contains("repository") && stderr.contains("not found"))
+    {
         return Error::RepositoryNotFound;
     }
     if stderr.contains("couldn't find remote ref") || stderr.contains("not our ref") {
@@ -220,7 +230,13 @@ mod tests {
             Some(("my.app".into(), region))
         );
         assert_eq!(parsed("http://127.0.0.1:4000/v1/repos/app"), Some(("app".into(), None)));
-        for bad in ["ssh", "https://host/other/app", "https://h/v1/repos/", "https://h/v1/repos/../x", "https://h/v1/repos/-x"] {
+        for bad in [
+            "ssh",
+            "https://host/other/app",
+            "https://h/v1/repos/",
+            "https://h/v1/repos/../x",
+            "https://h/v1/repos/-x",
+        ] {
             assert_eq!(parsed(bad), None, "{bad}");
         }
     }
@@ -228,7 +244,10 @@ mod tests {
     #[test]
     fn complaints_are_understood() {
         let told = |text| complaint(text).to_string();
-        assert_eq!(told("fatal: unable to access 'x': The requested URL returned error: 403"), "authorization failed");
+        assert_eq!(
+            told("fatal: unable to access 'x': The requested URL returned error: 403"),
+            "authorization failed"
+        );
         assert_eq!(told("fatal: couldn't find remote ref nope"), "reference not found");
         assert_eq!(told("fatal: repository 'x' not found"), "repository not found");
         assert_eq!(told("fatal: early EOF"), "fatal: early EOF");

@@ -24,7 +24,9 @@ pub(crate) struct Placed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// `bucket/key`, or `bucket/prefix/`.
-    S3 { location: String },
+    S3 {
+        location: String,
+    },
     /// The artifact that the version names.
     CodePipeline,
     CodeCommit(codecommit::Repository),
@@ -44,7 +46,8 @@ impl Origin {
     pub fn of(source: &ProjectSource) -> Result<Self, Unusable> {
         let location = || {
             let given = source.location.as_deref().filter(|location| !location.is_empty());
-            let missing = format!("Invalid project source: location must be given for source type {}", source.r#type);
+            let missing =
+                format!("Invalid project source: location must be given for source type {}", source.r#type);
             given.ok_or(Unusable::Invalid(missing))
         };
         match &source.r#type {
@@ -101,11 +104,10 @@ pub(crate) fn place(build: &Build) -> Result<Vec<Placed>, Unusable> {
     let mut archives = 0;
     let placed = sources.into_iter().map(|(identifier, origin, version)| {
         let directory = match &origin {
-            Origin::CodeCommit(repository) => {
-                root.join(format!("git-codecommit.{}.amazonaws.com", region(repository, build)))
-                    .join("v1/repos")
-                    .join(&repository.name)
-            }
+            Origin::CodeCommit(repository) => root
+                .join(format!("git-codecommit.{}.amazonaws.com", region(repository, build)))
+                .join("v1/repos")
+                .join(&repository.name),
             archive if several_archives && is_archive(archive) => {
                 archives += 1;
                 root.join("s3").join(format!("{:02}", archives - 1))
@@ -153,7 +155,10 @@ mod tests {
 
     #[test]
     fn folders_are_codebuilds() {
-        assert_eq!(directories(source(SourceType::NoSource, "", None), vec![]), ["/codebuild/output/src0/src"]);
+        assert_eq!(
+            directories(source(SourceType::NoSource, "", None), vec![]),
+            ["/codebuild/output/src0/src"]
+        );
         let url = "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/app";
         assert_eq!(
             directories(

@@ -46,7 +46,12 @@ pub(crate) fn split(location: &str) -> Option<(&str, &str)> {
 }
 
 /// Fetches an archive and unpacks it into a folder of the host.
-pub(crate) async fn fetch_archive(client: &Client, object: &ObjectId, into: &Path, spool: &Path) -> Result<(), Error> {
+pub(crate) async fn fetch_archive(
+    client: &Client,
+    object: &ObjectId,
+    into: &Path,
+    spool: &Path,
+) -> Result<(), Error> {
     let (_, body) = client.get_object(object).await?;
     let mut file = tokio::fs::File::from_std(nameless_file(spool)?);
     copy(body, &mut file, MAX_BYTES).await?;
@@ -61,7 +66,12 @@ pub(crate) async fn fetch_archive(client: &Client, object: &ObjectId, into: &Pat
 }
 
 /// Fetches everything below a prefix, each object to the path that its key has there.
-pub(crate) async fn fetch_prefix(client: &Client, bucket: &str, prefix: &str, into: &Path) -> Result<(), Error> {
+pub(crate) async fn fetch_prefix(
+    client: &Client,
+    bucket: &str,
+    prefix: &str,
+    into: &Path,
+) -> Result<(), Error> {
     let mut list = ListObjects { bucket: bucket.to_owned(), prefix: prefix.to_owned(), start_after: None };
     let (mut objects, mut bytes) = (0, 0);
     loop {
@@ -93,7 +103,9 @@ pub(crate) async fn fetch_prefix(client: &Client, bucket: &str, prefix: &str, in
         }
     }
     match objects {
-        0 => Err(Error::Refused(aws::Error::new("NoSuchKey", "The specified key does not exist.").with_status(404))),
+        0 => Err(Error::Refused(
+            aws::Error::new("NoSuchKey", "The specified key does not exist.").with_status(404),
+        )),
         _ => Ok(()),
     }
 }

@@ -56,6 +56,8 @@ async fn a_pipeline_survives_a_driver_that_dies_all_the_time() {
         let states = told.iter().filter(|event| event["detail"]["action"] == what);
         states.map(|event| event["detail"]["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
+    world.revive();
+    world.nothing_is_left_to_do().await;
     for action in ["Code", "Compile", "Ask", "Ship"] {
         assert_eq!(states(action), ["STARTED", "SUCCEEDED"], "{action}");
     }

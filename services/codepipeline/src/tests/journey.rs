@@ -66,6 +66,7 @@ async fn a_push_ends_as_a_deployment() {
     let ask = world.action("P", "Approve", "Ask").await.latest_execution.unwrap();
     assert_eq!((ask.summary.as_deref(), ask.token), (Some("because"), None));
     assert_eq!(ask.last_updated_by.as_deref(), Some("arn:aws:iam::123456789012:user/ann"));
+    world.nothing_is_left_to_do().await;
     for stage in ["Source", "Build", "Approve", "Deploy"] {
         let state = world.stage("P", stage).await;
         let latest = state.latest_execution.unwrap();
@@ -125,6 +126,14 @@ async fn a_rejected_approval_fails_the_execution_and_cannot_be_answered_again() 
     let wrong = "00000000-0000-4000-8000-000000000000";
     let refused = answer(&world, wrong, ApprovalStatus::Approved).await.unwrap_err();
     assert_eq!(refused.code, "InvalidApprovalTokenException");
+    let misplaced = PutApprovalResult {
+        pipeline_name: "P".into(),
+        stage_name: "Build".into(),
+        action_name: "Compile".into(),
+        result: ApprovalResult { summary: String::new(), status: ApprovalStatus::Approved },
+        token: token.clone(),
+    };
+    assert_eq!(world.call(misplaced).await.unwrap_err().code, "InvalidApprovalTokenException");
     answer(&world, &token, ApprovalStatus::Rejected).await.unwrap();
     let ask = world.action_is("P", "Approve", "Ask", "Failed").await;
     assert_eq!(ask.summary.as_deref(), Some("because"));

@@ -222,6 +222,19 @@ impl World {
         self.publish("aws.codecommit", "CodeCommit Repository State Change", detail).await;
     }
 
+    /// No entry of a queue was forgotten.
+    pub(super) async fn nothing_is_left_to_do(&self) {
+        eventually("all queues are empty", || async {
+            let left = self.store.read(|tx| {
+                Ok::<_, store::Error>(
+                    tx.queue_length("codepipeline/work")? + tx.queue_length("codepipeline/timers")?,
+                )
+            });
+            (left.await.unwrap() == 0).then_some(())
+        })
+        .await;
+    }
+
     pub(super) fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
         let state = self.shared.lock();
         state.objects.get(&(bucket.into(), key.into())).map(|(_, bytes)| bytes.clone())

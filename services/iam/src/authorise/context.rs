@@ -30,12 +30,12 @@ pub fn identity_of(principal: &Principal) -> Identity {
 }
 
 /// All keys of one access.
-pub fn of_call(ctx: &Ctx, basis: &Basis, access: &Access) -> Context {
+pub fn of_call(ctx: &Ctx, basis: &Basis, action: &str, access: &Access) -> Context {
     let mut context = Context::new();
     add_principal(&mut context, &ctx.caller.principal);
     add_tags(&mut context, ctx, basis);
     add_session(&mut context, ctx);
-    add_network(&mut context, ctx, access);
+    add_circumstances(&mut context, ctx, action);
     let account = resource_account(ctx, access);
     context.set("aws:resourceaccount", account);
     for (key, values) in &access.context {
@@ -93,16 +93,15 @@ fn add_session(context: &mut Context, ctx: &Ctx) {
     }
 }
 
-fn add_network(context: &mut Context, ctx: &Ctx, access: &Access) {
+/// When, from where, through whom.
+fn add_circumstances(context: &mut Context, ctx: &Ctx, action: &str) {
     let now = ctx.now();
     context.set("aws:currenttime", now.to_iso8601_secs());
     context.set("aws:epochtime", now.as_secs().to_string());
     context.set("aws:securetransport", ctx.secure_transport.to_string());
     context.set_some("aws:useragent", ctx.user_agent.clone());
     context.set_some("aws:sourceip", ctx.source_ip.map(|ip| ip.to_string()));
-    let service = access.action.as_deref().and_then(|action| action.split(':').next());
-    let is_global = service.is_some_and(|service| GLOBAL_SERVICES.contains(&service))
-        || GLOBAL_SERVICES.iter().any(|service| access.resource.starts_with(&format!("arn:aws:{service}:")));
+    let is_global = action.split(':').next().is_some_and(|service| GLOBAL_SERVICES.contains(&service));
     let region = if is_global { "us-east-1" } else { ctx.scope.region.as_str() };
     context.set("aws:requestedregion", region);
     let is_service = matches!(ctx.caller.principal, Principal::Service { .. });

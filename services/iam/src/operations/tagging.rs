@@ -7,7 +7,6 @@ use super::Answer;
 use super::attachments::check_arn;
 use super::instance_profiles;
 use super::policies::{any_policy, own_policy};
-use crate::error::Error;
 use crate::iam::Iam;
 use crate::page::{Page, Wanted};
 use crate::records::{Entity, Role, Tag, User};

@@ -15,6 +15,8 @@ use super::chunks;
 use super::exchange::Exchange;
 use crate::error::Error;
 
+const TOKEN: &str = "x-amz-security-token";
+
 /// Gives the secret of a request's key to whoever verifies its signature, and notes whose it is.
 pub struct Keys(pub Arc<Exchange>);
 
@@ -49,13 +51,14 @@ impl S3Access for Access {
     }
 }
 
-/// Notes the session token of a request. Where signatures are not checked (`auth = "open"`), also finds the
+/// Notes the session token of a request, and makes it a header where an old signature needs that. Where signatures are not checked (`auth = "open"`), also finds the
 /// caller by the key alone, takes the signature off and unpacks a body that was signed chunk by chunk.
 pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -> Result<Request, Error> {
     let (mut parts, body) = request.into_parts();
     if let Some(token) = session_token(&parts.headers, &parts.uri) {
         exchange.session_token.get_or_init(|| token);
     }
+    sign_token_as_header(&mut parts);
     if !exchange.gateway.authenticator.is_open() {
         return Ok(Request::from_parts(parts, body));
     }
@@ -70,6 +73,19 @@ pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -
     parts.uri = without_signature(&parts.uri);
     let body = chunks::unpack(&mut parts, body);
     Ok(Request::from_parts(parts, body))
+}
+
+/// In a URL signed in the second version, the token is a parameter, yet was signed as a header.
+fn sign_token_as_header(parts: &mut http::request::Parts) {
+    let query = parts.uri.query().unwrap_or_default();
+    let is_second_version = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "AWSAccessKeyId");
+    if is_second_version
+        && !parts.headers.contains_key(TOKEN)
+        && let Some(token) = session_token(&parts.headers, &parts.uri)
+        && let Ok(token) = token.parse()
+    {
+        parts.headers.insert(TOKEN, token);
+    }
 }
 
 fn usable(key: Option<AccessKey>, access_key_id: &str) -> Result<AccessKey, Error> {
@@ -106,11 +122,11 @@ fn refused(code: &'static str, message: &'static str) -> Error {
 }
 
 fn session_token(headers: &HeaderMap, uri: &Uri) -> Option<String> {
-    if let Some(value) = headers.get("x-amz-security-token") {
+    if let Some(value) = headers.get(TOKEN) {
         return value.to_str().ok().map(str::to_owned);
     }
     form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-        .find(|(name, _)| name.eq_ignore_ascii_case("x-amz-security-token"))
+        .find(|(name, _)| name.eq_ignore_ascii_case(TOKEN))
         .map(|(_, value)| value.into_owned())
 }
 

@@ -43,7 +43,12 @@ pub async fn in_s3s_words(response: Response, exchange: &Exchange) -> Response {
     }
     let (parts, body) = response.into_parts();
     let error = match whole(body).await {
-        Ok(document) => decoded(&document, parts.status.as_u16()),
+        Ok(document) => match exchange.unheard_operation() {
+            Some(operation) if parts.status == StatusCode::NOT_IMPLEMENTED => {
+                Error::NotImplemented(format!("{operation} of S3 is not built yet."))
+            }
+            Some(_) | None => decoded(&document, parts.status.as_u16()),
+        },
         Err(error) => error,
     };
     self::response(&error, exchange)

@@ -95,10 +95,15 @@ impl Exchange {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The operation asked for, where no handler was reached.
+    pub fn unheard_operation(&self) -> Option<&'static str> {
+        self.operation.get().copied().filter(|_| self.heard.get().is_none())
+    }
+
     /// Audits a request that no handler heard of: its operation is not built, or its input could not be read.
     /// Requests whose operation was never known, as those with a wrong signature, leave no record.
     pub async fn audit_if_unheard(&self, error: Option<&Error>) -> Result<(), Error> {
-        let Some(operation) = self.operation.get().filter(|_| self.heard.get().is_none()) else { return Ok(()) };
+        let Some(operation) = self.unheard_operation() else { return Ok(()) };
         let ctx = self.ctx(operation, self.open_region.get().cloned());
         let questions: [Question; 0] = [];
         self.s3.audit(&ctx, &questions, self.parameters(), error).await

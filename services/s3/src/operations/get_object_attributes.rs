@@ -27,7 +27,13 @@ pub async fn get_object_attributes(
     input: GetObjectAttributesInput,
 ) -> Result<GetObjectAttributesOutput, Error> {
     super::refuse_customer_key(input.sse_customer_algorithm.as_ref())?;
-    let asked: Vec<&str> = input.object_attributes.iter().map(|attribute| attribute.as_str()).collect();
+    // Clients send them in one header, separated by commas, or in one each.
+    let asked: Vec<&str> = input
+        .object_attributes
+        .iter()
+        .flat_map(|attributes| attributes.as_str().split(','))
+        .map(str::trim)
+        .collect();
     if let Some(unknown) = asked.iter().find(|attribute| !KNOWN.contains(attribute)) {
         return Err(Error::invalid_argument("x-amz-object-attributes", unknown, "Invalid attribute name specified."));
     }

@@ -1,0 +1,339 @@
+//! DOWNLOAD_SOURCE: the sources, the buildspec and the variables.
+
+use std::path::Path;
+
+use aws::objects::ObjectId;
+use runner::{Folder, agent_line};
+use tokio::io::AsyncReadExt;
+
+use super::{
+    Fault,
+    drive::{Drive, Trouble},
+};
+use crate::{
+    buildspec::{self, Buildspec},
+    environment::{self, Access},
+    project::is_inline,
+    records::Build,
+    source::{self, Origin, Placed, codecommit, s3},
+    state::{Change, Outcome},
+};
+
+/// A buildspec is read into memory.
+const MAX_BUILDSPEC_BYTES: u64 = 1 << 20;
+/// The buildspec as it was read, beside the workspace where the build cannot change it. It is there once the source is.
+const BUILDSPEC: &str = "buildspec.yml";
+
+/// May be done again: sources are fetched into emptied folders.
+pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
+    let folder = drive.codebuild.executor.prepare(build.id.uuid).await?;
+    let say = |text: &str| folder.append_output(&agent_line(text));
+    say("Running on Stagewright")?;
+    say("Waiting for DOWNLOAD_SOURCE")?;
+    let sources = place(build)?;
+    let mut changes = Vec::new();
+    for placed in &sources {
+        let resolved = fetch(drive, build, placed, &folder).await;
+        if let Err(Trouble::Ends(outcome)) = &resolved {
+            let (_, message) = outcome.context.clone().unwrap_or_default();
+            folder.append_output(&format!("{message}\n"))?;
+        }
+        if let (Some(version), None) = (resolved?, &placed.identifier) {
+            changes.push(Change::Resolved(version));
+        }
+    }
+    say("Phase is DOWNLOAD_SOURCE")?;
+    for placed in &sources {
+        let suffix = placed.identifier.as_ref().map(|name| format!("_{name}")).unwrap_or_default();
+        say(&format!("CODEBUILD_SRC_DIR{suffix}={}", placed.directory.display()))?;
+    }
+    let text = read_buildspec(drive, build, &sources, &folder).await?;
+    let spec = parse(&text)?;
+    say("Processing environment variables")?;
+    // Tried here, where it belongs; done again when the plan is made.
+    let access = Access { endpoint: &drive.codebuild.config.endpoint, credentials_token: "" };
+    environment::variables(build, &spec, &sources, &access).map_err(|elsewhere| {
+        Trouble::Ends(Outcome::failed(elsewhere.status_code(), elsewhere.to_string()))
+    })?;
+    describe(&say, build, &sources, &spec)?;
+    keep_buildspec(&folder, &text)?;
+    Ok(changes)
+}
+
+/// The last lines of the phase.
+pub(super) async fn close_log(
+    drive: &Drive<'_>,
+    build: &Build,
+    done: &Result<Vec<Change>, Trouble>,
+) -> Result<(), Fault> {
+    let folder = drive.codebuild.executor.prepare(build.id.uuid).await?;
+    Ok(phase_lines(&folder, "DOWNLOAD_SOURCE", done)?)
+}
+
+pub(super) fn phase_lines(
+    folder: &Folder,
+    phase: &str,
+    done: &Result<Vec<Change>, Trouble>,
+) -> std::io::Result<()> {
+    let (status, (code, message)) = match done {
+        Ok(_) => ("SUCCEEDED", Default::default()),
+        Err(Trouble::Ends(outcome)) => (outcome.status.as_str(), outcome.context.clone().unwrap_or_default()),
+        // Not the end of it.
+        Err(Trouble::Fault(_)) => return Ok(()),
+    };
+    folder.append_output(&agent_line(&format!("Phase complete: {phase} State: {status}")))?;
+    folder.append_output(&agent_line(&format!("Phase context status code: {code} Message: {message}")))
+}
+
+/// The buildspec that was kept. None if the source never came to this machine.
+pub(super) fn kept_buildspec(folder: &Folder) -> std::io::Result<Option<String>> {
+    match std::fs::read_to_string(folder.path().join(BUILDSPEC)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn keep_buildspec(folder: &Folder, text: &str) -> std::io::Result<()> {
+    let draft = folder.path().join("buildspec.draft");
+    std::fs::write(&draft, text)?;
+    std::fs::File::open(&draft)?.sync_data()?;
+    std::fs::rename(draft, folder.path().join(BUILDSPEC))
+}
+
+pub(super) fn place(build: &Build) -> Result<Vec<Placed>, Trouble> {
+    source::place(build).map_err(|unusable| client_error(unusable.to_string()))
+}
+
+pub(super) fn parse(text: &str) -> Result<Buildspec, Trouble> {
+    buildspec::parse(text).map_err(|error| Trouble::Ends(yaml_error(error.to_string())))
+}
+
+fn client_error(message: impl Into<String>) -> Trouble {
+    Trouble::Ends(Outcome::failed("CLIENT_ERROR", message))
+}
+
+fn yaml_error(message: impl Into<String>) -> Outcome {
+    Outcome::failed("YAML_FILE_ERROR", message)
+}
+
+/// Fetches one source. Gives the version that it turned out to be, if it has one.
+async fn fetch(
+    drive: &Drive<'_>,
+    build: &Build,
+    placed: &Placed,
+    folder: &Folder,
+) -> Result<Option<String>, Trouble> {
+    let into = folder.workspace().create_directory(&placed.directory)?;
+    empty(&into)?;
+    let which = match &placed.identifier {
+        None => "for primary source".to_owned(),
+        Some(identifier) => format!("for source {identifier}"),
+    };
+    match &placed.origin {
+        Origin::NoSource => Ok(None),
+        Origin::CodePipeline => {
+            let version = placed.version.as_deref().unwrap_or_default();
+            let (bucket, key) =
+                s3::split(version).ok_or_else(|| client_error(format!("no input artifact {which}")))?;
+            fetch_object(
+                drive,
+                ObjectId::new(bucket, key),
+                &into,
+                folder,
+                &format!("{which} and source version {version}"),
+            )
+            .await?;
+            Ok(Some(version.to_owned()))
+        }
+        Origin::S3 { location } => {
+            let (bucket, key) =
+                s3::split(location).ok_or_else(|| client_error(format!("no S3 location {which}")))?;
+            if key.ends_with('/') {
+                let client = role_client(drive).await?;
+                let fetched = s3::fetch_prefix(&client, bucket, key, &into).await;
+                fetched.map_err(|error| refused(error, key, &which))?;
+                return Ok(None);
+            }
+            let version_id = placed.version.clone().filter(|version| !version.is_empty());
+            let object = ObjectId { version_id, ..ObjectId::new(bucket, key) };
+            fetch_object(drive, object, &into, folder, &which).await?;
+            Ok(None)
+        }
+        Origin::CodeCommit(repository) => {
+            fetch_commit(drive, build, placed, repository, &into, &which).await.map(Some)
+        }
+    }
+}
+
+async fn role_client(drive: &Drive<'_>) -> Result<aws::Client, Trouble> {
+    let denied = |error: &aws::Error| Outcome::failed("CLIENT_ERROR", error.message.clone());
+    drive.role.client().await.map_err(|error| Trouble::of(error, denied))
+}
+
+async fn fetch_object(
+    drive: &Drive<'_>,
+    object: ObjectId,
+    into: &Path,
+    folder: &Folder,
+    which: &str,
+) -> Result<(), Trouble> {
+    let client = role_client(drive).await?;
+    let fetched = s3::fetch_archive(&client, &object, into, folder.path()).await;
+    fetched.map_err(|error| refused(error, &object.key, which))
+}
+
+fn refused(error: s3::Error, key: &str, which: &str) -> Trouble {
+    match error {
+        s3::Error::Refused(error) => Trouble::of(error, |error| {
+            let aws::Error { code, message, status, .. } = error;
+            Outcome::failed("CLIENT_ERROR", format!("{code}: {message} status code: {status} {which}"))
+        }),
+        s3::Error::Archive(error) => client_error(format!("error while unpacking {key}: {error} {which}")),
+        s3::Error::Invalid(message) => {
+            client_error(format!("error while downloading key {key}, error: {message}"))
+        }
+        s3::Error::Io(error) => Trouble::Fault(Fault::Io(error)),
+    }
+}
+
+async fn fetch_commit(
+    drive: &Drive<'_>,
+    build: &Build,
+    placed: &Placed,
+    repository: &codecommit::Repository,
+    into: &Path,
+    which: &str,
+) -> Result<String, Trouble> {
+    let denied = |error: &aws::Error| Outcome::failed("CLIENT_ERROR", error.message.clone());
+    let credentials = drive.role.credentials().await.map_err(|error| Trouble::of(error, denied))?;
+    let settings = &build.configuration.0;
+    let declared = settings.source.iter().chain(settings.secondary_sources.iter().flatten());
+    let depth = declared
+        .into_iter()
+        .find(|source| source.source_identifier == placed.identifier)
+        .and_then(|source| source.git_clone_depth);
+    let fetch = codecommit::Fetch {
+        repository,
+        region: source::region(repository, build),
+        endpoint: &drive.codebuild.config.endpoint,
+        credentials: &credentials,
+        version: placed.version.as_deref(),
+        depth,
+        into,
+    };
+    let version = placed.version.as_deref().unwrap_or_default();
+    fetch.run().await.map_err(|error| match error {
+        codecommit::Error::ReferenceNotFound => client_error(format!("reference not found {which}")),
+        error @ (codecommit::Error::RepositoryNotFound | codecommit::Error::AuthorizationFailed) => {
+            client_error(format!("{error} {which} and source version {version}"))
+        }
+        error @ codecommit::Error::Git(_) => client_error(format!("{error} {which}")),
+        codecommit::Error::Io(error) => Trouble::Fault(Fault::Io(error)),
+    })
+}
+
+/// Takes away what an earlier attempt has left. Nothing of the build has run yet, so there are no links to mind.
+fn empty(folder: &Path) -> std::io::Result<()> {
+    std::fs::remove_dir_all(folder)?;
+    std::fs::create_dir(folder)
+}
+
+/// Inline, in S3, or in the primary source; says where.
+async fn read_buildspec(
+    drive: &Drive<'_>,
+    build: &Build,
+    sources: &[Placed],
+    folder: &Folder,
+) -> Result<String, Trouble> {
+    let given = build.configuration.0.source.as_ref().and_then(|source| source.buildspec.clone());
+    let given = given.filter(|text| !text.trim().is_empty());
+    let inline_path = "/codebuild/readonly/buildspec.yml";
+    let text = match given {
+        Some(text) if is_inline(&text) => text,
+        Some(arn) if arn.starts_with("arn:") => {
+            let (bucket, key) = s3::split(&arn)
+                .ok_or_else(|| Trouble::Ends(yaml_error(format!("{arn} is no ARN of an object"))))?;
+            let client = role_client(drive).await?;
+            read_object(&client, &ObjectId::new(bucket, key)).await?
+        }
+        path => return read_source_file(path.as_deref().unwrap_or("buildspec.yml"), sources, folder),
+    };
+    folder.append_output(&agent_line(&format!("YAML location is {inline_path}")))?;
+    std::fs::write(folder.read_only().join("buildspec.yml"), &text)?;
+    Ok(text)
+}
+
+fn read_source_file(path: &str, sources: &[Placed], folder: &Folder) -> Result<String, Trouble> {
+    let base = sources.first().map(|placed| placed.directory.clone()).unwrap_or_default();
+    let path = base.join(path);
+    let file = folder.workspace().open_file(&path).map_err(|error| match error.is_not_found() {
+        true => {
+            let message = format!("stat {}: no such file or directory", path.display());
+            Trouble::Ends(yaml_error(format!("YAML file does not exist: {message}")))
+        }
+        false => Trouble::Ends(yaml_error(error.to_string())),
+    })?;
+    folder.append_output(&agent_line(&format!("YAML location is {}", path.display())))?;
+    let mut text = String::new();
+    let read =
+        std::io::Read::read_to_string(&mut std::io::Read::take(file, MAX_BUILDSPEC_BYTES + 1), &mut text);
+    read.map_err(|error| Trouble::Ends(yaml_error(format!("{}: {error}", path.display()))))?;
+    bounded(text)
+}
+
+async fn read_object(client: &aws::Client, object: &ObjectId) -> Result<String, Trouble> {
+    let refused = |error: &aws::Error| yaml_error(format!("{}: {}", error.code, error.message));
+    let (_, body) = client.get_object(object).await.map_err(|error| Trouble::of(error, refused))?;
+    let mut text = String::new();
+    let mut reader = tokio_util::io::StreamReader::new(body).take(MAX_BUILDSPEC_BYTES + 1);
+    reader.read_to_string(&mut text).await.map_err(|error| Trouble::Ends(yaml_error(error.to_string())))?;
+    bounded(text)
+}
+
+fn bounded(text: String) -> Result<String, Trouble> {
+    match text.len() as u64 > MAX_BUILDSPEC_BYTES {
+        true => {
+            Err(Trouble::Ends(yaml_error(format!("the buildspec has more than {MAX_BUILDSPEC_BYTES} bytes"))))
+        }
+        false => Ok(text),
+    }
+}
+
+/// What else CodeBuild's agent tells before the first phase, and what has no effect here.
+fn describe(
+    say: &impl Fn(&str) -> std::io::Result<()>,
+    build: &Build,
+    sources: &[Placed],
+    spec: &Buildspec,
+) -> std::io::Result<()> {
+    let install = spec.phases.iter().find(|phase| !phase.runtime_versions.is_empty());
+    match install {
+        None => say("No runtime version selected in buildspec.")?,
+        Some(_) => say(
+            "Skipping install of runtimes. Runtime version selection is not supported by this build image",
+        )?,
+    }
+    if let Some(environment) = &build.configuration.0.environment {
+        say(&format!("Image {} is not used: commands run with this machine's programs", environment.image))?;
+        if environment.privileged_mode == Some(true) {
+            say("privilegedMode has no effect: there is no Docker daemon in the sandbox")?;
+        }
+    }
+    if !spec.reports.is_empty() {
+        say("Skipping reports: test reports are not built yet")?;
+    }
+    if let Some(primary) = sources.first() {
+        say(&format!("Moving to directory {}", primary.directory.display()))?;
+    }
+    match &spec.cache {
+        None => say("Cache is not defined in the buildspec")?,
+        Some(_) => say("Skip cache due to: caches are not built yet")?,
+    }
+    say("Registering with agent")?;
+    say(&format!("Phases found in YAML: {}", spec.phases.len()))?;
+    for phase in &spec.phases {
+        say(&format!(" {}: {} commands", phase.phase, phase.commands.len()))?;
+    }
+    Ok(())
+}

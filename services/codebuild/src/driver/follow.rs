@@ -1,0 +1,222 @@
+//! INSTALL to POST_BUILD: started once, then followed from what the supervisor writes down.
+
+use std::time::Duration;
+
+use aws::Timestamp;
+use codebuild_model::{BuildPhaseType, StatusType};
+use runner::{Attachment, Event, Phase, PhaseStatus, State, Status, Update};
+
+use super::{
+    Fault,
+    download::{kept_buildspec, parse, place},
+    drive::{Drive, Trouble, time_left},
+    log::LogWriter,
+    plan::plan,
+};
+use crate::{
+    credentials::new_token,
+    environment::{Access, variables},
+    records::{Build, Progress, Step},
+    state::{Change, Outcome},
+};
+
+/// How long lines wait for others to go with them into one call.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// Leads the build to the end of its commands.
+pub(super) async fn follow(drive: &Drive<'_>, build: Build) -> Result<Build, Fault> {
+    let id = build.id.uuid;
+    let executor = &drive.codebuild.executor;
+    if executor.state(id).await? == State::NotStarted {
+        match start(drive, &build).await {
+            Ok(()) => {}
+            Err(Trouble::Fault(fault)) => return Err(fault),
+            Err(Trouble::Ends(outcome)) => return lost(drive, &build, outcome, None).await,
+        }
+    }
+    let progress = drive.progress(&build).await?;
+    let attachment = executor.attach(id, progress.position).await?;
+    let log = LogWriter::new(&drive.role, build.log.clone(), progress.position.output);
+    Following { drive, build, attachment, log, progress }.to_the_end().await
+}
+
+/// Starts the plan. A crash before or after it leads here again, and it runs once.
+async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
+    let codebuild = drive.codebuild;
+    let folder = codebuild.executor.prepare(build.id.uuid).await?;
+    let gone = || Trouble::Ends(Outcome::fault("The machine that held the build is gone"));
+    let spec = parse(&kept_buildspec(&folder)?.ok_or_else(gone)?)?;
+    let sources = place(build)?;
+    let (token, hash) = new_token();
+    drive.commit(vec![Change::CredentialsToken(hash)], None).await.map_err(Trouble::Fault)?;
+    let access = Access { endpoint: &codebuild.config.endpoint, credentials_token: &token };
+    let variables = variables(build, &spec, &sources, &access).map_err(|elsewhere| {
+        Trouble::Ends(Outcome::failed(elsewhere.status_code(), elsewhere.to_string()))
+    })?;
+    let seconds = time_left(build).as_secs().max(1);
+    let plan = plan(build, &spec, &sources, variables, &token, seconds, codebuild.config.network);
+    codebuild.executor.start(&plan).await?;
+    Ok(())
+}
+
+struct Following<'a, 'd> {
+    drive: &'a Drive<'d>,
+    build: Build,
+    attachment: Attachment,
+    log: LogWriter<'a>,
+    progress: Progress,
+}
+
+/// What happened first.
+enum Next {
+    Update(Update),
+    Gathered,
+    Stop,
+}
+
+impl Following<'_, '_> {
+    async fn to_the_end(mut self) -> Result<Build, Fault> {
+        let id = self.build.id.uuid;
+        let mut stopped = false;
+        let mut gather = None;
+        loop {
+            let next = tokio::select! {
+                update = self.attachment.next() => Next::Update(update?),
+                () = at(gather) => Next::Gathered,
+                () = self.drive.stop.stopped(), if !stopped => Next::Stop,
+            };
+            match next {
+                Next::Stop => {
+                    stopped = true;
+                    self.drive.codebuild.executor.stop(id).await?;
+                }
+                Next::Gathered => {
+                    gather = None;
+                    self.log.put().await;
+                    self.keep(Vec::new()).await?;
+                }
+                Next::Update(Update::Output(bytes)) => {
+                    self.log.write(&bytes).await;
+                    if gather.is_none() && self.log.has_lines() {
+                        gather = Some(tokio::time::Instant::now() + GATHER);
+                    }
+                }
+                Next::Update(Update::Event(event)) => {
+                    let last = event.is_final();
+                    if last {
+                        self.log.finish().await;
+                    }
+                    let changes = self.take(event);
+                    self.keep(changes).await?;
+                    if last {
+                        return Ok(self.build);
+                    }
+                }
+                Next::Update(Update::Lost) => {
+                    self.log.finish().await;
+                    self.progress.position.output = self.log.offset();
+                    let outcome = Outcome::fault("The build's supervisor was lost");
+                    return lost(self.drive, &self.build, outcome, Some(self.progress)).await;
+                }
+            }
+        }
+    }
+
+    /// What an event means for the record.
+    fn take(&mut self, event: Event) -> Vec<Change> {
+        match event {
+            Event::Started { .. } | Event::CommandStarted { .. } | Event::CommandEnded { .. } => vec![],
+            Event::PhaseStarted { phase, at } => {
+                vec![Change::Enter { phase: kind(phase), at: Timestamp::from_millis(at) }]
+            }
+            Event::PhaseFinished { phase, status, context, at } => {
+                let context = match status {
+                    PhaseStatus::Stopped => None,
+                    PhaseStatus::Succeeded
+                    | PhaseStatus::Failed
+                    | PhaseStatus::TimedOut
+                    | PhaseStatus::Fault => Some((context.status_code, context.message)),
+                };
+                let outcome = Outcome { status: StatusType::from(status.as_str()), context };
+                vec![Change::Leave { phase: kind(phase), outcome, at: Timestamp::from_millis(at) }]
+            }
+            Event::Exported { variables } => vec![Change::Exported(variables.into_iter().collect())],
+            Event::Evaluated { values } => {
+                self.progress.evaluated = values;
+                vec![]
+            }
+            Event::Finished { status, upload_artifacts, context, at } => {
+                self.finished(status, upload_artifacts, context.message, Timestamp::from_millis(at))
+            }
+        }
+    }
+
+    fn finished(&self, status: Status, upload: bool, message: String, at: Timestamp) -> Vec<Change> {
+        let mut changes = vec![Change::Step(Step::Ran)];
+        let enter = |phase| Change::Enter { phase, at };
+        match status {
+            Status::Succeeded | Status::Failed if upload => {
+                changes.push(enter(BuildPhaseType::UploadArtifacts))
+            }
+            Status::Succeeded | Status::Failed => changes.push(enter(BuildPhaseType::Finalizing)),
+            Status::Stopped | Status::TimedOut => {}
+            Status::Fault => {
+                let told = self.build.phases.iter().any(|phase| phase.status == Some(StatusType::Fault));
+                if !told {
+                    changes.extend(fault_of_environment(&self.build, Outcome::fault(message), at));
+                }
+                changes.push(enter(BuildPhaseType::Finalizing));
+            }
+        }
+        changes
+    }
+
+    /// Commits changes together with how far the log and the events have been taken in.
+    async fn keep(&mut self, changes: Vec<Change>) -> Result<(), Fault> {
+        self.progress.position.output = self.log.offset();
+        self.progress.position.events = self.attachment.position().events;
+        self.build = self.drive.commit(changes, Some(self.progress.clone())).await?;
+        Ok(())
+    }
+}
+
+/// When it is time to put what was gathered; never, if nothing was.
+async fn at(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn lost(
+    drive: &Drive<'_>,
+    build: &Build,
+    outcome: Outcome,
+    progress: Option<Progress>,
+) -> Result<Build, Fault> {
+    let at = Timestamp::now();
+    let mut changes = vec![Change::Step(Step::Ran)];
+    changes.extend(fault_of_environment(build, outcome, at));
+    changes.push(Change::Enter { phase: BuildPhaseType::Finalizing, at });
+    drive.commit(changes, progress).await
+}
+
+/// The open phase fails; if there is none, the one that would have come.
+fn fault_of_environment(build: &Build, outcome: Outcome, at: Timestamp) -> Vec<Change> {
+    let open = build.open_phase().cloned();
+    let enter = match &open {
+        Some(_) => None,
+        None => Some(Change::Enter { phase: BuildPhaseType::Install, at }),
+    };
+    let phase = open.unwrap_or(BuildPhaseType::Install);
+    enter.into_iter().chain([Change::Leave { phase, outcome, at }]).collect()
+}
+
+fn kind(phase: Phase) -> BuildPhaseType {
+    match phase {
+        Phase::Install => BuildPhaseType::Install,
+        Phase::PreBuild => BuildPhaseType::PreBuild,
+        Phase::Build => BuildPhaseType::Build,
+        Phase::PostBuild => BuildPhaseType::PostBuild,
+    }
+}

@@ -1,0 +1,138 @@
+//! Leads builds through their phases.
+//!
+//! A build waits in a queue of the store. Whoever claims it takes the record, does what its open phase asks for, and
+//! commits the result with the events that tell of it; then the next phase, until the build is complete. Every step can
+//! be done again: a crash leaves a record that says where to go on, and the claim of a driver that died ends with its
+//! lease. The commands themselves are held by a supervisor process that does not die with the driver.
+
+mod download;
+mod drive;
+mod finish;
+mod follow;
+mod log;
+mod plan;
+mod provision;
+mod upload;
+
+use std::{sync::Arc, time::Duration};
+
+use aws::{Scope, Timestamp};
+use codebuild_model::BuildPhaseType;
+use serde::{Deserialize, Serialize};
+use store::{Claimed, Key};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{
+    CodeBuild,
+    records::{Build, BuildId},
+    service::change,
+    state::{Change, Outcome},
+};
+
+/// Builds that wait or run. An entry leaves it with the end of its build.
+pub(crate) const BUILDS: &str = "codebuild/builds";
+/// Builds that wait, due when they have waited too long.
+pub(crate) const QUEUED_TIMEOUTS: &str = "codebuild/queued-timeouts";
+
+/// Before a loop that met an error goes on.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// An entry of both queues.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub scope: Scope,
+    pub build: BuildId,
+}
+
+impl Entry {
+    pub fn of(build: &Build) -> Self {
+        Self { scope: build.scope.clone(), build: build.id.clone() }
+    }
+
+    pub fn id(&self) -> String {
+        self.build.uuid.to_string()
+    }
+
+    pub fn key(&self) -> Key {
+        Build::key_of(&self.scope, &self.build)
+    }
+}
+
+/// Why a build cannot be driven on right now. Its claim is given back and it is taken up again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Runner(#[from] runner::Error),
+    #[error("the build's folder: {0}")]
+    Io(#[from] std::io::Error),
+    /// Another service answered with a fault of its own.
+    #[error("{0}")]
+    Service(aws::Error),
+    #[error("the record of the build is gone")]
+    Gone,
+}
+
+pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
+    let mut loops = JoinSet::new();
+    loops.spawn(claim_builds(codebuild.clone()));
+    loops.spawn(end_waits(codebuild));
+    // The loops never end by themselves; one that panicked must not go unnoticed.
+    while let Some(ended) = loops.join_next().await {
+        tracing::error!(?ended, "a loop of the build driver ended");
+    }
+}
+
+/// Claims a build whenever there is room for one. Builds under way end with this future, to be taken up again.
+async fn claim_builds(codebuild: Arc<CodeBuild>) {
+    let room = Arc::new(Semaphore::new(codebuild.config.concurrency));
+    let mut running = JoinSet::new();
+    loop {
+        while running.try_join_next().is_some() {}
+        let Ok(permit) = room.clone().acquire_owned().await else { return };
+        match codebuild.store.claim(BUILDS, "codebuild", codebuild.lease).await {
+            Ok(claimed) => {
+                let codebuild = codebuild.clone();
+                running.spawn(async move {
+                    drive::hold(&codebuild, &claimed).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "builds cannot be claimed");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Ends builds that have waited too long.
+async fn end_waits(codebuild: Arc<CodeBuild>) {
+    loop {
+        let ended = async {
+            let claimed = codebuild.store.claim(QUEUED_TIMEOUTS, "codebuild", codebuild.lease).await?;
+            end_wait(&codebuild, claimed).await
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "a build that has waited too long could not be ended");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn end_wait(codebuild: &CodeBuild, claimed: Claimed) -> Result<(), store::Error> {
+    let entry: Entry = claimed.payload.parse()?;
+    let at = Timestamp::now();
+    let write = codebuild.store.write(move |tx| {
+        let key = entry.key();
+        if tx.get::<Build>(&key)?.is_some_and(|build| build.open_phase() == Some(&BuildPhaseType::Queued)) {
+            let outcome = Outcome { context: None, ..Outcome::timed_out() };
+            let left = Change::Leave { phase: BuildPhaseType::Queued, outcome, at };
+            change(tx, &key, &[left, Change::Complete { at }], None, at)?;
+            tx.dequeue(BUILDS, &entry.id())?;
+        }
+        tx.complete(&claimed)
+    });
+    write.await
+}

@@ -1,0 +1,164 @@
+//! From a buildspec and a build to what the runner is to do. Pure.
+
+use std::collections::BTreeMap;
+
+use codebuild_model::ComputeType;
+use runner::{Limits, Network, PhasePlan, Plan, Session};
+
+use crate::{
+    buildspec::{Artifacts, Buildspec, Version},
+    environment::may_be_exported,
+    records::Build,
+    source::Placed,
+};
+
+const GIB: u64 = 1 << 30;
+
+pub(super) fn plan(
+    build: &Build,
+    spec: &Buildspec,
+    sources: &[Placed],
+    variables: BTreeMap<String, String>,
+    credentials_token: &str,
+    timeout_seconds: u64,
+    network: Network,
+) -> Plan {
+    let phases = spec.phases.iter().map(|phase| PhasePlan {
+        phase: phase.phase,
+        commands: phase.commands.clone(),
+        finally: phase.finally.clone(),
+        on_failure: phase.on_failure.clone(),
+        run_as: phase.run_as.clone().or_else(|| spec.run_as.clone()),
+    });
+    let compute = build.configuration.0.environment.as_ref().map(|environment| &environment.compute_type);
+    Plan {
+        id: build.id.uuid,
+        phases: phases.collect(),
+        shell: spec.shell.unwrap_or_default(),
+        session: match spec.version {
+            Version::V0_1 => Session::Fresh,
+            Version::V0_2 => Session::Shared,
+        },
+        environment: variables,
+        secrets: vec![credentials_token.to_owned()],
+        source_directory: sources.first().map(|placed| placed.directory.clone()).unwrap_or_default(),
+        exported_variables: spec
+            .exported_variables
+            .iter()
+            .filter(|name| may_be_exported(name))
+            .cloned()
+            .collect(),
+        evaluate: texts_to_expand(spec),
+        timeout_seconds,
+        grace_seconds: Plan::default_grace_seconds(),
+        network,
+        limits: Limits { memory_bytes: compute.and_then(memory), ..Limits::default() },
+        binds: vec![],
+    }
+}
+
+/// Memory of a compute type. Source: CodeBuild User Guide, "Build environment compute modes and types".
+fn memory(compute: &ComputeType) -> Option<u64> {
+    match compute {
+        ComputeType::BuildGeneral1Small => Some(4 * GIB),
+        ComputeType::BuildGeneral1Medium => Some(8 * GIB),
+        ComputeType::BuildGeneral1Large => Some(16 * GIB),
+        ComputeType::BuildGeneral1Xlarge => Some(72 * GIB),
+        ComputeType::BuildGeneral12Xlarge => Some(144 * GIB),
+        ComputeType::BuildLambda1Gb
+        | ComputeType::BuildLambda2Gb
+        | ComputeType::BuildLambda4Gb
+        | ComputeType::BuildLambda8Gb
+        | ComputeType::BuildLambda10Gb
+        | ComputeType::AttributeBasedCompute
+        | ComputeType::CustomInstanceType
+        | ComputeType::Other(_) => None,
+    }
+}
+
+/// What the shell must expand of the artifacts: names, base folders and globs with a `$` or a backquote in them.
+fn texts_to_expand(spec: &Buildspec) -> BTreeMap<String, String> {
+    let mut texts = BTreeMap::new();
+    let primary = spec.artifacts.iter().map(|artifacts| (None, artifacts));
+    let secondary =
+        spec.secondary_artifacts.iter().map(|(identifier, artifacts)| (Some(identifier.as_str()), artifacts));
+    for (identifier, artifacts) in primary.chain(secondary) {
+        for (key, text) in fields(identifier, artifacts) {
+            if text.contains(['$', '`']) {
+                texts.insert(key, text.clone());
+            }
+        }
+    }
+    texts
+}
+
+/// Artifacts with what the shell made of their texts.
+pub(super) fn expanded(
+    identifier: Option<&str>,
+    artifacts: &Artifacts,
+    evaluated: &BTreeMap<String, String>,
+) -> Artifacts {
+    let text = |field: &str, text: &String| evaluated.get(&key(identifier, field)).unwrap_or(text).clone();
+    let files = artifacts.files.iter().enumerate().map(|(index, glob)| text(&format!("files.{index}"), glob));
+    Artifacts {
+        files: files.collect(),
+        name: artifacts.name.as_ref().map(|name| text("name", name)),
+        base_directory: artifacts.base_directory.as_ref().map(|base| text("base-directory", base)),
+        ..artifacts.clone()
+    }
+}
+
+fn key(identifier: Option<&str>, field: &str) -> String {
+    format!("{}/{field}", identifier.unwrap_or_default())
+}
+
+fn fields<'a>(identifier: Option<&str>, artifacts: &'a Artifacts) -> Vec<(String, &'a String)> {
+    let files = artifacts
+        .files
+        .iter()
+        .enumerate()
+        .map(|(index, glob)| (key(identifier, &format!("files.{index}")), glob));
+    let name = artifacts.name.as_ref().map(|name| (key(identifier, "name"), name));
+    let base = artifacts.base_directory.as_ref().map(|base| (key(identifier, "base-directory"), base));
+    files.chain(name).chain(base).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::tests::build;
+
+    fn spec() -> Buildspec {
+        crate::buildspec::parse(
+            "version: 0.2\nrun-as: root\nenv: {exported-variables: [A, AWS_SECRET]}\nphases:\n  build: {commands: [make]}\n  post_build: {run-as: x, commands: [true]}\n\
+             artifacts:\n  files: ['target/$A.jar', '**/*']\n  name: app-$(date)\n  base-directory: out\n  secondary-artifacts:\n    docs: {files: [a], base-directory: '$DOCS'}\n",
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn phases_and_users() {
+        let plan = plan(&build(), &spec(), &[], BTreeMap::new(), "token", 60, Network::Host);
+        assert_eq!(plan.phases[0].commands, ["make"]);
+        let users: Vec<_> = plan.phases.iter().map(|phase| phase.run_as.as_deref()).collect();
+        assert_eq!(users, [Some("root"), Some("x")]);
+        assert_eq!(plan.exported_variables, ["A"], "names of AWS's own are not handed on");
+        assert_eq!(plan.secrets, ["token"]);
+    }
+
+    #[test]
+    fn texts_go_to_the_shell_and_come_back() {
+        let spec = spec();
+        let texts = texts_to_expand(&spec);
+        let keys: Vec<_> = texts.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["/files.0", "/name", "docs/base-directory"]);
+        let evaluated: BTreeMap<String, String> =
+            texts.keys().map(|key| (key.clone(), format!("<{key}>"))).collect();
+        let artifacts = expanded(None, spec.artifacts.as_ref().unwrap(), &evaluated);
+        assert_eq!(artifacts.files, ["</files.0>", "**/*"]);
+        assert_eq!(artifacts.name.as_deref(), Some("</name>"));
+        assert_eq!(artifacts.base_directory.as_deref(), Some("out"));
+        let docs = expanded(Some("docs"), &spec.secondary_artifacts["docs"], &evaluated);
+        assert_eq!(docs.base_directory.as_deref(), Some("<docs/base-directory>"));
+    }
+}

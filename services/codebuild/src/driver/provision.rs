@@ -1,0 +1,73 @@
+//! PROVISIONING: the role, the log stream, the build's folder.
+
+use codebuild_model::LogsConfigStatusType;
+use logs_model::{CreateLogGroup, CreateLogStream};
+
+use super::drive::{Drive, Trouble};
+use crate::{
+    records::{Build, LogStream},
+    state::{Change, Outcome},
+};
+
+/// May be done again.
+pub(super) async fn provision(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
+    let denied = |error: &aws::Error| Outcome::failed("ACCESS_DENIED", error.message.clone());
+    drive.role.credentials().await.map_err(|error| Trouble::of(error, denied))?;
+    let stream = stream_of(build);
+    if let Some(stream) = &stream {
+        create(drive, build, stream).await?;
+    }
+    drive.codebuild.executor.prepare(build.id.uuid).await?;
+    Ok(stream.map(Change::Log).into_iter().collect())
+}
+
+/// None if the project wants no log.
+fn stream_of(build: &Build) -> Option<LogStream> {
+    let config = build.configuration.0.logs_config.as_ref().and_then(|logs| logs.cloud_watch_logs.as_ref());
+    if config.is_some_and(|config| config.status == LogsConfigStatusType::Disabled) {
+        return None;
+    }
+    let given = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
+    let group = config.and_then(|config| given(&config.group_name));
+    let prefix = config.and_then(|config| given(&config.stream_name));
+    let uuid = build.id.uuid;
+    Some(LogStream {
+        group: group.unwrap_or_else(|| format!("/aws/codebuild/{}", build.id.project)),
+        stream: prefix.map_or_else(|| uuid.to_string(), |prefix| format!("{prefix}/{uuid}")),
+    })
+}
+
+/// The group is made only if it is not there: a role need not have the right to.
+async fn create(drive: &Drive<'_>, build: &Build, log: &LogStream) -> Result<(), Trouble> {
+    let role = build.configuration.0.service_role.clone().unwrap_or_default();
+    let denied = |error: &aws::Error| {
+        Outcome::failed(
+            "ACCESS_DENIED",
+            format!(
+                "Service role {role} does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams for build \
+                 {}. Error message: {}",
+                build.arn(),
+                error.message
+            ),
+        )
+    };
+    let client = drive.role.client().await.map_err(|error| Trouble::of(error, denied))?;
+    let stream = CreateLogStream { log_group_name: log.group.clone(), log_stream_name: log.stream.clone() };
+    match client.call(stream.clone()).await {
+        Err(error) if error.code == "ResourceNotFoundException" => {
+            let group = CreateLogGroup { log_group_name: log.group.clone(), ..CreateLogGroup::default() };
+            there_already(client.call(group).await.map(|_| ()))
+                .map_err(|error| Trouble::of(error, denied))?;
+            there_already(client.call(stream).await.map(|_| ())).map_err(|error| Trouble::of(error, denied))
+        }
+        answer => there_already(answer.map(|_| ())).map_err(|error| Trouble::of(error, denied)),
+    }
+}
+
+/// Made by an earlier attempt, or by another build.
+fn there_already(answer: Result<(), aws::Error>) -> Result<(), aws::Error> {
+    match answer {
+        Err(error) if error.code == "ResourceAlreadyExistsException" => Ok(()),
+        answer => answer,
+    }
+}

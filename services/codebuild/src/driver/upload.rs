@@ -1,0 +1,215 @@
+//! UPLOAD_ARTIFACTS: what the build has made goes to S3, as the build's role.
+
+use std::{collections::BTreeMap, fs::File, path::PathBuf};
+
+use aws::{
+    Client,
+    objects::{ByteStream, PutObject},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use codebuild_model::{ArtifactsType, ProjectArtifacts};
+use runner::{Folder, agent_line};
+use tokio_util::io::ReaderStream;
+
+use super::{
+    Fault,
+    download::{kept_buildspec, parse, phase_lines, place},
+    drive::{Drive, Trouble},
+    plan::expanded,
+};
+use crate::{
+    artifacts::{
+        destination::{Destination, Layout, destination},
+        package::{self, Item, Package, gather, zip},
+    },
+    buildspec::{self, Buildspec},
+    records::{Artifact, Build},
+    source::s3::nameless_file,
+    state::{Change, Outcome},
+};
+
+const CHUNK: usize = 256 * 1024;
+
+/// May be done again: it writes the same objects.
+pub(super) async fn upload(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
+    let settings = &build.configuration.0;
+    let primary = settings.artifacts.as_ref().filter(|artifacts| artifacts.r#type == ArtifactsType::S3);
+    let secondary: Vec<&ProjectArtifacts> = settings
+        .secondary_artifacts
+        .iter()
+        .flatten()
+        .filter(|artifacts| artifacts.r#type == ArtifactsType::S3)
+        .collect();
+    if primary.is_none() && secondary.is_empty() {
+        return Ok(vec![]);
+    }
+    let folder = drive.codebuild.executor.prepare(build.id.uuid).await?;
+    let gone = || Trouble::Ends(Outcome::fault("The machine that held the build is gone"));
+    let spec = parse(&kept_buildspec(&folder)?.ok_or_else(gone)?)?;
+    let source = place(build)?.into_iter().next().map(|placed| placed.directory).unwrap_or_default();
+    let evaluated = drive.progress(build).await?.evaluated;
+    let uploading = Uploading { drive, build, folder: &folder, spec: &spec, source, evaluated };
+    let mut uploaded = Vec::new();
+    for artifacts in secondary {
+        uploaded.push(uploading.artifact(artifacts, artifacts.artifact_identifier.as_deref()).await?);
+    }
+    let primary = match primary {
+        Some(artifacts) => Some(uploading.artifact(artifacts, None).await?),
+        None => None,
+    };
+    Ok(vec![Change::Artifacts { primary, secondary: uploaded }])
+}
+
+/// The last lines of the phase.
+pub(super) async fn close_log(
+    drive: &Drive<'_>,
+    build: &Build,
+    done: &Result<Vec<Change>, Trouble>,
+) -> Result<(), Fault> {
+    let folder = drive.codebuild.executor.prepare(build.id.uuid).await?;
+    Ok(phase_lines(&folder, "UPLOAD_ARTIFACTS", done)?)
+}
+
+struct Uploading<'a, 'd> {
+    drive: &'a Drive<'d>,
+    build: &'a Build,
+    folder: &'a Folder,
+    spec: &'a Buildspec,
+    source: PathBuf,
+    evaluated: BTreeMap<String, String>,
+}
+
+fn client_error(message: impl Into<String>) -> Trouble {
+    Trouble::Ends(Outcome::failed("CLIENT_ERROR", message))
+}
+
+fn refused(error: aws::Error) -> Trouble {
+    Trouble::of(error, |error| {
+        let aws::Error { code, message, .. } = error;
+        Outcome::failed("CLIENT_ERROR", format!("Error in UPLOAD_ARTIFACTS phase: {code}: {message}"))
+    })
+}
+
+impl Uploading<'_, '_> {
+    async fn artifact(
+        &self,
+        artifacts: &ProjectArtifacts,
+        identifier: Option<&str>,
+    ) -> Result<Artifact, Trouble> {
+        let declared = match identifier {
+            None => self.spec.artifacts.as_ref(),
+            Some(identifier) => self.spec.secondary_artifacts.get(identifier),
+        };
+        let declared = declared.ok_or_else(|| match identifier {
+            None => client_error("no artifact paths are defined in the buildspec"),
+            Some(identifier) => client_error(format!(
+                "no secondary artifacts named {identifier} are defined in the buildspec"
+            )),
+        })?;
+        if let Some(identifier) = identifier {
+            self.say(&format!("Preparing to copy secondary artifacts {identifier}"))?;
+        }
+        let spec = expanded(identifier, declared, &self.evaluated);
+        let items = self.gather(&spec).await?;
+        let Build { id, scope, .. } = self.build;
+        let name = spec.name.as_deref().filter(|name| !name.is_empty());
+        let destination = destination(artifacts, &id.project, id.uuid, name, spec.s3_prefix.as_deref())
+            .ok_or_else(|| client_error("the artifact has no bucket"))?;
+        let client = self.drive.role.client().await.map_err(refused)?;
+        let mut record = Artifact {
+            identifier: identifier.map(str::to_owned),
+            location: destination.arn(&scope.partition),
+            sha256: None,
+            md5: None,
+        };
+        match &destination.layout {
+            Layout::Zip(key) => {
+                let package = self.zip(items).await?;
+                record.sha256 = Some(package.sha256.clone());
+                record.md5 = Some(hex::encode(package.md5));
+                self.put_package(&client, artifacts, &destination, key, package).await?;
+            }
+            Layout::Folder(prefix) => {
+                for item in items {
+                    self.put_file(&client, artifacts, &destination, prefix, &item).await?;
+                }
+            }
+        }
+        Ok(record)
+    }
+
+    fn say(&self, text: &str) -> std::io::Result<()> {
+        self.folder.append_output(&agent_line(text))
+    }
+
+    async fn gather(&self, spec: &buildspec::Artifacts) -> Result<Vec<Item>, Trouble> {
+        let (workspace, source, spec) = (self.folder.workspace(), self.source.clone(), spec.clone());
+        let gathered = tokio::task::spawn_blocking(move || {
+            let mut log = Vec::new();
+            let gathered = gather(&workspace, &source, &spec, &mut log);
+            (gathered, log)
+        });
+        let (gathered, log) = gathered.await.map_err(std::io::Error::other)?;
+        for line in log {
+            self.say(&line)?;
+        }
+        gathered.map_err(|error| client_error(error.to_string()))
+    }
+
+    async fn zip(&self, items: Vec<Item>) -> Result<Package, Trouble> {
+        let (workspace, spool) = (self.folder.workspace(), self.folder.path().to_owned());
+        let packed = tokio::task::spawn_blocking(move || zip(&workspace, &items, nameless_file(&spool)?));
+        let packed: Result<Package, package::Error> = packed.await.map_err(std::io::Error::other)?;
+        packed.map_err(|error| match error {
+            package::Error::Io(error) => Trouble::Fault(Fault::Io(error)),
+            error => client_error(error.to_string()),
+        })
+    }
+
+    async fn put_package(
+        &self,
+        client: &Client,
+        artifacts: &ProjectArtifacts,
+        destination: &Destination,
+        key: &str,
+        package: Package,
+    ) -> Result<(), Trouble> {
+        let Package { file, sha256, md5, .. } = package;
+        let metadata = BTreeMap::from([
+            ("codebuild-content-md5".to_owned(), STANDARD.encode(md5)),
+            ("codebuild-content-sha256".to_owned(), sha256),
+            ("codebuild-buildarn".to_owned(), self.build.arn()),
+        ]);
+        let content_type = Some("application/zip".to_owned());
+        let put = PutObject { metadata, content_type, ..self.object(artifacts, destination, key, file) };
+        client.put_object(put).await.map(|_| ()).map_err(refused)
+    }
+
+    async fn put_file(
+        &self,
+        client: &Client,
+        artifacts: &ProjectArtifacts,
+        destination: &Destination,
+        prefix: &str,
+        item: &Item,
+    ) -> Result<(), Trouble> {
+        let file = self.folder.workspace().open_file(&item.path);
+        let file = file.map_err(|error| client_error(error.to_string()))?;
+        let key = format!("{prefix}{}", item.name.to_string_lossy());
+        let put = self.object(artifacts, destination, &key, file);
+        client.put_object(put).await.map(|_| ()).map_err(refused)
+    }
+
+    fn object(
+        &self,
+        artifacts: &ProjectArtifacts,
+        destination: &Destination,
+        key: &str,
+        file: File,
+    ) -> PutObject {
+        let body: ByteStream = Box::pin(ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK));
+        let encrypted = artifacts.encryption_disabled != Some(true);
+        let kms_key_id = self.build.configuration.0.encryption_key.clone().filter(|_| encrypted);
+        PutObject { kms_key_id, ..PutObject::new(&destination.bucket, key, body) }
+    }
+}

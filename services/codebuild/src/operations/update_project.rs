@@ -1,0 +1,85 @@
+use aws::Ctx;
+use codebuild_model::{Project as Settings, UpdateProject, UpdateProjectOutput};
+
+use super::{
+    create_project::{default_key, try_role},
+    project_name,
+};
+use crate::{CodeBuild, error::Error, project::complete, records::Project, shape};
+
+/// Changes the settings that are sent; a structure replaces the one that was there. Builds under way keep theirs.
+/// Errors: InvalidInput, ProjectNotFound, NotImplemented.
+/// Source: CodeBuild API Reference, UpdateProject.
+pub(super) async fn update_project(
+    codebuild: &CodeBuild,
+    ctx: &Ctx,
+    input: UpdateProject,
+) -> Result<UpdateProjectOutput, Error> {
+    if input.badge_enabled == Some(true) {
+        return Err(Error::NotImplemented("badgeEnabled".to_owned()));
+    }
+    let name = project_name(&input.name).to_owned();
+    codebuild.project(&ctx.scope, &name).await?;
+    if let Some(role) = &input.service_role {
+        try_role(codebuild, ctx, role).await?;
+    }
+    let key = Project::key_of(&ctx.scope, &name);
+    let arn = ctx.scope.arn("codebuild", format_args!("project/{name}")).to_string();
+    let (default_key, now) = (default_key(ctx), ctx.now());
+    let updated = codebuild
+        .store
+        .write(move |tx| {
+            let mut project = tx.get::<Project>(&key)?.ok_or_else(|| Error::ProjectNotFound(arn.clone()))?;
+            let settings = std::mem::take(&mut project.record.configuration.0);
+            project.record.configuration.0 = complete(merge(settings, input.clone()), &default_key)?;
+            project.record.last_modified = now;
+            tx.update(&project)?;
+            Ok::<_, Error>(project.record)
+        })
+        .await?;
+    Ok(UpdateProjectOutput { project: Some(shape::project(&updated)) })
+}
+
+fn merge(settings: Settings, input: UpdateProject) -> Settings {
+    Settings {
+        description: input.description.or(settings.description),
+        source: input.source.or(settings.source),
+        secondary_sources: input.secondary_sources.or(settings.secondary_sources),
+        source_version: input.source_version.or(settings.source_version),
+        secondary_source_versions: input.secondary_source_versions.or(settings.secondary_source_versions),
+        artifacts: input.artifacts.or(settings.artifacts),
+        secondary_artifacts: input.secondary_artifacts.or(settings.secondary_artifacts),
+        cache: input.cache.or(settings.cache),
+        environment: input.environment.or(settings.environment),
+        service_role: input.service_role.or(settings.service_role),
+        timeout_in_minutes: input.timeout_in_minutes.or(settings.timeout_in_minutes),
+        queued_timeout_in_minutes: input.queued_timeout_in_minutes.or(settings.queued_timeout_in_minutes),
+        encryption_key: input.encryption_key.or(settings.encryption_key),
+        tags: input.tags.or(settings.tags),
+        vpc_config: input.vpc_config.or(settings.vpc_config),
+        logs_config: input.logs_config.or(settings.logs_config),
+        file_system_locations: input.file_system_locations.or(settings.file_system_locations),
+        build_batch_config: input.build_batch_config.or(settings.build_batch_config),
+        concurrent_build_limit: input.concurrent_build_limit.or(settings.concurrent_build_limit),
+        auto_retry_limit: input.auto_retry_limit.or(settings.auto_retry_limit),
+        ..settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_sent_stays_and_an_empty_list_clears() {
+        let before = Settings {
+            description: Some("old".into()),
+            secondary_sources: Some(vec![codebuild_model::ProjectSource::default()]),
+            ..crate::project::tests::project()
+        };
+        let input = UpdateProject { secondary_sources: Some(vec![]), ..UpdateProject::default() };
+        let after = merge(before, input);
+        assert_eq!(after.description.as_deref(), Some("old"));
+        assert_eq!(after.secondary_sources, Some(vec![]));
+    }
+}

@@ -1,0 +1,9 @@
+//! IAM and STS called as every client calls them: through validation, authorisation and audit.
+
+mod access_keys;
+mod authentication;
+mod entities;
+mod platform;
+mod policies;
+mod simulate;
+mod sts;

@@ -1,0 +1,90 @@
+//! `stagewright serve`: the platform behind one port.
+
+use std::process::ExitCode;
+
+use aws::Secret;
+use server::Limits;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::failed;
+use crate::config::{Auth, Config, Flags};
+use crate::platform::Platform;
+use crate::tracing_output;
+
+const KEY_ID: &str = "STAGEWRIGHT_ADMIN_ACCESS_KEY_ID";
+const SECRET: &str = "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY";
+
+#[derive(clap::Args)]
+#[command(after_help = "Environment:\n  STAGEWRIGHT_ADMIN_ACCESS_KEY_ID, STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY  the first \
+                  administrator's key;\n      without them one is made at the first start and printed once\n  \
+                  STAGEWRIGHT_LOG  what is logged: error, warn, info (default), debug")]
+pub struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+pub fn run(arguments: Arguments) -> ExitCode {
+    tracing_output::start();
+    let config = match Config::resolve(arguments.flags) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("stagewright: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let given_key = match given_key() {
+        Ok(key) => key,
+        Err(error) => return failed(error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(error),
+    };
+    let ended = runtime.block_on(serve(config, given_key));
+    // Threads that still wait for a disk or a child must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error),
+    }
+}
+
+/// The administrator's key that the environment gives. Errors: only one half of it.
+fn given_key() -> Result<Option<(String, Secret)>, String> {
+    match (std::env::var(KEY_ID), std::env::var(SECRET)) {
+        (Ok(id), Ok(secret)) => Ok(Some((id, Secret::new(secret)))),
+        (Err(_), Err(_)) => Ok(None),
+        (Ok(_), Err(_)) => Err(format!("{KEY_ID} is set, but {SECRET} is not")),
+        (Err(_), Ok(_)) => Err(format!("{SECRET} is set, but {KEY_ID} is not")),
+    }
+}
+
+async fn serve(config: Config, given_key: Option<(String, Secret)>) -> Result<(), Box<dyn std::error::Error>> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let bound = listener.local_addr()?;
+    let platform = Platform::open(&config, bound, given_key).await?;
+    if let Some((id, secret)) = &platform.administrator.new_key {
+        // Shown this once: the store has it sealed, the log does not have it.
+        println!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={}", secret.reveal());
+    }
+    if config.auth == Auth::Open {
+        tracing::warn!("every caller is the administrator: --auth open");
+    }
+    tracing::info!(address = %bound, data = %config.data.display(), "serving on http://{bound}");
+    let limits = Limits { connections: config.limits.connections, ..Limits::default() };
+    let stop = async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        tracing::info!("stopping");
+    };
+    server::serve(listener, platform.front_door.clone(), limits, stop).await;
+    platform.close().await;
+    Ok(())
+}

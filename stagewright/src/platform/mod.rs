@@ -1,0 +1,184 @@
+//! The one place where everything is wired together.
+
+mod page_token_key;
+pub mod snapshot;
+
+use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws::client::GatewaySlot;
+use aws::{Authenticator, Client, Gateway, Scope, Secret};
+use blob::Blobs;
+use cloudtrail::CloudTrail;
+use codebuild::CodeBuild;
+use codecommit::CodeCommit;
+use codepipeline::CodePipeline;
+use iam::{Administrator, Iam, OpenAuthenticator, Sealer};
+use logs::Logs;
+use runner::{Sandbox, SandboxExecutor};
+use server::{FrontDoor, Metrics, Mount};
+use store::Store;
+use tokio::task::JoinSet;
+
+use crate::config::{Auth, Config};
+
+/// Why the platform cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the data folder {path}: {cause}")]
+    DataFolder { path: PathBuf, cause: std::io::Error },
+    #[error("the database: {0}")]
+    Store(#[from] store::Error),
+    #[error("the bytes: {0}")]
+    Blobs(#[from] blob::Error),
+    #[error(transparent)]
+    Seal(#[from] iam::sealed::SealError),
+    #[error(transparent)]
+    Iam(#[from] iam::Unusable),
+    #[error("the first administrator: {0}")]
+    Administrator(#[from] iam::Error),
+    #[error("the repositories: {0}")]
+    Repositories(#[from] codecommit::Error),
+    #[error("the folder of builds: {0}")]
+    Builds(std::io::Error),
+    #[error("this program's own file: {0}")]
+    OwnFile(std::io::Error),
+}
+
+/// A running platform: its services, and the loops behind them.
+pub struct Platform {
+    pub gateway: Arc<Gateway>,
+    pub front_door: Arc<FrontDoor>,
+    /// The first administrator; with its key if that was made just now.
+    pub administrator: Administrator,
+    client: Client,
+    cloudtrail: Arc<CloudTrail>,
+    store: Store,
+    loops: JoinSet<()>,
+}
+
+impl Platform {
+    /// Opens the data and starts the loops. `bound` is the address that the server listens on, `given_key` the
+    /// administrator's key if the operator chose one.
+    pub async fn open(config: &Config, bound: SocketAddr, given_key: Option<(String, Secret)>) -> Result<Self, Error> {
+        make_data_folder(&config.data)?;
+        let home = Scope::new(config.account.clone(), config.region.clone());
+        let endpoint = config.endpoint.clone().unwrap_or_else(|| format!("http://{}", reachable(bound)));
+        let store = Store::open(store_config(config)).await?;
+        let blobs = Blobs::open(blob_config(config)).await?;
+        let slot = GatewaySlot::default();
+        let client = Client::new(slot.clone(), home.clone());
+
+        let iam = Iam::open(store.clone(), Sealer::from_data_folder(&config.data)?).await?;
+        let administrator = iam.bootstrap(&config.account, given_key).await?;
+        let authenticator: Arc<dyn Authenticator> = match config.auth {
+            Auth::Signed => iam.clone(),
+            Auth::Open => Arc::new(OpenAuthenticator::new(iam.clone(), administrator.caller.clone())),
+        };
+        let cloudtrail = CloudTrail::open(store.clone());
+        let logs = Arc::new(Logs::new(store.clone()));
+        let s3 = Arc::new(s3::S3::new(store.clone(), blobs, iam.clone(), cloudtrail.clone()));
+        let git = codecommit::Config::new(&config.data, endpoint.clone());
+        let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
+        let builds = codebuild::Config::new(endpoint, config.builds.concurrency);
+        let executor = Arc::new(executor(config)?);
+        let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor, builds));
+        let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone()));
+
+        let routers = vec![
+            iam::iam_router(iam.clone()),
+            iam::sts_router(iam.clone()),
+            cloudtrail::router(cloudtrail.clone()),
+            logs.router(),
+            codecommit::router(codecommit.clone()),
+            codebuild.router(),
+            codepipeline::router(codepipeline.clone()),
+        ];
+        let key = page_token_key::of(&store).await?;
+        let gateway =
+            Arc::new(Gateway::new(home, key, authenticator, iam, cloudtrail.clone(), s3.clone(), routers));
+        slot.fill(gateway.clone());
+
+        let mounts = vec![
+            Mount {
+                prefix: codecommit::GitHttp::PREFIX,
+                service: Arc::new(codecommit::GitHttp::new(codecommit, gateway.clone())),
+            },
+            Mount {
+                prefix: codebuild::CredentialsEndpoint::PREFIX,
+                service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
+            },
+        ];
+        let frontend = Arc::new(s3::Frontend::new(s3, gateway.clone(), s3::Config::default()));
+        let metrics = Arc::new(Metrics::default());
+        let limit = config.limits.body_bytes;
+        let front_door = Arc::new(FrontDoor::new(gateway.clone(), mounts, frontend, metrics, limit));
+
+        let mut loops = JoinSet::new();
+        loops.spawn(codebuild.run());
+        loops.spawn(codepipeline.run());
+        loops.spawn(async move { logs.forget_deleted("server").await });
+        Ok(Self { gateway, front_door, administrator, client, cloudtrail, store, loops })
+    }
+
+    /// A client that acts as the first administrator.
+    pub fn as_administrator(&self) -> Client {
+        self.client.as_caller(self.administrator.caller.clone(), self.client.scope().clone())
+    }
+
+    /// Ends the loops and makes everything durable. What was under way is taken up again at the next start.
+    pub async fn close(mut self) {
+        self.loops.shutdown().await;
+        self.cloudtrail.flush().await;
+        self.store.close().await;
+    }
+}
+
+/// The data folder is for its owner alone: it holds the master key and everybody's secrets.
+fn make_data_folder(path: &Path) -> Result<(), Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|cause| Error::DataFolder { path: path.to_owned(), cause })
+}
+
+/// Where a client on this machine finds a server that listens on `bound`.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    let loopback = if bound.is_ipv4() { "127.0.0.1" } else { "::1" };
+    loopback.parse().map_or(bound, |ip| SocketAddr::new(ip, bound.port()))
+}
+
+fn store_config(config: &Config) -> store::Config {
+    match &config.database {
+        Some(url) => store::Config::Postgres { url: url.clone() },
+        None => store::Config::Sqlite { dir: config.data.join(snapshot::STORE) },
+    }
+}
+
+fn blob_config(config: &Config) -> blob::Config {
+    match &config.blobs {
+        Some(url) => blob::Config::S3 {
+            url: url.clone(),
+            staging: config.data.join("staging"),
+            settings: Vec::new(),
+        },
+        None => blob::Config::Folder { dir: config.data.join(snapshot::BLOBS) },
+    }
+}
+
+fn executor(config: &Config) -> Result<SandboxExecutor, Error> {
+    let data = config.data.canonicalize().map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
+    let own = std::env::current_exe().map_err(Error::OwnFile)?;
+    let supervisor = vec![own.into_os_string(), OsString::from("supervise")];
+    let sandbox = Sandbox {
+        read_only_paths: config.builds.read_only_paths.clone(),
+        hidden_paths: vec![data.clone()],
+        ..Sandbox::default()
+    };
+    SandboxExecutor::new(data.join("builds"), supervisor, sandbox).map_err(Error::Builds)
+}
