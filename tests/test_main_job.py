@@ -117,6 +117,8 @@ def test_the_site_is_deployed_for_everybody(job, run, first_commit, aws, server)
     with pytest.raises(urllib.error.HTTPError) as refusal:
         urllib.request.urlopen(address, timeout=10)
     assert refusal.value.code == 403
+    # A new bucket blocks public policies, as on AWS.
+    aws.s3.delete_public_access_block(Bucket=job.site)
     aws.s3.put_bucket_policy(Bucket=job.site, Policy=json.dumps(job.document("site-policy.json")))
     with urllib.request.urlopen(address, timeout=10) as page:
         assert "Hello, pipeline" in page.read().decode()

@@ -8,15 +8,15 @@ from .server import binary
 
 EXCEPTIONS = pathlib.Path(__file__).resolve().parents[1] / "uncovered.txt"
 
-# botocore's names of services where they differ from the names in `stagewright coverage`.
-CALLED_AS = {}
+# botocore's names of services where they are not the service's id in lower case.
+CALLED_AS = {"CloudWatch Logs": "logs"}
 
 
 def served():
     """`(service, operation)` of all that the server serves, by its own account."""
     answer = subprocess.run([binary(), "coverage", "--json"], check=True, capture_output=True, text=True, timeout=60)
     return {
-        (CALLED_AS.get(service["service"], service["service"]), operation)
+        (CALLED_AS.get(service["service"], service["service"].lower()), operation)
         for service in json.loads(answer.stdout)["services"]
         for operation in service["served"]
     }

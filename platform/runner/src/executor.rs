@@ -6,6 +6,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     path::PathBuf,
     process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -68,10 +69,15 @@ pub trait Executor: Send + Sync {
 
 /// Builds in bubblewrap sandboxes on this machine.
 pub struct SandboxExecutor {
+    watcher: Watcher,
+    starter: Arc<Starter>,
+}
+
+/// What starting a build takes.
+struct Starter {
     builds: PathBuf,
     supervisor: Vec<OsString>,
     sandbox: Sandbox,
-    watcher: Watcher,
     /// One start at a time: from looking at a folder's state to the supervisor that has changed it.
     starting: Mutex<()>,
 }
@@ -86,29 +92,56 @@ impl SandboxExecutor {
         fs::create_dir_all(&builds)?;
         let builds = builds.canonicalize()?;
         sandbox.hidden_paths.push(builds.clone());
-        Ok(Self { builds, supervisor, sandbox, watcher: Watcher::new()?, starting: Mutex::default() })
+        let starter = Starter { builds, supervisor, sandbox, starting: Mutex::default() };
+        Ok(Self { watcher: Watcher::new()?, starter: Arc::new(starter) })
     }
 
     /// Whether builds can run on this machine, and if not, why and what helps.
     pub async fn check(&self) -> Result<(), Problem> {
-        let sandbox = self.sandbox.clone();
+        let sandbox = self.starter.sandbox.clone();
         let checked = tokio::task::spawn_blocking(move || sandbox.check()).await;
         checked.unwrap_or_else(|error| Err(Problem::Refused(error.to_string())))
     }
 
     fn folder(&self, id: Uuid) -> Folder {
+        self.starter.folder(id)
+    }
+}
+
+/// Runs file operations off the runtime's threads.
+async fn with_folder<T: Send + 'static>(
+    folder: Folder,
+    id: Uuid,
+    work: impl FnOnce(&Folder) -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(move || work(&folder)).await.map_err(io::Error::other);
+    done.and_then(|done| done).map_err(|source| Error::Folder { id, source })
+}
+
+impl Starter {
+    fn folder(&self, id: Uuid) -> Folder {
         Folder::new(self.builds.join(id.to_string()))
     }
 
-    /// Runs file operations off the runtime's threads.
-    async fn with_folder<T: Send + 'static>(
-        &self,
-        id: Uuid,
-        work: impl FnOnce(&Folder) -> io::Result<T> + Send + 'static,
-    ) -> Result<T, Error> {
-        let folder = self.folder(id);
-        let done = tokio::task::spawn_blocking(move || work(&folder)).await.map_err(io::Error::other);
-        done.and_then(|done| done).map_err(|source| Error::Folder { id, source })
+    async fn start(&self, plan: Plan) -> Result<(), Error> {
+        let _one_at_a_time = self.starting.lock().await;
+        let id = plan.id;
+        let assignment = Assignment { plan, sandbox: self.sandbox.clone() };
+        let is_to_start = with_folder(self.folder(id), id, move |folder| {
+            folder.create()?;
+            match folder.state()? {
+                State::NotStarted => {}
+                State::Running | State::Finished(_) | State::Lost => return Ok(false),
+            }
+            // A supervisor that a killed server has just started may hold the lock without having said so. The plan is
+            // written under the lock: whoever takes it next reads the plan and deletes it.
+            let Some(_lock) = folder.lock()? else { return Ok(false) };
+            folder.write_assignment(&assignment).map(|()| true)
+        });
+        match is_to_start.await? {
+            true => self.spawn_supervisor(id).await,
+            false => Ok(()),
+        }
     }
 
     /// Returns when the supervisor has recorded itself and holds its lock.
@@ -147,33 +180,20 @@ impl SandboxExecutor {
 #[async_trait]
 impl Executor for SandboxExecutor {
     async fn prepare(&self, id: Uuid) -> Result<Folder, Error> {
-        self.with_folder(id, Folder::create).await?;
+        with_folder(self.folder(id), id, Folder::create).await?;
         Ok(self.folder(id))
     }
 
     async fn start(&self, plan: &Plan) -> Result<(), Error> {
+        let (starter, plan) = (Arc::clone(&self.starter), plan.clone());
         let id = plan.id;
-        let _one_at_a_time = self.starting.lock().await;
-        let assignment = Assignment { plan: plan.clone(), sandbox: self.sandbox.clone() };
-        let start = self.with_folder(id, move |folder| {
-            folder.create()?;
-            match folder.state()? {
-                State::NotStarted => {}
-                State::Running | State::Finished(_) | State::Lost => return Ok(false),
-            }
-            // A supervisor that a killed server has just started may hold the lock without having said so. The plan is
-            // written under the lock: whoever takes it next reads the plan and deletes it.
-            let Some(_lock) = folder.lock()? else { return Ok(false) };
-            folder.write_assignment(&assignment).map(|()| true)
-        });
-        if start.await? {
-            self.spawn_supervisor(id).await?;
-        }
-        Ok(())
+        // In a task of its own: a start that was begun is brought to its end although nobody waits for it any more.
+        let started = tokio::spawn(async move { starter.start(plan).await });
+        started.await.unwrap_or_else(|error| Err(Error::Supervisor { id, reason: error.to_string() }))
     }
 
     async fn state(&self, id: Uuid) -> Result<State, Error> {
-        self.with_folder(id, Folder::state).await
+        with_folder(self.folder(id), id, Folder::state).await
     }
 
     async fn attach(&self, id: Uuid, position: Position) -> Result<Attachment, Error> {
@@ -183,7 +203,7 @@ impl Executor for SandboxExecutor {
     }
 
     async fn stop(&self, id: Uuid) -> Result<(), Error> {
-        self.with_folder(id, |folder| {
+        with_folder(self.folder(id), id, |folder| {
             // The file first: a supervisor that starts only now finds it, one that runs gets the signal.
             fs::File::create(folder.stop_request())?;
             match folder.supervisor() {
@@ -201,7 +221,7 @@ impl Executor for SandboxExecutor {
         if self.state(id).await? == State::Running {
             return Err(Error::Running(id));
         }
-        self.with_folder(id, move |folder| {
+        with_folder(self.folder(id), id, move |folder| {
             control_group::discard(&id.to_string());
             folder.remove()
         })

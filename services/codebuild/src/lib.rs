@@ -26,6 +26,8 @@ mod service;
 mod shape;
 mod source;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;

@@ -64,7 +64,7 @@ fn check_sources(project: &Project) -> Result<(), Error> {
     for source in std::iter::once(primary).chain(project.secondary_sources.iter().flatten()) {
         Origin::of(source).map_err(|unusable| match unusable {
             Unusable::Invalid(message) => Error::InvalidInput(message),
-            Unusable::NotBuilt(what) => Error::NotImplemented(what),
+            unusable @ Unusable::NotBuilt(_) => Error::NotImplemented(unusable.to_string()),
         })?;
         if source.report_build_status == Some(true) {
             return invalid(format!(
@@ -76,6 +76,18 @@ fn check_sources(project: &Project) -> Result<(), Error> {
     let buildspec = primary.buildspec.as_deref().unwrap_or_default();
     if primary.r#type == SourceType::NoSource && !is_inline(buildspec) && !buildspec.starts_with("arn:") {
         return invalid("Invalid project source: a buildspec must be given inline for source type NO_SOURCE");
+    }
+    Ok(())
+}
+
+/// What holds for a project but not for its builds: a pipeline overrides where artifacts go.
+pub(crate) fn check_pipeline(project: &Project) -> Result<(), Error> {
+    let source = project.source.as_ref().map(|source| &source.r#type);
+    let artifacts = project.artifacts.as_ref().map(|artifacts| &artifacts.r#type);
+    if (source == Some(&SourceType::Codepipeline)) != (artifacts == Some(&ArtifactsType::Codepipeline)) {
+        return invalid(
+            "Invalid artifacts: artifact type CODEPIPELINE goes with source type CODEPIPELINE, and only with it",
+        );
     }
     Ok(())
 }
@@ -97,15 +109,6 @@ fn check_artifacts(project: &Project) -> Result<(), Error> {
         return invalid("Invalid artifacts: artifacts must be given");
     };
     check_artifact(primary)?;
-    let from_pipeline = |source: &ProjectSource| source.r#type == SourceType::Codepipeline;
-    let is_pipelines = project.source.as_ref().is_some_and(from_pipeline);
-    if (primary.r#type == ArtifactsType::Codepipeline) != is_pipelines
-        && primary.r#type != ArtifactsType::NoArtifacts
-    {
-        return invalid(
-            "Invalid artifacts: artifact type CODEPIPELINE goes with source type CODEPIPELINE, and only with it",
-        );
-    }
     let mut identifiers = BTreeSet::new();
     for secondary in project.secondary_artifacts.iter().flatten() {
         if secondary.r#type == ArtifactsType::Codepipeline {
@@ -300,9 +303,9 @@ pub(crate) mod tests {
     #[test]
     fn what_does_not_fit_together() {
         assert!(refusal(|project| source(project).buildspec = None).contains("inline"));
-        assert!(
-            refusal(|project| source(project).r#type = SourceType::Codepipeline).contains("CODEPIPELINE")
-        );
+        let mut half = project();
+        source(&mut half).r#type = SourceType::Codepipeline;
+        assert!(check_pipeline(&half).unwrap_err().to_string().contains("goes with"));
         assert!(
             refusal(|project| source(project).report_build_status = Some(true)).contains("reportBuildStatus")
         );

@@ -143,7 +143,9 @@ fn with_tags(access: Access, tags: &[Tag]) -> Access {
     let pairs = || tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()));
     let mut access = access.with_resource_tags(pairs());
     // IAM has a key of its own beside the global one.
-    access.context.extend(pairs().map(|(key, value)| (format!("iam:ResourceTag/{key}"), vec![value.to_owned()])));
+    access
+        .context
+        .extend(pairs().map(|(key, value)| (format!("iam:ResourceTag/{key}"), vec![value.to_owned()])));
     access
 }
 

@@ -35,8 +35,11 @@ impl Authenticator for Iam {
         let found: Result<_, Error> = self
             .store
             .read(move |tx| {
-                let mut page =
-                    tx.scan_index::<ServiceCredential>(ServiceCredential::BY_SERVICE_USER_NAME, Key::of(&name), 1)?;
+                let mut page = tx.scan_index::<ServiceCredential>(
+                    ServiceCredential::BY_SERVICE_USER_NAME,
+                    Key::of(&name),
+                    1,
+                )?;
                 let Some(credential) = page.records.pop() else { return Ok(None) };
                 let user = user_by_id(tx, &credential.user_id)?;
                 Ok(user.map(|user| (credential.record, user)))
@@ -88,11 +91,7 @@ impl Iam {
             session_token: None,
             expires_at: None,
             active: key.active,
-            caller: Caller {
-                principal: principal_of(&user),
-                access_key_id: Some(key.id),
-                session: None,
-            },
+            caller: Caller { principal: principal_of(&user), access_key_id: Some(key.id), session: None },
         }))
     }
 

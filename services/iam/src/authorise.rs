@@ -46,10 +46,12 @@ impl Authoriser for Iam {
             if let Decision::Deny(denial) = self.decide(ctx, &basis, action, access)? {
                 let message = denial_message(ctx, service, &basis, &denial, action, access);
                 let refusal = access_denied(service.protocol, message);
-                return Err(match authorization_message::encode(self, ctx, &basis, &denial, action, access) {
-                    Some(encoded) => refusal.with_member("encodedMessage", encoded),
-                    None => refusal,
-                });
+                return Err(
+                    match authorization_message::encode(self, ctx, &basis, &denial, action, access) {
+                        Some(encoded) => refusal.with_member("encodedMessage", encoded),
+                        None => refusal,
+                    },
+                );
             }
         }
         Ok(())
@@ -70,7 +72,8 @@ impl Iam {
             Some(id) => self.session(id).await?,
             None => None,
         };
-        let federating_user = session.as_ref().and_then(|session| session.record.federating_user_id.as_deref());
+        let federating_user =
+            session.as_ref().and_then(|session| session.record.federating_user_id.as_deref());
         let owner = match &ctx.caller.principal {
             Principal::User { id, .. } => Some(id.as_str()),
             Principal::AssumedRole { role_id, .. } => Some(role_id.as_str()),

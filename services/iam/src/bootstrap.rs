@@ -58,7 +58,9 @@ impl Iam {
                 let made = if is_given {
                     ensure_key(tx, &key, |known| {
                         let purpose = AccessKey::purpose(&known.id);
-                        sealer.open_text(&purpose, &known.sealed_secret).is_ok_and(|text| text == wanted_secret)
+                        sealer
+                            .open_text(&purpose, &known.sealed_secret)
+                            .is_ok_and(|text| text == wanted_secret)
                     })?;
                     false
                 } else {

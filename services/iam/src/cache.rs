@@ -109,7 +109,10 @@ impl<K: Eq + Hash + Clone, V> Entries<K, V> {
 
 /// Compiled documents of resource and trust policies by their text.
 #[derive(Default)]
-struct Documents(RwLock<HashMap<(Kind, Arc<str>), Arc<Document>>>);
+struct Documents(RwLock<HashMap<DocumentKey, Arc<Document>>>);
+
+/// One text means different things as a trust policy and as another resource's.
+type DocumentKey = (Kind, Arc<str>);
 
 impl Documents {
     fn get(&self, kind: Kind, text: &Arc<str>) -> Result<Arc<Document>, MalformedPolicyDocument> {

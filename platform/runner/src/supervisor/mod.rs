@@ -60,7 +60,8 @@ fn supervise(folder: PathBuf) -> Result<(), Error> {
     let _session = rustix::process::setsid();
     let folder = Folder::new(folder);
     let Some(_lock) = folder.lock().map_err(Error::Folder)? else {
-        return greet(TAKEN).map_err(Error::Folder);
+        greet(TAKEN);
+        return Ok(());
     };
     let assignment = folder.read_assignment().map_err(Error::Plan)?;
     folder.write_supervisor(ProcessId::own().ok_or(Error::NoProc)?).map_err(Error::Folder)?;
@@ -72,17 +73,17 @@ fn supervise(folder: PathBuf) -> Result<(), Error> {
         // Listening before anybody can know of this process: a stop that comes early is not lost.
         let interrupts = interrupt::Interrupts::new(assignment.plan.timeout_seconds, &folder.stop_request())
             .map_err(Error::Runtime)?;
-        greet(READY).map_err(Error::Folder)?;
+        greet(READY);
         session::run(&folder, assignment, interrupts).await.map_err(Error::Journal)
     })
 }
 
-/// Says one word to the executor and then lets go of its pipe.
-fn greet(word: &str) -> io::Result<()> {
+/// Says one word to the executor and then lets go of its pipe. A server that has died meanwhile does not hear it; the
+/// build goes on, and is found by the next one.
+fn greet(word: &str) {
     let mut stdout = io::stdout();
-    writeln!(stdout, "{word}")?;
-    stdout.flush()?;
-    let null = OpenOptions::new().write(true).open("/dev/null")?;
-    rustix::stdio::dup2_stdout(null)?;
-    Ok(())
+    let _unheard = writeln!(stdout, "{word}").and_then(|()| stdout.flush());
+    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+        let _still_open = rustix::stdio::dup2_stdout(null);
+    }
 }

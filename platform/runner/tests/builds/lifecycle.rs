@@ -40,6 +40,24 @@ async fn build_goes_on_while_the_server_is_away() {
 }
 
 #[tokio::test]
+async fn server_that_dies_while_it_starts_a_build_does_not_take_it_along() {
+    let mut machine = Machine::new();
+    for delay_us in (0..20_000).step_by(1000) {
+        let plan = build(&["echo once"]);
+        let folder = machine.executor.prepare(plan.id).await.unwrap();
+        folder.workspace().create_directory(SOURCE.as_ref()).unwrap();
+        // Dropped in the middle of it, as a killed process drops everything.
+        let _killed =
+            tokio::time::timeout(Duration::from_micros(delay_us), machine.executor.start(&plan)).await;
+        machine.restart();
+        machine.executor.start(&plan).await.unwrap();
+        let story = machine.finish(plan.id).await;
+        assert!(!story.lost, "lost after {delay_us} us");
+        assert_eq!(story.output(), ["once"], "after {delay_us} us");
+    }
+}
+
+#[tokio::test]
 async fn concurrent_starts_run_once() {
     let machine = Machine::new();
     let plan = build(&["echo once"]);

@@ -71,7 +71,7 @@ pub fn executor(data: &Path, sandbox: Sandbox) -> SandboxExecutor {
 fn supervisor() -> Vec<OsString> {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
-    let program: PathBuf = profile.join("examples/supervise");
+    let program: PathBuf = profile.join("examples/hold_build");
     assert!(program.exists(), "{} is built by `cargo test`", program.display());
     vec![program.into()]
 }

@@ -163,7 +163,6 @@ fn last_of_each_name(items: Vec<Item>) -> Vec<Item> {
 pub(crate) struct Package {
     /// At its beginning.
     pub file: File,
-    pub bytes: u64,
     pub sha256: String,
     pub md5: [u8; 16],
 }
@@ -179,7 +178,7 @@ pub(crate) fn zip(workspace: &Workspace, items: &[Item], file: File) -> Result<P
     }
     let mut file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.seek(SeekFrom::Start(0))?;
-    let (mut sha256, mut md5, mut bytes) = (Sha256::new(), Md5::new(), 0);
+    let (mut sha256, mut md5) = (Sha256::new(), Md5::new());
     let mut chunk = vec![0; 256 * 1024];
     loop {
         match file.read(&mut chunk)? {
@@ -187,10 +186,9 @@ pub(crate) fn zip(workspace: &Workspace, items: &[Item], file: File) -> Result<P
             length => {
                 sha256.update(&chunk[..length]);
                 md5.update(&chunk[..length]);
-                bytes += length as u64;
             }
         }
     }
     file.seek(SeekFrom::Start(0))?;
-    Ok(Package { file, bytes, sha256: hex::encode(sha256.finalize()), md5: md5.finalize().into() })
+    Ok(Package { file, sha256: hex::encode(sha256.finalize()), md5: md5.finalize().into() })
 }

@@ -1,15 +1,9 @@
 //! Which files the globs of a buildspec mean. Pure: a listing goes in, names come out.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use runner::workspace::{Entry, Kind};
-
-/// Files of an artifact: the name in the artifact, and the path below the base folder.
-pub(crate) type Selected = BTreeMap<PathBuf, PathBuf>;
 
 /// A glob of a buildspec: `*` stays within one part of a path, `**` crosses them. None if it is no glob, or one that
 /// leads out of its folder.

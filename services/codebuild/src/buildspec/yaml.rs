@@ -157,8 +157,10 @@ mod tests {
 
     #[test]
     fn attacks_are_refused() {
-        let deep = "[".repeat(100_000);
-        assert!(parse(&deep).unwrap_err().to_string().contains("levels deep"));
+        assert!(parse(&"[".repeat(100)).unwrap_err().to_string().contains("levels deep"));
+        parse(&"[".repeat(100_000)).unwrap_err();
+        parse(&"- ".repeat(100_000)).unwrap_err();
+        parse(&"{a: ".repeat(100_000)).unwrap_err();
         let laughs = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned()
             + &(1..9)
                 .map(|n| {

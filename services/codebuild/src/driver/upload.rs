@@ -174,7 +174,7 @@ impl Uploading<'_, '_> {
         key: &str,
         package: Package,
     ) -> Result<(), Trouble> {
-        let Package { file, sha256, md5, .. } = package;
+        let Package { file, sha256, md5 } = package;
         let metadata = BTreeMap::from([
             ("codebuild-content-md5".to_owned(), STANDARD.encode(md5)),
             ("codebuild-content-sha256".to_owned(), sha256),

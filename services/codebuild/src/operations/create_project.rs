@@ -4,7 +4,7 @@ use codebuild_model::{CreateProject, CreateProjectOutput, Project as Settings, P
 use crate::{
     CodeBuild,
     error::Error,
-    project::complete,
+    project::{check_pipeline, complete},
     records::{Configuration, Project},
     role, shape,
 };
@@ -45,6 +45,7 @@ pub(super) async fn create_project(
         ..Settings::default()
     };
     let settings = complete(settings, &default_key(ctx))?;
+    check_pipeline(&settings)?;
     try_role(codebuild, ctx, &input.service_role).await?;
     let project = Project {
         scope: ctx.scope.clone(),

@@ -5,7 +5,13 @@ use super::{
     create_project::{default_key, try_role},
     project_name,
 };
-use crate::{CodeBuild, error::Error, project::complete, records::Project, shape};
+use crate::{
+    CodeBuild,
+    error::Error,
+    project::{check_pipeline, complete},
+    records::Project,
+    shape,
+};
 
 /// Changes the settings that are sent; a structure replaces the one that was there. Builds under way keep theirs.
 /// Errors: InvalidInput, ProjectNotFound, NotImplemented.
@@ -32,6 +38,7 @@ pub(super) async fn update_project(
             let mut project = tx.get::<Project>(&key)?.ok_or_else(|| Error::ProjectNotFound(arn.clone()))?;
             let settings = std::mem::take(&mut project.record.configuration.0);
             project.record.configuration.0 = complete(merge(settings, input.clone()), &default_key)?;
+            check_pipeline(&project.configuration.0)?;
             project.record.last_modified = now;
             tx.update(&project)?;
             Ok::<_, Error>(project.record)

@@ -119,6 +119,7 @@ fn add_circumstances(context: &mut Context, ctx: &Ctx, action: &str) {
 
 /// The account that owns the resource: as the service says, as the ARN says, else that of the call.
 fn resource_account(ctx: &Ctx, access: &Access) -> String {
-    let in_arn = || access.resource.split(':').nth(4).filter(|account| !account.is_empty()).map(str::to_owned);
+    let in_arn =
+        || access.resource.split(':').nth(4).filter(|account| !account.is_empty()).map(str::to_owned);
     access.resource_account.clone().or_else(in_arn).unwrap_or_else(|| ctx.scope.account.to_string())
 }

@@ -112,7 +112,12 @@ pub fn session_policies(tx: &mut ReadTx<'_>, key: &SessionKey) -> Result<Option<
     let mut compiled = Vec::new();
     for text in &session.policies {
         let document = Document::parse(text, Kind::Inline)?;
-        compiled.push(Arc::new(Policy { arn: None, name: String::new(), source: PolicySource::Passed, document }));
+        compiled.push(Arc::new(Policy {
+            arn: None,
+            name: String::new(),
+            source: PolicySource::Passed,
+            document,
+        }));
     }
     for arn in &session.managed_policy_arns {
         compiled.extend(managed(tx, arn)?);

@@ -122,7 +122,8 @@ async fn attach<E: Entity>(iam: &Iam, ctx: &Ctx, name: String, arn: String) -> R
     let account = ctx.scope.account.clone();
     iam.change(move |tx| {
         let mut entity = E::load(tx, &account, &name)?;
-        let is_foreign = arn_pattern::split(&arn).is_none_or(|parts| parts[4] != "aws" && parts[4] != account.as_str());
+        let is_foreign =
+            arn_pattern::split(&arn).is_none_or(|parts| parts[4] != "aws" && parts[4] != account.as_str());
         if is_foreign || managed(tx, &arn)?.is_none() {
             return Err(Error::NotAttachable(arn.clone()));
         }
@@ -166,7 +167,8 @@ async fn list<E: Entity>(
     let prefix = path_prefix.unwrap_or_else(|| "/".to_owned());
     // The path stands in the ARN, between `policy` and the name.
     let below = |arn: &&String| {
-        arn.split_once(":policy").and_then(|(_, path)| path.rfind('/').map(|end| &path[..=end]))
+        arn.split_once(":policy")
+            .and_then(|(_, path)| path.rfind('/').map(|end| &path[..=end]))
             .is_some_and(|path| path.starts_with(prefix.as_str()))
     };
     let arns = entity.policies().attached.iter().filter(below).cloned().collect();

@@ -8,8 +8,8 @@ use store::{Key, Range, ReadTx};
 use crate::error::Error;
 use crate::managed::{AwsPolicy, CREATED_AT};
 use crate::records::{
-    BY_ATTACHED_POLICY, BY_BOUNDARY, BY_ID, Entity, Group, InstanceProfile, ManagedPolicy, PolicyVersion, Role,
-    Tag, User, named, using,
+    BY_ATTACHED_POLICY, BY_BOUNDARY, BY_ID, Entity, Group, InstanceProfile, ManagedPolicy, PolicyVersion,
+    Role, Tag, User, named, using,
 };
 use crate::tags;
 
@@ -175,7 +175,8 @@ pub fn usage(tx: &mut ReadTx<'_>, arn: &str, account: &AccountId) -> Result<Usag
         attachments: tx.count_index::<User>(BY_ATTACHED_POLICY, range())?
             + tx.count_index::<Group>(BY_ATTACHED_POLICY, range())?
             + tx.count_index::<Role>(BY_ATTACHED_POLICY, range())?,
-        boundaries: tx.count_index::<User>(BY_BOUNDARY, range())? + tx.count_index::<Role>(BY_BOUNDARY, range())?,
+        boundaries: tx.count_index::<User>(BY_BOUNDARY, range())?
+            + tx.count_index::<Role>(BY_BOUNDARY, range())?,
     })
 }
 

@@ -34,9 +34,8 @@ pub async fn list_entities_for_policy(
         .read(move |tx| {
             any_policy(tx, &input.policy_arn)?;
             let mut found = Vec::new();
-            let of_kind = |kind: &model::EntityType| {
-                input.entity_filter.as_ref().is_none_or(|filter| filter == kind)
-            };
+            let of_kind =
+                |kind: &model::EntityType| input.entity_filter.as_ref().is_none_or(|filter| filter == kind);
             if of_kind(&model::EntityType::Group) {
                 found.extend(users_of::<Group>(tx, &account, &input)?);
             }
@@ -61,12 +60,21 @@ pub async fn list_entities_for_policy(
         let (name, id) = (Some(name), Some(id));
         match noun {
             Group::NOUN => {
-                output.policy_groups.get_or_insert_default().push(model::PolicyGroup { group_name: name, group_id: id });
+                output
+                    .policy_groups
+                    .get_or_insert_default()
+                    .push(model::PolicyGroup { group_name: name, group_id: id });
             }
             User::NOUN => {
-                output.policy_users.get_or_insert_default().push(model::PolicyUser { user_name: name, user_id: id });
+                output
+                    .policy_users
+                    .get_or_insert_default()
+                    .push(model::PolicyUser { user_name: name, user_id: id });
             }
-            _ => output.policy_roles.get_or_insert_default().push(model::PolicyRole { role_name: name, role_id: id }),
+            _ => output
+                .policy_roles
+                .get_or_insert_default()
+                .push(model::PolicyRole { role_name: name, role_id: id }),
         }
     }
     Ok(output)
@@ -90,9 +98,14 @@ fn users_of<E: Entity>(
         }
         let range = Range::prefix(using(&input.policy_arn, account));
         for entity in tx.scan_index::<E>(index, range, limits::USERS)?.into_records() {
-            let path_fits = input.path_prefix.as_ref().is_none_or(|prefix| entity.path().starts_with(prefix.as_str()));
+            let path_fits =
+                input.path_prefix.as_ref().is_none_or(|prefix| entity.path().starts_with(prefix.as_str()));
             if path_fits && !found.iter().any(|other| other.id == entity.id()) {
-                found.push(Found { noun: E::NOUN, name: entity.name().to_owned(), id: entity.id().to_owned() });
+                found.push(Found {
+                    noun: E::NOUN,
+                    name: entity.name().to_owned(),
+                    id: entity.id().to_owned(),
+                });
             }
         }
     }

@@ -13,7 +13,11 @@ use crate::page::{Wanted, marker};
 use crate::records::{Entity, Group, Policies, User, named, of_account};
 
 /// Errors: EntityAlreadyExists, LimitExceeded.
-pub async fn create_group(iam: &Iam, ctx: &Ctx, input: model::CreateGroup) -> Answer<model::CreateGroupOutput> {
+pub async fn create_group(
+    iam: &Iam,
+    ctx: &Ctx,
+    input: model::CreateGroup,
+) -> Answer<model::CreateGroupOutput> {
     let group = Group {
         account: ctx.scope.account.clone(),
         name: input.group_name,
@@ -27,7 +31,11 @@ pub async fn create_group(iam: &Iam, ctx: &Ctx, input: model::CreateGroup) -> An
         if tx.exists::<Group>(&named(&group.account, &group.name))? {
             return Err(Error::AlreadyExists { noun: "Group", name: group.name.clone() });
         }
-        limits::room_for_one("GroupsPerAccount", tx.count::<Group>(of_account(&group.account))?, limits::GROUPS)?;
+        limits::room_for_one(
+            "GroupsPerAccount",
+            tx.count::<Group>(of_account(&group.account))?,
+            limits::GROUPS,
+        )?;
         tx.put(&group)?;
         Ok(())
     })
@@ -75,7 +83,11 @@ pub async fn list_groups(iam: &Iam, ctx: &Ctx, input: model::ListGroups) -> Answ
 }
 
 /// Errors: NoSuchEntity, EntityAlreadyExists.
-pub async fn update_group(iam: &Iam, ctx: &Ctx, input: model::UpdateGroup) -> Answer<model::UpdateGroupOutput> {
+pub async fn update_group(
+    iam: &Iam,
+    ctx: &Ctx,
+    input: model::UpdateGroup,
+) -> Answer<model::UpdateGroupOutput> {
     let account = ctx.scope.account.clone();
     iam.change(move |tx| {
         let mut group = Group::load(tx, &account, &input.group_name)?.into_inner();
@@ -99,7 +111,11 @@ pub async fn update_group(iam: &Iam, ctx: &Ctx, input: model::UpdateGroup) -> An
 }
 
 /// Errors: NoSuchEntity, DeleteConflict while it has users or policies.
-pub async fn delete_group(iam: &Iam, ctx: &Ctx, input: model::DeleteGroup) -> Answer<model::DeleteGroupOutput> {
+pub async fn delete_group(
+    iam: &Iam,
+    ctx: &Ctx,
+    input: model::DeleteGroup,
+) -> Answer<model::DeleteGroupOutput> {
     let account = ctx.scope.account.clone();
     iam.change(move |tx| {
         let group = Group::load(tx, &account, &input.group_name)?;

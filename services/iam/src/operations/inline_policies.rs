@@ -191,7 +191,8 @@ async fn get<E: Entity>(iam: &Iam, ctx: &Ctx, name: String, policy_name: &str) -
     let account = ctx.scope.account.clone();
     let entity = iam.store.read(move |tx| E::load(tx, &account, &name)).await?;
     let text = entity.policies().inline.get(policy_name);
-    let text = text.ok_or_else(|| Error::NoSuchInlinePolicy { noun: E::NOUN, name: policy_name.to_owned() })?;
+    let text =
+        text.ok_or_else(|| Error::NoSuchInlinePolicy { noun: E::NOUN, name: policy_name.to_owned() })?;
     Ok(Found { entity_name: entity.name().to_owned(), document: describe::document(text) })
 }
 

@@ -154,7 +154,8 @@ pub async fn remove_role_from_instance_profile(
     let account = ctx.scope.account.clone();
     iam.change(move |tx| {
         let mut profile = load(tx, &account, &input.instance_profile_name)?;
-        let holds = profile.role.as_ref().is_some_and(|role| role.to_lowercase() == input.role_name.to_lowercase());
+        let holds =
+            profile.role.as_ref().is_some_and(|role| role.to_lowercase() == input.role_name.to_lowercase());
         if !holds {
             return Err(Error::NoSuchNamed { noun: Role::NOUN, name: input.role_name.clone() });
         }
@@ -167,7 +168,11 @@ pub async fn remove_role_from_instance_profile(
 }
 
 /// Errors: NoSuchEntity.
-pub fn load(tx: &mut ReadTx<'_>, account: &AccountId, name: &str) -> Result<Versioned<InstanceProfile>, Error> {
+pub fn load(
+    tx: &mut ReadTx<'_>,
+    account: &AccountId,
+    name: &str,
+) -> Result<Versioned<InstanceProfile>, Error> {
     let found = tx.get(&named(account, name))?;
     found.ok_or_else(|| Error::NoSuchEntity(format!("Instance Profile {name} cannot be found.")))
 }
@@ -175,7 +180,8 @@ pub fn load(tx: &mut ReadTx<'_>, account: &AccountId, name: &str) -> Result<Vers
 /// The profiles that hold a role.
 pub fn of_role(tx: &mut ReadTx<'_>, role: &Role) -> Result<Vec<InstanceProfile>, Error> {
     let range = Range::prefix(named(&role.account, &role.name));
-    let page = tx.scan_index::<InstanceProfile>(InstanceProfile::BY_ROLE, range, limits::INSTANCE_PROFILES)?;
+    let page =
+        tx.scan_index::<InstanceProfile>(InstanceProfile::BY_ROLE, range, limits::INSTANCE_PROFILES)?;
     Ok(page.into_records())
 }
 

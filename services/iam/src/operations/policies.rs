@@ -19,7 +19,11 @@ use crate::records::{ManagedPolicy, PolicyVersion, named, of_account};
 use crate::tags;
 
 /// Errors: EntityAlreadyExists, MalformedPolicyDocument, LimitExceeded, InvalidInput.
-pub async fn create_policy(iam: &Iam, ctx: &Ctx, input: model::CreatePolicy) -> Answer<model::CreatePolicyOutput> {
+pub async fn create_policy(
+    iam: &Iam,
+    ctx: &Ctx,
+    input: model::CreatePolicy,
+) -> Answer<model::CreatePolicyOutput> {
     check_document(&input.policy_document)?;
     let created_at = second(ctx);
     let policy = ManagedPolicy {
@@ -64,7 +68,11 @@ pub async fn get_policy(iam: &Iam, ctx: &Ctx, input: model::GetPolicy) -> Answer
     Ok(model::GetPolicyOutput { policy: Some(policy) })
 }
 
-pub async fn list_policies(iam: &Iam, ctx: &Ctx, input: model::ListPolicies) -> Answer<model::ListPoliciesOutput> {
+pub async fn list_policies(
+    iam: &Iam,
+    ctx: &Ctx,
+    input: model::ListPolicies,
+) -> Answer<model::ListPoliciesOutput> {
     let wanted = Wanted::new(ctx, input.max_items, input.marker.as_deref())?;
     let scope = input.scope.clone().unwrap_or(model::PolicyScopeType::All);
     let mut found: Vec<AnyPolicy> = Vec::new();
@@ -117,7 +125,11 @@ fn is_wanted(policy: &model::Policy, input: &model::ListPolicies) -> bool {
 }
 
 /// Errors: NoSuchEntity, InvalidInput, DeleteConflict while it is attached or has other versions than its default.
-pub async fn delete_policy(iam: &Iam, _ctx: &Ctx, input: model::DeletePolicy) -> Answer<model::DeletePolicyOutput> {
+pub async fn delete_policy(
+    iam: &Iam,
+    _ctx: &Ctx,
+    input: model::DeletePolicy,
+) -> Answer<model::DeletePolicyOutput> {
     check_arn(&input.policy_arn)?;
     iam.change(move |tx| {
         let policy = own_policy(tx, &input.policy_arn)?;

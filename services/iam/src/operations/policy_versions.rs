@@ -52,9 +52,10 @@ pub async fn get_policy_version(
     check_arn(&input.policy_arn)?;
     let arn = input.policy_arn.clone();
     let policy = iam.store.read(move |tx| any_policy(tx, &arn)).await?;
-    let wanted = policy.versions().into_iter().find(|version| version.version_id.as_ref() == Some(&input.version_id));
-    let version = wanted
-        .ok_or(Error::NoSuchPolicyVersion { arn: input.policy_arn, version: input.version_id })?;
+    let wanted =
+        policy.versions().into_iter().find(|version| version.version_id.as_ref() == Some(&input.version_id));
+    let version =
+        wanted.ok_or(Error::NoSuchPolicyVersion { arn: input.policy_arn, version: input.version_id })?;
     Ok(model::GetPolicyVersionOutput { policy_version: Some(version) })
 }
 
@@ -121,8 +122,7 @@ pub async fn delete_policy_version(
 
 fn number_of(policy: &crate::records::ManagedPolicy, arn: &str, version_id: &str) -> Result<u32, Error> {
     let found = policy.versions.iter().find(|version| version.id() == version_id);
-    found.map(|version| version.number).ok_or_else(|| Error::NoSuchPolicyVersion {
-        arn: arn.to_owned(),
-        version: version_id.to_owned(),
-    })
+    found
+        .map(|version| version.number)
+        .ok_or_else(|| Error::NoSuchPolicyVersion { arn: arn.to_owned(), version: version_id.to_owned() })
 }

@@ -78,7 +78,8 @@ pub async fn list_roles(iam: &Iam, ctx: &Ctx, input: model::ListRoles) -> Answer
         .read(move |tx| {
             let keep = |role: &Role| role.path.starts_with(prefix.as_str());
             let (roles, next) = wanted.scan(tx, &of_account(&account), keep)?;
-            let roles: Result<Vec<_>, Error> = roles.iter().map(|role| describe::listed_role(tx, role)).collect();
+            let roles: Result<Vec<_>, Error> =
+                roles.iter().map(|role| describe::listed_role(tx, role)).collect();
             Ok::<_, Error>((roles?, next))
         })
         .await?;

@@ -161,7 +161,11 @@ fn check_service(name: Option<&String>) -> Result<(), Error> {
 }
 
 /// `jane-at-123456789012`, then `jane+1-at-123456789012`.
-fn free_service_user_name(tx: &mut ReadTx<'_>, account: &AccountId, user_name: &str) -> Result<String, Error> {
+fn free_service_user_name(
+    tx: &mut ReadTx<'_>,
+    account: &AccountId,
+    user_name: &str,
+) -> Result<String, Error> {
     let mut number = 0_u32;
     loop {
         let suffix = if number == 0 { String::new() } else { format!("+{number}") };
@@ -183,10 +187,16 @@ fn of_user(
     let user = User::load(tx, account, user_name)?.into_inner();
     let credential = tx.get::<ServiceCredential>(&ServiceCredential::key_of(id))?;
     let credential = credential.filter(|credential| credential.user_id == user.id);
-    credential.map(|credential| (user, credential)).ok_or_else(|| Error::NoSuchServiceCredential(id.to_owned()))
+    credential
+        .map(|credential| (user, credential))
+        .ok_or_else(|| Error::NoSuchServiceCredential(id.to_owned()))
 }
 
-fn with_password(user: &User, credential: ServiceCredential, password: String) -> model::ServiceSpecificCredential {
+fn with_password(
+    user: &User,
+    credential: ServiceCredential,
+    password: String,
+) -> model::ServiceSpecificCredential {
     model::ServiceSpecificCredential {
         create_date: credential.created_at,
         service_name: credential.service,

@@ -135,8 +135,9 @@ fn nobody(ctx: &Ctx) -> Result<Identity, Error> {
 /// Compiles policies given with a call. Errors: InvalidInput.
 pub fn parse_input(list: &str, texts: &[String]) -> Result<Vec<Arc<Policy>>, Error> {
     let parse = |(index, text): (usize, &String)| {
-        let document = Document::parse(text, Kind::Inline)
-            .map_err(|error| Error::InvalidInput(format!("Invalid Policy in {list}.{}: {error}", index + 1)))?;
+        let document = Document::parse(text, Kind::Inline).map_err(|error| {
+            Error::InvalidInput(format!("Invalid Policy in {list}.{}: {error}", index + 1))
+        })?;
         let name = format!("{list}.{}", index + 1);
         Ok(Arc::new(Policy { arn: None, name, source: PolicySource::Passed, document }))
     };
@@ -145,7 +146,9 @@ pub fn parse_input(list: &str, texts: &[String]) -> Result<Vec<Arc<Policy>>, Err
 
 fn boundary(texts: Option<&[String]>) -> Result<Option<Vec<Arc<Policy>>>, Error> {
     match texts {
-        Some(texts) if !texts.is_empty() => parse_input("PermissionsBoundaryPolicyInputList", texts).map(Some),
+        Some(texts) if !texts.is_empty() => {
+            parse_input("PermissionsBoundaryPolicyInputList", texts).map(Some)
+        }
         Some(_) | None => Ok(None),
     }
 }
@@ -257,13 +260,15 @@ impl Simulation {
         };
         let mut matched = Vec::new();
         for policy in self.policies.iter().chain(self.boundary.iter().flatten()) {
-            let speaking = policy.document.statements.iter().filter(|s| s.effect == effect && s.applies(request));
+            let speaking =
+                policy.document.statements.iter().filter(|s| s.effect == effect && s.applies(request));
             matched.extend(speaking.map(|_| statement(&policy.name, source_type(policy.source))));
         }
         if let Some(document) = &self.resource_policy {
-            let speaking = document.statements.iter().filter(|s| {
-                s.effect == effect && s.grant(request) != Grant::None && s.applies(request)
-            });
+            let speaking = document
+                .statements
+                .iter()
+                .filter(|s| s.effect == effect && s.grant(request) != Grant::None && s.applies(request));
             matched.extend(speaking.map(|_| statement("ResourcePolicy", model::PolicySourceType::Resource)));
         }
         matched
@@ -271,7 +276,8 @@ impl Simulation {
 
     /// Keys that statements about this action and resource look at, and that the request does not hold.
     fn missing_keys(&self, request: &Request<'_>) -> Vec<String> {
-        let documents = self.policies.iter().chain(self.boundary.iter().flatten()).map(|policy| &policy.document);
+        let documents =
+            self.policies.iter().chain(self.boundary.iter().flatten()).map(|policy| &policy.document);
         let speaking = documents.chain(&self.resource_policy).flat_map(|document| &document.statements);
         let mut missing: Vec<String> = Vec::new();
         for statement in speaking.filter(|statement| statement.covers(request)) {

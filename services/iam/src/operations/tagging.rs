@@ -96,7 +96,11 @@ pub async fn untag_role(iam: &Iam, ctx: &Ctx, input: model::UntagRole) -> Answer
 }
 
 /// Errors: NoSuchEntity, InvalidInput, AccessDenied for AWS's policies.
-pub async fn untag_policy(iam: &Iam, _ctx: &Ctx, input: model::UntagPolicy) -> Answer<model::UntagPolicyOutput> {
+pub async fn untag_policy(
+    iam: &Iam,
+    _ctx: &Ctx,
+    input: model::UntagPolicy,
+) -> Answer<model::UntagPolicyOutput> {
     check_arn(&input.policy_arn)?;
     iam.change(move |tx| {
         let mut policy = own_policy(tx, &input.policy_arn)?;

@@ -17,7 +17,10 @@ pub fn split(arn: &str) -> Option<[&str; 6]> {
 pub enum ResourcePattern {
     /// `*`
     Any,
-    Arn { head: [Pattern; 5], resource: Template },
+    Arn {
+        head: [Pattern; 5],
+        resource: Template,
+    },
 }
 
 impl ResourcePattern {
@@ -108,7 +111,11 @@ mod tests {
             ("arn:aws:s3:::b/*", "arn:aws:s3:::b", false),
             ("arn:aws:s3:::B/*", "arn:aws:s3:::b/k", false),
             ("arn:*:s3:::b", "arn:aws:s3:::b", true),
-            ("arn:aws:codebuild:*:123456789012:project/*", "arn:aws:codebuild:eu-west-1:123456789012:project/p", true),
+            (
+                "arn:aws:codebuild:*:123456789012:project/*",
+                "arn:aws:codebuild:eu-west-1:123456789012:project/p",
+                true,
+            ),
             // A wildcard does not reach over a colon into the next part.
             ("arn:aws:codebuild:*:project/p", "arn:aws:codebuild:eu-west-1:123456789012:project/p", false),
             ("arn:aws:codebuild:*:*:project/?", "arn:aws:codebuild:eu-west-1:123456789012:project/p", true),

@@ -26,9 +26,13 @@ impl Context {
         if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
             key = Cow::Owned(key.to_ascii_lowercase());
         }
-        self.keys.retain(|(name, _)| *name != key);
-        if !values.is_empty() {
-            self.keys.push((key, values));
+        match self.keys.iter().position(|(name, _)| *name == key) {
+            Some(position) if values.is_empty() => {
+                self.keys.remove(position);
+            }
+            Some(position) => self.keys[position].1 = values,
+            None if values.is_empty() => {}
+            None => self.keys.push((key, values)),
         }
     }
 

@@ -73,9 +73,8 @@ pub fn evaluate(request: &Request<'_>, policies: &Policies<'_>) -> Decision {
     if let Some(denial) = explicit_deny(request, policies) {
         return Decision::Deny(denial);
     }
-    let grant = policies
-        .resource
-        .map_or(Grant::None, |resource| resource.document.grant(Effect::Allow, request));
+    let grant =
+        policies.resource.map_or(Grant::None, |resource| resource.document.grant(Effect::Allow, request));
     let resource_denies = || {
         let policy_type = policies.resource.map_or(PolicyType::Resource, |resource| resource.policy_type);
         Decision::Deny(Denial::Implicit { policy_type })

@@ -37,7 +37,8 @@ fn identity(effects: &[&str]) -> Vec<Arc<Policy>> {
     effects
         .iter()
         .map(|effect| {
-            let text = format!(r#"{{"Statement":{{"Effect":"{effect}","Action":"s3:GetObject","Resource":"*"}}}}"#);
+            let text =
+                format!(r#"{{"Statement":{{"Effect":"{effect}","Action":"s3:GetObject","Resource":"*"}}}}"#);
             let document = Document::parse(&text, Kind::Inline).expect("valid");
             Arc::new(Policy { arn: None, name: (*effect).to_owned(), source: PolicySource::User, document })
         })
@@ -110,7 +111,8 @@ fn resource_policy_of_the_same_account() {
         (root(), OTHER, &none, None, "allow"),
     ] {
         let document = resource_policy("Allow", principal);
-        let resource = ResourcePolicy { document: &document, required: false, policy_type: PolicyType::Resource };
+        let resource =
+            ResourcePolicy { document: &document, required: false, policy_type: PolicyType::Resource };
         let policies = Policies {
             identity: own,
             boundary: limit.map(Vec::as_slice),
@@ -145,7 +147,8 @@ fn other_accounts_need_both_sides() {
         (OTHER, &allow, "implicit Resource"),
     ] {
         let document = resource_policy("Allow", principal);
-        let resource = ResourcePolicy { document: &document, required: false, policy_type: PolicyType::Resource };
+        let resource =
+            ResourcePolicy { document: &document, required: false, policy_type: PolicyType::Resource };
         let policies = Policies {
             identity: own,
             resource: Some(resource),
@@ -191,9 +194,12 @@ fn role_trust() {
         (r#"{"Service":"codebuild.amazonaws.com"}"#, service(), &none, "implicit RoleTrust"),
         (r#"{"Service":"codepipeline.amazonaws.com"}"#, user(), &allow, "implicit RoleTrust"),
     ] {
-        let text = format!(r#"{{"Statement":{{"Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole"}}}}"#);
+        let text = format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{principal},"Action":"sts:AssumeRole"}}}}"#
+        );
         let document = Document::parse(&text, Kind::Trust).expect("valid");
-        let trust = ResourcePolicy { document: &document, required: true, policy_type: PolicyType::RoleTrust };
+        let trust =
+            ResourcePolicy { document: &document, required: true, policy_type: PolicyType::RoleTrust };
         let policies = Policies { identity: own, resource: Some(trust), ..Policies::default() };
         let context = Context::new();
         let decision = evaluate(&Request::new(&caller, "sts:AssumeRole", role, &context), &policies);
@@ -209,7 +215,10 @@ fn role_trust() {
 fn anonymous_callers_live_by_resource_policies() {
     let public = resource_policy("Allow", "*");
     let resource = ResourcePolicy { document: &public, required: false, policy_type: PolicyType::Resource };
-    assert_eq!(decide(&Identity::Anonymous, &Policies { resource: Some(resource), ..Policies::default() }), "allow");
+    assert_eq!(
+        decide(&Identity::Anonymous, &Policies { resource: Some(resource), ..Policies::default() }),
+        "allow"
+    );
     assert_eq!(decide(&Identity::Anonymous, &Policies::default()), "implicit Resource");
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::reference::{self, ACCOUNT, Question, ROLE, ROOT, Rule, SESSION, USER, World, question, rule, world};
+use super::reference::{
+    self, ACCOUNT, Question, ROLE, ROOT, Rule, SESSION, USER, World, question, rule, world,
+};
 use super::*;
 
 fn identity_of(caller: &str) -> Identity {

@@ -90,8 +90,11 @@ impl Parser {
         };
         let statements: Vec<Statement> =
             statements.into_iter().map(|statement| self.statement(statement)).collect::<Result<_>>()?;
-        let mut sids: Vec<_> =
-            statements.iter().filter_map(|statement| statement.sid.as_ref()).filter(|sid| !sid.is_empty()).collect();
+        let mut sids: Vec<_> = statements
+            .iter()
+            .filter_map(|statement| statement.sid.as_ref())
+            .filter(|sid| !sid.is_empty())
+            .collect();
         sids.sort();
         if sids.windows(2).any(|pair| pair[0] == pair[1]) {
             return refuse("Statement IDs (SID) in a single policy must be unique.");
@@ -288,7 +291,9 @@ impl Parser {
             let fixed = resource.split(['*', '?', '$']).next().unwrap_or_default();
             let open = fixed.len() < resource.len();
             resource == "root"
-                || IAM_RESOURCES.iter().any(|known| resource.starts_with(known) || (open && known.starts_with(fixed)))
+                || IAM_RESOURCES
+                    .iter()
+                    .any(|known| resource.starts_with(known) || (open && known.starts_with(fixed)))
         };
         if service == "iam" && !wild_or_known(resource) {
             return refuse(
@@ -297,7 +302,11 @@ impl Parser {
                  report/, access-report/.",
             );
         }
-        if service == "s3" && !matches!(region, "" | "*") && self.kind != Kind::Resource && !is_s3_regional(resource) {
+        if service == "s3"
+            && !matches!(region, "" | "*")
+            && self.kind != Kind::Resource
+            && !is_s3_regional(resource)
+        {
             return refuse(format!("Resource {text} can not contain region information."));
         }
         Ok(pattern)

@@ -30,19 +30,52 @@ fn identity_policies_refused() {
         ("[]", SYNTAX),
         ("[[]]", SYNTAX),
         (r#"{"Effect":"Allow","Action":"GetObject","Resource":"*"}"#, VENDOR),
-        (r#"{"Effect":"Allow","Action":"s3:Get:Object","Resource":"*"}"#, "Actions/Condition can contain only one colon."),
+        (
+            r#"{"Effect":"Allow","Action":"s3:Get:Object","Resource":"*"}"#,
+            "Actions/Condition can contain only one colon.",
+        ),
         (r#"{"Effect":"Allow","Action":"s*:GetObject","Resource":"*"}"#, "Vendor s* is not valid"),
-        (r#"{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}"#, "Resource bucket must be in ARN format or \"*\"."),
-        (r#"{"Effect":"Allow","Action":"s3:*","Resource":"arn:awz:s3:::b"}"#, "Partition \"awz\" is not valid for resource \"arn:awz:s3:::b\"."),
+        (
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}"#,
+            "Resource bucket must be in ARN format or \"*\".",
+        ),
+        (
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"arn:awz:s3:::b"}"#,
+            "Partition \"awz\" is not valid for resource \"arn:awz:s3:::b\".",
+        ),
         (r#"{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3"}"#, LEGACY),
-        (r#"{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:eu-west-1::b"}"#, "Resource arn:aws:s3:eu-west-1::b can not contain region information."),
-        (r#"{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam:eu-west-1:123456789012:role/r"}"#, "IAM resource arn:aws:iam:eu-west-1:123456789012:role/r cannot contain region information."),
-        (r#"{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}"#, "Policy document should not specify a principal."),
-        (r#"[{"Sid":"a","Effect":"Allow","Action":"s3:*","Resource":"*"},{"Sid":"a","Effect":"Deny","Action":"s3:*","Resource":"*"}]"#, "Statement IDs (SID) in a single policy must be unique."),
-        (r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringIs":{"aws:a":"b"}}}"#, SYNTAX),
-        (r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"a":"b"}}}"#, VENDOR),
-        (r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"DateEquals":{"aws:CurrentTime":"soon"}}}"#, LEGACY),
-        (r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:a":{}}}}"#, SYNTAX),
+        (
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:eu-west-1::b"}"#,
+            "Resource arn:aws:s3:eu-west-1::b can not contain region information.",
+        ),
+        (
+            r#"{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam:eu-west-1:123456789012:role/r"}"#,
+            "IAM resource arn:aws:iam:eu-west-1:123456789012:role/r cannot contain region information.",
+        ),
+        (
+            r#"{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}"#,
+            "Policy document should not specify a principal.",
+        ),
+        (
+            r#"[{"Sid":"a","Effect":"Allow","Action":"s3:*","Resource":"*"},{"Sid":"a","Effect":"Deny","Action":"s3:*","Resource":"*"}]"#,
+            "Statement IDs (SID) in a single policy must be unique.",
+        ),
+        (
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringIs":{"aws:a":"b"}}}"#,
+            SYNTAX,
+        ),
+        (
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"a":"b"}}}"#,
+            VENDOR,
+        ),
+        (
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"DateEquals":{"aws:CurrentTime":"soon"}}}"#,
+            LEGACY,
+        ),
+        (
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:a":{}}}}"#,
+            SYNTAX,
+        ),
     ] {
         assert_eq!(refusal(&around(statement), Kind::Managed), expected, "{statement}");
     }
@@ -51,8 +84,10 @@ fn identity_policies_refused() {
     assert!(Document::parse(old, Kind::Inline).is_ok());
     assert_eq!(refusal("{", Kind::Inline), SYNTAX);
     assert_eq!(refusal("[]", Kind::Inline), SYNTAX);
-    assert!(refusal(&around(r#"{"Sid":"a b","Effect":"Allow","Action":"s3:*","Resource":"*"}"#), Kind::Managed)
-        .starts_with("Statement IDs (SID) must be alpha-numeric."));
+    assert!(
+        refusal(&around(r#"{"Sid":"a b","Effect":"Allow","Action":"s3:*","Resource":"*"}"#), Kind::Managed)
+            .starts_with("Statement IDs (SID) must be alpha-numeric.")
+    );
 }
 
 #[test]
@@ -60,12 +95,32 @@ fn trust_policies_refused() {
     let service = r#""Principal":{"Service":"codebuild.amazonaws.com"}"#;
     for (statement, expected) in [
         (r#"{"Effect":"Allow","Action":"sts:AssumeRole"}"#.to_owned(), "Missing required field Principal"),
-        (format!(r#"{{"Effect":"Allow",{service},"Action":"sts:AssumeRole","Resource":"*"}}"#), "Has prohibited field Resource"),
-        (format!(r#"{{"Effect":"Allow",{service},"Action":"s3:GetObject"}}"#), "AssumeRole policy may only specify STS AssumeRole actions."),
-        (format!(r#"{{"Effect":"Allow",{service},"Action":"*"}}"#), "AssumeRole policy may only specify STS AssumeRole actions."),
-        (r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::1:user/x"},"Action":"sts:AssumeRole"}"#.to_owned(), "Invalid principal in policy: \"AWS\":\"arn:aws:iam::1:user/x\""),
-        (r#"{"Effect":"Allow","Principal":{"Service":"codebuild.amazon.com"},"Action":"sts:AssumeRole"}"#.to_owned(), "Invalid principal in policy: \"SERVICE\":\"codebuild.amazon.com\""),
-        (format!(r#"{{"Effect":"Allow",{service},"Action":"sts:AssumeRole","Extra":1}}"#), "Unknown field Extra"),
+        (
+            format!(r#"{{"Effect":"Allow",{service},"Action":"sts:AssumeRole","Resource":"*"}}"#),
+            "Has prohibited field Resource",
+        ),
+        (
+            format!(r#"{{"Effect":"Allow",{service},"Action":"s3:GetObject"}}"#),
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        (
+            format!(r#"{{"Effect":"Allow",{service},"Action":"*"}}"#),
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        (
+            r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::1:user/x"},"Action":"sts:AssumeRole"}"#
+                .to_owned(),
+            "Invalid principal in policy: \"AWS\":\"arn:aws:iam::1:user/x\"",
+        ),
+        (
+            r#"{"Effect":"Allow","Principal":{"Service":"codebuild.amazon.com"},"Action":"sts:AssumeRole"}"#
+                .to_owned(),
+            "Invalid principal in policy: \"SERVICE\":\"codebuild.amazon.com\"",
+        ),
+        (
+            format!(r#"{{"Effect":"Allow",{service},"Action":"sts:AssumeRole","Extra":1}}"#),
+            "Unknown field Extra",
+        ),
     ] {
         assert_eq!(refusal(&around(&statement), Kind::Trust), expected, "{statement}");
     }
@@ -77,11 +132,26 @@ fn trust_policies_refused() {
 fn accepted() {
     for (text, kind) in [
         (r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#, Kind::Managed),
-        (r#"{"Effect":"Allow","NotAction":["iam:*","organizations:*"],"NotResource":"arn:aws:s3:::b/*"}"#, Kind::Managed),
-        (r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":["arn:aws:iam::123456789012:role/*","arn:aws:iam::*:r*"]}"#, Kind::Managed),
-        (r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":true},"NumericLessThan":{"s3:max-keys":10}}}"#, Kind::Inline),
-        (r#"{"Effect":"Allow","Principal":{"AWS":["123456789012","*"],"Service":"codebuild.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}"#, Kind::Trust),
-        (r#"{"Sid":"any text","Effect":"Deny","NotPrincipal":{"AWS":"123456789012"},"Action":"s3:*","Resource":"arn:aws:s3:::b"}"#, Kind::Resource),
+        (
+            r#"{"Effect":"Allow","NotAction":["iam:*","organizations:*"],"NotResource":"arn:aws:s3:::b/*"}"#,
+            Kind::Managed,
+        ),
+        (
+            r#"{"Effect":"Allow","Action":"iam:PassRole","Resource":["arn:aws:iam::123456789012:role/*","arn:aws:iam::*:r*"]}"#,
+            Kind::Managed,
+        ),
+        (
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":true},"NumericLessThan":{"s3:max-keys":10}}}"#,
+            Kind::Inline,
+        ),
+        (
+            r#"{"Effect":"Allow","Principal":{"AWS":["123456789012","*"],"Service":"codebuild.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}"#,
+            Kind::Trust,
+        ),
+        (
+            r#"{"Sid":"any text","Effect":"Deny","NotPrincipal":{"AWS":"123456789012"},"Action":"s3:*","Resource":"arn:aws:s3:::b"}"#,
+            Kind::Resource,
+        ),
     ] {
         let document = Document::parse(&around(text), kind).unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(document.statements.len(), 1);

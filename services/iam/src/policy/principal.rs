@@ -8,15 +8,32 @@ use super::arn_pattern;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The account's root user.
-    Root { account: String, arn: String },
+    Root {
+        account: String,
+        arn: String,
+    },
     /// An IAM user; `id` is the unique id (AIDA…).
-    User { account: String, arn: String, id: String },
+    User {
+        account: String,
+        arn: String,
+        id: String,
+    },
     /// A session of a role: `arn` is the session's, `role_arn` the role's with its path, `role_id` AROA….
-    Session { account: String, arn: String, role_arn: String, role_id: String },
+    Session {
+        account: String,
+        arn: String,
+        role_arn: String,
+        role_id: String,
+    },
     /// A session of GetFederationToken.
-    Federated { account: String, arn: String },
+    Federated {
+        account: String,
+        arn: String,
+    },
     /// A service, for instance `codepipeline.amazonaws.com`.
-    Service { name: String },
+    Service {
+        name: String,
+    },
     Anonymous,
 }
 
@@ -101,13 +118,19 @@ impl PrincipalPattern {
             (PrincipalPattern::Account(account), _) if caller.account() == Some(account) => Grant::Account,
             (PrincipalPattern::Entity(arn), Identity::User { arn: own, .. }) if arn == own => Grant::Caller,
             (PrincipalPattern::UniqueId(id), Identity::User { id: own, .. }) if id == own => Grant::Caller,
-            (PrincipalPattern::Entity(arn), Identity::Session { role_arn, .. }) if arn == role_arn => Grant::Role,
-            (PrincipalPattern::UniqueId(id), Identity::Session { role_id, .. }) if id == role_id => Grant::Role,
+            (PrincipalPattern::Entity(arn), Identity::Session { role_arn, .. }) if arn == role_arn => {
+                Grant::Role
+            }
+            (PrincipalPattern::UniqueId(id), Identity::Session { role_id, .. }) if id == role_id => {
+                Grant::Role
+            }
             (
                 PrincipalPattern::Session(arn),
                 Identity::Session { arn: own, .. } | Identity::Federated { arn: own, .. },
             ) if arn == own => Grant::Caller,
-            (PrincipalPattern::Service(name), Identity::Service { name: own }) if name == own => Grant::Caller,
+            (PrincipalPattern::Service(name), Identity::Service { name: own }) if name == own => {
+                Grant::Caller
+            }
             _ => Grant::None,
         }
     }
@@ -136,9 +159,7 @@ impl Principals {
             Identity::User { .. } | Identity::Federated { .. } => {
                 named(Grant::Account) && named(Grant::Caller)
             }
-            Identity::Session { .. } => {
-                named(Grant::Account) && named(Grant::Role) && named(Grant::Caller)
-            }
+            Identity::Session { .. } => named(Grant::Account) && named(Grant::Role) && named(Grant::Caller),
             Identity::Service { .. } => named(Grant::Caller),
             Identity::Anonymous => false,
         };
@@ -207,7 +228,11 @@ mod tests {
     const SESSION: &str = "arn:aws:sts::123456789012:assumed-role/build/one";
 
     fn user() -> Identity {
-        Identity::User { account: "123456789012".into(), arn: USER.into(), id: "AIDAAAAAAAAAAAAAAAAAA".into() }
+        Identity::User {
+            account: "123456789012".into(),
+            arn: USER.into(),
+            id: "AIDAAAAAAAAAAAAAAAAAA".into(),
+        }
     }
 
     fn session() -> Identity {
@@ -243,8 +268,15 @@ mod tests {
 
     #[test]
     fn no_partial_wildcards_and_nothing_that_is_no_principal() {
-        for text in ["arn:aws:iam::123456789012:user/*", "arn:aws:iam::123456789012:group/g", "jane", "12345",
-            "arn:aws:s3:::b", "arn:aws:iam::123456789012:role/", "AIDA"] {
+        for text in [
+            "arn:aws:iam::123456789012:user/*",
+            "arn:aws:iam::123456789012:group/g",
+            "jane",
+            "12345",
+            "arn:aws:s3:::b",
+            "arn:aws:iam::123456789012:role/",
+            "AIDA",
+        ] {
             assert_eq!(PrincipalPattern::aws(text), None, "{text}");
         }
     }

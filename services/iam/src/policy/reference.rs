@@ -117,7 +117,8 @@ pub fn allowed(world: &World, question: &Question) -> bool {
         || session.is_some_and(|rules| speaks(rules, false))
         || level(false) > 0;
     let own_allows = question.caller == ROOT || speaks(&own, true);
-    let limits_allow = boundary.is_none_or(|rules| speaks(rules, true)) && session.is_none_or(|r| speaks(r, true));
+    let limits_allow =
+        boundary.is_none_or(|rules| speaks(rules, true)) && session.is_none_or(|r| speaks(r, true));
     let level = level(true);
     let same = question.owner == ACCOUNT;
     !denied
@@ -157,14 +158,8 @@ pub fn rule() -> impl Strategy<Value = Rule> {
         prop::option::of(condition),
         prop::collection::vec(principal, 1..3),
     )
-        .prop_map(|((allow, not_action, actions), (not_resource, resources), condition, principals)| Rule {
-            allow,
-            not_action,
-            actions,
-            not_resource,
-            resources,
-            condition,
-            principals,
+        .prop_map(|((allow, not_action, actions), (not_resource, resources), condition, principals)| {
+            Rule { allow, not_action, actions, not_resource, resources, condition, principals }
         })
 }
 
@@ -195,5 +190,11 @@ pub fn question() -> impl Strategy<Value = Question> {
         prop::sample::select(vec![ACCOUNT, ACCOUNT, ACCOUNT, OTHER]),
         prop::option::of("[ab]{1,2}"),
     )
-        .prop_map(|(caller, action, resource, owner, tag)| Question { caller, action, resource, owner, tag })
+        .prop_map(|(caller, action, resource, owner, tag)| Question {
+            caller,
+            action,
+            resource,
+            owner,
+            tag,
+        })
 }

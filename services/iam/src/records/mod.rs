@@ -86,7 +86,8 @@ pub trait Entity: Record + Clone {
     /// # Errors
     /// `NoSuchEntity`.
     fn load(tx: &mut ReadTx<'_>, account: &AccountId, name: &str) -> Result<Versioned<Self>, Error> {
-        tx.get(&named(account, name))?.ok_or_else(|| Error::NoSuchNamed { noun: Self::NOUN, name: name.into() })
+        tx.get(&named(account, name))?
+            .ok_or_else(|| Error::NoSuchNamed { noun: Self::NOUN, name: name.into() })
     }
 }
 

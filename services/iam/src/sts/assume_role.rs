@@ -27,7 +27,8 @@ pub async fn access(iam: &Iam, ctx: &Ctx, input: &AssumeRole) -> Result<Vec<Acce
     if let Some(role) = find(iam, &input.role_arn).await? {
         access.resource_policy = Some(Arc::from(role.trust_policy.with_ids()));
         access.resource_account = Some(role.account.to_string());
-        access = access.with_resource_tags(role.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
+        access =
+            access.with_resource_tags(role.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
     }
     access = access.when("sts:RoleSessionName", input.role_session_name.as_str());
     if let Some(external_id) = &input.external_id {
@@ -144,7 +145,9 @@ fn inherit_tags(ctx: &Ctx, carried: &mut Carried, asked: Vec<String>) -> Result<
         return Err(Error::Validation(text));
     }
     if let Some(key) = asked.iter().find(|key| !carried.tags.keys().any(|own| same(own, key))) {
-        return Err(Error::Validation(format!("The specified transitive tag key {key} must be included in the tags.")));
+        return Err(Error::Validation(format!(
+            "The specified transitive tag key {key} must be included in the tags."
+        )));
     }
     for key in inherited {
         if let Some((key, value)) = tags.iter().find(|(own, _)| same(own, key)) {

@@ -49,7 +49,8 @@ pub fn encode(
             "conditions": { "items": conditions(&context) },
         },
     });
-    let sealed = iam.sealer.seal(&purpose(ctx.scope.account.as_str()), message.to_string().as_bytes()).ok()?;
+    let sealed =
+        iam.sealer.seal(&purpose(ctx.scope.account.as_str()), message.to_string().as_bytes()).ok()?;
     (sealed.len() <= LIMIT).then_some(sealed)
 }
 

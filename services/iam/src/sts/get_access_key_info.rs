@@ -17,6 +17,8 @@ pub async fn get_access_key_info(
     let account = key.and_then(|key| key.caller.principal.account().map(ToString::to_string));
     match account {
         Some(account) => Ok(GetAccessKeyInfoOutput { account: Some(account) }),
-        None => Err(Error::Validation(format!("The access key {} does not exist.", input.access_key_id)).into()),
+        None => {
+            Err(Error::Validation(format!("The access key {} does not exist.", input.access_key_id)).into())
+        }
     }
 }

@@ -13,7 +13,8 @@ const DEFAULT_SECONDS: i32 = 43_200;
 pub fn access(input: &GetFederationToken, scope: &aws::Scope) -> Vec<Access> {
     let arn = format!("arn:aws:sts::{}:federated-user/{}", scope.account, input.name);
     let tags = input.tags.as_deref().unwrap_or_default();
-    let access = Access::to(arn).with_request_tags(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
+    let access =
+        Access::to(arn).with_request_tags(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
     let mut accesses = vec![access.clone()];
     if !tags.is_empty() {
         accesses.push(access.action("sts:TagSession"));
@@ -50,7 +51,8 @@ pub async fn get_federation_token(
         expires_at,
         chained: false,
     };
-    let credentials = issue(iam, ctx, NewSession { principal, session, federating_user_id: Some(user_id) }).await?;
+    let credentials =
+        issue(iam, ctx, NewSession { principal, session, federating_user_id: Some(user_id) }).await?;
     Ok(GetFederationTokenOutput {
         credentials: Some(credentials),
         federated_user: Some(user),

@@ -27,7 +27,11 @@ pub async fn get_session_token(
         Principal::Root { .. } if ctx.caller.session.is_none() => {
             input.duration_seconds.unwrap_or(ROOT_SECONDS).min(ROOT_SECONDS)
         }
-        _ => return Err(Error::AccessDenied("Cannot call GetSessionToken with session credentials".to_owned())),
+        _ => {
+            return Err(Error::AccessDenied(
+                "Cannot call GetSessionToken with session credentials".to_owned(),
+            ));
+        }
     };
     if input.serial_number.is_some() || input.token_code.is_some() {
         let text = "MultiFactorAuthentication failed with invalid MFA one time pass code.";

@@ -36,7 +36,8 @@ pub async fn carried(
         }
         Document::parse(text, Kind::Inline)?;
     }
-    let arns: Vec<String> = arns.unwrap_or_default().into_iter().filter_map(|descriptor| descriptor.arn).collect();
+    let arns: Vec<String> =
+        arns.unwrap_or_default().into_iter().filter_map(|descriptor| descriptor.arn).collect();
     if arns.len() > limits::SESSION_POLICY_ARNS {
         let text = format!("The number of policy ARNs exceeds the limit of {}.", limits::SESSION_POLICY_ARNS);
         return Err(Error::Validation(text));

@@ -14,7 +14,10 @@ async fn a_key_until_it_is_switched_off_and_deleted() {
     let key = platform.new_key("jane").await;
     let create = model::CreateAccessKey { user_name: Some("jane".into()) };
     let (code, message) = refused(&admin, create).await;
-    assert_eq!((code.as_str(), message.as_str()), ("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2"));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2")
+    );
     let jane = platform.with(key.clone());
     jane.call(GetCallerIdentity {}).await.expect("good");
     let update = |status| model::UpdateAccessKey {
@@ -34,10 +37,8 @@ async fn a_key_until_it_is_switched_off_and_deleted() {
     let (code, message) = refused(&admin, foreign).await;
     assert_eq!(code, "NoSuchEntity");
     assert_eq!(message, format!("The Access Key with id {} cannot be found.", key.access_key_id));
-    let delete = model::DeleteAccessKey {
-        user_name: Some("jane".into()),
-        access_key_id: key.access_key_id.clone(),
-    };
+    let delete =
+        model::DeleteAccessKey { user_name: Some("jane".into()), access_key_id: key.access_key_id.clone() };
     admin.call(delete).await.expect("deleted");
     assert_eq!(refused(&jane, GetCallerIdentity {}).await.0, "UnrecognizedClientException");
 }

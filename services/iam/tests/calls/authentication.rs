@@ -52,10 +52,11 @@ async fn in_open_mode_any_key_is_the_administrators_but_known_ones_stay() {
     let administrator = platform.iam.bootstrap(&account, given(ADMIN_SECRET)).await.expect("there").caller;
     let open = OpenAuthenticator::new(Arc::clone(&platform.iam), administrator);
     assert!(open.is_open());
-    let name = async |id: &str| match open.access_key(id).await.expect("answers").expect("known").caller.principal {
-        Principal::User { name, .. } => name,
-        other => panic!("{other:?}"),
-    };
+    let name =
+        async |id: &str| match open.access_key(id).await.expect("answers").expect("known").caller.principal {
+            Principal::User { name, .. } => name,
+            other => panic!("{other:?}"),
+        };
     assert_eq!(name("anything").await, "administrator");
     assert_eq!(name(&key.access_key_id).await, "jane");
 }

@@ -30,7 +30,10 @@ async fn a_user_comes_and_goes() {
     assert_eq!(user.tags.as_ref().map(Vec::len), Some(1));
     // Names are unique whatever their case.
     let (code, message) = refused(&admin, create_user("jane")).await;
-    assert_eq!((code.as_str(), message.as_str()), ("EntityAlreadyExists", "User with name jane already exists."));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("EntityAlreadyExists", "User with name jane already exists.")
+    );
     let got = admin.call(model::GetUser { user_name: Some("JANE".into()) }).await.expect("found").user;
     assert_eq!(got, user);
     let rename = model::UpdateUser {
@@ -43,7 +46,10 @@ async fn a_user_comes_and_goes() {
     assert_eq!((got.user_id, got.arn), (user.user_id, format!("arn:aws:iam::{ACCOUNT}:user/Janet")));
     admin.call(model::DeleteUser { user_name: "Janet".into() }).await.expect("deleted");
     let (code, message) = refused(&admin, model::GetUser { user_name: Some("Janet".into()) }).await;
-    assert_eq!((code.as_str(), message.as_str()), ("NoSuchEntity", "The user with name Janet cannot be found."));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("NoSuchEntity", "The user with name Janet cannot be found.")
+    );
 }
 
 #[tokio::test]
@@ -66,7 +72,8 @@ async fn pages_of_users() {
     let admin = platform.admin();
     for index in 0..25 {
         let path = if index % 2 == 0 { "/even/" } else { "/odd/" };
-        let create = model::CreateUser { path: Some(path.into()), ..create_user(&format!("user-{index:02}")) };
+        let create =
+            model::CreateUser { path: Some(path.into()), ..create_user(&format!("user-{index:02}")) };
         admin.call(create).await.expect("created");
     }
     let mut names = Vec::new();
@@ -114,7 +121,10 @@ async fn groups_give_their_policies_to_members() {
     };
     admin.call(rename).await.expect("renamed");
     jane.call(model::ListUsers::default()).await.expect("still a member");
-    let got = admin.call(model::GetGroup { group_name: "owners".into(), ..Default::default() }).await.expect("found");
+    let got = admin
+        .call(model::GetGroup { group_name: "owners".into(), ..Default::default() })
+        .await
+        .expect("found");
     assert_eq!(got.users.len(), 1);
     let of_user = model::ListGroupsForUser { user_name: "jane".into(), ..Default::default() };
     assert_eq!(admin.call(of_user).await.expect("listed").groups[0].group_name, "owners");
@@ -138,7 +148,8 @@ async fn a_role_and_its_instance_profile() {
     assert_eq!(message, "Role with name BUILD already exists.");
     let profile = model::CreateInstanceProfile { instance_profile_name: "p".into(), ..Default::default() };
     admin.call(profile).await.expect("created");
-    let add = model::AddRoleToInstanceProfile { instance_profile_name: "p".into(), role_name: "build".into() };
+    let add =
+        model::AddRoleToInstanceProfile { instance_profile_name: "p".into(), role_name: "build".into() };
     admin.call(add.clone()).await.expect("added");
     assert_eq!(refused(&admin, add).await.1, "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1");
     let get = model::GetInstanceProfile { instance_profile_name: "p".into() };
@@ -168,7 +179,10 @@ async fn a_boundary_limits_a_user() {
     admin.call(set("arn:aws:iam::aws:policy/IAMReadOnlyAccess")).await.expect("set");
     jane.call(model::ListUsers::default()).await.expect("both allow");
     let (_, message) = refused(&jane, create_user("joe")).await;
-    assert!(message.ends_with("because no permissions boundary allows the iam:CreateUser action"), "{message}");
+    assert!(
+        message.ends_with("because no permissions boundary allows the iam:CreateUser action"),
+        "{message}"
+    );
     let shown = admin.call(model::GetUser { user_name: Some("jane".into()) }).await.expect("found").user;
     let boundary = shown.permissions_boundary.expect("shown").permissions_boundary_arn;
     assert_eq!(boundary.as_deref(), Some("arn:aws:iam::aws:policy/IAMReadOnlyAccess"));

@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use aws::client::GatewaySlot;
 use aws::objects::{ByteStream, ListObjects, ObjectHead, ObjectId, ObjectPage, PutObject};
 use aws::{
-    AuditRecord, Auditor, Caller, Client, Credentials, Ctx, Error, Gateway, Objects, Operation,
-    Scope, Secret,
+    AuditRecord, Auditor, Caller, Client, Credentials, Ctx, Error, Gateway, Objects, Operation, Scope, Secret,
 };
 use iam::{Iam, Sealer};
 use iam_model as model;
@@ -17,7 +16,8 @@ use tempfile::TempDir;
 pub const ACCOUNT: &str = "123456789012";
 pub const ADMIN_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const ADMIN_SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-pub const ALLOW_ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+pub const ALLOW_ALL: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
 
 pub struct Platform {
     pub iam: Arc<Iam>,
@@ -45,6 +45,7 @@ impl Auditor for Audited {
 /// This platform has no S3.
 struct NoObjects;
 
+#[expect(clippy::result_large_err, reason = "the trait's own error")]
 fn no_objects<T>() -> Result<T, Error> {
     Err(Error::not_implemented("S3", "objects"))
 }

@@ -36,7 +36,10 @@ async fn malformed_documents_are_refused() {
     assert_eq!((code.as_str(), message.as_str()), ("MalformedPolicyDocument", "Syntax errors in policy."));
     let long = statement("Allow", &format!("s3:{}", "x".repeat(7_000)), "*");
     let (code, message) = refused(&admin, create_policy("p", &long)).await;
-    assert_eq!((code.as_str(), message.as_str()), ("LimitExceeded", "Cannot exceed quota for PolicySize: 6144"));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("LimitExceeded", "Cannot exceed quota for PolicySize: 6144")
+    );
     platform.user("jane", &[]).await;
     let put = model::PutUserPolicy {
         user_name: "jane".into(),
@@ -53,7 +56,8 @@ async fn a_managed_policy_through_its_versions() {
     let platform = Platform::start().await;
     let admin = platform.admin();
     let jane = platform.user("jane", &[]).await;
-    let created = admin.call(create_policy("p", &statement("Allow", "iam:ListUsers", "*"))).await.expect("created");
+    let created =
+        admin.call(create_policy("p", &statement("Allow", "iam:ListUsers", "*"))).await.expect("created");
     let arn = created.policy.expect("answered").arn.expect("an ARN");
     admin.call(attach("jane", &arn)).await.expect("attached");
     admin.call(attach("jane", &arn)).await.expect("attaching again changes nothing");
@@ -65,7 +69,10 @@ async fn a_managed_policy_through_its_versions() {
     };
     admin.call(version("Deny")).await.expect("created");
     let (_, message) = refused(&jane, model::ListUsers::default()).await;
-    assert!(message.ends_with(&format!("with an explicit deny in an identity-based policy: {arn}")), "{message}");
+    assert!(
+        message.ends_with(&format!("with an explicit deny in an identity-based policy: {arn}")),
+        "{message}"
+    );
     let set = model::SetDefaultPolicyVersion { policy_arn: arn.clone(), version_id: "v1".into() };
     admin.call(set).await.expect("set");
     jane.call(model::ListUsers::default()).await.expect("allowed again");
@@ -98,7 +105,10 @@ async fn a_policy_in_use_is_not_deleted() {
     assert_eq!(count, Some(1));
     let delete = model::DeletePolicy { policy_arn: arn.clone() };
     let (code, message) = refused(&admin, delete.clone()).await;
-    assert_eq!((code.as_str(), message.as_str()), ("DeleteConflict", "Cannot delete a policy attached to entities."));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("DeleteConflict", "Cannot delete a policy attached to entities.")
+    );
     let users = model::ListEntitiesForPolicy { policy_arn: arn.clone(), ..Default::default() };
     let users = admin.call(users).await.expect("listed").policy_users.expect("users");
     assert_eq!(users[0].user_name.as_deref(), Some("jane"));
@@ -148,7 +158,10 @@ async fn a_policy_may_say_what_is_attached() {
     );
     let jane = platform.user("jane", &[&only_read_only]).await;
     jane.call(attach("jane", READ_ONLY)).await.expect("allowed");
-    assert_eq!(refused(&jane, attach("jane", "arn:aws:iam::aws:policy/AdministratorAccess")).await.0, "AccessDenied");
+    assert_eq!(
+        refused(&jane, attach("jane", "arn:aws:iam::aws:policy/AdministratorAccess")).await.0,
+        "AccessDenied"
+    );
 }
 
 #[tokio::test]

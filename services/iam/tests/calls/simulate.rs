@@ -76,9 +76,13 @@ async fn a_principals_own_policies_and_boundary() {
     let paged = model::SimulatePrincipalPolicy { max_items: Some(1), ..simulate.clone() };
     let first = platform.admin().call(paged.clone()).await.expect("simulated");
     assert_eq!(first.is_truncated, Some(true));
-    let second = platform.admin().call(model::SimulatePrincipalPolicy { marker: first.marker, ..paged }).await;
+    let second =
+        platform.admin().call(model::SimulatePrincipalPolicy { marker: first.marker, ..paged }).await;
     let second = second.expect("simulated");
-    assert_eq!((second.is_truncated, second.evaluation_results.map(|list| list.len())), (Some(false), Some(1)));
+    assert_eq!(
+        (second.is_truncated, second.evaluation_results.map(|list| list.len())),
+        (Some(false), Some(1))
+    );
     let nobody = model::SimulatePrincipalPolicy {
         policy_source_arn: "arn:aws:iam::123456789012:user/nobody".into(),
         ..simulate
@@ -91,10 +95,8 @@ async fn context_keys_of_policies() {
     let platform = Platform::start().await;
     let own = statement("Allow", "iam:*", "arn:aws:iam::*:user/${aws:username}");
     platform.user("jane", &[&own]).await;
-    let keys = model::GetContextKeysForPrincipalPolicy {
-        policy_source_arn: JANE.into(),
-        policy_input_list: None,
-    };
+    let keys =
+        model::GetContextKeysForPrincipalPolicy { policy_source_arn: JANE.into(), policy_input_list: None };
     let names = platform.admin().call(keys).await.expect("answered").context_key_names;
     assert_eq!(names, Some(vec!["aws:username".to_owned()]));
     let invalid = model::GetContextKeysForCustomPolicy { policy_input_list: vec!["{}".into()] };

@@ -1,8 +1,7 @@
 //! Roles are assumed, sessions limited, refusals worded.
 
-
-use iam_model as model;
 use crate::platform::{ACCOUNT, ALLOW_ALL, Platform, credentials, refused, statement, trust};
+use iam_model as model;
 use sts_model::{
     AssumeRole, DecodeAuthorizationMessage, GetAccessKeyInfo, GetCallerIdentity, GetFederationToken,
     GetSessionToken,
@@ -60,9 +59,14 @@ async fn a_role_that_does_not_exist_is_refused_alike() {
     let missing = "arn:aws:iam::123456789012:role/missing";
     let (code, message) = refused(&platform.admin(), assume(missing)).await;
     assert_eq!(code, "AccessDenied");
-    assert!(message.ends_with("is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/missing"));
+    assert!(message.ends_with(
+        "is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::123456789012:role/missing"
+    ));
     let (code, message) = refused(&platform.admin(), assume("arn:aws:s3:::not-a-role-at-all")).await;
-    assert_eq!((code.as_str(), message.as_str()), ("ValidationError", "arn:aws:s3:::not-a-role-at-all is invalid"));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("ValidationError", "arn:aws:s3:::not-a-role-at-all is invalid")
+    );
 }
 
 #[tokio::test]
@@ -83,7 +87,8 @@ async fn trust_in_a_user_ends_with_that_user() {
     let arn = platform.role("deploy", r#"{"AWS":"arn:aws:iam::123456789012:user/jane"}"#, &[]).await;
     jane.call(assume(&arn)).await.expect("named");
     let admin = platform.admin();
-    let keys = admin.call(model::ListAccessKeys { user_name: Some("jane".into()), ..Default::default() }).await;
+    let keys =
+        admin.call(model::ListAccessKeys { user_name: Some("jane".into()), ..Default::default() }).await;
     for key in keys.expect("listed").access_key_metadata {
         let delete = model::DeleteAccessKey {
             user_name: Some("jane".into()),
@@ -208,7 +213,8 @@ async fn a_session_token_is_the_user_but_may_not_call_iam() {
 async fn a_federated_user_may_do_what_both_allow() {
     let platform = Platform::start().await;
     let jane = platform.user("jane", &[&statement("Allow", "sts:*", "*")]).await;
-    let federate = |policy: Option<String>| GetFederationToken { name: "bob".into(), policy, ..Default::default() };
+    let federate =
+        |policy: Option<String>| GetFederationToken { name: "bob".into(), policy, ..Default::default() };
     let decode = || DecodeAuthorizationMessage { encoded_message: "x".into() };
     let without = jane.call(federate(None)).await.expect("allowed");
     assert_eq!(without.federated_user.expect("answered").arn, "arn:aws:sts::123456789012:federated-user/bob");

@@ -7,14 +7,15 @@ use aws::http::Request;
 use aws::sigv4::verify;
 use aws::{AccessKey, Timestamp};
 use http::{HeaderMap, Uri, header};
+use s3s::S3Result;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
-use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::chunks;
 use super::exchange::Exchange;
 use crate::error::Error;
 
+const SHA256_DIGITS: usize = 64;
 const TOKEN: &str = "x-amz-security-token";
 
 /// Gives the secret of a request's key to whoever verifies its signature, and notes whose it is.
@@ -43,9 +44,9 @@ impl S3Auth for Keys {
 impl S3Access for Access {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         self.0.note_operation(cx.s3_op().name(), cx.s3_path(), cx.uri().query());
-        // A key without its owner would be a request that was verified for nobody.
         if cx.credentials().is_some() && self.0.caller.get().is_none() {
-            return Err(S3Error::new(S3ErrorCode::InternalError));
+            let error = Error::internal("a signature was verified for nobody");
+            return self.0.answer::<()>(Err(error)).map(|response| response.output);
         }
         Ok(())
     }
@@ -59,6 +60,9 @@ pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -
         exchange.session_token.get_or_init(|| token);
     }
     sign_token_as_header(&mut parts);
+    if parts.headers.get("x-amz-content-sha256").is_some_and(|value| value.len() == SHA256_DIGITS) {
+        exchange.names_body_hash.get_or_init(|| ());
+    }
     if !exchange.gateway.authenticator.is_open() {
         return Ok(Request::from_parts(parts, body));
     }

@@ -47,6 +47,8 @@ pub async fn in_s3s_words(response: Response, exchange: &Exchange) -> Response {
             Some(operation) if parts.status == StatusCode::NOT_IMPLEMENTED => {
                 Error::NotImplemented(format!("{operation} of S3 is not built yet."))
             }
+            // The decoder fails so only where it cannot read a body to its end.
+            Some(_) if parts.status == StatusCode::INTERNAL_SERVER_ERROR => exchange.unreadable_body(),
             Some(_) | None => decoded(&document, parts.status.as_u16()),
         },
         Err(error) => error,

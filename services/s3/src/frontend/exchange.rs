@@ -27,6 +27,8 @@ pub struct Exchange {
     pub session_token: OnceLock<String>,
     /// Set where signatures are not checked: the region of the signature that was taken off.
     pub open_region: OnceLock<String>,
+    /// Whether the request says which SHA-256 its body has.
+    pub names_body_hash: OnceLock<()>,
     operation: OnceLock<&'static str>,
     parameters: OnceLock<Value>,
     /// Whether a handler was reached, which audits by itself.
@@ -44,6 +46,7 @@ impl Exchange {
             caller: OnceLock::new(),
             session_token: OnceLock::new(),
             open_region: OnceLock::new(),
+            names_body_hash: OnceLock::new(),
             operation: OnceLock::new(),
             parameters: OnceLock::new(),
             heard: OnceLock::new(),
@@ -93,6 +96,14 @@ impl Exchange {
     /// The error that a handler or the authentication answered.
     pub fn take_error(&self) -> Option<Error> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Why the decoder could not read the body of a request: what it was held against was wrong, or it was cut.
+    pub fn unreadable_body(&self) -> Error {
+        match self.names_body_hash.get() {
+            Some(()) => Error::ContentSha256Mismatch,
+            None => Error::IncompleteBody,
+        }
     }
 
     /// The operation asked for, where no handler was reached.

@@ -1,0 +1,326 @@
+//! What becomes of builds that do not go well, that wait, that are stopped or tried again.
+
+use std::collections::BTreeMap;
+
+use codebuild_model::{
+    BatchDeleteBuilds, BatchGetBuilds, EnvironmentVariable, EnvironmentVariableType, ListBuilds,
+    ListBuildsForProject, RetryBuild, SortOrderType, StartBuild, StatusType, StopBuild,
+};
+
+use super::world::{World, context, phases, s3_artifacts, s3_source, zip};
+use crate::Config;
+
+const SLOW: &str = "version: 0.2\nphases: {build: {commands: ['echo running; sleep 50']}, post_build: {commands: ['echo never']}}\n";
+const QUICK: &str = "version: 0.2\nphases: {build: {commands: ['true']}}\n";
+
+fn start(project: &str) -> StartBuild {
+    StartBuild { project_name: project.into(), ..StartBuild::default() }
+}
+
+#[tokio::test]
+async fn failed_build_still_uploads_and_is_failed() {
+    let world = World::new().await;
+    world.create("demo", |project| project.artifacts = Some(s3_artifacts("out"))).await;
+    let spec = "version: 0.2\nphases: {build: {commands: ['echo x >report; exit 1']}, post_build: {commands: ['echo $CODEBUILD_BUILD_SUCCEEDING']}}\nartifacts: {files: [report]}\n";
+    let id = world.start_spec("demo", spec).await;
+    let build = world.end(&id).await;
+    assert_eq!(build.build_status, Some(StatusType::Failed));
+    assert_eq!(world.output(&id), ["0"]);
+    assert_eq!(world.keys("out"), ["demo/report"]);
+}
+
+#[tokio::test]
+async fn early_failure_skips_what_follows() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let id = world.start_spec("demo", "version: 0.2\nphases: {install: {commands: ['false']}}\n").await;
+    let build = world.end(&id).await;
+    assert_eq!(phases(&build)[4..], ["INSTALL FAILED", "FINALIZING SUCCEEDED", "COMPLETED"]);
+}
+
+#[tokio::test]
+async fn source_that_cannot_be_had() {
+    let world = World::new().await;
+    world.create("demo", |project| project.source = Some(s3_source("in/none.zip"))).await;
+    let id = world.start(start("demo")).await.id.unwrap();
+    let build = world.end(&id).await;
+    assert_eq!(phases(&build)[3..], ["DOWNLOAD_SOURCE FAILED", "FINALIZING SUCCEEDED", "COMPLETED"]);
+    let (code, message) = context(&build, "DOWNLOAD_SOURCE");
+    assert_eq!(code, "CLIENT_ERROR");
+    assert_eq!(message, "NoSuchKey: The specified key does not exist. status code: 404 for primary source");
+    assert!(world.log(&id).contains(&message), "{}", world.log(&id));
+
+    world.deny("s3:GetObject");
+    let id = world.start(start("demo")).await.id.unwrap();
+    let (_, message) = context(&world.end(&id).await, "DOWNLOAD_SOURCE");
+    assert!(message.contains("assumed-role/build/s is not authorized to perform: s3:GetObject"), "{message}");
+}
+
+#[tokio::test]
+async fn prefix_is_a_source() {
+    let world = World::new().await;
+    world.put("in", "dir/buildspec.yml", "version: 0.2\nphases: {build: {commands: ['cat sub/file']}}\n");
+    world.put("in", "dir/sub/file", "deep\n");
+    world.put("in", "other", "x");
+    world.create("demo", |project| project.source = Some(s3_source("in/dir/"))).await;
+    let id = world.start(start("demo")).await.id.unwrap();
+    world.end(&id).await;
+    assert_eq!(world.output(&id), ["deep"], "{}", world.log(&id));
+}
+
+#[tokio::test]
+async fn buildspec_that_is_missing_or_wrong() {
+    let world = World::new().await;
+    world.put("in", "empty.zip", zip(&[("other", "x")]));
+    world.create("demo", |project| project.source = Some(s3_source("in/empty.zip"))).await;
+    let id = world.start(start("demo")).await.id.unwrap();
+    let (code, message) = context(&world.end(&id).await, "DOWNLOAD_SOURCE");
+    assert_eq!(code, "YAML_FILE_ERROR");
+    assert!(message.starts_with("YAML file does not exist: stat /codebuild/output/src"), "{message}");
+
+    let id = world.start_spec("demo", "version: 0.2\nphases:\n  build:\n    commands:\n      - a: b\n").await;
+    let (_, message) = context(&world.end(&id).await, "DOWNLOAD_SOURCE");
+    assert!(message.starts_with("Expected Commands[0] to be of string type"), "{message}");
+}
+
+#[tokio::test]
+async fn buildspec_link_does_not_lead_out() {
+    let world = World::new().await;
+    let mut writer = runner::archive::Writer::new(std::io::Cursor::new(Vec::new()));
+    writer.add_symlink("buildspec.yml".as_ref(), "/etc/passwd".as_ref()).unwrap();
+    world.put("in", "evil.zip", writer.finish().unwrap().into_inner());
+    world.create("demo", |project| project.source = Some(s3_source("in/evil.zip"))).await;
+    let id = world.start(start("demo")).await.id.unwrap();
+    let (_, message) = context(&world.end(&id).await, "DOWNLOAD_SOURCE");
+    assert!(message.contains("symbolic link \"buildspec.yml\" leads out"), "{message}");
+}
+
+#[tokio::test]
+async fn artifacts_that_nothing_matches_or_nobody_may_write() {
+    let world = World::new().await;
+    world.create("demo", |project| project.artifacts = Some(s3_artifacts("out"))).await;
+    let spec = |files: &str| {
+        format!(
+            "version: 0.2\nphases: {{build: {{commands: ['echo x >made; ln -s /etc/shadow link']}}}}\nartifacts: {{files: [{files}]}}\n"
+        )
+    };
+    let id = world.start_spec("demo", &spec("nothing/*")).await;
+    let build = world.end(&id).await;
+    assert_eq!(
+        context(&build, "UPLOAD_ARTIFACTS"),
+        ("CLIENT_ERROR".into(), "no matching artifact paths found".into())
+    );
+    assert_eq!(build.build_status, Some(StatusType::Failed));
+
+    let id = world.start_spec("demo", &spec("'**/*'")).await;
+    world.end(&id).await;
+    assert_eq!(world.keys("out"), ["demo/made"], "a link out of the build is nothing to keep");
+
+    world.deny("s3:PutObject");
+    let id = world.start_spec("demo", &spec("made")).await;
+    let (_, message) = context(&world.end(&id).await, "UPLOAD_ARTIFACTS");
+    assert!(message.starts_with("Error in UPLOAD_ARTIFACTS phase: AccessDenied"), "{message}");
+}
+
+#[tokio::test]
+async fn artifact_name_is_made_by_the_shell() {
+    let world = World::new().await;
+    world
+        .create("demo", |project| {
+            let artifacts = s3_artifacts("out");
+            project.artifacts = Some(codebuild_model::ProjectArtifacts {
+                override_artifact_name: Some(true),
+                packaging: Some(codebuild_model::ArtifactPackaging::Zip),
+                ..artifacts
+            });
+        })
+        .await;
+    let spec = "version: 0.2\nphases: {build: {commands: ['V=7; echo x >a']}}\nartifacts: {files: [a], name: 'app-$V-$(echo ok).zip'}\n";
+    let id = world.start_spec("demo", spec).await;
+    let build = world.end(&id).await;
+    assert_eq!(world.keys("out"), ["app-7-ok.zip"], "{}", world.log(&id));
+    assert_eq!(build.artifacts.unwrap().location.as_deref(), Some("arn:aws:s3:::out/app-7-ok.zip"));
+}
+
+#[tokio::test]
+async fn role_that_may_not_log_fails_provisioning() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    world.deny("logs:CreateLogStream");
+    let id = world.start_spec("demo", QUICK).await;
+    let build = world.end(&id).await;
+    assert_eq!(phases(&build)[2..], ["PROVISIONING FAILED", "FINALIZING SUCCEEDED", "COMPLETED"]);
+    let (code, message) = context(&build, "PROVISIONING");
+    assert_eq!(code, "ACCESS_DENIED");
+    assert!(
+        message.contains("does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn faults_of_others_are_passed_over() {
+    let world = World::new().await;
+    world.create("demo", |project| project.artifacts = Some(s3_artifacts("out"))).await;
+    world.shared.lock().faults = vec!["AssumeRole", "PutObject", "PutLogEvents"];
+    let id = world
+        .start_spec(
+            "demo",
+            "version: 0.2\nphases: {build: {commands: ['echo x >a']}}\nartifacts: {files: [a]}\n",
+        )
+        .await;
+    let build = world.end(&id).await;
+    assert_eq!(build.build_status, Some(StatusType::Succeeded), "{}", world.log(&id));
+    assert_eq!(world.keys("out"), ["demo/a"]);
+    assert!(world.shared.lock().faults.is_empty());
+}
+
+#[tokio::test]
+async fn variables_kept_elsewhere_are_refused_not_pretended() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let secret = EnvironmentVariable {
+        name: "TOKEN".into(),
+        value: "app:token".into(),
+        r#type: Some(EnvironmentVariableType::SecretsManager),
+    };
+    let start = StartBuild { environment_variables_override: Some(vec![secret]), ..start("demo") };
+    let id = world.start(start).await.id.unwrap();
+    let (code, message) = context(&world.end(&id).await, "DOWNLOAD_SOURCE");
+    assert_eq!(code, "Secrets Manager Error");
+    assert!(message.contains("not built yet"), "{message}");
+}
+
+#[tokio::test]
+async fn build_finds_its_surroundings() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let spec =
+        "version: 0.2\nphases: {build: {commands: ['env', 'echo $AWS_CONTAINER_AUTHORIZATION_TOKEN']}}\n";
+    let id = world.start_spec("demo", spec).await;
+    world.end(&id).await;
+    let output = world.output(&id);
+    let found: BTreeMap<&str, &str> = output.iter().filter_map(|line| line.split_once('=')).collect();
+    let uuid = id.split_once(':').unwrap().1;
+    assert_eq!(found["CODEBUILD_BUILD_ID"], id);
+    assert_eq!(found["CODEBUILD_BUILD_NUMBER"], "1");
+    assert_eq!(found["CODEBUILD_INITIATOR"], "alice");
+    assert_eq!(found["CODEBUILD_LOG_PATH"], uuid);
+    assert_eq!(found["AWS_REGION"], "us-east-1");
+    assert_eq!(
+        found["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
+        format!("http://127.0.0.1:4000/codebuild/credentials/{uuid}")
+    );
+    assert_eq!(found["AWS_CONTAINER_AUTHORIZATION_TOKEN"], "***");
+    assert_eq!(output.last().unwrap(), "***");
+}
+
+#[tokio::test]
+async fn stopped_while_it_runs() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let id = world.start_spec("demo", SLOW).await;
+    world.log_has(&id, "\nrunning\n").await;
+    world.call(StopBuild { id: id.clone() }).await.unwrap();
+    let build = world.end(&id).await;
+    assert_eq!(build.build_status, Some(StatusType::Stopped));
+    assert_eq!(phases(&build)[6..], ["BUILD STOPPED", "COMPLETED"]);
+    assert!(build.phases.unwrap()[6].contexts.is_none());
+    assert_eq!(world.folders(), 0);
+    let again = world.call(StopBuild { id }).await.unwrap().build.unwrap();
+    assert_eq!(again.build_status, Some(StatusType::Stopped), "stopping what has ended changes nothing");
+}
+
+#[tokio::test]
+async fn waits_for_room_and_can_be_stopped_while_it_waits() {
+    let world = World::with(Config::new("http://127.0.0.1:4000", 1)).await;
+    world.create("demo", |_| {}).await;
+    let running = world.start_spec("demo", SLOW).await;
+    world.log_has(&running, "\nrunning\n").await;
+    let waiting = world.start_spec("demo", QUICK).await;
+    let next = world.start_spec("demo", QUICK).await;
+    assert_eq!(world.build(&waiting).await.current_phase.as_deref(), Some("QUEUED"));
+
+    let stopped = world.call(StopBuild { id: waiting.clone() }).await.unwrap().build.unwrap();
+    assert_eq!(phases(&stopped), ["SUBMITTED SUCCEEDED", "QUEUED STOPPED", "COMPLETED"]);
+    assert_eq!(stopped.build_status, Some(StatusType::Stopped));
+    world.call(StopBuild { id: running }).await.unwrap();
+    assert_eq!(world.end(&next).await.build_status, Some(StatusType::Succeeded));
+    assert_eq!(phases(&world.build(&waiting).await).len(), 3, "it never ran");
+}
+
+#[tokio::test]
+async fn queue_and_project_have_limits() {
+    let world = World::with(Config { queue: 1, ..Config::new("http://127.0.0.1:4000", 1) }).await;
+    world.create("demo", |_| {}).await;
+    world.create("single", |project| project.concurrent_build_limit = Some(1)).await;
+    let running = world.start_spec("single", SLOW).await;
+    let refused = world.call(start("single")).await.unwrap_err();
+    assert_eq!(refused.code, "AccountLimitExceededException");
+    assert_eq!(refused.message, "Project single has reached its limit of 1 concurrent builds");
+    world.start_spec("demo", QUICK).await;
+    let refused = world.call(start("demo")).await.unwrap_err();
+    assert_eq!(refused.message, "Cannot have more than 1 builds in queue for the account");
+    world.call(StopBuild { id: running }).await.unwrap();
+}
+
+#[tokio::test]
+async fn token_gives_the_same_build() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let start = StartBuild { idempotency_token: Some("t".into()), ..start("demo") };
+    let first = world.start(start.clone()).await;
+    let second = world.start(start.clone()).await;
+    assert_eq!(first.id, second.id);
+    let other = StartBuild { timeout_in_minutes_override: Some(5), ..start };
+    let refused = world.call(other).await.unwrap_err();
+    assert_eq!(refused.code, "InvalidInputException");
+    assert!(refused.message.contains("mismatch"), "{}", refused.message);
+    world.end(&first.id.unwrap()).await;
+}
+
+#[tokio::test]
+async fn numbers_go_on_and_lists_are_in_order() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let mut ids = vec![];
+    for _ in 0..3 {
+        ids.push(world.start_spec("demo", QUICK).await);
+    }
+    for id in &ids {
+        world.end(id).await;
+    }
+    let deleted = world.call(BatchDeleteBuilds { ids: vec![ids[2].clone(), "demo:x".into()] }).await.unwrap();
+    assert_eq!(deleted.builds_deleted.unwrap().len(), 1);
+    assert_eq!(deleted.builds_not_deleted.unwrap()[0].id.as_deref(), Some("demo:x"));
+    let retried = world.call(RetryBuild { id: Some(ids[0].clone()), idempotency_token: None }).await.unwrap();
+    let retried = retried.build.unwrap();
+    assert_eq!(retried.build_number, Some(4), "a number that was deleted does not come again");
+    let newest = retried.id.unwrap();
+    assert_eq!(world.end(&newest).await.build_status, Some(StatusType::Succeeded));
+
+    let list =
+        |sort_order| ListBuildsForProject { project_name: "demo".into(), sort_order, next_token: None };
+    let descending = world.call(list(None)).await.unwrap().ids.unwrap();
+    assert_eq!(descending, [newest.clone(), ids[1].clone(), ids[0].clone()]);
+    let ascending = world.call(list(Some(SortOrderType::Ascending))).await.unwrap().ids.unwrap();
+    assert_eq!(ascending, [ids[0].clone(), ids[1].clone(), newest]);
+    assert_eq!(world.call(ListBuilds::default()).await.unwrap().ids.unwrap().len(), 3);
+    let found = world.call(BatchGetBuilds { ids: vec![ids[2].clone()] }).await.unwrap();
+    assert_eq!(found.builds_not_found.unwrap(), [ids[2].clone()]);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_found() {
+    let world = World::new().await;
+    let code = |error: aws::Error| error.code.into_owned();
+    assert_eq!(code(world.call(start("none")).await.unwrap_err()), "ResourceNotFoundException");
+    assert_eq!(
+        code(world.call(StopBuild { id: "none:1".into() }).await.unwrap_err()),
+        "ResourceNotFoundException"
+    );
+    let list = ListBuildsForProject { project_name: "none".into(), ..ListBuildsForProject::default() };
+    assert_eq!(code(world.call(list).await.unwrap_err()), "ResourceNotFoundException");
+    let list = ListBuilds { next_token: Some("made up".into()), ..ListBuilds::default() };
+    assert_eq!(code(world.call(list).await.unwrap_err()), "InvalidInputException");
+}
