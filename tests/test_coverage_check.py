@@ -7,6 +7,8 @@ CALLS = [
     {"service": "codepipeline", "operation": "GetPipeline", "error": None},
     {"service": "codepipeline", "operation": "GetPipeline", "error": "PipelineNotFoundException"},
     {"service": "iam", "operation": "GetUser", "error": None},
+    {"service": "iam", "operation": "GetUser", "error": "AccessDenied"},
+    {"service": "codepipeline", "operation": "ListPipelines", "error": "AccessDeniedException"},
 ]
 GAPS = {("codepipeline", "ListPipelines"), ("iam", "GetUser", "error")}
 
@@ -17,6 +19,7 @@ def test_gaps_are_found():
 
 def test_a_complete_run_has_no_gap():
     complete = CALLS + [
+        {"service": "codepipeline", "operation": "ListPipelines", "error": None},
         {"service": "codepipeline", "operation": "ListPipelines", "error": "ValidationException"},
         {"service": "iam", "operation": "GetUser", "error": "NoSuchEntity"},
     ]

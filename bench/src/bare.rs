@@ -38,7 +38,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
                     Ok::<_, Infallible>(http::Response::new(Full::new(answer)))
                 }
             });
-            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let served =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             if let Err(error) = served.await {
                 eprintln!("bench: a connection broke off: {error}");
             }

@@ -77,7 +77,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let seconds = started.elapsed().as_secs_f64();
     latencies.sort_unstable();
-    let at = |share: usize| latencies.get(latencies.len() * share / 1000).copied().unwrap_or_default().as_secs_f64();
+    let at = |share: usize| {
+        latencies.get(latencies.len() * share / 1000).copied().unwrap_or_default().as_secs_f64()
+    };
     println!(
         "{}",
         json!({

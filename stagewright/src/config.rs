@@ -171,8 +171,8 @@ impl Config {
 }
 
 fn read(path: &Path) -> Result<File, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| Error::Unreadable { path: path.to_owned(), cause })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|cause| Error::Unreadable { path: path.to_owned(), cause })?;
     // The parser names the line, the key and the keys that are allowed.
     toml::from_str(&text)
         .map_err(|cause| Error::Malformed { path: path.to_owned(), cause: cause.to_string() })
@@ -216,7 +216,10 @@ mod tests {
     #[test]
     fn a_bad_key_is_named_with_what_is_allowed() {
         let message = file("dta = \"x\"").unwrap_err();
-        assert!(message.contains("`dta`") && message.contains("`data`") && message.contains("line 1"), "{message}");
+        assert!(
+            message.contains("`dta`") && message.contains("`data`") && message.contains("line 1"),
+            "{message}"
+        );
         let message = file("[builds]\nparallel = 2").unwrap_err();
         assert!(message.contains("`parallel`") && message.contains("`concurrency`"), "{message}");
         assert!(file("account = \"12\"").unwrap_err().contains("12 digits"));

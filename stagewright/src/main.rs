@@ -41,9 +41,7 @@ enum Command {
     /// Manage access keys of a data folder that no server has open
     Key(administration::KeyArguments),
     /// Print completions for a shell
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// Hold one build; started by the server, so that a build outlives it
     #[command(hide = true)]
     Supervise { folder: std::path::PathBuf },

@@ -27,6 +27,10 @@ class Aws:
         config = {"retries": {"total_max_attempts": 1}, "connect_timeout": 10, "read_timeout": 60, **config}
         return self._session.client(service, endpoint_url=self.url, config=botocore.config.Config(**config))
 
+    def unchecked(self, service):
+        """A client that sends what it is given, without looking at lengths and required members first."""
+        return self.client(service, parameter_validation=False)
+
     def __getattr__(self, service):
         if service.startswith("_"):
             raise AttributeError(service)

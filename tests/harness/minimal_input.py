@@ -10,7 +10,6 @@ TEXTS = [
     "example",
     "example-1",
     "1",
-    "12345678-1234-4234-8234-123456789012",
     "0123456789abcdef0123456789abcdef01234567",
     "arn:aws:iam::123456789012:role/example",
     "arn:aws:codepipeline:us-east-1:123456789012:example",
@@ -18,6 +17,7 @@ TEXTS = [
     "arn:aws:codecommit:us-east-1:123456789012:example",
     "arn:aws:logs:us-east-1:123456789012:log-group:example",
     "arn:aws:iam::123456789012:policy/example",
+    "12345678-1234-4234-8234-123456789012",
     "AKIAEXAMPLEEXAMPLE22",
     "ACCAEXAMPLEEXAMPLE222",
     "/example/",
@@ -34,10 +34,11 @@ def minimal_input(operation):
     """Keyword arguments for the boto3 method of an operation model."""
     if operation.input_shape is None:
         return {}
-    return minimal(operation.input_shape, operation.name)
+    return minimal(operation.input_shape, operation.service_model.service_name)
 
 
 def minimal(shape, path):
+    """`path` is the service's name and the names of the members down to this one."""
     kind = shape.type_name
     if kind == "structure":
         names = shape.required_members
@@ -60,9 +61,14 @@ def minimal(shape, path):
 def text(shape, path):
     if shape.enum:
         return shape.enum[0]
+    candidates = [*TEXTS]
+    if path.lower().endswith("arn"):
+        # An ARN of the service itself if there is one, else any.
+        service = path.partition(".")[0]
+        candidates.sort(key=lambda candidate: (not candidate.startswith("arn:"), f":{service}:" not in candidate))
     least, most = shape.metadata.get("min", 0), shape.metadata.get("max", 1 << 20)
     pattern = java_pattern(shape.metadata.get("pattern", ".*"))
-    for candidate in [*TEXTS, "x" * max(least, 1), "1" * max(least, 1)]:
+    for candidate in [*candidates, "x" * max(least, 1), "1" * max(least, 1)]:
         if least <= len(candidate) <= most and re.fullmatch(pattern, candidate, re.DOTALL):
             return candidate
     raise LookupError(f"{path}: none of the texts keeps {pattern!r}, length {least} to {most}; add one")

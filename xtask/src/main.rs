@@ -20,7 +20,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let check = rest.iter().any(|argument| argument == "--check");
-    let services: Vec<&str> = rest.iter().map(String::as_str).filter(|argument| !argument.starts_with('-')).collect();
+    let services: Vec<&str> =
+        rest.iter().map(String::as_str).filter(|argument| !argument.starts_with('-')).collect();
     match models::run(&services, check) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

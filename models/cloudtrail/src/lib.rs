@@ -174,3 +174,11 @@ pub static CLOUDTRAIL: aws::operation::Service = aws::operation::Service {
         },
     ],
 };
+
+/// Calls a macro with the types of all operations.
+#[macro_export]
+macro_rules! every_operation {
+    ($with:ident) => {
+        $with! { $crate::LookupEvents, }
+    };
+}

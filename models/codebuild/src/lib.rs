@@ -980,3 +980,11 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
         ErrorShape { shape: "ResourceNotFoundException", code: "ResourceNotFoundException", status: 400 },
     ],
 };
+
+/// Calls a macro with the types of all operations.
+#[macro_export]
+macro_rules! every_operation {
+    ($with:ident) => {
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::CreateProject, $crate::DeleteProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::RetryBuild, $crate::StartBuild, $crate::StopBuild, $crate::UpdateProject, }
+    };
+}

@@ -990,3 +990,11 @@ pub static CODECOMMIT: aws::operation::Service = aws::operation::Service {
         ErrorShape { shape: "TooManyTagsException", code: "TooManyTagsException", status: 400 },
     ],
 };
+
+/// Calls a macro with the types of all operations.
+#[macro_export]
+macro_rules! every_operation {
+    ($with:ident) => {
+        $with! { $crate::BatchGetCommits, $crate::BatchGetRepositories, $crate::CreateBranch, $crate::CreateCommit, $crate::CreateRepository, $crate::DeleteBranch, $crate::DeleteFile, $crate::DeleteRepository, $crate::GetBlob, $crate::GetBranch, $crate::GetCommit, $crate::GetDifferences, $crate::GetFile, $crate::GetFolder, $crate::GetRepository, $crate::ListBranches, $crate::ListRepositories, $crate::ListTagsForResource, $crate::PutFile, $crate::TagResource, $crate::UntagResource, $crate::UpdateDefaultBranch, $crate::UpdateRepositoryDescription, $crate::UpdateRepositoryName, }
+    };
+}

@@ -1467,3 +1467,11 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
         ErrorShape { shape: "ValidationException", code: "ValidationException", status: 400 },
     ],
 };
+
+/// Calls a macro with the types of all operations.
+#[macro_export]
+macro_rules! every_operation {
+    ($with:ident) => {
+        $with! { $crate::CreatePipeline, $crate::DeletePipeline, $crate::DisableStageTransition, $crate::EnableStageTransition, $crate::GetPipeline, $crate::GetPipelineExecution, $crate::GetPipelineState, $crate::ListActionExecutions, $crate::ListActionTypes, $crate::ListPipelineExecutions, $crate::ListPipelines, $crate::ListTagsForResource, $crate::PutApprovalResult, $crate::RetryStageExecution, $crate::StartPipelineExecution, $crate::StopPipelineExecution, $crate::TagResource, $crate::UntagResource, $crate::UpdatePipeline, }
+    };
+}

@@ -667,3 +667,11 @@ pub static LOGS: aws::operation::Service = aws::operation::Service {
         ErrorShape { shape: "ValidationException", code: "ValidationException", status: 400 },
     ],
 };
+
+/// Calls a macro with the types of all operations.
+#[macro_export]
+macro_rules! every_operation {
+    ($with:ident) => {
+        $with! { $crate::CreateLogGroup, $crate::CreateLogStream, $crate::DeleteLogGroup, $crate::DeleteLogStream, $crate::DeleteRetentionPolicy, $crate::DescribeLogGroups, $crate::DescribeLogStreams, $crate::FilterLogEvents, $crate::GetLogEvents, $crate::ListTagsForResource, $crate::ListTagsLogGroup, $crate::PutLogEvents, $crate::PutRetentionPolicy, $crate::TagLogGroup, $crate::TagResource, $crate::UntagLogGroup, $crate::UntagResource, }
+    };
+}

@@ -272,3 +272,11 @@ pub static STS: aws::operation::Service = aws::operation::Service {
         ErrorShape { shape: "RegionDisabledException", code: "RegionDisabledException", status: 403 },
     ],
 };
+
+/// Calls a macro with the types of all operations.
+#[macro_export]
+macro_rules! every_operation {
+    ($with:ident) => {
+        $with! { $crate::AssumeRole, $crate::DecodeAuthorizationMessage, $crate::GetAccessKeyInfo, $crate::GetCallerIdentity, $crate::GetFederationToken, $crate::GetSessionToken, }
+    };
+}

@@ -144,8 +144,9 @@ impl Client {
 
 /// The holder of credentials, with the errors that the wire answers for wrong ones.
 async fn authenticate(gateway: &Gateway, credentials: &Credentials) -> Result<Caller, Error> {
-    let invalid =
-        || Error::new("UnrecognizedClientException", "The security token included in the request is invalid.");
+    let invalid = || {
+        Error::new("UnrecognizedClientException", "The security token included in the request is invalid.")
+    };
     let key = gateway.authenticator.access_key(&credentials.access_key_id).await?.ok_or_else(invalid)?;
     let given = [credentials.secret_access_key.reveal(), token_text(credentials.session_token.as_ref())];
     let known = [key.secret.reveal(), token_text(key.session_token.as_ref())];

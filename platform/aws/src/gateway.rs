@@ -75,7 +75,10 @@ impl Gateway {
             if service.knows(operation) {
                 Error::not_implemented(service.id, operation)
             } else {
-                Error::new("UnknownOperationException", format!("{operation} is no operation of {}.", service.id))
+                Error::new(
+                    "UnknownOperationException",
+                    format!("{operation} is no operation of {}.", service.id),
+                )
             }
         })
     }

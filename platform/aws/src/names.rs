@@ -109,9 +109,7 @@ impl TryFrom<String> for Region {
     type Error = NameError;
 
     fn try_from(text: String) -> Result<Self, NameError> {
-        let word = |w: &str| {
-            !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        };
+        let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if text.len() <= 32 && text.contains('-') && text.split('-').all(word) {
             Ok(Self(text))
         } else {

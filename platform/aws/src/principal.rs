@@ -12,13 +12,31 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Principal {
     /// The account itself.
-    Root { account: AccountId },
-    User { account: AccountId, path: String, name: String, id: String },
+    Root {
+        account: AccountId,
+    },
+    User {
+        account: AccountId,
+        path: String,
+        name: String,
+        id: String,
+    },
     /// A session of a role.
-    AssumedRole { account: AccountId, role_path: String, role_name: String, role_id: String, session_name: String },
-    FederatedUser { account: AccountId, name: String },
+    AssumedRole {
+        account: AccountId,
+        role_path: String,
+        role_name: String,
+        role_id: String,
+        session_name: String,
+    },
+    FederatedUser {
+        account: AccountId,
+        name: String,
+    },
     /// One of the platform's own services, for example `codepipeline.amazonaws.com`.
-    Service { name: String },
+    Service {
+        name: String,
+    },
     Anonymous,
 }
 

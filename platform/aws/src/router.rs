@@ -147,7 +147,12 @@ impl<S: Send + Sync + 'static> RouterBuilder<S> {
         F: for<'a> Handler<'a, S, O> + 'static,
         R: for<'a> AccessResolver<'a, S, O> + 'static,
     {
-        let route = TypedRoute { state: self.state.clone(), handler, resolver, of: std::marker::PhantomData::<fn(O)> };
+        let route = TypedRoute {
+            state: self.state.clone(),
+            handler,
+            resolver,
+            of: std::marker::PhantomData::<fn(O)>,
+        };
         self.router.routes.insert(O::MODEL.name, Arc::new(route));
     }
 }

@@ -87,10 +87,14 @@ impl<'a> Validator<'a> {
     fn check_number(&mut self, schema: &Schema, value: f64, text: &str) {
         #[allow(clippy::cast_precision_loss, reason = "bounds of models are small")]
         let (low, high) = (schema.min.map(|min| min as f64), schema.max.map(|max| max as f64));
-        if let (Some(low), Some(min)) = (low, schema.min) && value < low {
+        if let (Some(low), Some(min)) = (low, schema.min)
+            && value < low
+        {
             self.violate(schema, text, &format!("Member must have value greater than or equal to {min}"));
         }
-        if let (Some(high), Some(max)) = (high, schema.max) && value > high {
+        if let (Some(high), Some(max)) = (high, schema.max)
+            && value > high
+        {
             self.violate(schema, text, &format!("Member must have value less than or equal to {max}"));
         }
     }
@@ -120,10 +124,14 @@ impl<'a> Validator<'a> {
 fn length_violations(schema: &Schema, length: usize) -> Vec<String> {
     let length = i64::try_from(length).unwrap_or(i64::MAX);
     let mut texts = Vec::new();
-    if let Some(max) = schema.max && length > max {
+    if let Some(max) = schema.max
+        && length > max
+    {
         texts.push(format!("Member must have length less than or equal to {max}"));
     }
-    if let Some(min) = schema.min && length < min {
+    if let Some(min) = schema.min
+        && length < min
+    {
         texts.push(format!("Member must have length greater than or equal to {min}"));
     }
     texts
@@ -132,10 +140,14 @@ fn length_violations(schema: &Schema, length: usize) -> Vec<String> {
 /// What a single string violates.
 fn string_violations(schema: &Schema, value: &str) -> Vec<String> {
     let mut texts = length_violations(schema, value.chars().count());
-    if let Some(pattern) = &schema.pattern && !pattern.matches(value) {
+    if let Some(pattern) = &schema.pattern
+        && !pattern.matches(value)
+    {
         texts.push(format!("Member must satisfy regular expression pattern: {}", pattern.source));
     }
-    if let Kind::Enum(values) = &schema.kind && !values.contains(&value) {
+    if let Kind::Enum(values) = &schema.kind
+        && !values.contains(&value)
+    {
         texts.push(format!("Member must satisfy enum value set: [{}]", values.join(", ")));
     }
     texts
@@ -237,7 +249,9 @@ impl Writer for Validator<'_> {
     }
 
     fn key(&mut self, schema: &'static Schema, key: &str) {
-        if let Kind::Map { key: key_schema, .. } = &schema.kind && !string_violations(key_schema, key).is_empty() {
+        if let Kind::Map { key: key_schema, .. } = &schema.kind
+            && !string_violations(key_schema, key).is_empty()
+        {
             if self.open.last() == Some(&true) {
                 self.path.pop();
                 if let Some(entered) = self.open.last_mut() {
@@ -245,7 +259,11 @@ impl Writer for Validator<'_> {
                 }
             }
             let constraints = all_constraints(key_schema);
-            self.violate(schema, &format!("{{{key}=…}}"), &format!("Map keys must satisfy constraint: [{constraints}]"));
+            self.violate(
+                schema,
+                &format!("{{{key}=…}}"),
+                &format!("Map keys must satisfy constraint: [{constraints}]"),
+            );
         }
         self.enter(Segment::Key(key.to_owned()));
     }

@@ -201,14 +201,17 @@ impl Folder {
         }
     }
 
-    /// Writes durably and all at once, so that no reader sees half of it.
+    /// Makes the supervisor's record outlast a failure of power. Without it a build that had begun would begin again.
+    pub(crate) fn sync_supervisor(&self) -> io::Result<()> {
+        File::open(self.path.join("supervisor.json"))?.sync_data()?;
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// Writes all at once, so that no reader sees half of it.
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let draft = path.with_extension(Uuid::new_v4().to_string());
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        fs::rename(&draft, path)?;
-        File::open(&self.path)?.sync_all()
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?.write_all(bytes)?;
+        fs::rename(&draft, path)
     }
 }
 

@@ -22,9 +22,9 @@ use crate::{
 /// Where programs are found inside, unless the build sets PATH.
 const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What of the host's `/etc` programs need to work at all. Nothing here holds credentials; package managers'
-/// settings (`pip.conf`, `npmrc`) may, so they are not among them.
-const ETC: [&str; 22] = [
+/// What of the host's `/etc` programs need to work at all. Files are copied and folders mounted. Nothing here holds
+/// credentials; package managers' settings (`pip.conf`, `npmrc`) may, so they are not among them.
+const ETC: [&str; 21] = [
     "alternatives",
     "ca-certificates",
     "ca-certificates.conf",
@@ -35,7 +35,6 @@ const ETC: [&str; 22] = [
     "ld.so.conf.d",
     "localtime",
     "lsb-release",
-    "machine-id",
     "mime.types",
     "nsswitch.conf",
     "os-release",
@@ -49,16 +48,17 @@ const ETC: [&str; 22] = [
     "timezone",
 ];
 
+/// Files of `/etc` beyond this are not what they should be.
+const MAX_ETC_FILE_BYTES: u64 = 4 << 20;
+
 /// Parts of `/proc` that belong to the whole machine. Root of the environment is the server's user to the kernel; if
 /// that is root, the kernel lets it write here without any capability, so these are mounted read-only.
-const PROC_READ_ONLY: [&str; 11] =
-    ["acpi", "bus", "driver", "fs", "irq", "mtrr", "scsi", "sys", "sysrq-trigger", "sysvipc", "tty"];
+const PROC_READ_ONLY: [&str; 8] = ["acpi", "bus", "fs", "irq", "mtrr", "scsi", "sys", "sysrq-trigger"];
 
-/// Files of `/proc` that tell about the whole machine and that nothing in a build needs.
-const PROC_HIDDEN: [&str; 9] = [
+/// Files of `/proc` that root can read, again without any capability, and that tell about the whole machine.
+const PROC_HIDDEN: [&str; 8] = [
     "kcore",
     "keys",
-    "kmsg",
     "kpagecgroup",
     "kpagecount",
     "kpageflags",
@@ -127,8 +127,8 @@ impl Sandbox {
         path.join(":")
     }
 
-    /// Writes the small files of `/etc` that the environment has of its own, and the links that the host has at its
-    /// root (`/bin` to `usr/bin`).
+    /// Writes the small files of `/etc`, the environment's own and the host's, and the links that the host has at its
+    /// root (`/bin` to `usr/bin`). Copies, because each mount makes every later one slower.
     pub(crate) fn furnish(&self, folder: &Folder, host_name: &str) -> io::Result<()> {
         let root = folder.path().join("root");
         let etc = root.join("etc");
@@ -139,6 +139,12 @@ impl Sandbox {
         fs::write(etc.join("group"), "root:x:0:\nnogroup:x:65534:\n")?;
         fs::write(etc.join("hosts"), format!("127.0.0.1 localhost {host_name}\n::1 localhost\n"))?;
         fs::write(etc.join("hostname"), format!("{host_name}\n"))?;
+        for name in ETC {
+            let file = Path::new("/etc").join(name);
+            if fs::metadata(&file).is_ok_and(|found| found.is_file() && found.len() <= MAX_ETC_FILE_BYTES) {
+                fs::copy(&file, etc.join(name))?;
+            }
+        }
         for name in system_folders() {
             let target = root.join(&name);
             if let Ok(link) = fs::read_link(Path::new("/").join(&name))
@@ -174,7 +180,7 @@ impl Sandbox {
                 .map(|name| Path::new("/").join(name))
                 .filter(|path| path.is_dir() && !path.is_symlink()),
         );
-        visible.extend(ETC.iter().map(|name| Path::new("/etc").join(name)));
+        visible.extend(ETC.iter().map(|name| Path::new("/etc").join(name)).filter(|path| path.is_dir()));
         visible.extend(self.read_only_paths.iter().cloned());
         for path in &visible {
             // Resolved here: a link at this place could lead to what is not mounted inside, as resolv.conf does.
@@ -191,10 +197,8 @@ impl Sandbox {
             arguments.0.push(hidden.into_os_string());
         }
         arguments.flags(&["--proc", "/proc", "--dev", "/dev"]);
-        for (names, cover) in [(PROC_READ_ONLY.as_slice(), None), (&PROC_HIDDEN, Some("/dev/null"))] {
-            for path in names.iter().map(|name| Path::new("/proc").join(name)).filter(|path| path.exists()) {
-                arguments.mount("--ro-bind", cover.map_or(path.as_path(), Path::new), &path);
-            }
+        if rustix::process::geteuid().is_root() {
+            arguments.cover_proc();
         }
         arguments.flags(&["--chdir", "/", "--"]);
         arguments.0
@@ -227,6 +231,14 @@ struct Arguments(Vec<OsString>);
 impl Arguments {
     fn flags(&mut self, flags: &[&str]) {
         self.0.extend(flags.iter().map(OsString::from));
+    }
+
+    fn cover_proc(&mut self) {
+        for (names, cover) in [(PROC_READ_ONLY, None), (PROC_HIDDEN, Some("/dev/null"))] {
+            for path in names.iter().map(|name| Path::new("/proc").join(name)).filter(|path| path.exists()) {
+                self.mount("--ro-bind", cover.map_or(path.as_path(), Path::new), &path);
+            }
+        }
     }
 
     fn mount(&mut self, how: &str, host: &Path, inside: &Path) {

@@ -2,106 +2,142 @@
 
 use aws::Error;
 use aws::http::{Response, full};
-use aws::operation::{Protocol, Service};
-use aws::protocol::{json, query};
+use aws::operation::{OperationModel, Service};
+use aws::protocol::bindings::{self, BodyForm};
+use aws::protocol::{cbor, json, query};
 use aws::router::AnyShape;
-use aws::shape::Schema;
+use aws::shape::XmlNamespace;
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::{CONTENT_TYPE, DATE};
-use serde_json::Value;
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use crate::format::Format;
 
 /// A successful call.
 pub fn output(
     service: &Service,
-    operation: &str,
+    format: Format,
+    model: &OperationModel,
     output: &dyn AnyShape,
-    schema: &'static Schema,
     request_id: &str,
 ) -> Response {
-    match service.protocol {
-        Protocol::Query => {
-            let body = query::response(service, operation, output, schema, request_id);
-            respond(200, "text/xml", body, request_id)
-        }
-        Protocol::Json10 | Protocol::Json11 | Protocol::RestJson | Protocol::RestXml => {
-            respond(200, json_type(service), json::to_bytes(output, schema), request_id)
-        }
-    }
+    let body = match format {
+        Format::RestJson | Format::RestXml => return bound(service, format, model, output, request_id),
+        Format::Json10 | Format::Json11 => json::to_bytes(output, model.output),
+        Format::Query => query::response(service, model.name, output, model.output, request_id).into(),
+        Format::QueryJson => query_json(model, output, request_id),
+        Format::Cbor => cbor::to_bytes(output, model.output),
+    };
+    respond(200, format, body, request_id)
 }
 
-/// A refused or failed call; generic errors get the code that the protocol uses for them.
-pub fn error(service: &Service, error: Error, request_id: &str) -> Response {
-    match service.protocol {
-        Protocol::Query => {
-            let error = in_query_words(error);
-            let body = query::error_response(service, &error, request_id);
-            respond(error.status, "text/xml", body, request_id)
-        }
-        Protocol::Json10 | Protocol::Json11 | Protocol::RestJson | Protocol::RestXml => {
-            json_error(&error, json_type(service), request_id)
-        }
-    }
+/// A refused or failed call.
+pub fn error(service: &Service, format: Format, error: Error, request_id: &str) -> Response {
+    error_of(service.xml_namespace, format, error, request_id)
 }
 
 /// An error of a request whose service is not known.
-pub fn unrouted(error: &Error, request_id: &str) -> Response {
-    json_error(error, "application/x-amz-json-1.1", request_id)
+pub fn unrouted(format: Format, error: Error, request_id: &str) -> Response {
+    error_of("", format, error, request_id)
 }
 
 /// Plain text, for people and probes.
 pub fn text(status: u16, kind: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(full(body));
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
-fn json_error(error: &Error, kind: &'static str, request_id: &str) -> Response {
-    let mut body = error.members.clone();
-    body.insert("__type".to_owned(), Value::String(error.code.to_string()));
-    body.insert("message".to_owned(), Value::String(error.message.clone()));
-    let mut response = respond(error.status, kind, Value::Object(body).to_string(), request_id);
-    if let Ok(code) = HeaderValue::from_str(&error.code) {
+/// Spread over status, headers and body.
+fn bound(
+    service: &Service,
+    format: Format,
+    model: &OperationModel,
+    output: &dyn AnyShape,
+    request_id: &str,
+) -> Response {
+    let form = if format == Format::RestXml { BodyForm::Xml } else { BodyForm::Json };
+    let namespace = XmlNamespace { prefix: "", uri: service.xml_namespace };
+    let namespace = (!service.xml_namespace.is_empty()).then_some(namespace);
+    let outgoing = bindings::write(output, model.output, form, namespace);
+    let status = outgoing.status.unwrap_or(model.success_status);
+    let body = match outgoing.body {
+        Some(body) => body,
+        // JSON clients parse what they get; nothing is only announced by the status.
+        None if form == BodyForm::Json && status != 204 => Bytes::from_static(b"{}"),
+        None => Bytes::new(),
+    };
+    let mut response = respond(status, format, body, request_id);
+    if let Some(kind) = outgoing.content_type {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    for (name, value) in outgoing.headers {
+        match (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes())) {
+            (Ok(name), Ok(value)) => {
+                response.headers_mut().insert(name, value);
+            }
+            // Control characters are gone; what is left is a name that the handler took from a user.
+            (Ok(_) | Err(_), _) => {
+                tracing::warn!(operation = model.name, "a member does not fit into a header")
+            }
+        }
+    }
+    response
+}
+
+/// The JSON form of a Query answer, with the same elements.
+fn query_json(model: &OperationModel, output: &dyn AnyShape, request_id: &str) -> Bytes {
+    let name = model.name;
+    let mut response = serde_json::Map::new();
+    if query::has_result(name, model.output) {
+        response.insert(format!("{name}Result"), json::to_value(output, model.output));
+    }
+    response.insert("ResponseMetadata".to_owned(), json!({ "RequestId": request_id }));
+    json!({ format!("{name}Response"): response }).to_string().into()
+}
+
+fn error_of(namespace: &str, format: Format, error: Error, request_id: &str) -> Response {
+    let error = format.in_own_words(error);
+    let body = match format {
+        Format::Json10 | Format::Json11 | Format::RestJson => json_error(&error),
+        Format::Query | Format::RestXml => query::error_document(namespace, &error, request_id).into(),
+        Format::QueryJson => {
+            let kind = if error.is_fault() { "Receiver" } else { "Sender" };
+            let told = json!({ "Code": error.code, "Message": error.message, "Type": kind });
+            json!({ "Error": told, "RequestId": request_id }).to_string().into()
+        }
+        Format::Cbor => cbor::error_body(&error),
+    };
+    let mut response = respond(error.status, format, body, request_id);
+    if matches!(format, Format::Json10 | Format::Json11 | Format::RestJson)
+        && let Ok(code) = HeaderValue::from_str(&error.code)
+    {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
     response
 }
 
-fn respond(status: u16, kind: &'static str, body: impl Into<Bytes>, request_id: &str) -> Response {
-    let mut response = text(status, kind, body);
+fn json_error(error: &Error) -> Bytes {
+    let mut body = error.members.clone();
+    body.insert("__type".to_owned(), Value::String(error.code.to_string()));
+    body.insert("message".to_owned(), Value::String(error.message.clone()));
+    Value::Object(body).to_string().into()
+}
+
+fn respond(status: u16, format: Format, body: impl Into<Bytes>, request_id: &str) -> Response {
+    let mut response = text(status, format.content_type(), body);
+    let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert("x-amzn-requestid", id);
+        headers.insert("x-amzn-requestid", id);
     }
     // SDKs take their clock's offset from it.
     if let Ok(date) = HeaderValue::from_str(&aws::Timestamp::now().to_http_date()) {
-        response.headers_mut().insert(DATE, date);
+        headers.insert(DATE, date);
+    }
+    if format == Format::Cbor {
+        headers.insert("smithy-protocol", HeaderValue::from_static(cbor::PROTOCOL_HEADER));
     }
     response
-}
-
-fn json_type(service: &Service) -> &'static str {
-    match service.protocol {
-        Protocol::Json10 => "application/x-amz-json-1.0",
-        Protocol::Json11 => "application/x-amz-json-1.1",
-        Protocol::RestJson | Protocol::Query | Protocol::RestXml => "application/json",
-    }
-}
-
-/// The Query services have older names for what goes wrong before a handler.
-fn in_query_words(error: Error) -> Error {
-    let (code, status) = match error.code.as_ref() {
-        "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", 403),
-        "IncompleteSignatureException" => ("IncompleteSignature", 400),
-        "UnrecognizedClientException" => ("InvalidClientTokenId", 403),
-        "ExpiredTokenException" => ("ExpiredToken", 403),
-        "InvalidSignatureException" => ("SignatureDoesNotMatch", 403),
-        "AccessDeniedException" => ("AccessDenied", 403),
-        "ValidationException" => ("ValidationError", 400),
-        "SerializationException" => ("MalformedInput", 400),
-        "UnknownOperationException" => ("InvalidAction", 400),
-        "ThrottlingException" => ("Throttling", 400),
-        _ => return error,
-    };
-    Error { code: code.into(), status, ..error }
 }

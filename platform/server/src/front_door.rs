@@ -10,8 +10,11 @@ use aws::operation::Service;
 use aws::sigv4::verify;
 
 use crate::answer;
+use crate::call::{Received, new_request_id};
 use crate::destination::{self, Destination};
+use crate::format::Format;
 use crate::metrics::Metrics;
+use crate::rest::{self, RestRoutes};
 use crate::rpc;
 
 /// A service with paths and an HTTP of its own, such as git's.
@@ -30,6 +33,7 @@ pub struct FrontDoor {
     /// The largest body of a call; those of S3 and git stream and have limits of their own.
     pub max_body_bytes: usize,
     services: Vec<&'static Service>,
+    pub(crate) rest: RestRoutes,
 }
 
 impl FrontDoor {
@@ -41,7 +45,8 @@ impl FrontDoor {
         max_body_bytes: usize,
     ) -> Self {
         let services = gateway.routers().map(|router| router.service).collect();
-        Self { gateway, mounts, s3, metrics, max_body_bytes, services }
+        let rest = RestRoutes::of(&gateway);
+        Self { gateway, mounts, s3, metrics, max_body_bytes, services, rest }
     }
 
     pub fn services(&self) -> &[&'static Service] {
@@ -49,7 +54,11 @@ impl FrontDoor {
     }
 
     /// Boxed, so that the compiler proves it sendable here and not at each connection.
-    pub fn handle(&self, request: Request, peer: Peer) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
+    pub fn handle(
+        &self,
+        request: Request,
+        peer: Peer,
+    ) -> Pin<Box<dyn Future<Output = Response> + Send + '_>> {
         Box::pin(self.answered(request, peer))
     }
 
@@ -59,7 +68,8 @@ impl FrontDoor {
         }
         let (parts, body) = request.into_parts();
         let signed = verify::parse(&parts);
-        let destination = destination::of(&parts, signed.as_ref().ok().and_then(Option::as_ref), &self.services);
+        let destination =
+            destination::of(&parts, signed.as_ref().ok().and_then(Option::as_ref), &self.services);
         match destination {
             Destination::Health => answer::text(200, "text/plain", "ready\n"),
             Destination::Metrics => match self.metrics.text() {
@@ -67,16 +77,30 @@ impl FrontDoor {
                 Err(error) => answer::text(500, "text/plain", error.to_string()),
             },
             Destination::S3 => self.s3.handle(Request::from_parts(parts, body), peer).await,
-            Destination::Json { service } => rpc::json_call(self, service, signed, parts, body, peer).await,
-            Destination::Query => rpc::query_call(self, signed, parts, body, peer).await,
+            Destination::Json { service } => {
+                rpc::json_call(self, service, Received::read(self, signed, parts, body, peer).await).await
+            }
+            Destination::Cbor { service } => {
+                rpc::cbor_call(self, service, Received::read(self, signed, parts, body, peer).await).await
+            }
+            Destination::Rest { service } => {
+                rest::rest_call(self, service, Received::read(self, signed, parts, body, peer).await).await
+            }
+            Destination::Query => {
+                rpc::query_call(self, Received::read(self, signed, parts, body, peer).await).await
+            }
             Destination::Elsewhere { api } => {
                 let target = destination::header(&parts.headers, "x-amz-target").unwrap_or_default();
                 let operation = target.rsplit_once('.').map_or("This operation", |(_, operation)| operation);
-                answer::unrouted(&aws::Error::not_implemented(api, operation), &rpc::new_request_id())
+                answer::unrouted(
+                    Format::Json11,
+                    aws::Error::not_implemented(api, operation),
+                    &new_request_id(),
+                )
             }
             Destination::Unknown => {
                 let error = aws::Error::new("UnknownOperationException", "").with_status(404);
-                answer::unrouted(&error, &rpc::new_request_id())
+                answer::unrouted(Format::Json11, error, &new_request_id())
             }
         }
     }

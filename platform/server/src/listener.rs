@@ -35,7 +35,12 @@ impl Default for Limits {
 }
 
 /// Serves until `stop` is ready, then lets calls in progress end, for as long as the limits say.
-pub async fn serve(listener: TcpListener, door: Arc<FrontDoor>, limits: Limits, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    door: Arc<FrontDoor>,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -74,7 +79,10 @@ pub async fn serve(listener: TcpListener, door: Arc<FrontDoor>, limits: Limits, 
     }
     drop(listener);
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(seconds = limits.drain.as_secs(), "calls were still in progress when the server stopped");
+        tracing::warn!(
+            seconds = limits.drain.as_secs(),
+            "calls were still in progress when the server stopped"
+        );
     }
 }
 

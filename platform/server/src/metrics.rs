@@ -56,7 +56,11 @@ impl Metrics {
     }
 
     pub fn called(&self, service: &str, operation: &str, outcome: &str, took: Duration) {
-        let call = Call { service: service.to_owned(), operation: operation.to_owned(), outcome: outcome.to_owned() };
+        let call = Call {
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            outcome: outcome.to_owned(),
+        };
         self.calls.get_or_create(&call).inc();
         let of = Operation { service: service.to_owned(), operation: operation.to_owned() };
         self.seconds.get_or_create(&of).observe(took.as_secs_f64());

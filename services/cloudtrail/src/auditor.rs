@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws::{AuditRecord, Auditor, Error};
+use aws::{AuditRecord, Auditor, Error, Scope, Timestamp};
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::CloudTrail;
-use crate::event::{event, user_name};
-use crate::records::Entry;
+use crate::event::{event, region_of, user_name};
+use crate::records::{Entry, LONGEST_SPAN_MILLIS, Segment};
+use crate::resource::is_object;
 
 /// How many records of reads may wait; then calls wait for their place.
 const WAITING: usize = 4096;
@@ -18,7 +19,9 @@ const WAITING: usize = 4096;
 const BATCH: usize = 512;
 /// How long the first of a batch waits for others.
 const GATHERED_FOR: Duration = Duration::from_millis(500);
-const LONGEST_NAME: usize = 512;
+/// Pauses before a batch that could not be written is tried again.
+const RETRIES: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(500), Duration::from_millis(2_000)];
 
 pub enum Waiting {
     Entry(Box<Entry>),
@@ -29,7 +32,7 @@ pub enum Waiting {
 #[async_trait]
 impl Auditor for CloudTrail {
     async fn record(&self, record: AuditRecord) -> Result<(), Error> {
-        let entry = Box::new(entry(&record));
+        let entry = Box::new(entry(&record, Timestamp::now()));
         if record.read_only {
             let closed = |_| Error::internal("the writer of audit records has ended");
             return self.reads.send(Waiting::Entry(entry)).await.map_err(closed);
@@ -54,37 +57,43 @@ impl CloudTrail {
     }
 }
 
-fn entry(record: &AuditRecord) -> Entry {
-    let event_id = Uuid::new_v4().to_string();
+/// What is kept of a call that ended now.
+fn entry(record: &AuditRecord, now: Timestamp) -> Entry {
+    let event_id = event_id(now);
+    let ctx = &record.ctx;
     let is_management = !record.resources.iter().any(|arn| is_object(arn));
+    let mut resources = record.resources.clone();
+    resources.sort();
+    resources.dedup();
     Entry {
-        scope: record.ctx.scope.clone(),
-        at: record.ctx.now(),
+        scope: Scope { region: region_of(record), ..ctx.scope.clone() },
+        at: now,
         event_name: record.event_name.clone(),
         event_source: record.event_source.clone(),
         read_only: record.read_only,
-        user_name: user_name(&record.ctx.caller),
-        access_key_id: record.ctx.caller.access_key_id.clone(),
-        // A name longer than an index may hold finds nothing; the record itself still has it.
-        resources: record.resources.iter().filter(|arn| arn.len() <= LONGEST_NAME).cloned().collect(),
+        user_name: user_name(&ctx.caller),
+        access_key_id: ctx.caller.access_key_id.clone(),
+        event: event(record, &resources, &event_id, is_management, now),
+        resources,
         is_management,
-        event: event(record, &event_id, is_management),
         event_id,
     }
 }
 
-/// Calls on objects of S3 are data events; on buckets they are management events.
-fn is_object(arn: &str) -> bool {
-    arn.strip_prefix("arn:aws:s3:::").is_some_and(|rest| rest.contains('/'))
+/// An id that tells its instant, so that LookupEvents finds it without an index.
+fn event_id(now: Timestamp) -> String {
+    let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+    let nanoseconds = u32::try_from(millis % 1_000).unwrap_or(0) * 1_000_000;
+    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, millis / 1_000, nanoseconds)).to_string()
 }
 
-/// Starts the task that writes the records of reads.
+/// Starts the task that writes the records of reads. It ends, with everything written, when the senders are gone.
 pub fn start(store: Store) -> mpsc::Sender<Waiting> {
     let (sender, mut waiting) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         while let Some(first) = waiting.recv().await {
             let (entries, flushes) = gather(first, &mut waiting).await;
-            write(&store, entries).await;
+            write(&store, segments(entries)).await;
             for flushed in flushes {
                 // Whoever asked may have gone.
                 let _ = flushed.send(());
@@ -119,17 +128,80 @@ async fn gather(
     (entries, flushes)
 }
 
-async fn write(store: &Store, entries: Vec<Entry>) {
-    let count = entries.len();
-    let written = store
-        .write(move |tx| {
-            for entry in &entries {
-                tx.put(entry)?;
+/// One segment for each account, region and kind; more where the calls lie further apart than a segment may span,
+/// as they do when the store stood still for a while.
+fn segments(mut entries: Vec<Entry>) -> Vec<Segment> {
+    entries.sort_by_key(|entry| entry.at);
+    let mut segments: Vec<Segment> = Vec::new();
+    for entry in entries {
+        let fits = |segment: &&mut Segment| {
+            let first = segment.entries.first().map_or(entry.at, |first| first.at);
+            segment.scope == entry.scope
+                && segment.is_management == entry.is_management
+                && entry.at.as_millis() - first.as_millis() <= LONGEST_SPAN_MILLIS
+        };
+        match segments.iter_mut().find(fits) {
+            Some(segment) => {
+                segment.to = entry.at;
+                segment.entries.push(entry);
+            }
+            None => segments.push(Segment {
+                id: entry.event_id.clone(),
+                scope: entry.scope.clone(),
+                is_management: entry.is_management,
+                to: entry.at,
+                entries: vec![entry],
+            }),
+        }
+    }
+    segments
+}
+
+/// Tries again for a while; a record that is written twice is the same record.
+async fn write(store: &Store, segments: Vec<Segment>) {
+    if segments.is_empty() {
+        return;
+    }
+    let segments = std::sync::Arc::new(segments);
+    let mut pauses = RETRIES.iter();
+    loop {
+        let batch = segments.clone();
+        let written = store.write(move |tx| {
+            for segment in batch.iter() {
+                tx.put(segment)?;
             }
             Ok::<_, store::Error>(())
-        })
-        .await;
-    if let Err(error) = written {
-        tracing::error!(%error, count, "the records of reading calls could not be written");
+        });
+        let Err(error) = written.await else { return };
+        let Some(pause) = pauses.next() else {
+            let count: usize = segments.iter().map(|segment| segment.entries.len()).sum();
+            tracing::error!(%error, count, "the records of reading calls could not be written");
+            return;
+        };
+        tokio::time::sleep(*pause).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::tests::entry_at;
+
+    #[test]
+    fn ids_tell_their_instant_and_differ() {
+        let now = Timestamp::from_millis(1_704_164_645_678);
+        let (first, second) = (event_id(now), event_id(now));
+        assert_ne!(first, second);
+        assert_eq!(first.len(), 36);
+    }
+
+    #[test]
+    fn segments_are_of_one_scope_and_short() {
+        let mut elsewhere = entry_at(5);
+        elsewhere.scope.region = "us-east-2".parse().expect("a region");
+        let made = segments(vec![entry_at(20_000), entry_at(7), elsewhere, entry_at(3)]);
+        let shape: Vec<_> =
+            made.iter().map(|segment| (segment.to.as_millis(), segment.entries.len())).collect();
+        assert_eq!(shape, [(7, 2), (5, 1), (20_000, 1)]);
     }
 }

@@ -1,14 +1,17 @@
 //! CloudTrail: the record of every call.
 //!
 //! [`CloudTrail`] is the platform's [`Auditor`](aws::Auditor). The record of a call that changes something is durable
-//! before the call is answered; those of reads are written together, within a second. [`event`] is the form of a
-//! record (pure), [`lookup_events`] the operation that finds them again.
+//! before the call is answered; those of reads are written together, within a second. `event` is the form of a record
+//! (pure), `history` finds records again, and `retention` forgets them after 90 days.
 
 mod auditor;
 mod error;
 mod event;
+mod history;
 mod lookup_events;
 mod records;
+mod resource;
+mod retention;
 
 use std::sync::Arc;
 
@@ -25,10 +28,12 @@ pub struct CloudTrail {
 }
 
 impl CloudTrail {
-    /// Must be called within a Tokio runtime: a task of its own writes the records of reads.
+    /// Must be called within a Tokio runtime: tasks of its own write the records of reads and forget old records.
     pub fn open(store: Store) -> Arc<Self> {
         let reads = auditor::start(store.clone());
-        Arc::new(Self { store, reads })
+        let state = Arc::new(Self { store, reads });
+        retention::start(Arc::downgrade(&state));
+        state
     }
 }
 

@@ -3,15 +3,18 @@
 
 use aws::{Ctx, Timestamp};
 use cloudtrail_model as model;
-use store::{Key, Page, Range};
+use model::LookupAttributeKey as Attribute;
 
 use crate::CloudTrail;
 use crate::error::Error;
+use crate::history::{Filter, Query, find};
 use crate::records::Entry;
+use crate::resource::resource_type;
+use crate::retention::KEPT_FOR;
 
 const MOST_RESULTS: usize = 50;
 
-/// Management events of the caller's account and region.
+/// Management events of the caller's account and region, of the last 90 days.
 /// Errors: InvalidLookupAttributes (more than one), InvalidTimeRange, InvalidNextToken, UnsupportedOperation (insights).
 pub async fn lookup_events(
     trail: &CloudTrail,
@@ -21,42 +24,68 @@ pub async fn lookup_events(
     if input.event_category.is_some() {
         return Err(Error::InsightsNotCollected);
     }
-    let attributes = input.lookup_attributes.unwrap_or_default();
-    if attributes.len() > 1 {
-        return Err(Error::InvalidLookupAttributes("Only one lookup attribute can be specified."));
-    }
-    let start = input.start_time.unwrap_or(Timestamp::from_millis(0)).as_millis();
-    let end = input.end_time.map_or(i64::MAX - 1, Timestamp::as_millis);
-    if start > end {
+    let from = input.start_time.unwrap_or_else(|| ctx.now().minus(KEPT_FOR));
+    let until = input.end_time.unwrap_or_else(Timestamp::now);
+    if input.start_time.is_some() && from > until {
         return Err(Error::InvalidTimeRange);
     }
-    let after = match &input.next_token {
-        Some(token) => {
-            let bytes = ctx.open_page_token(token).ok_or(Error::InvalidNextToken)?;
-            Some(Key::from_bytes(bytes).map_err(|_| Error::InvalidNextToken)?)
-        }
-        None => None,
+    let query = Query {
+        scope: ctx.scope.clone(),
+        filter: filter(input.lookup_attributes.unwrap_or_default())?,
+        from,
+        until,
+        after: input.next_token.map(|token| position(ctx, &token)).transpose()?,
     };
     let limit = input.max_results.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST_RESULTS);
-    let (index, prefix) = match attributes.first() {
-        None => (Entry::BY_TIME, Entry::times(&ctx.scope)),
-        Some(attribute) => {
-            let key = Entry::attribute(&ctx.scope, attribute.attribute_key.as_str(), &attribute.attribute_value);
-            (Entry::BY_ATTRIBUTE, key)
-        }
-    };
-    let range = Range::between(prefix.clone().and_i64(start), prefix.and_i64(end + 1)).descending().after(after);
-    let page: Page<Entry> =
-        trail.store.read(move |tx| Ok::<_, Error>(tx.scan_index::<Entry>(index, range.clone(), limit)?)).await?;
-    let next = page.next.clone();
-    Ok(model::LookupEventsOutput {
-        events: Some(page.into_records().into_iter().map(shown).collect()),
-        next_token: next.map(|key| ctx.seal_page_token(key.as_bytes())),
+    // One more tells whether there is a next page.
+    let mut entries = trail.store.read(move |tx| find(tx, &query, limit + 1)).await?;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next_token = entries.last().filter(|_| more).map(|last| token(ctx, last));
+    Ok(model::LookupEventsOutput { events: Some(entries.into_iter().map(shown).collect()), next_token })
+}
+
+fn filter(mut attributes: Vec<model::LookupAttribute>) -> Result<Filter, Error> {
+    let Some(attribute) = attributes.pop() else { return Ok(Filter::All) };
+    if !attributes.is_empty() {
+        return Err(Error::InvalidLookupAttributes("Only one lookup attribute can be specified."));
+    }
+    let value = attribute.attribute_value;
+    Ok(match attribute.attribute_key {
+        Attribute::EventId => Filter::EventId(value),
+        Attribute::ReadOnly => match value.as_str() {
+            "true" => Filter::ReadOnly(true),
+            "false" => Filter::ReadOnly(false),
+            _ => return Err(Error::InvalidLookupAttributes("ReadOnly must be true or false.")),
+        },
+        key @ (Attribute::EventName
+        | Attribute::Username
+        | Attribute::ResourceType
+        | Attribute::ResourceName
+        | Attribute::EventSource
+        | Attribute::AccessKeyId
+        | Attribute::Other(_)) => Filter::Attribute { name: key.as_str().to_owned(), value },
     })
 }
 
+/// `<milliseconds>/<event id>`, sealed.
+fn token(ctx: &Ctx, last: &Entry) -> String {
+    let (at, id) = last.position();
+    ctx.seal_page_token(format!("{at}/{id}").as_bytes())
+}
+
+fn position(ctx: &Ctx, token: &str) -> Result<(i64, String), Error> {
+    let bytes = ctx.open_page_token(token).ok_or(Error::InvalidNextToken)?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::InvalidNextToken)?;
+    let (at, id) = text.split_once('/').ok_or(Error::InvalidNextToken)?;
+    Ok((at.parse().map_err(|_| Error::InvalidNextToken)?, id.to_owned()))
+}
+
 fn shown(entry: Entry) -> model::Event {
-    let resource = |arn: String| model::Resource { resource_type: None, resource_name: Some(arn) };
+    let resource = |arn: String| model::Resource {
+        resource_type: resource_type(&arn).map(str::to_owned),
+        resource_name: Some(arn),
+    };
     model::Event {
         event_id: Some(entry.event_id),
         event_name: Some(entry.event_name),

@@ -235,11 +235,12 @@ mod tests {
             store.write(move |tx| insert(tx, stream, events.clone())).await.unwrap();
         }
         let read = store.read(move |tx| tx.scan::<Chunk>(Chunk::all_of(stream), 10_000)).await;
-        read.map(|page| page.into_records()).map_err(|error: store::Error| error).unwrap()
+        read.map(store::Page::into_records).map_err(|error: store::Error| error).unwrap()
     }
 
     fn check(chunks: &[Chunk], expected: usize) {
-        let events: Vec<Place> = chunks.iter().flat_map(|chunk| chunk.events.iter().map(Event::place)).collect();
+        let events: Vec<Place> =
+            chunks.iter().flat_map(|chunk| chunk.events.iter().map(Event::place)).collect();
         assert!(events.is_sorted(), "{events:?}");
         assert_eq!(events.len(), expected);
         for chunk in chunks {

@@ -59,10 +59,16 @@ impl Logs {
                 of_group(scope, "")
             })
             .on::<model::DescribeLogStreams, _>(describe_log_streams::describe_log_streams, |input, scope| {
-                of_group(scope, named_group(input.log_group_name.as_ref(), input.log_group_identifier.as_ref()))
+                of_group(
+                    scope,
+                    named_group(input.log_group_name.as_ref(), input.log_group_identifier.as_ref()),
+                )
             })
             .on::<model::FilterLogEvents, _>(filter_log_events::filter_log_events, |input, scope| {
-                of_group(scope, named_group(input.log_group_name.as_ref(), input.log_group_identifier.as_ref()))
+                of_group(
+                    scope,
+                    named_group(input.log_group_name.as_ref(), input.log_group_identifier.as_ref()),
+                )
             })
             .on::<model::GetLogEvents, _>(get_log_events::get_log_events, |input, scope| {
                 let group = named_group(input.log_group_name.as_ref(), input.log_group_identifier.as_ref());
@@ -171,9 +177,9 @@ pub fn stream(tx: &mut ReadTx<'_>, group: &Group, name: &str) -> Result<Stream, 
 /// The group that a call names, by name or by ARN: exactly one of both.
 pub fn chosen_group(name: Option<String>, identifier: Option<String>) -> Result<String, Error> {
     match (name, identifier) {
-        (Some(_), Some(_)) => Err(Error::invalid(
-            "LogGroup name and LogGroup ARN are mutually exclusive parameters.",
-        )),
+        (Some(_), Some(_)) => {
+            Err(Error::invalid("LogGroup name and LogGroup ARN are mutually exclusive parameters."))
+        }
         (Some(name), None) => Ok(name),
         (None, Some(identifier)) => Ok(group_in(&identifier).to_owned()),
         (None, None) => Err(Error::invalid("Either LogGroup name or LogGroup ARN must be specified.")),

@@ -1,13 +1,15 @@
 //! Calls as services of the platform make them: through the gateway, to a store on a disk.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws::client::GatewaySlot;
 use aws::objects::{ByteStream, ListObjects, ObjectHead, ObjectId, ObjectPage, PutObject};
 use aws::{
-    Access, AccessKey, AuditRecord, Auditor, Authenticator, Authoriser, Caller, Client, Ctx, Error, Gateway, Objects,
-    Principal, Scope, Secret, Service, Timestamp,
+    Access, AccessKey, AuditRecord, Auditor, Authenticator, Authoriser, Caller, Client, Ctx, Error, Gateway,
+    Objects, Principal, Scope, Secret, Service, Timestamp,
 };
 use logs::Logs;
 use logs_model::*;
@@ -103,7 +105,10 @@ impl Rig {
         let now = Timestamp::now().as_millis() / 1000 * 1000;
         let log_events = events
             .iter()
-            .map(|(seconds, message)| InputLogEvent { timestamp: now + seconds * 1000, message: (*message).into() })
+            .map(|(seconds, message)| InputLogEvent {
+                timestamp: now + seconds * 1000,
+                message: (*message).into(),
+            })
             .collect();
         let put = PutLogEvents {
             log_group_name: "g".into(),
@@ -130,7 +135,8 @@ impl Rig {
         let mut found = Vec::new();
         let mut next_token = None;
         loop {
-            let mut filter = FilterLogEvents { log_group_name: Some("g".into()), next_token, ..Default::default() };
+            let mut filter =
+                FilterLogEvents { log_group_name: Some("g".into()), next_token, ..Default::default() };
             change(&mut filter);
             let output = self.client.call(filter).await.unwrap();
             found.extend(output.events.unwrap().into_iter().map(|event| event.message.unwrap()));
@@ -150,14 +156,17 @@ fn numbered(range: std::ops::Range<i64>) -> Vec<String> {
 async fn pages_go_both_ways_and_end_where_the_token_comes_back() {
     let rig = Rig::with_streams(&["s"]).await;
     let messages = numbered(0..25);
-    let events: Vec<(i64, &str)> = messages.iter().enumerate().map(|(n, m)| (n as i64 - 100, m.as_str())).collect();
+    let events: Vec<(i64, &str)> =
+        messages.iter().enumerate().map(|(n, m)| (n as i64 - 100, m.as_str())).collect();
     rig.put("s", &events).await;
 
     let (newest, forward, backward) = rig.page(|get| get.limit = Some(10)).await;
     assert_eq!(newest, numbered(15..25));
-    let (older, _, older_backward) = rig.page(|get| (get.limit, get.next_token) = (Some(10), Some(backward.clone()))).await;
+    let (older, _, older_backward) =
+        rig.page(|get| (get.limit, get.next_token) = (Some(10), Some(backward.clone()))).await;
     assert_eq!(older, numbered(5..15));
-    let (oldest, _, first) = rig.page(|get| (get.limit, get.next_token) = (Some(10), Some(older_backward.clone()))).await;
+    let (oldest, _, first) =
+        rig.page(|get| (get.limit, get.next_token) = (Some(10), Some(older_backward.clone()))).await;
     assert_eq!(oldest, numbered(0..5));
     let (none, _, again) = rig.page(|get| get.next_token = Some(first.clone())).await;
     assert!(none.is_empty());
@@ -180,7 +189,8 @@ async fn a_page_from_the_head_begins_at_the_start_time() {
     let (events, _, _) = rig.page(|get| (get.start_from_head, get.limit) = (Some(true), Some(2))).await;
     assert_eq!(events, ["a", "b"]);
     let start = Timestamp::now().as_millis() - 25_000;
-    let (events, _, _) = rig.page(|get| (get.start_from_head, get.start_time) = (Some(true), Some(start))).await;
+    let (events, _, _) =
+        rig.page(|get| (get.start_from_head, get.start_time) = (Some(true), Some(start))).await;
     assert_eq!(events, ["b", "c"]);
     let (events, _, _) = rig.page(|get| get.end_time = Some(start)).await;
     assert_eq!(events, ["a"]);
@@ -267,7 +277,9 @@ async fn groups_and_streams_are_described() {
         let mut token = None;
         loop {
             let output = rig.client.call(describe(order.clone(), token)).await.unwrap();
-            names.extend(output.log_streams.unwrap().into_iter().map(|stream| stream.log_stream_name.unwrap()));
+            names.extend(
+                output.log_streams.unwrap().into_iter().map(|stream| stream.log_stream_name.unwrap()),
+            );
             token = output.next_token;
             if token.is_none() {
                 break;
@@ -280,11 +292,19 @@ async fn groups_and_streams_are_described() {
 #[tokio::test]
 async fn refusals_have_awss_words() {
     let rig = Rig::with_streams(&["s"]).await;
-    let error = rig.client.call(CreateLogGroup { log_group_name: "g".into(), ..Default::default() }).await.unwrap_err();
+    let error = rig
+        .client
+        .call(CreateLogGroup { log_group_name: "g".into(), ..Default::default() })
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "ResourceAlreadyExistsException: The specified log group already exists");
     let error = rig.client.call(DeleteLogGroup { log_group_name: "none".into() }).await.unwrap_err();
     assert_eq!(error.to_string(), "ResourceNotFoundException: The specified log group does not exist.");
-    let get = GetLogEvents { log_group_name: Some("g".into()), log_stream_name: "none".into(), ..Default::default() };
+    let get = GetLogEvents {
+        log_group_name: Some("g".into()),
+        log_stream_name: "none".into(),
+        ..Default::default()
+    };
     let error = rig.client.call(get).await.unwrap_err();
     assert_eq!(error.to_string(), "ResourceNotFoundException: The specified log stream does not exist.");
     let get = GetLogEvents {
@@ -301,7 +321,8 @@ async fn refusals_have_awss_words() {
 async fn tags_are_put_listed_and_taken_away() {
     let rig = Rig::with_streams(&[]).await;
     let arn = "arn:aws:logs:us-east-1:123456789012:log-group:g".to_owned();
-    let tags = aws::Map::from([("team".to_owned(), "build".to_owned()), ("stage".to_owned(), "prod".to_owned())]);
+    let tags =
+        aws::Map::from([("team".to_owned(), "build".to_owned()), ("stage".to_owned(), "prod".to_owned())]);
     rig.client.call(TagResource { resource_arn: arn.clone(), tags: tags.clone() }).await.unwrap();
     let listed = rig.client.call(ListTagsForResource { resource_arn: arn.clone() }).await.unwrap();
     assert_eq!(listed.tags, Some(tags));

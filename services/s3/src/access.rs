@@ -28,7 +28,10 @@ pub enum Target {
     /// For actions that know no resource.
     Any,
     Bucket(String),
-    Object { bucket: String, key: String },
+    Object {
+        bucket: String,
+        key: String,
+    },
 }
 
 impl Question {
@@ -98,15 +101,20 @@ impl Question {
         }
         access.resource_account =
             Some(bucket.map_or(&ctx.scope.account, |bucket| &bucket.scope.account).to_string());
-        access.resource_policy =
-            bucket.filter(|bucket| !ignores_policy(ctx, bucket)).and_then(|bucket| Some(Arc::from(bucket.policy.as_ref()?.as_str())));
+        access.resource_policy = bucket
+            .filter(|bucket| !ignores_policy(ctx, bucket))
+            .and_then(|bucket| Some(Arc::from(bucket.policy.as_ref()?.as_str())));
         access
     }
 }
 
 /// The questions of a call as the authoriser takes them. `buckets` are those of the questions that exist.
 /// Errors: `AccessDenied` where a bucket has another owner than the caller expects.
-pub fn accesses(ctx: &Ctx, questions: &[Question], buckets: &BTreeMap<String, Bucket>) -> Result<Vec<Access>, Error> {
+pub fn accesses(
+    ctx: &Ctx,
+    questions: &[Question],
+    buckets: &BTreeMap<String, Bucket>,
+) -> Result<Vec<Access>, Error> {
     let mut accesses = Vec::new();
     for question in questions {
         let bucket = question.bucket_name().and_then(|name| buckets.get(name));

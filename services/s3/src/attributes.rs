@@ -167,8 +167,11 @@ fn check_storage_class(class: Option<&str>) -> Result<(), Error> {
 
 /// `aws-chunked` says how the body travelled, not what the object is.
 fn without_chunking(encoding: &str) -> Option<String> {
-    let kept: Vec<&str> =
-        encoding.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != "aws-chunked").collect();
+    let kept: Vec<&str> = encoding
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty() && *part != "aws-chunked")
+        .collect();
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
@@ -218,7 +221,10 @@ mod tests {
         assert_eq!(parse_tags("=1").unwrap_err().code(), "InvalidTag");
         assert_eq!(parse_tags("a=%7B").unwrap_err().code(), "InvalidTag");
         let eleven: Vec<String> = (0..11).map(|n| format!("k{n}=v")).collect();
-        assert_eq!(parse_tags(&eleven.join("&")).unwrap_err().to_string(), "Object tags cannot be greater than 10");
+        assert_eq!(
+            parse_tags(&eleven.join("&")).unwrap_err().to_string(),
+            "Object tags cannot be greater than 10"
+        );
     }
 
     #[test]

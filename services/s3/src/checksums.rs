@@ -217,7 +217,8 @@ impl Declared {
         let given = fields.given();
         if given.len() > 1 {
             return Err(Error::InvalidRequest(
-                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.".to_owned(),
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+                    .to_owned(),
             ));
         }
         if let Some((algorithm, value)) = given.into_iter().next() {
@@ -251,7 +252,9 @@ impl Declared {
     /// Errors: `BadDigest` where the bytes received have another checksum than the declared one.
     pub fn verify(&self, computed: &StoredChecksum) -> Result<(), Error> {
         match &self.value {
-            Some(value) if *value != computed.value => Err(Error::BadChecksum { algorithm: computed.algorithm }),
+            Some(value) if *value != computed.value => {
+                Err(Error::BadChecksum { algorithm: computed.algorithm })
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -350,7 +353,10 @@ mod tests {
     fn known_values() {
         // Published check values of "hello" (CRC32, in S3's documentation of trailers) and "123456789".
         assert_eq!(checksum(Algorithm::Crc32, b"hello").value, "NhCmhg==");
-        assert_eq!(checksum(Algorithm::Crc32c, b"123456789").value, BASE64.encode(0xE306_9283_u32.to_be_bytes()));
+        assert_eq!(
+            checksum(Algorithm::Crc32c, b"123456789").value,
+            BASE64.encode(0xE306_9283_u32.to_be_bytes())
+        );
         let nvme = 0xAE8B_1486_0A79_9888_u64.to_be_bytes();
         assert_eq!(checksum(Algorithm::Crc64Nvme, b"123456789").value, BASE64.encode(nvme));
         assert_eq!(checksum(Algorithm::Sha1, b"").value, "2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
@@ -370,7 +376,8 @@ mod tests {
     #[test]
     fn a_composite_checksum_is_that_of_the_parts_checksums() {
         let (a, b) = (checksum(Algorithm::Sha256, b"a"), checksum(Algorithm::Sha256, b"b"));
-        let whole = of_parts(Algorithm::Sha256, ChecksumType::Composite, [(Some(&a), 1), (Some(&b), 1)]).unwrap();
+        let whole =
+            of_parts(Algorithm::Sha256, ChecksumType::Composite, [(Some(&a), 1), (Some(&b), 1)]).unwrap();
         let mut concatenated = BASE64.decode(&a.value).unwrap();
         concatenated.extend(BASE64.decode(&b.value).unwrap());
         assert_eq!(whole.value, format!("{}-2", checksum(Algorithm::Sha256, &concatenated).value));

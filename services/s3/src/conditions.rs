@@ -145,9 +145,26 @@ mod tests {
         assert_eq!(check(ReadConditions { if_match: etag("x"), ..read() }), "412");
         assert_eq!(check(ReadConditions { if_none_match: etag("abc"), ..read() }), "304");
         assert_eq!(check(ReadConditions { if_none_match: etag("x"), ..read() }), "200");
-        assert_eq!(check(ReadConditions { if_match: etag("abc"), if_unmodified_since: at(NOON - 60_000), ..read() }), "200");
-        assert_eq!(check(ReadConditions { if_none_match: etag("abc"), if_modified_since: at(NOON - 60_000), ..read() }), "304");
-        assert_eq!(check(ReadConditions { if_none_match: etag("x"), if_modified_since: at(NOON + 60_000), ..read() }), "200");
+        assert_eq!(
+            check(ReadConditions { if_match: etag("abc"), if_unmodified_since: at(NOON - 60_000), ..read() }),
+            "200"
+        );
+        assert_eq!(
+            check(ReadConditions {
+                if_none_match: etag("abc"),
+                if_modified_since: at(NOON - 60_000),
+                ..read()
+            }),
+            "304"
+        );
+        assert_eq!(
+            check(ReadConditions {
+                if_none_match: etag("x"),
+                if_modified_since: at(NOON + 60_000),
+                ..read()
+            }),
+            "200"
+        );
     }
 
     #[test]

@@ -184,10 +184,10 @@ mod tests {
         let parts = [(digest(1), 10), (digest(2), 5), (digest(3), 10)];
         let all = pieces(parts, 0..25);
         assert_eq!(all.len(), 3);
-        assert_eq!(pieces(parts, 9..11), [
-            Piece { blob: digest(1), range: 9..10 },
-            Piece { blob: digest(2), range: 0..1 },
-        ]);
+        assert_eq!(
+            pieces(parts, 9..11),
+            [Piece { blob: digest(1), range: 9..10 }, Piece { blob: digest(2), range: 0..1 },]
+        );
         assert_eq!(pieces(parts, 15..16), [Piece { blob: digest(3), range: 0..1 }]);
         assert_eq!(pieces(parts, 25..25), []);
     }

@@ -30,9 +30,7 @@ pub enum Error {
     NoSuchUpload { upload_id: String },
     #[error("{message}")]
     NoSuchSetting { code: &'static str, message: &'static str, bucket: String },
-    #[error(
-        "Your previous request to create the named bucket succeeded and you already own it."
-    )]
+    #[error("Your previous request to create the named bucket succeeded and you already own it.")]
     BucketAlreadyOwnedByYou { bucket: String },
     #[error(
         "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again."
@@ -42,7 +40,9 @@ pub enum Error {
     BucketNotEmpty { bucket: String, hint: &'static str },
     #[error("The specified bucket is not valid.")]
     InvalidBucketName { bucket: String },
-    #[error("The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to.")]
+    #[error(
+        "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to."
+    )]
     IllegalLocationConstraint { constraint: String },
     #[error("The specified location-constraint is not valid")]
     InvalidLocationConstraint { constraint: String },
@@ -89,7 +89,9 @@ pub enum Error {
     InvalidDigest { given: String },
     #[error("The provided 'x-amz-content-sha256' header does not match what was computed.")]
     ContentSha256Mismatch,
-    #[error("The request signature we calculated does not match the signature you provided. Check your key and signing method.")]
+    #[error(
+        "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+    )]
     ChunkSignatureMismatch,
     #[error("You did not provide the number of bytes specified by the Content-Length HTTP header")]
     IncompleteBody,
@@ -106,6 +108,8 @@ pub enum Error {
     /// A key or token that proves nobody.
     #[error("{message}")]
     Unauthenticated { code: &'static str, status: u16, message: &'static str, access_key_id: Option<String> },
+    #[error("There were headers present in the request which were not signed")]
+    HeadersNotSigned { headers: String },
     /// A refusal by the decoder of requests, in its code.
     #[error("{message}")]
     Undecodable { code: String, status: u16, message: String },
@@ -175,7 +179,7 @@ impl Error {
             Self::ContentSha256Mismatch => ("XAmzContentSHA256Mismatch", 400),
             Self::ChunkSignatureMismatch => ("SignatureDoesNotMatch", 403),
             Self::IncompleteBody => ("IncompleteBody", 400),
-            Self::AccessDenied(_) => ("AccessDenied", 403),
+            Self::AccessDenied(_) | Self::HeadersNotSigned { .. } => ("AccessDenied", 403),
             Self::NotImplemented(_) => ("NotImplemented", 501),
             Self::InvalidBucketState(_) => ("InvalidBucketState", 409),
             Self::Internal(_) => ("InternalError", 500),
@@ -218,7 +222,10 @@ impl Error {
                 vec![("Size", size.to_string()), ("MaxSizeAllowed", crate::names::LONGEST_KEY.to_string())]
             }
             Self::MetadataTooLarge { size } => {
-                vec![("Size", size.to_string()), ("MaxSizeAllowed", crate::attributes::LARGEST_METADATA.to_string())]
+                vec![
+                    ("Size", size.to_string()),
+                    ("MaxSizeAllowed", crate::attributes::LARGEST_METADATA.to_string()),
+                ]
             }
             Self::PreconditionFailed { condition } => vec![("Condition", (*condition).to_owned())],
             Self::InvalidRange { requested, size } => {
@@ -244,6 +251,7 @@ impl Error {
             Self::BadContentMd5 { expected, calculated } => {
                 vec![("ExpectedDigest", expected.clone()), ("CalculatedDigest", calculated.clone())]
             }
+            Self::HeadersNotSigned { headers } => vec![("HeadersNotSigned", headers.clone())],
             Self::InvalidDigest { given } => vec![("Content-MD5", given.clone())],
             Self::Unauthenticated { access_key_id, .. } => {
                 access_key_id.iter().map(|id| ("AWSAccessKeyId", id.clone())).collect()

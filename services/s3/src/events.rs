@@ -4,9 +4,12 @@
 //! They are appended always, as other services of the platform follow them; whether EventBridge passes them on
 //! to rules is the bucket's setting.
 
-use aws::{Ctx, Event, Principal, event};
+use std::net::IpAddr;
+
+use aws::{Ctx, Event, Principal, Timestamp, event};
 use serde_json::{Map, Value, json};
 use store::WriteTx;
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::records::{Bucket, Version};
@@ -26,14 +29,48 @@ pub enum Deleted {
     ByMarker,
 }
 
+/// Who caused what an event tells of.
+#[derive(Clone, Debug)]
+pub struct Teller {
+    at: Timestamp,
+    request_id: Option<String>,
+    /// An account, or a service.
+    requester: String,
+    source_ip: Option<IpAddr>,
+    deletes_as: &'static str,
+}
+
+impl Teller {
+    pub fn of(ctx: &Ctx) -> Self {
+        Self {
+            at: ctx.now(),
+            request_id: Some(request_id(ctx.request_id)),
+            requester: requester(ctx),
+            source_ip: ctx.source_ip,
+            deletes_as: "DeleteObject",
+        }
+    }
+
+    /// The rules of a bucket.
+    pub fn lifecycle(at: Timestamp) -> Self {
+        Self {
+            at,
+            request_id: None,
+            requester: "s3.amazonaws.com".to_owned(),
+            source_ip: None,
+            deletes_as: "Lifecycle Expiration",
+        }
+    }
+}
+
 /// Sixteen characters, as S3's request ids have.
-pub fn request_id(ctx: &Ctx) -> String {
-    ctx.request_id.simple().to_string().to_uppercase().chars().take(16).collect()
+pub fn request_id(id: Uuid) -> String {
+    id.simple().to_string().to_uppercase().chars().take(16).collect()
 }
 
 pub fn object_created(
     tx: &mut WriteTx<'_>,
-    ctx: &Ctx,
+    teller: &Teller,
     bucket: &Bucket,
     version: &Version,
     reason: Created,
@@ -43,12 +80,12 @@ pub fn object_created(
         Created::CopyObject => "CopyObject",
         Created::CompleteMultipartUpload => "CompleteMultipartUpload",
     };
-    append(tx, ctx, bucket, version, "Object Created", [("reason", json!(reason))])
+    append(tx, teller, bucket, version, "Object Created", [("reason", json!(reason))])
 }
 
 pub fn object_deleted(
     tx: &mut WriteTx<'_>,
-    ctx: &Ctx,
+    teller: &Teller,
     bucket: &Bucket,
     version: &Version,
     how: Deleted,
@@ -57,24 +94,24 @@ pub fn object_deleted(
         Deleted::Permanently => "Permanently Deleted",
         Deleted::ByMarker => "Delete Marker Created",
     };
-    let extra = [("reason", json!("DeleteObject")), ("deletion-type", json!(deletion_type))];
-    append(tx, ctx, bucket, version, "Object Deleted", extra)
+    let extra = [("reason", json!(teller.deletes_as)), ("deletion-type", json!(deletion_type))];
+    append(tx, teller, bucket, version, "Object Deleted", extra)
 }
 
 /// `Object Tags Added` or `Object Tags Deleted`.
 pub fn tags_changed(
     tx: &mut WriteTx<'_>,
-    ctx: &Ctx,
+    teller: &Teller,
     bucket: &Bucket,
     version: &Version,
     detail_type: &'static str,
 ) -> Result<(), Error> {
-    append(tx, ctx, bucket, version, detail_type, [])
+    append(tx, teller, bucket, version, detail_type, [])
 }
 
 fn append<const N: usize>(
     tx: &mut WriteTx<'_>,
-    ctx: &Ctx,
+    teller: &Teller,
     bucket: &Bucket,
     version: &Version,
     detail_type: &str,
@@ -96,14 +133,22 @@ fn append<const N: usize>(
     detail.insert("version".to_owned(), json!("0"));
     detail.insert("bucket".to_owned(), json!({ "name": bucket.name }));
     detail.insert("object".to_owned(), Value::Object(object));
-    detail.insert("request-id".to_owned(), json!(request_id(ctx)));
-    detail.insert("requester".to_owned(), json!(requester(ctx)));
-    if let Some(ip) = ctx.source_ip {
+    if let Some(id) = &teller.request_id {
+        detail.insert("request-id".to_owned(), json!(id));
+    }
+    detail.insert("requester".to_owned(), json!(teller.requester));
+    if let Some(ip) = teller.source_ip {
         detail.insert("source-ip-address".to_owned(), json!(ip.to_string()));
     }
     detail.extend(extra.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    let event =
-        Event::new(&bucket.scope, "aws.s3", detail_type, ctx.now(), vec![bucket.arn()], Value::Object(detail));
+    let event = Event::new(
+        &bucket.scope,
+        "aws.s3",
+        detail_type,
+        teller.at,
+        vec![bucket.arn()],
+        Value::Object(detail),
+    );
     tx.append(event::TOPIC, &event)?;
     Ok(())
 }

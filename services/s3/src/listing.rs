@@ -54,9 +54,15 @@ pub enum Start {
     /// After all keys that begin with a common prefix.
     AfterPrefix(String),
     /// After one version of a key.
-    AfterVersion { key: String, order: u64 },
+    AfterVersion {
+        key: String,
+        order: u64,
+    },
     /// After one upload of a key.
-    AfterUpload { key: String, upload_id: String },
+    AfterUpload {
+        key: String,
+        upload_id: String,
+    },
 }
 
 impl<T> Listing<T> {
@@ -255,16 +261,18 @@ mod tests {
     #[test]
     fn folders_are_folded() {
         let keys = ["a.txt", "docs/1", "docs/2", "docs/deep/3", "z"].map(str::to_owned).into();
-        assert_eq!(all_pages(&keys, "", Some("/"), 10), [
-            Last::Item("a.txt".into()),
-            Last::CommonPrefix("docs/".into()),
-            Last::Item("z".into()),
-        ]);
-        assert_eq!(all_pages(&keys, "docs/", Some("/"), 10), [
-            Last::Item("docs/1".into()),
-            Last::Item("docs/2".into()),
-            Last::CommonPrefix("docs/deep/".into()),
-        ]);
+        assert_eq!(
+            all_pages(&keys, "", Some("/"), 10),
+            [Last::Item("a.txt".into()), Last::CommonPrefix("docs/".into()), Last::Item("z".into()),]
+        );
+        assert_eq!(
+            all_pages(&keys, "docs/", Some("/"), 10),
+            [
+                Last::Item("docs/1".into()),
+                Last::Item("docs/2".into()),
+                Last::CommonPrefix("docs/deep/".into()),
+            ]
+        );
         assert_eq!(all_pages(&keys, "docs", Some("/"), 10), [Last::CommonPrefix("docs/".into())]);
     }
 

@@ -48,11 +48,8 @@ pub fn assemble(upload: &Upload, uploaded: &[Part], named: Vec<CompletedPart>) -
     for mut completed in named {
         let number = completed.part_number.ok_or(Error::MalformedXml)?;
         let etag = completed.e_tag.as_ref().map(|etag| etag.value().to_owned()).unwrap_or_default();
-        let invalid = || Error::InvalidPart {
-            upload_id: upload.id.clone(),
-            part_number: number,
-            etag: etag.clone(),
-        };
+        let invalid =
+            || Error::InvalidPart { upload_id: upload.id.clone(), part_number: number, etag: etag.clone() };
         let valid = u32::try_from(number).map_err(|_| invalid())?;
         if parts.last().is_some_and(|last| last.number >= valid) {
             return Err(Error::InvalidPartOrder { upload_id: upload.id.clone() });
@@ -154,7 +151,8 @@ mod tests {
     }
 
     fn code(uploaded: &[Part], numbers: &[i32]) -> String {
-        assemble(&upload(), uploaded, named(numbers)).map_or_else(|error| error.code().to_owned(), |_| "fine".to_owned())
+        assemble(&upload(), uploaded, named(numbers))
+            .map_or_else(|error| error.code().to_owned(), |_| "fine".to_owned())
     }
 
     #[test]

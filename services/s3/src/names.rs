@@ -14,7 +14,9 @@ pub fn check_bucket(name: &str) -> Result<(), Error> {
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = name.as_bytes();
     let reserved = ["xn--", "sthree-"].iter().any(|prefix| name.starts_with(prefix))
-        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix));
+        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix));
     let valid = (3..=63).contains(&bytes.len())
         && bytes.iter().copied().all(allowed)
         && edge(bytes.first())
@@ -44,7 +46,17 @@ mod tests {
             assert!(check_bucket(name).is_ok(), "{name}");
         }
         for name in [
-            "ab", "", "My-Bucket", "a_b", "-abc", "abc-", "a..b", "192.168.5.4", "xn--abc", "abc-s3alias", &"a".repeat(64),
+            "ab",
+            "",
+            "My-Bucket",
+            "a_b",
+            "-abc",
+            "abc-",
+            "a..b",
+            "192.168.5.4",
+            "xn--abc",
+            "abc-s3alias",
+            &"a".repeat(64),
         ] {
             assert!(check_bucket(name).is_err(), "{name}");
         }

@@ -1,6 +1,9 @@
 //! S3 as the other services of the platform use it: the handlers of the wire, with the same authorisation and
 //! audit, and no bytes in between.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_trait::async_trait;
 use aws::objects::{ByteStream, ListObjects, ObjectHead, ObjectId, ObjectPage, PutObject};
 use aws::{Ctx, Objects};
@@ -60,7 +63,12 @@ impl Objects for S3 {
     }
 
     async fn put_object(&self, ctx: &Ctx, put: PutObject) -> Result<ObjectHead, aws::Error> {
-        let body = http_body_util::StreamBody::new(put.body.map_ok(http_body::Frame::data));
+        let size = Arc::new(AtomicU64::new(0));
+        let counted = size.clone();
+        let body = put.body.inspect_ok(move |bytes| {
+            counted.fetch_add(u64::try_from(bytes.len()).unwrap_or_default(), Ordering::Relaxed);
+        });
+        let body = http_body_util::StreamBody::new(body.map_ok(http_body::Frame::data));
         let input = dto::PutObjectInput {
             bucket: put.bucket.clone(),
             key: put.key.clone(),
@@ -82,7 +90,7 @@ impl Objects for S3 {
         let handled = put_object::put_object(self, ctx, input, None, None);
         let output = self.serve(ctx, questions, parameters, handled).await?;
         Ok(ObjectHead {
-            size: output.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
+            size: size.load(Ordering::Relaxed),
             etag: output.e_tag.map(dto::ETag::into_value).unwrap_or_default(),
             version_id: output.version_id,
             last_modified: ctx.now(),

@@ -33,8 +33,8 @@ pub fn check(document: &str, bucket_arn: &str) -> Result<(), Error> {
     if !document.starts_with('{') {
         return Err(malformed("Policies must be valid JSON and the first byte must be '{'"));
     }
-    let policy: Value = serde_json::from_str(document)
-        .map_err(|_| malformed("This policy contains invalid Json"))?;
+    let policy: Value =
+        serde_json::from_str(document).map_err(|_| malformed("This policy contains invalid Json"))?;
     match policy.get("Version").and_then(Value::as_str) {
         None | Some("2012-10-17" | "2008-10-17") => {}
         Some(_) => return Err(malformed("The policy must contain a valid version string")),
@@ -86,7 +86,8 @@ fn check_statement(statement: &Value, bucket_arn: &str) -> Result<(), Error> {
             .strip_prefix(bucket_arn)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest.starts_with('*'));
         // A wildcard before the end of the bucket's name may still mean this bucket.
-        let may_match = resource.split_once(['*', '?']).is_some_and(|(literal, _)| bucket_arn.starts_with(literal));
+        let may_match =
+            resource.split_once(['*', '?']).is_some_and(|(literal, _)| bucket_arn.starts_with(literal));
         if !of_bucket && !may_match {
             return Err(malformed("Policy has invalid resource"));
         }
@@ -122,7 +123,9 @@ fn is_confined(condition: Option<&Value>) -> bool {
     let Some(Value::Object(operators)) = condition else { return false };
     operators.values().filter_map(Value::as_object).flat_map(|keys| keys.iter()).any(|(key, value)| {
         CONFINING_KEYS.contains(&key.to_lowercase().as_str())
-            && texts(Some(value)).iter().all(|text| !text.contains('*') && *text != "0.0.0.0/0" && *text != "::/0")
+            && texts(Some(value))
+                .iter()
+                .all(|text| !text.contains('*') && *text != "0.0.0.0/0" && *text != "::/0")
     })
 }
 
@@ -150,9 +153,18 @@ mod tests {
         assert_eq!(refusal("{no"), "This policy contains invalid Json");
         assert_eq!(refusal("{}"), "Missing required field Statement");
         assert_eq!(refusal(&allow(json!("*"), json!({}))), "fine");
-        assert_eq!(refusal(&allow(json!("*"), json!({})).replace("s3:::b/*", "s3:::other/*")), "Policy has invalid resource");
-        assert_eq!(refusal(&allow(json!("*"), json!({})).replace("s3:Get", "ec2:Get")), "Policy has invalid action");
-        assert_eq!(refusal(&allow(json!("*"), json!({})).replace("Principal", "Principals")), "Missing required field Principal");
+        assert_eq!(
+            refusal(&allow(json!("*"), json!({})).replace("s3:::b/*", "s3:::other/*")),
+            "Policy has invalid resource"
+        );
+        assert_eq!(
+            refusal(&allow(json!("*"), json!({})).replace("s3:Get", "ec2:Get")),
+            "Policy has invalid action"
+        );
+        assert_eq!(
+            refusal(&allow(json!("*"), json!({})).replace("Principal", "Principals")),
+            "Missing required field Principal"
+        );
     }
 
     #[test]
@@ -160,7 +172,10 @@ mod tests {
         assert!(is_public(&allow(json!("*"), json!({}))));
         assert!(is_public(&allow(json!({"AWS": ["*"]}), json!({"Bool": {"aws:SecureTransport": "true"}}))));
         assert!(!is_public(&allow(json!({"AWS": "123456789012"}), json!({}))));
-        assert!(!is_public(&allow(json!("*"), json!({"StringEquals": {"aws:SourceAccount": "123456789012"}}))));
+        assert!(!is_public(&allow(
+            json!("*"),
+            json!({"StringEquals": {"aws:SourceAccount": "123456789012"}})
+        )));
         assert!(is_public(&allow(json!("*"), json!({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}))));
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use aws::operation::ValidationStyle;
-use aws::{AuditRecord, Auditor, Authoriser, Ctx, Protocol, Service};
+use aws::{AuditRecord, Auditor, Authoriser, Ctx, Principal, Protocol, Service};
 use blob::{Blobs, Digest};
 use serde_json::Value;
 use store::{Key, Store};
@@ -97,16 +97,20 @@ impl S3 {
         questions: &[Question],
         buckets: &BTreeMap<String, Bucket>,
     ) -> Result<(), Error> {
-        if ctx.caller.principal.account().is_none()
-            && let Some(absent) = questions.iter().filter_map(Question::bucket_name).find(|name| !buckets.contains_key(*name))
+        let is_absent =
+            |question: &&Question| question.bucket_name().is_some_and(|name| !buckets.contains_key(name));
+        if matches!(ctx.caller.principal, Principal::Anonymous)
+            && let Some(absent) = questions.iter().filter(|q| q.action != "s3:CreateBucket").find(is_absent)
         {
-            return Err(Error::NoSuchBucket { bucket: absent.to_owned() });
+            let bucket = absent.bucket_name().unwrap_or_default().to_owned();
+            return Err(Error::NoSuchBucket { bucket });
         }
         let accesses = access::accesses(ctx, questions, buckets)?;
         match self.authoriser.authorise(ctx, &SERVICE, ctx.operation, &accesses).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                let owner = questions.iter().filter_map(Question::bucket_name).find_map(|name| buckets.get(name));
+                let owner =
+                    questions.iter().filter_map(Question::bucket_name).find_map(|name| buckets.get(name));
                 Err(access::refusal(ctx, error, owner.map(|bucket| &bucket.scope)))
             }
         }
@@ -153,8 +157,14 @@ impl S3 {
             read_only: is_read_only(ctx.operation),
             request_parameters: parameters,
             response_elements: Value::Null,
-            resources: questions.iter().map(|question| question.arn(partition)).filter(|arn| arn != "*").collect(),
-            error: error.map(|error| aws::Error::new(error.code().to_owned(), error.to_string()).with_status(error.status())),
+            resources: questions
+                .iter()
+                .map(|question| question.arn(partition))
+                .filter(|arn| arn != "*")
+                .collect(),
+            error: error.map(|error| {
+                aws::Error::new(error.code().to_owned(), error.to_string()).with_status(error.status())
+            }),
         };
         self.auditor.record(record).await.map_err(Error::internal)
     }
@@ -168,4 +178,24 @@ impl S3 {
 
 fn is_read_only(operation: &str) -> bool {
     ["Get", "Head", "List", "Select"].iter().any(|verb| operation.starts_with(verb))
+}
+
+/// Guards that nobody asks, for tests of what goes on without a caller.
+#[cfg(test)]
+pub(crate) struct Nobody;
+
+#[cfg(test)]
+#[async_trait::async_trait]
+impl Authoriser for Nobody {
+    async fn authorise(&self, _: &Ctx, _: &Service, _: &str, _: &[aws::Access]) -> Result<(), aws::Error> {
+        Err(aws::Error::access_denied("nobody may do anything"))
+    }
+}
+
+#[cfg(test)]
+#[async_trait::async_trait]
+impl Auditor for Nobody {
+    async fn record(&self, _: AuditRecord) -> Result<(), aws::Error> {
+        Err(aws::Error::internal("there was nothing to record"))
+    }
 }

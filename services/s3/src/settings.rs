@@ -1,8 +1,6 @@
 //! The settings of a bucket that are kept as documents, and what follows from them.
 
-use s3s::dto::{
-    OwnershipControls, PublicAccessBlockConfiguration, ServerSideEncryptionConfiguration,
-};
+use s3s::dto::{OwnershipControls, PublicAccessBlockConfiguration, ServerSideEncryptionConfiguration};
 use s3s::xml;
 
 use crate::error::Error;
@@ -25,7 +23,10 @@ pub fn read<T: for<'xml> xml::Deserialize<'xml>>(document: &str) -> Result<T, Er
 }
 
 /// The document of a setting, `None` where it was never set.
-pub fn of<T: for<'xml> xml::Deserialize<'xml>>(bucket: &Bucket, setting: Setting) -> Result<Option<T>, Error> {
+pub fn of<T: for<'xml> xml::Deserialize<'xml>>(
+    bucket: &Bucket,
+    setting: Setting,
+) -> Result<Option<T>, Error> {
     bucket.settings.get(&setting).map(|document| read(document)).transpose()
 }
 

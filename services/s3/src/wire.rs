@@ -5,7 +5,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto;
 
 /// Everything but unreserved characters and slashes; blanks become `+` afterwards.
-const KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
+const KEY: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
 
 pub fn timestamp(at: Timestamp) -> dto::Timestamp {
     let since = std::time::Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or_default());
@@ -15,9 +16,7 @@ pub fn timestamp(at: Timestamp) -> dto::Timestamp {
 pub fn from_timestamp(at: &dto::Timestamp) -> Timestamp {
     let mut text = Vec::new();
     let formatted = at.format(dto::TimestampFormat::DateTime, &mut text).ok();
-    formatted
-        .and_then(|()| Timestamp::parse_iso8601(std::str::from_utf8(&text).ok()?))
-        .unwrap_or_default()
+    formatted.and_then(|()| Timestamp::parse_iso8601(std::str::from_utf8(&text).ok()?)).unwrap_or_default()
 }
 
 pub fn etag(value: &str) -> dto::ETag {

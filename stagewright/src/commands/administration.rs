@@ -100,9 +100,9 @@ pub fn key(arguments: &KeyArguments) -> ExitCode {
         KeyCommand::List { user } => {
             let input = iam_model::ListAccessKeys { user_name: Some(user.clone()), ..Default::default() };
             let keys = client.call(input).await?.access_key_metadata;
-            let rows = keys.into_iter().map(|key| {
-                json!({"id": key.access_key_id, "status": key.status.map(|status| status.to_string())})
-            });
+            let rows = keys.into_iter().map(
+                |key| json!({"id": key.access_key_id, "status": key.status.map(|status| status.to_string())}),
+            );
             Ok(json!({ "keys": rows.collect::<Vec<_>>() }))
         }
         KeyCommand::Create { user } => {
@@ -145,7 +145,9 @@ fn with_client(target: &Target, work: impl AsyncFnOnce(Client) -> Result<Value, 
 fn print_plain(value: &Value) {
     for (name, value) in value.as_object().into_iter().flatten() {
         match value {
-            Value::Array(items) => items.iter().for_each(|item| println!("{}", item.as_str().map_or_else(|| item.to_string(), str::to_owned))),
+            Value::Array(items) => items.iter().for_each(|item| {
+                println!("{}", item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            }),
             Value::String(text) => println!("{name}: {text}"),
             other => println!("{name}: {other}"),
         }

@@ -19,7 +19,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> ExitCode {
     match rows() {
         Ok(rows) if arguments.json => {
-            let row = |row: &Row| json!({"service": row.service, "served": row.served, "missing": row.missing});
+            let row =
+                |row: &Row| json!({"service": row.service, "served": row.served, "missing": row.missing});
             println!("{}", json!({"services": rows.iter().map(row).collect::<Vec<_>>()}));
             ExitCode::SUCCESS
         }

@@ -92,8 +92,19 @@ fn version(command: &[&str]) -> Result<String, String> {
 
 /// Whether a sandbox of the kind that builds run in can be made at all.
 fn sandbox() -> Result<String, String> {
-    run_command(&["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"])
-        .map(|_| "user, pid, ipc, uts, mount and network namespaces work".to_owned())
+    run_command(&[
+        "bwrap",
+        "--unshare-all",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "true",
+    ])
+    .map(|_| "user, pid, ipc, uts, mount and network namespaces work".to_owned())
 }
 
 fn run_command(command: &[&str]) -> Result<String, String> {

@@ -16,9 +16,11 @@ const KEY_ID: &str = "STAGEWRIGHT_ADMIN_ACCESS_KEY_ID";
 const SECRET: &str = "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY";
 
 #[derive(clap::Args)]
-#[command(after_help = "Environment:\n  STAGEWRIGHT_ADMIN_ACCESS_KEY_ID, STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY  the first \
+#[command(
+    after_help = "Environment:\n  STAGEWRIGHT_ADMIN_ACCESS_KEY_ID, STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY  the first \
                   administrator's key;\n      without them one is made at the first start and printed once\n  \
-                  STAGEWRIGHT_LOG  what is logged: error, warn, info (default), debug")]
+                  STAGEWRIGHT_LOG  what is logged: error, warn, info (default), debug"
+)]
 pub struct Arguments {
     #[command(flatten)]
     flags: Flags,
@@ -60,7 +62,10 @@ fn given_key() -> Result<Option<(String, Secret)>, String> {
     }
 }
 
-async fn serve(config: Config, given_key: Option<(String, Secret)>) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve(
+    config: Config,
+    given_key: Option<(String, Secret)>,
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let listener = TcpListener::bind(config.listen)

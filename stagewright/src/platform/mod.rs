@@ -64,7 +64,11 @@ pub struct Platform {
 impl Platform {
     /// Opens the data and starts the loops. `bound` is the address that the server listens on, `given_key` the
     /// administrator's key if the operator chose one.
-    pub async fn open(config: &Config, bound: SocketAddr, given_key: Option<(String, Secret)>) -> Result<Self, Error> {
+    pub async fn open(
+        config: &Config,
+        bound: SocketAddr,
+        given_key: Option<(String, Secret)>,
+    ) -> Result<Self, Error> {
         make_data_folder(&config.data)?;
         let home = Scope::new(config.account.clone(), config.region.clone());
         let endpoint = config.endpoint.clone().unwrap_or_else(|| format!("http://{}", reachable(bound)));
@@ -113,13 +117,19 @@ impl Platform {
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
             },
         ];
-        let frontend = Arc::new(s3::Frontend::new(s3, gateway.clone(), s3::Config::default()));
+        let expiring = s3.clone();
+        let frontend = Arc::new(s3::Frontend::new(
+            s3,
+            gateway.clone(),
+            s3::Config { domains: vec!["localhost".to_owned()] },
+        ));
         let metrics = Arc::new(Metrics::default());
         let limit = config.limits.body_bytes;
         let front_door = Arc::new(FrontDoor::new(gateway.clone(), mounts, frontend, metrics, limit));
 
         let mut loops = JoinSet::new();
         loops.spawn(codebuild.run());
+        loops.spawn(async move { expiring.run_lifecycle("server").await });
         loops.spawn(codepipeline.run());
         loops.spawn(async move { logs.forget_deleted("server").await });
         Ok(Self { gateway, front_door, administrator, client, cloudtrail, store, loops })
@@ -162,17 +172,16 @@ fn store_config(config: &Config) -> store::Config {
 
 fn blob_config(config: &Config) -> blob::Config {
     match &config.blobs {
-        Some(url) => blob::Config::S3 {
-            url: url.clone(),
-            staging: config.data.join("staging"),
-            settings: Vec::new(),
-        },
+        Some(url) => {
+            blob::Config::S3 { url: url.clone(), staging: config.data.join("staging"), settings: Vec::new() }
+        }
         None => blob::Config::Folder { dir: config.data.join(snapshot::BLOBS) },
     }
 }
 
 fn executor(config: &Config) -> Result<SandboxExecutor, Error> {
-    let data = config.data.canonicalize().map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
+    let data =
+        config.data.canonicalize().map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
     let own = std::env::current_exe().map_err(Error::OwnFile)?;
     let supervisor = vec![own.into_os_string(), OsString::from("supervise")];
     let sandbox = Sandbox {

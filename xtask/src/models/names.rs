@@ -19,8 +19,12 @@ fn words(name: &str) -> Vec<String> {
                 || (before.is_some_and(|before| before.is_ascii_uppercase())
                     && after.is_some_and(char::is_ascii_lowercase)));
         // The plural of an acronym is one word: `pipelineARNs`.
-        let plural = after == Some(&'s') && chars.get(index + 2).is_none_or(|next| !next.is_ascii_lowercase());
-        if starts_word && !(plural && before.is_some_and(|before| before.is_ascii_uppercase())) && !word.is_empty() {
+        let plural =
+            after == Some(&'s') && chars.get(index + 2).is_none_or(|next| !next.is_ascii_lowercase());
+        if starts_word
+            && !(plural && before.is_some_and(|before| before.is_ascii_uppercase()))
+            && !word.is_empty()
+        {
             words.push(std::mem::take(&mut word));
         }
         word.push(c.to_ascii_lowercase());
@@ -35,7 +39,8 @@ fn words(name: &str) -> Vec<String> {
 pub fn snake(name: &str) -> String {
     let joined = words(name).join("_");
     match joined.as_str() {
-        "type" | "ref" | "match" | "use" | "move" | "in" | "where" | "for" | "override" | "static" | "final" => {
+        "type" | "ref" | "match" | "use" | "move" | "in" | "where" | "for" | "override" | "static"
+        | "final" => {
             format!("r#{joined}")
         }
         "self" => "self_".to_owned(),

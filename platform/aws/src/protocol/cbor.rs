@@ -31,7 +31,11 @@ pub fn parse(body: &[u8]) -> Result<Value, ReadError> {
     let mut rest = body;
     let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH)
         .map_err(|_| ReadError("Unable to parse the body as CBOR".to_owned()))?;
-    if rest.is_empty() { Ok(value) } else { Err(ReadError("The body goes on after its CBOR value".to_owned())) }
+    if rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(ReadError("The body goes on after its CBOR value".to_owned()))
+    }
 }
 
 /// The body of an error.
@@ -62,9 +66,9 @@ fn of_json(value: &serde_json::Value) -> Value {
         },
         Json::String(text) => Value::Text(text.clone()),
         Json::Array(items) => Value::Array(items.iter().map(of_json).collect()),
-        Json::Object(entries) => {
-            Value::Map(entries.iter().map(|(name, value)| (Value::Text(name.clone()), of_json(value))).collect())
-        }
+        Json::Object(entries) => Value::Map(
+            entries.iter().map(|(name, value)| (Value::Text(name.clone()), of_json(value))).collect(),
+        ),
     }
 }
 
@@ -257,7 +261,10 @@ impl Reader for CborReader<'_> {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a double holds what a client wrote as an integer nearly enough")]
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "a double holds what a client wrote as an integer nearly enough"
+)]
 fn as_double(value: ciborium::value::Integer) -> Option<f64> {
     i64::try_from(value).ok().map(|value| value as f64)
 }

@@ -116,7 +116,9 @@ impl Writer for FormWriter {
 
     fn element(&mut self, schema: &'static Schema, index: usize) {
         self.rewind();
-        if let Kind::List { wire, .. } = &schema.kind && !schema.flattened {
+        if let Kind::List { wire, .. } = &schema.kind
+            && !schema.flattened
+        {
             self.push(wire);
         }
         self.push(&(index + 1).to_string());

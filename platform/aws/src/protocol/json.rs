@@ -50,8 +50,8 @@ pub fn parse(body: &[u8]) -> Result<Value, ReadError> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    let value: Value =
-        serde_json::from_slice(body).map_err(|error| ReadError(format!("Unable to parse the body: {error}")))?;
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| ReadError(format!("Unable to parse the body: {error}")))?;
     match value {
         Value::Object(_) => Ok(value),
         Value::Array(_) => Err(ReadError("Start of list found where not expected".to_owned())),
@@ -206,7 +206,10 @@ impl Reader for JsonReader<'_> {
         match self.value {
             Value::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(value), _) => Ok(value),
-                #[allow(clippy::cast_possible_truncation, reason = "a fraction is cut as the services do; range is checked")]
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    reason = "a fraction is cut as the services do; range is checked"
+                )]
                 (None, Some(value)) if value.abs() < 9.0e15 => Ok(value.trunc() as i64),
                 (None, _) => self.mismatch("Long"),
             },

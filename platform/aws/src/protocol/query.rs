@@ -11,10 +11,16 @@ use crate::error::Error;
 use crate::operation::Service;
 use crate::router::AnyShape;
 use crate::shape::schema::TimestampFormat;
-use crate::shape::{
-    EachElement, EachEntry, EachMember, Kind, ReadError, Reader, Schema, Segment,
-};
+use crate::shape::{EachElement, EachEntry, EachMember, Kind, ReadError, Reader, Schema, Segment};
 use crate::timestamp::Timestamp;
+
+/// In the names of all parameters together: the tree of them takes many times the memory of the form.
+const MAX_STEPS: usize = 200_000;
+
+/// One parameter of a form that is not taken apart yet.
+pub fn parameter(body: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(body).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+}
 
 /// Parameters arranged by the dots in their names: `Tags.member.1.Key` is three steps down.
 #[derive(Debug, Default)]
@@ -24,14 +30,19 @@ pub struct Form {
 }
 
 impl Form {
-    /// Errors: a name with more steps than any shape has.
+    /// Errors: a name with more steps than any shape has, or too many names.
     pub fn parse(body: &[u8]) -> Result<Self, ReadError> {
         let mut root = Self::default();
+        let mut steps = 0;
         for (name, value) in form_urlencoded::parse(body) {
             let mut at = &mut root;
             for (depth, step) in name.split('.').enumerate() {
                 if depth >= MAX_DEPTH {
                     return Err(ReadError(format!("The parameter {name} nests too deeply")));
+                }
+                steps += 1;
+                if steps > MAX_STEPS {
+                    return Err(ReadError("The request has too many parameters".to_owned()));
                 }
                 at = at.parts.entry(step.to_owned()).or_default();
             }
@@ -148,10 +159,10 @@ pub fn response(
 ) -> String {
     let namespace = service.xml_namespace;
     let members = xml::members_of(output, schema);
-    let result = if schema.members().is_empty() {
-        String::new()
-    } else {
+    let result = if has_result(operation, schema) {
         format!("<{operation}Result>{members}</{operation}Result>")
+    } else {
+        String::new()
     };
     format!(
         "<{operation}Response xmlns=\"{namespace}\">{result}<ResponseMetadata><RequestId>{request_id}</RequestId>\
@@ -159,14 +170,20 @@ pub fn response(
     )
 }
 
-/// The body of an error.
-pub fn error_response(service: &Service, error: &Error, request_id: &str) -> String {
-    let namespace = service.xml_namespace;
+/// Clients look for the result of an operation whose model has an output, be it an empty one. Where the model has
+/// none, the shape is the generator's, which names it after the operation.
+pub fn has_result(operation: &str, output: &Schema) -> bool {
+    !output.members().is_empty() || output.name != format!("{operation}Output")
+}
+
+/// The body of an error; `namespace` is the service's, and empty where that is not known.
+pub fn error_document(namespace: &str, error: &Error, request_id: &str) -> String {
     let kind = if error.is_fault() { "Receiver" } else { "Sender" };
     let (code, message) = (xml::text(&error.code), xml::text(&error.message));
+    let declared = if namespace.is_empty() { String::new() } else { format!(" xmlns=\"{namespace}\"") };
     format!(
-        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{kind}</Type><Code>{code}</Code>\
-         <Message>{message}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        "<ErrorResponse{declared}><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+         <RequestId>{request_id}</RequestId></ErrorResponse>"
     )
 }
 

@@ -20,7 +20,11 @@ pub struct EncodedRequest {
 }
 
 /// Errors: `ValidationException` for a member of the path that is empty, which no URL can say.
-pub fn encode(service: &Service, model: &OperationModel, input: &dyn AnyShape) -> Result<EncodedRequest, Error> {
+pub fn encode(
+    service: &Service,
+    model: &OperationModel,
+    input: &dyn AnyShape,
+) -> Result<EncodedRequest, Error> {
     match service.protocol {
         Protocol::Json10 => Ok(json_call(service, model, input, "application/x-amz-json-1.0")),
         Protocol::Json11 => Ok(json_call(service, model, input, "application/x-amz-json-1.1")),
@@ -68,7 +72,9 @@ fn bound(
     }
     let mut headers = outgoing.headers;
     let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    if let Some(kind) = outgoing.content_type && !has_type {
+    if let Some(kind) = outgoing.content_type
+        && !has_type
+    {
         headers.push(header("content-type", kind));
     }
     Ok(EncodedRequest { method: model.method, target, headers, body: outgoing.body.unwrap_or_default() })

@@ -30,8 +30,16 @@ pub enum Kind {
     Structure(&'static [Member]),
     /// A structure of which exactly one member is set.
     Union(&'static [Member]),
-    List { element: &'static Schema, wire: &'static str },
-    Map { key: &'static Schema, value: &'static Schema, key_wire: &'static str, value_wire: &'static str },
+    List {
+        element: &'static Schema,
+        wire: &'static str,
+    },
+    Map {
+        key: &'static Schema,
+        value: &'static Schema,
+        key_wire: &'static str,
+        value_wire: &'static str,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

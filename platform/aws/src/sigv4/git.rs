@@ -75,11 +75,21 @@ mod tests {
         let check = |paths: &[&str], hosts: &[&str], regions: &[&str], at| {
             password_matches(&secret, &made, paths, hosts, regions, at)
         };
-        assert!(check(&["/v1/repos/demo/", "/v1/repos/demo"], &["127.0.0.1:4000", "127.0.0.1"], &["us-east-1"], now));
+        assert!(check(
+            &["/v1/repos/demo/", "/v1/repos/demo"],
+            &["127.0.0.1:4000", "127.0.0.1"],
+            &["us-east-1"],
+            now
+        ));
         assert!(!check(&["/v1/repos/other"], &["127.0.0.1"], &["us-east-1"], now));
         assert!(!check(&["/v1/repos/demo"], &["example.org"], &["us-east-1"], now));
         assert!(!check(&["/v1/repos/demo"], &["127.0.0.1"], &["eu-west-1"], now));
-        assert!(!check(&["/v1/repos/demo"], &["127.0.0.1"], &["us-east-1"], now.plus(Duration::from_mins(16))));
+        assert!(!check(
+            &["/v1/repos/demo"],
+            &["127.0.0.1"],
+            &["us-east-1"],
+            now.plus(Duration::from_mins(16))
+        ));
         assert!(!password_matches(&secret, "nonsense", &["/"], &["h"], &["r"], now));
     }
 

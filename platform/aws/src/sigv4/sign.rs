@@ -11,8 +11,16 @@ use crate::timestamp::Timestamp;
 
 /// Headers that proxies and HTTP libraries may change on the way.
 const NEVER_SIGNED: [&str; 10] = [
-    "authorization", "connection", "expect", "proxy-authenticate", "proxy-authorization", "te", "trailer",
-    "transfer-encoding", "user-agent", "x-amzn-trace-id",
+    "authorization",
+    "connection",
+    "expect",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "user-agent",
+    "x-amzn-trace-id",
 ];
 
 /// Adds date, token and `Authorization` to a request whose other headers are complete. S3 also gets the hash of

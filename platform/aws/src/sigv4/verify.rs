@@ -7,7 +7,9 @@ use http::HeaderMap;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
-use super::{ALGORITHM, CredentialScope, EMPTY_SHA256, UNSIGNED_PAYLOAD, canonical, equal, sha256_hex, signature};
+use super::{
+    ALGORITHM, CredentialScope, EMPTY_SHA256, UNSIGNED_PAYLOAD, canonical, equal, sha256_hex, signature,
+};
 use crate::credentials::Secret;
 use crate::error::Error;
 use crate::operation::Service;
@@ -130,7 +132,13 @@ pub fn expected_signature(secret: &Secret, signed: &SignedRequest, parts: &Parts
     signature_of(secret, signed, parts, &query, payload)
 }
 
-fn signature_of(secret: &Secret, signed: &SignedRequest, parts: &Parts, query: &str, payload: &str) -> String {
+fn signature_of(
+    secret: &Secret,
+    signed: &SignedRequest,
+    parts: &Parts,
+    query: &str,
+    payload: &str,
+) -> String {
     let names: Vec<&str> = signed.signed_headers.iter().map(String::as_str).collect();
     let mut headers = parts.headers.clone();
     if !headers.contains_key(http::header::HOST)
@@ -210,7 +218,10 @@ fn parse_header(header: &str, headers: &HeaderMap) -> Result<SignedRequest, Erro
 fn parse_presigned(query: &BTreeMap<String, String>) -> Result<SignedRequest, Error> {
     let get = |name: &str| {
         query.get(name).cloned().ok_or_else(|| {
-            Error::new("IncompleteSignatureException", format!("AWS query-string parameters must include '{name}'."))
+            Error::new(
+                "IncompleteSignatureException",
+                format!("AWS query-string parameters must include '{name}'."),
+            )
         })
     };
     if get("X-Amz-Algorithm")? != ALGORITHM {
@@ -277,7 +288,10 @@ fn check_scope(service: &Service, signed: &SignedRequest) -> Result<(), Error> {
     let mut message = String::new();
     let scope = &signed.scope;
     if scope.service != service.signing_name {
-        message.push_str(&format!("Credential should be scoped to correct service: '{}'. ", service.signing_name));
+        message.push_str(&format!(
+            "Credential should be scoped to correct service: '{}'. ",
+            service.signing_name
+        ));
     }
     if scope.terminator != "aws4_request" {
         let given = &scope.terminator;

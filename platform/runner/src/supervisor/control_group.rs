@@ -79,16 +79,13 @@ impl ControlGroup {
         self.processes
     }
 
-    /// Puts processes that have started nothing yet under the bounds.
-    pub fn admit(&mut self, processes: &[Pid]) {
+    /// Puts a process that has started nothing yet under the bounds.
+    pub fn admit(&mut self, process: Pid) {
         for folder in &self.folders {
-            for process in processes {
-                let admitted = fs::write(folder.join("cgroup.procs"), process.as_raw_nonzero().to_string());
-                if admitted.is_err() {
-                    // Bounded by this group or not at all: limits per process take its place.
-                    self.memory = false;
-                    self.processes = false;
-                }
+            if fs::write(folder.join("cgroup.procs"), process.as_raw_nonzero().to_string()).is_err() {
+                // Bounded by all groups or by none: limits per process take their place.
+                self.memory = false;
+                self.processes = false;
             }
         }
     }

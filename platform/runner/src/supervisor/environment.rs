@@ -96,10 +96,10 @@ impl Environment {
         if let Some(&init) = environment.keepers().first() {
             environment.init = Some(readiness(pidfd_open(init, PidfdFlags::NONBLOCK)?)?);
         }
-        let mut processes = descendants(pid);
-        processes.push(pid);
-        environment.control_group.admit(&processes);
-        limits::apply(&processes, &plan.limits, &environment.control_group);
+        if let Some(&shell) = environment.keepers().get(1) {
+            environment.control_group.admit(shell);
+            limits::apply(shell, &plan.limits, &environment.control_group);
+        }
         Ok(environment)
     }
 

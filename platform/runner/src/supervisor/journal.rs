@@ -1,4 +1,4 @@
-//! `events.jsonl`: what happened, one line each, the final one durable.
+//! `events.jsonl`: what happened, one line each.
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,10 +21,10 @@ impl Journal {
     pub fn append(&mut self, event: &Event) -> io::Result<()> {
         let mut line = serde_json::to_vec(event)?;
         line.push(b'\n');
-        self.file.write_all(&line)?;
-        match event.is_final() {
-            true => self.file.sync_data(),
-            false => Ok(()),
-        }
+        self.file.write_all(&line)
+    }
+
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 }

@@ -5,10 +5,10 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use super::control_group::ControlGroup;
 use crate::plan::Limits;
 
-/// Sets the limits on processes that have started no command yet; what they start inherits them.
+/// Sets the limits on a process that has started no command yet; what it starts inherits them.
 ///
 /// A limit that the kernel refuses stays as it is: it was lower already.
-pub(super) fn apply(processes: &[Pid], limits: &Limits, control_group: &ControlGroup) {
+pub(super) fn apply(process: Pid, limits: &Limits, control_group: &ControlGroup) {
     let mut wanted = vec![(Resource::Core, Some(0)), (Resource::Nofile, Some(limits.open_files))];
     wanted.push((Resource::Fsize, limits.file_bytes));
     if !control_group.bounds_processes() {
@@ -21,9 +21,7 @@ pub(super) fn apply(processes: &[Pid], limits: &Limits, control_group: &ControlG
     for (resource, value) in wanted {
         let Some(value) = value else { continue };
         let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
-        for &process in processes {
-            let _lower_already =
-                prlimit(Some(process), resource, Rlimit { current: Some(value), maximum: Some(value) });
-        }
+        let _lower_already =
+            prlimit(Some(process), resource, Rlimit { current: Some(value), maximum: Some(value) });
     }
 }

@@ -51,9 +51,13 @@ impl Log {
         self.write(&shown)
     }
 
-    pub fn sync(&mut self) -> io::Result<()> {
+    /// No more output comes: what was held back is shown.
+    pub fn finish(&mut self) -> io::Result<()> {
         let shown = self.masker.flush();
-        self.write(&shown)?;
+        self.write(&shown)
+    }
+
+    pub fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 

@@ -30,9 +30,12 @@ pub(super) async fn run(folder: &Folder, assignment: Assignment, interrupts: Int
             End { status: Status::Fault, upload_artifacts: false, context: fault(message) }
         }
     };
-    log.sync()?;
+    log.finish()?;
     let End { status, upload_artifacts, context } = end;
-    journal.append(&Event::Finished { status, upload_artifacts, context, at: now_millis() })
+    journal.append(&Event::Finished { status, upload_artifacts, context, at: now_millis() })?;
+    // Readers need not wait for the disk: this is for the case that the power fails.
+    log.sync()?;
+    journal.sync()
 }
 
 fn fault(message: String) -> Context {
@@ -76,7 +79,13 @@ impl<'a> Session<'a> {
             ))?;
         }
         let scripts = ScriptFolder::create(folder, plan, &assignment.sandbox.path_variable())?;
+        // Side by side, for both take some milliseconds; and both before the first command.
+        let recorded = tokio::task::spawn_blocking({
+            let folder = folder.clone();
+            move || folder.sync_supervisor()
+        });
         let environment = Environment::start(folder, assignment).await?;
+        recorded.await.map_err(io::Error::other)??;
         journal.append(&Event::Started { at: now_millis() })?;
         let progress = Progress { last_exit: 0, succeeding: true };
         Ok(Self { plan, journal, log, interrupts, environment, scripts, progress })

@@ -96,6 +96,10 @@ async fn stay_alive(codebuild: &CodeBuild, claimed: &Claimed, entry: &Entry) -> 
 }
 
 async fn give_up(codebuild: &CodeBuild, claimed: &Claimed, entry: &Entry, fault: &Fault) {
+    // Nobody follows its commands any more, if there are any.
+    if let Err(error) = codebuild.executor.stop(entry.build.uuid).await {
+        tracing::warn!(%error, build.id = %entry.build, "a build that cannot be driven on could not be stopped");
+    }
     let (key, claimed, at) = (entry.key(), claimed.clone(), Timestamp::now());
     let outcome = Outcome::fault(fault.to_string());
     let given_up = codebuild.store.write(move |tx| {

@@ -37,7 +37,7 @@ pub(super) async fn follow(drive: &Drive<'_>, build: Build) -> Result<Build, Fau
     let progress = drive.progress(&build).await?;
     let attachment = executor.attach(id, progress.position).await?;
     let log = LogWriter::new(&drive.role, build.log.clone(), progress.position.output);
-    Following { drive, build, attachment, log, progress }.to_the_end().await
+    Following { drive, build, attachment, log, progress }.read_to_end().await
 }
 
 /// Starts the plan. A crash before or after it leads here again, and it runs once.
@@ -75,7 +75,7 @@ enum Next {
 }
 
 impl Following<'_, '_> {
-    async fn to_the_end(mut self) -> Result<Build, Fault> {
+    async fn read_to_end(mut self) -> Result<Build, Fault> {
         let id = self.build.id.uuid;
         let mut stopped = false;
         let mut gather = None;
@@ -156,7 +156,7 @@ impl Following<'_, '_> {
         let enter = |phase| Change::Enter { phase, at };
         match status {
             Status::Succeeded | Status::Failed if upload => {
-                changes.push(enter(BuildPhaseType::UploadArtifacts))
+                changes.push(enter(BuildPhaseType::UploadArtifacts));
             }
             Status::Succeeded | Status::Failed => changes.push(enter(BuildPhaseType::Finalizing)),
             Status::Stopped | Status::TimedOut => {}

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use aws::http::HttpService;
 use codebuild_model::{
     BatchDeleteBuilds, BatchGetBuilds, EnvironmentVariable, EnvironmentVariableType, ListBuilds,
     ListBuildsForProject, RetryBuild, SortOrderType, StartBuild, StatusType, StopBuild,
 };
+use http_body::Body;
 
 use super::world::{World, context, phases, s3_artifacts, s3_source, zip};
 use crate::Config;
@@ -213,6 +215,44 @@ async fn build_finds_its_surroundings() {
     );
     assert_eq!(found["AWS_CONTAINER_AUTHORIZATION_TOKEN"], "***");
     assert_eq!(output.last().unwrap(), "***");
+}
+
+#[tokio::test]
+async fn build_fetches_its_roles_credentials_while_it_runs() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    // Written backwards, or the log would hide it.
+    let spec = "version: 0.2\nphases: {build: {commands: ['echo $AWS_CONTAINER_AUTHORIZATION_TOKEN | rev; sleep 50']}}\n";
+    let id = world.start_spec("demo", spec).await;
+    let backwards = loop {
+        match world.output(&id).first() {
+            Some(line) => break line.clone(),
+            None => world.log_has(&id, "Running command").await,
+        }
+        tokio::task::yield_now().await;
+    };
+    let token: String = backwards.chars().rev().collect();
+    let uuid = id.split_once(':').unwrap().1.to_owned();
+    let fetch = async |token: &str| {
+        let address = format!("{}{uuid}", crate::CredentialsEndpoint::PREFIX);
+        let request =
+            http::Request::get(address).header("authorization", token).body(aws::http::empty()).unwrap();
+        let peer = aws::http::Peer { ip: "127.0.0.1".parse().unwrap(), secure_transport: false };
+        let response = crate::CredentialsEndpoint::new(world.codebuild.clone()).handle(request, peer).await;
+        let status = response.status().as_u16();
+        let mut body = response.into_body();
+        let frame = std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context)).await;
+        let bytes = frame.unwrap().unwrap().into_data().unwrap();
+        (status, serde_json::from_slice::<serde_json::Value>(&bytes).unwrap())
+    };
+    let (status, credentials) = fetch(&token).await;
+    assert_eq!(status, 200, "{credentials}");
+    assert_eq!(credentials["AccessKeyId"], "ASIA-build");
+    assert_eq!(credentials["RoleArn"], super::world::ROLE);
+    assert_eq!(fetch("wrong").await.0, 403);
+    world.call(StopBuild { id: id.clone() }).await.unwrap();
+    world.end(&id).await;
+    assert_eq!(fetch(&token).await.0, 403, "a token ends with its build");
 }
 
 #[tokio::test]

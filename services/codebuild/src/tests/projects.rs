@@ -16,7 +16,7 @@ async fn created_read_changed_and_deleted() {
     assert_eq!(created.cache.as_ref().unwrap().r#type, CacheType::NoCache);
     let get = BatchGetProjects { names: vec!["demo".into(), "none".into()] };
     let found = world.call(get.clone()).await.unwrap();
-    assert_eq!(found.projects.unwrap(), [created.clone()]);
+    assert_eq!(found.projects.unwrap().as_slice(), std::slice::from_ref(&created));
     assert_eq!(found.projects_not_found.unwrap(), ["none"]);
 
     let update =

@@ -204,6 +204,9 @@ impl World {
                     Ok(&commands),
                     "not a function of its input"
                 );
+                if let Event::StageRetryRequested { execution, ended: Some(_), .. } = &event {
+                    self.kept.remove(execution);
+                }
                 self.carry_out(commands, &before);
                 self.idempotent(&event);
                 self.past.push(event);
@@ -239,7 +242,7 @@ impl World {
                     let stage = &plan.stages[plan.stage_index(&stage).expect("a stage of its plan")];
                     let action = &stage.actions[stage.action_index(&action).expect("an action of its stage")];
                     assert_eq!(action.approval, token.is_some());
-                    self.kept.remove(&execution);
+                    assert!(!self.kept.contains_key(&execution), "an ended execution starts an action");
                 }
                 Command::SetTimer { execution, id, at } => {
                     assert!(at > self.clock && self.commanded.contains(&id));

@@ -122,19 +122,24 @@ pub async fn delete_access_key(
     Ok(model::DeleteAccessKeyOutput::default())
 }
 
-/// `N/A` stands for never. Errors: NoSuchEntity, also for keys of other accounts.
+/// `N/A` stands for never. Errors: AccessDenied for keys of other accounts, and for those that nobody has.
 pub async fn get_access_key_last_used(
     iam: &Iam,
     ctx: &Ctx,
     input: model::GetAccessKeyLastUsed,
 ) -> Answer<model::GetAccessKeyLastUsedOutput> {
     let account = ctx.scope.account.clone();
-    let id = input.access_key_id;
+    let refusal = format!(
+        "User: {} is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key {}",
+        ctx.caller.principal.arn(),
+        input.access_key_id
+    );
     let (user, last_used) = iam
         .store
         .read(move |tx| {
-            let key = tx.get::<AccessKey>(&AccessKey::key_of(&id))?.filter(|key| key.account == account);
-            let key = key.ok_or_else(|| Error::NoSuchAccessKey(id.clone()))?.into_inner();
+            let key = tx.get::<AccessKey>(&AccessKey::key_of(&input.access_key_id))?;
+            let key = key.filter(|key| key.account == account);
+            let key = key.ok_or_else(|| Error::AccessDenied(refusal.clone()))?.into_inner();
             Ok::<_, Error>((user_by_id(tx, &key.user_id)?, key.last_used))
         })
         .await?;

@@ -53,9 +53,8 @@ fn split(message: &str) -> Vec<&str> {
             _ => None,
         };
         let enclosed = closing.and_then(|closing| rest.get(1..)?.split_once(closing));
-        let (value, after) = enclosed.unwrap_or_else(|| {
-            rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()))
-        });
+        let (value, after) =
+            enclosed.unwrap_or_else(|| rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())));
         values.push(value);
         rest = after.trim_start();
     }
@@ -140,7 +139,8 @@ fn separated<'t>(text: &'t str, separator: &str) -> Vec<&'t str> {
 mod tests {
     use super::super::Pattern;
 
-    const MESSAGE: &str = "127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] \"GET /index.html HTTP/1.0\" 404 1534";
+    const MESSAGE: &str =
+        "127.0.0.1 Prod frank [10/Oct/2000:13:25:15 -0700] \"GET /index.html HTTP/1.0\" 404 1534";
 
     fn holds(pattern: &str) -> bool {
         Pattern::parse(pattern).unwrap().matches(MESSAGE)

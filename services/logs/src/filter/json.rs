@@ -313,7 +313,16 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for pattern in ["{ $.a", "{ $.a = }", "{ a = 1 }", "{ $.a > b }", "{ ($.a = 1 }", "{ $.a EXISTS }", "{ $.a = 1 2 }", "{}"] {
+        for pattern in [
+            "{ $.a",
+            "{ $.a = }",
+            "{ a = 1 }",
+            "{ $.a > b }",
+            "{ ($.a = 1 }",
+            "{ $.a EXISTS }",
+            "{ $.a = 1 2 }",
+            "{}",
+        ] {
             assert!(Pattern::parse(pattern).is_err(), "{pattern}");
         }
         let deep = format!("{{{}$.a = 1{}}}", "(".repeat(200), ")".repeat(200));

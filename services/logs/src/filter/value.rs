@@ -17,7 +17,10 @@ pub enum Operator {
 /// The right side of a comparison.
 #[derive(Clone, Debug)]
 pub enum Value {
-    Number { value: f64, text: String },
+    Number {
+        value: f64,
+        text: String,
+    },
     /// With `*` for any run of characters.
     Text(String),
     Regex(Regex),

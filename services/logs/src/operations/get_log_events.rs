@@ -28,7 +28,11 @@ struct Window {
 
 /// A page of a stream's events, in order. Both tokens are always there; the end is reached when the token given
 /// comes back.
-pub async fn get_log_events(logs: &Logs, ctx: &Ctx, input: GetLogEvents) -> Result<GetLogEventsOutput, Error> {
+pub async fn get_log_events(
+    logs: &Logs,
+    ctx: &Ctx,
+    input: GetLogEvents,
+) -> Result<GetLogEventsOutput, Error> {
     let name = service::chosen_group(input.log_group_name, input.log_group_identifier)?;
     let limit = input.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST_EVENTS);
     let asked = Window { start: input.start_time.unwrap_or(0), end: input.end_time.unwrap_or(i64::MAX) };
@@ -48,8 +52,12 @@ pub async fn get_log_events(logs: &Logs, ctx: &Ctx, input: GetLogEvents) -> Resu
                 None => From::Backward((window.end, 0)),
             };
             let events = match from {
-                From::Forward(place) => forward(tx, stream.id, place.max((window.start, 0)), window.end, limit)?,
-                From::Backward(place) => backward(tx, stream.id, place.min((window.end, 0)), window.start, limit)?,
+                From::Forward(place) => {
+                    forward(tx, stream.id, place.max((window.start, 0)), window.end, limit)?
+                }
+                From::Backward(place) => {
+                    backward(tx, stream.id, place.min((window.end, 0)), window.start, limit)?
+                }
             };
             Ok::<_, Error>((stream, events, from))
         })
@@ -79,7 +87,13 @@ fn gaps(events: &[Event], from: From, start: i64) -> (Place, Place) {
     }
 }
 
-fn forward(tx: &mut ReadTx<'_>, stream: Uuid, from: Place, end: i64, limit: usize) -> Result<Vec<Event>, Error> {
+fn forward(
+    tx: &mut ReadTx<'_>,
+    stream: Uuid,
+    from: Place,
+    end: i64,
+    limit: usize,
+) -> Result<Vec<Event>, Error> {
     let (mut events, mut size) = (Vec::new(), 0);
     let mut chunk = chunks::reaching(tx, stream, from)?;
     while let Some(Chunk { events: read, .. }) = chunk.take() {

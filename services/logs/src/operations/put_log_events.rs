@@ -21,7 +21,11 @@ const EXPIRED_AT_ONCE: usize = 4;
 
 /// Adds events to a stream. They are durable when this returns; those too old or too new are dropped, and the
 /// answer says which.
-pub async fn put_log_events(logs: &Logs, ctx: &Ctx, input: PutLogEvents) -> Result<PutLogEventsOutput, Error> {
+pub async fn put_log_events(
+    logs: &Logs,
+    ctx: &Ctx,
+    input: PutLogEvents,
+) -> Result<PutLogEventsOutput, Error> {
     check_batch(&input.log_events)?;
     let (scope, now) = (ctx.scope.clone(), ctx.now());
     let (next_number, rejected) = logs
@@ -53,7 +57,9 @@ fn check_batch(events: &[InputLogEvent]) -> Result<(), Error> {
     }
     let size: usize = events.iter().map(|event| event.message.len() + OVERHEAD).sum();
     if size > LARGEST_BATCH {
-        return Err(Error::invalid(format!("Upload too large: {size} bytes exceeds limit of {LARGEST_BATCH}")));
+        return Err(Error::invalid(format!(
+            "Upload too large: {size} bytes exceeds limit of {LARGEST_BATCH}"
+        )));
     }
     let times = events.first().zip(events.last()).map(|(first, last)| last.timestamp - first.timestamp);
     if times.is_some_and(|span| u128::try_from(span).is_ok_and(|span| span > DAY.as_millis())) {
@@ -84,7 +90,12 @@ fn accept<'e>(
     (accepted, (rejected != RejectedLogEventsInfo::default()).then_some(rejected))
 }
 
-fn add(tx: &mut WriteTx<'_>, stream: &mut Stream, accepted: &[InputLogEvent], now: Timestamp) -> Result<(), Error> {
+fn add(
+    tx: &mut WriteTx<'_>,
+    stream: &mut Stream,
+    accepted: &[InputLogEvent],
+    now: Timestamp,
+) -> Result<(), Error> {
     let (Some(first), Some(last)) = (accepted.first(), accepted.last()) else { return Ok(()) };
     let (first, last) = (first.timestamp, last.timestamp);
     stream.events_between = Some(match stream.events_between {

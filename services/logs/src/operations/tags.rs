@@ -40,7 +40,11 @@ pub async fn tag_log_group(logs: &Logs, ctx: &Ctx, input: TagLogGroup) -> Result
     Ok(TagLogGroupOutput::default())
 }
 
-pub async fn untag_resource(logs: &Logs, ctx: &Ctx, input: UntagResource) -> Result<UntagResourceOutput, Error> {
+pub async fn untag_resource(
+    logs: &Logs,
+    ctx: &Ctx,
+    input: UntagResource,
+) -> Result<UntagResourceOutput, Error> {
     let name = named(ctx, &input.resource_arn)?;
     remove(logs, ctx, name, input.tag_keys).await.map_err(as_resource)?;
     Ok(UntagResourceOutput::default())

@@ -15,6 +15,10 @@ use super::chunks;
 use super::exchange::Exchange;
 use crate::error::Error;
 
+/// Seven days.
+const LONGEST_EXPIRY_SECONDS: u64 = 604_800;
+/// Headers that clients leave out of signatures: they say nothing of what is done, or prove themselves.
+const NEVER_SIGNED: [&str; 3] = ["x-amz-user-agent", "x-amz-content-sha256", TOKEN];
 const SHA256_DIGITS: usize = 64;
 const TOKEN: &str = "x-amz-security-token";
 
@@ -64,6 +68,7 @@ pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -
         exchange.names_body_hash.get_or_init(|| ());
     }
     if !exchange.gateway.authenticator.is_open() {
+        check_coverage(&parts)?;
         return Ok(Request::from_parts(parts, body));
     }
     if let Some((access_key_id, region)) = named_key(&parts) {
@@ -79,10 +84,47 @@ pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -
     Ok(Request::from_parts(parts, body))
 }
 
+/// What a signature must cover and how long it may last. The decoder verifies only that it fits what it covers:
+/// without this, who holds a presigned URL could add `x-amz-copy-source` to it and read what its maker may read.
+fn check_coverage(parts: &http::request::Parts) -> Result<(), Error> {
+    let query = parts.uri.query().unwrap_or_default();
+    let expires = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Expires");
+    if let Some((_, seconds)) = expires {
+        let lasts =
+            seconds.parse::<u64>().is_ok_and(|seconds| (1..=LONGEST_EXPIRY_SECONDS).contains(&seconds));
+        if !lasts {
+            return Err(Error::Undecodable {
+                code: "AuthorizationQueryParametersError".to_owned(),
+                status: 400,
+                message: "X-Amz-Expires must be between 1 and 604800 seconds".to_owned(),
+            });
+        }
+    }
+    // What cannot be read as a signature of the fourth version is the decoder's to refuse, or of the second,
+    // which covers all of these headers.
+    let Ok(Some(signed)) = verify::parse(parts) else { return Ok(()) };
+    let covers = |name: &str| signed.signed_headers.iter().any(|signed| signed == name);
+    if !covers("host") && !covers(":authority") {
+        return Err(Error::Undecodable {
+            code: "SignatureDoesNotMatch".to_owned(),
+            status: 403,
+            message: "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".to_owned(),
+        });
+    }
+    let uncovered: Vec<&str> = parts
+        .headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .filter(|name| name.starts_with("x-amz-") && !NEVER_SIGNED.contains(name) && !covers(name))
+        .collect();
+    if uncovered.is_empty() { Ok(()) } else { Err(Error::HeadersNotSigned { headers: uncovered.join(", ") }) }
+}
+
 /// In a URL signed in the second version, the token is a parameter, yet was signed as a header.
 fn sign_token_as_header(parts: &mut http::request::Parts) {
     let query = parts.uri.query().unwrap_or_default();
-    let is_second_version = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "AWSAccessKeyId");
+    let is_second_version =
+        form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "AWSAccessKeyId");
     if is_second_version
         && !parts.headers.contains_key(TOKEN)
         && let Some(token) = session_token(&parts.headers, &parts.uri)
@@ -100,9 +142,7 @@ fn usable(key: Option<AccessKey>, access_key_id: &str) -> Result<AccessKey, Erro
         access_key_id: Some(access_key_id.to_owned()),
     })?;
     match key.expires_at {
-        Some(at) if at <= Timestamp::now() => {
-            Err(refused("ExpiredToken", "The provided token has expired."))
-        }
+        Some(at) if at <= Timestamp::now() => Err(refused("ExpiredToken", "The provided token has expired.")),
         Some(_) | None => Ok(key),
     }
 }
@@ -140,7 +180,9 @@ fn named_key(parts: &http::request::Parts) -> Option<(String, Option<String>)> {
         return Some((signed.access_key_id, Some(signed.scope.region)));
     }
     let query = parts.uri.query().unwrap_or_default();
-    if let Some((_, key)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "AWSAccessKeyId") {
+    if let Some((_, key)) =
+        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "AWSAccessKeyId")
+    {
         return Some((key.into_owned(), None));
     }
     let header = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
@@ -178,10 +220,37 @@ mod tests {
 
     #[test]
     fn a_signature_is_taken_out_of_the_query() {
-        let uri: Uri = "/b/k?versionId=x&X-Amz-Signature=1&X-Amz-Expires=3600&AWSAccessKeyId=A&uploads".parse().unwrap();
+        let uri: Uri =
+            "/b/k?versionId=x&X-Amz-Signature=1&X-Amz-Expires=3600&AWSAccessKeyId=A&uploads".parse().unwrap();
         assert_eq!(without_signature(&uri).to_string(), "/b/k?versionId=x&uploads");
         let uri: Uri = "/b/k?Signature=1".parse().unwrap();
         assert_eq!(without_signature(&uri).to_string(), "/b/k");
+    }
+
+    fn coverage(target: &str, headers: &[(&str, &str)]) -> String {
+        let mut request = http::Request::put(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        check_coverage(&parts).map_or_else(|error| error.code().to_owned(), |()| "fine".to_owned())
+    }
+
+    #[test]
+    fn a_signature_covers_the_host_and_all_of_s3s_headers() {
+        let presigned = |names: &str, expires: u64| {
+            format!(
+                "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F20240102%2Fus-east-1%2Fs3%2Faws4_request\
+                 &X-Amz-Date=20240102T030405Z&X-Amz-Expires={expires}&X-Amz-SignedHeaders={names}&X-Amz-Signature=0"
+            )
+        };
+        let copy = [("x-amz-copy-source", "b/secret")];
+        assert_eq!(coverage(&presigned("host", 60), &[("content-type", "text/plain")]), "fine");
+        assert_eq!(coverage(&presigned("host", 60), &copy), "AccessDenied");
+        assert_eq!(coverage(&presigned("host%3Bx-amz-copy-source", 60), &copy), "fine");
+        assert_eq!(coverage(&presigned("x-amz-date", 60), &[]), "SignatureDoesNotMatch");
+        assert_eq!(coverage(&presigned("host", 604_801), &[]), "AuthorizationQueryParametersError");
+        assert_eq!(coverage("/b/k", &copy), "fine");
     }
 
     #[test]

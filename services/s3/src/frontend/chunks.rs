@@ -173,7 +173,8 @@ mod tests {
 
     async fn unpacked(pieces: Vec<&'static str>) -> (Result<Bytes, BodyError>, Trailers) {
         let frames = pieces.into_iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece.as_bytes()))));
-        let body: Body = StreamBody::new(stream::iter(frames.collect::<Vec<Result<_, BodyError>>>())).boxed_unsync();
+        let body: Body =
+            StreamBody::new(stream::iter(frames.collect::<Vec<Result<_, BodyError>>>())).boxed_unsync();
         let request = http::Request::put("/b/k")
             .header("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
             .header("x-amz-decoded-content-length", "5")

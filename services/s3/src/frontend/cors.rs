@@ -41,9 +41,9 @@ pub async fn preflight(s3: &S3, bucket: Option<String>, asked: Option<Asked>) ->
         return Err(bad("Invalid Access-Control-Request-Method: null"));
     }
     let bucket = bucket.ok_or_else(|| bad("A bucket is needed."))?;
-    let rules = rules(s3, &bucket)
-        .await?
-        .ok_or_else(|| refusal("AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket."))?;
+    let rules = rules(s3, &bucket).await?.ok_or_else(|| {
+        refusal("AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket.")
+    })?;
     let rule = matching(&rules, &asked).ok_or_else(|| {
         refusal(
             "AccessForbidden",
@@ -91,7 +91,10 @@ fn matching<'r>(rules: &'r [CORSRule], asked: &Asked) -> Option<&'r CORSRule> {
         let allowed = rule.allowed_headers.as_deref().unwrap_or_default();
         rule.allowed_origins.iter().any(|pattern| fits(pattern, &asked.origin))
             && rule.allowed_methods.iter().any(|method| Some(method) == asked.method.as_ref())
-            && asked.headers.iter().all(|name| allowed.iter().any(|pattern| fits(&pattern.to_lowercase(), name)))
+            && asked
+                .headers
+                .iter()
+                .all(|name| allowed.iter().any(|pattern| fits(&pattern.to_lowercase(), name)))
     })
 }
 

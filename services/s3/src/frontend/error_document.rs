@@ -117,7 +117,9 @@ fn wording(code: &str) -> Option<&'static str> {
             "The request signature we calculated does not match the signature you provided. Check your key and signing \
              method."
         }
-        "RequestTimeTooSkewed" => "The difference between the request time and the current time is too large.",
+        "RequestTimeTooSkewed" => {
+            "The difference between the request time and the current time is too large."
+        }
         "MethodNotAllowed" => "The specified method is not allowed against this resource.",
         "InvalidBucketName" => "The specified bucket is not valid.",
         "InvalidURI" => "Couldn't parse the specified URI.",
@@ -127,7 +129,9 @@ fn wording(code: &str) -> Option<&'static str> {
         }
         "MissingContentLength" => "You must provide the Content-Length HTTP header.",
         "MissingRequestBodyError" => "Request Body is empty",
-        "IncompleteBody" => "You did not provide the number of bytes specified by the Content-Length HTTP header",
+        "IncompleteBody" => {
+            "You did not provide the number of bytes specified by the Content-Length HTTP header"
+        }
         "EntityTooLarge" => "Your proposed upload exceeds the maximum allowed size",
         "MaxMessageLengthExceeded" => "Your request was too big.",
         "NotImplemented" => "A header you provided implies functionality that is not implemented",

@@ -54,9 +54,8 @@ impl Exchange {
         }
     }
 
-    /// Sixteen characters, as S3's request ids have.
     pub fn request_id(&self) -> String {
-        self.id.simple().to_string().to_uppercase().chars().take(16).collect()
+        crate::events::request_id(self.id)
     }
 
     pub fn host_id(&self) -> String {

@@ -46,7 +46,8 @@ impl S3Host for Hosts {
 /// `bucket.s3.amazonaws.com`, `bucket.s3.eu-west-1.amazonaws.com`, also with `s3-` and in China.
 fn under_aws(name: &str) -> Option<&str> {
     let rest = name.strip_suffix(".amazonaws.com").or_else(|| name.strip_suffix(".amazonaws.com.cn"))?;
-    let mark = rest.rfind(".s3").filter(|at| matches!(rest.as_bytes().get(at + 3), None | Some(b'.' | b'-')))?;
+    let mark =
+        rest.rfind(".s3").filter(|at| matches!(rest.as_bytes().get(at + 3), None | Some(b'.' | b'-')))?;
     rest.get(..mark)
 }
 

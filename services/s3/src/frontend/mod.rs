@@ -1,6 +1,9 @@
 //! The HTTP side of S3. Decoding, signatures and encoding are the crate `s3s`; here stand who the caller is,
 //! what a refusal looks like on the wire, and the table of what is served.
 //!
+//! A bucket answers whatever region a request is signed for: one endpoint serves all regions, so there is nowhere
+//! else to send the client. A new bucket is made in the region of the signature, or of its location constraint.
+//!
 //! A service of `s3s` is made for each request. It is a few reference counts, and lets authentication, access
 //! and handlers share the request's [`Exchange`] without a side channel.
 
@@ -19,6 +22,7 @@ use aws::http::{self as wire, HttpService, Peer};
 use aws::{Gateway, gateway::Origin};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
+use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 
 use crate::S3;
@@ -27,6 +31,14 @@ use authentication::{Access, Keys};
 pub use chunks::Trailers;
 use exchange::Exchange;
 use hosts::Hosts;
+
+/// In bytes. The largest documents name 10,000 parts, or 1,000 keys.
+const LARGEST_DOCUMENT: usize = 4 * 1024 * 1024;
+/// In bytes. The file of a browser's form is held in memory, and before it is known who sends it; other uploads
+/// stream and have S3's limits.
+const LARGEST_FORM_FILE: u64 = 16 * 1024 * 1024;
+/// In bytes, S3 takes 20 KB.
+const LARGEST_FORM_FIELDS: usize = 20 * 1024;
 
 /// What the operator says of the HTTP side.
 #[derive(Clone, Debug, Default)]
@@ -40,11 +52,12 @@ pub struct Frontend {
     s3: Arc<S3>,
     gateway: Arc<Gateway>,
     hosts: Hosts,
+    limits: Arc<StaticConfigProvider>,
 }
 
 impl Frontend {
     pub fn new(s3: Arc<S3>, gateway: Arc<Gateway>, config: Config) -> Self {
-        Self { s3, gateway, hosts: Hosts::new(config.domains) }
+        Self { s3, gateway, hosts: Hosts::new(config.domains), limits: limits() }
     }
 
     async fn respond(&self, exchange: &Arc<Exchange>, request: wire::Request) -> wire::Response {
@@ -52,6 +65,7 @@ impl Frontend {
         service.set_auth(Keys(exchange.clone()));
         service.set_access(Access(exchange.clone()));
         service.set_host(self.hosts.clone());
+        service.set_config(self.limits.clone());
         match service.build().call(incoming(request)).await {
             Ok(response) => response.map(BodyExt::boxed_unsync),
             Err(error) => error_document::response(&abandoned(error), exchange),
@@ -68,7 +82,10 @@ impl HttpService for Frontend {
         if request.method() == Method::OPTIONS {
             let bucket = self.hosts.bucket_of(&request);
             let response = cors::preflight(&self.s3, bucket, cors).await;
-            return finish(response.unwrap_or_else(|error| error_document::response(&error, &exchange)), &exchange);
+            return finish(
+                response.unwrap_or_else(|error| error_document::response(&error, &exchange)),
+                &exchange,
+            );
         }
         let is_head = request.method() == Method::HEAD;
         let request = match authentication::without_signatures_if_open(&exchange, request).await {
@@ -82,7 +99,10 @@ impl HttpService for Frontend {
             response = error_document::response(&error, &exchange);
         }
         // The range of a HEAD is answered as that of a GET.
-        if is_head && response.status() == StatusCode::OK && response.headers().contains_key(header::CONTENT_RANGE) {
+        if is_head
+            && response.status() == StatusCode::OK
+            && response.headers().contains_key(header::CONTENT_RANGE)
+        {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         if let Some(asked) = cors {
@@ -90,6 +110,15 @@ impl HttpService for Frontend {
         }
         finish(response, &exchange)
     }
+}
+
+fn limits() -> Arc<StaticConfigProvider> {
+    let mut limits = S3Config::default();
+    limits.xml_max_body_size = LARGEST_DOCUMENT;
+    limits.post_object_max_file_size = LARGEST_FORM_FILE;
+    limits.form_max_field_size = LARGEST_FORM_FIELDS;
+    limits.form_max_fields_size = LARGEST_FORM_FIELDS;
+    Arc::new(StaticConfigProvider::new(Arc::new(limits)))
 }
 
 fn incoming(request: wire::Request) -> s3s::HttpRequest {

@@ -1,8 +1,8 @@
 use aws::Ctx;
 use s3s::dto::{
-    AccessControlPolicy, BucketCannedACL, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput, GetObjectAclOutput,
-    Grant, Grantee, ObjectCannedACL, Permission, PutBucketAclInput, PutBucketAclOutput, PutObjectAclInput,
-    PutObjectAclOutput, Type,
+    AccessControlPolicy, BucketCannedACL, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput,
+    GetObjectAclOutput, Grant, Grantee, ObjectCannedACL, Permission, PutBucketAclInput, PutBucketAclOutput,
+    PutObjectAclInput, PutObjectAclOutput, Type,
 };
 
 use crate::access::Question;
@@ -109,6 +109,8 @@ fn full_control(bucket: &Bucket) -> Grant {
 fn grants_to_others(policy: Option<&AccessControlPolicy>, bucket: &Bucket) -> bool {
     let owner = wire::canonical_id(&bucket.scope.account);
     policy.and_then(|policy| policy.grants.as_ref()).is_some_and(|grants| {
-        grants.iter().any(|grant| grant.grantee.as_ref().and_then(|grantee| grantee.id.as_ref()) != Some(&owner))
+        grants
+            .iter()
+            .any(|grant| grant.grantee.as_ref().and_then(|grantee| grantee.id.as_ref()) != Some(&owner))
     })
 }

@@ -1,5 +1,8 @@
 use aws::Ctx;
-use s3s::dto::{CORSConfiguration, DeleteBucketCorsInput, DeleteBucketCorsOutput, GetBucketCorsInput, GetBucketCorsOutput, PutBucketCorsInput, PutBucketCorsOutput};
+use s3s::dto::{
+    CORSConfiguration, DeleteBucketCorsInput, DeleteBucketCorsOutput, GetBucketCorsInput,
+    GetBucketCorsOutput, PutBucketCorsInput, PutBucketCorsOutput,
+};
 
 use crate::S3;
 use crate::access::Question;
@@ -23,8 +26,14 @@ pub fn delete_questions(input: &DeleteBucketCorsInput) -> Vec<Question> {
 
 /// The rules by which browsers of other origins may call.
 pub async fn get(s3: &S3, _ctx: &Ctx, input: GetBucketCorsInput) -> Result<GetBucketCorsOutput, Error> {
-    let kept: CORSConfiguration =
-        super::get_setting(s3, &input.bucket, Setting::Cors, "NoSuchCORSConfiguration", "The CORS configuration does not exist").await?;
+    let kept: CORSConfiguration = super::get_setting(
+        s3,
+        &input.bucket,
+        Setting::Cors,
+        "NoSuchCORSConfiguration",
+        "The CORS configuration does not exist",
+    )
+    .await?;
     Ok(GetBucketCorsOutput { cors_rules: Some(kept.cors_rules) })
 }
 
@@ -33,7 +42,11 @@ pub async fn put(s3: &S3, _ctx: &Ctx, input: PutBucketCorsInput) -> Result<PutBu
     Ok(PutBucketCorsOutput::default())
 }
 
-pub async fn delete(s3: &S3, _ctx: &Ctx, input: DeleteBucketCorsInput) -> Result<DeleteBucketCorsOutput, Error> {
+pub async fn delete(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: DeleteBucketCorsInput,
+) -> Result<DeleteBucketCorsOutput, Error> {
     super::delete_setting(s3, &input.bucket, Setting::Cors).await?;
     Ok(DeleteBucketCorsOutput::default())
 }

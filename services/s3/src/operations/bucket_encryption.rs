@@ -1,5 +1,9 @@
 use aws::Ctx;
-use s3s::dto::{DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput, GetBucketEncryptionInput, GetBucketEncryptionOutput, PutBucketEncryptionInput, PutBucketEncryptionOutput, ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule};
+use s3s::dto::{
+    DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput, GetBucketEncryptionInput,
+    GetBucketEncryptionOutput, PutBucketEncryptionInput, PutBucketEncryptionOutput, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+};
 
 use crate::access::Question;
 use crate::error::Error;
@@ -22,7 +26,11 @@ pub fn delete_questions(input: &DeleteBucketEncryptionInput) -> Vec<Question> {
 }
 
 /// The encryption of objects whose writer names none. A bucket that was never configured shows the default.
-pub async fn get(s3: &S3, _ctx: &Ctx, input: GetBucketEncryptionInput) -> Result<GetBucketEncryptionOutput, Error> {
+pub async fn get(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: GetBucketEncryptionInput,
+) -> Result<GetBucketEncryptionOutput, Error> {
     let bucket = s3.bucket(&input.bucket).await?;
     let kept: Option<ServerSideEncryptionConfiguration> = settings::of(&bucket, Setting::Encryption)?;
     Ok(GetBucketEncryptionOutput {
@@ -42,7 +50,11 @@ fn unconfigured() -> ServerSideEncryptionConfiguration {
     ServerSideEncryptionConfiguration { rules: vec![rule] }
 }
 
-pub async fn put(s3: &S3, _ctx: &Ctx, input: PutBucketEncryptionInput) -> Result<PutBucketEncryptionOutput, Error> {
+pub async fn put(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: PutBucketEncryptionInput,
+) -> Result<PutBucketEncryptionOutput, Error> {
     let algorithms = ["AES256", "aws:kms", "aws:kms:dsse"];
     let rules = &input.server_side_encryption_configuration.rules;
     let known = |rule: &ServerSideEncryptionRule| {
@@ -53,11 +65,16 @@ pub async fn put(s3: &S3, _ctx: &Ctx, input: PutBucketEncryptionInput) -> Result
     if rules.len() != 1 || !rules.iter().all(known) {
         return Err(Error::MalformedXml);
     }
-    super::put_setting(s3, &input.bucket, Setting::Encryption, &input.server_side_encryption_configuration).await?;
+    super::put_setting(s3, &input.bucket, Setting::Encryption, &input.server_side_encryption_configuration)
+        .await?;
     Ok(PutBucketEncryptionOutput::default())
 }
 
-pub async fn delete(s3: &S3, _ctx: &Ctx, input: DeleteBucketEncryptionInput) -> Result<DeleteBucketEncryptionOutput, Error> {
+pub async fn delete(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: DeleteBucketEncryptionInput,
+) -> Result<DeleteBucketEncryptionOutput, Error> {
     super::delete_setting(s3, &input.bucket, Setting::Encryption).await?;
     Ok(DeleteBucketEncryptionOutput::default())
 }

@@ -1,5 +1,9 @@
 use aws::Ctx;
-use s3s::dto::{BucketLifecycleConfiguration, DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput, GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput, PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput};
+use s3s::dto::{
+    BucketLifecycleConfiguration, DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput,
+    GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
+    PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
+};
 
 use crate::S3;
 use crate::access::Question;
@@ -25,13 +29,27 @@ pub fn delete_questions(input: &DeleteBucketLifecycleInput) -> Vec<Question> {
 }
 
 /// The rules of expiration and transition.
-pub async fn get(s3: &S3, _ctx: &Ctx, input: GetBucketLifecycleConfigurationInput) -> Result<GetBucketLifecycleConfigurationOutput, Error> {
-    let kept: BucketLifecycleConfiguration =
-        super::get_setting(s3, &input.bucket, Setting::Lifecycle, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist").await?;
+pub async fn get(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: GetBucketLifecycleConfigurationInput,
+) -> Result<GetBucketLifecycleConfigurationOutput, Error> {
+    let kept: BucketLifecycleConfiguration = super::get_setting(
+        s3,
+        &input.bucket,
+        Setting::Lifecycle,
+        "NoSuchLifecycleConfiguration",
+        "The lifecycle configuration does not exist",
+    )
+    .await?;
     Ok(GetBucketLifecycleConfigurationOutput { rules: Some(kept.rules), ..Default::default() })
 }
 
-pub async fn put(s3: &S3, _ctx: &Ctx, input: PutBucketLifecycleConfigurationInput) -> Result<PutBucketLifecycleConfigurationOutput, Error> {
+pub async fn put(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: PutBucketLifecycleConfigurationInput,
+) -> Result<PutBucketLifecycleConfigurationOutput, Error> {
     let Some(configuration) = input.lifecycle_configuration else { return Err(Error::MalformedXml) };
     if configuration.rules.is_empty() || configuration.rules.len() > MOST_RULES {
         return Err(Error::MalformedXml);
@@ -40,7 +58,11 @@ pub async fn put(s3: &S3, _ctx: &Ctx, input: PutBucketLifecycleConfigurationInpu
     Ok(PutBucketLifecycleConfigurationOutput::default())
 }
 
-pub async fn delete(s3: &S3, _ctx: &Ctx, input: DeleteBucketLifecycleInput) -> Result<DeleteBucketLifecycleOutput, Error> {
+pub async fn delete(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: DeleteBucketLifecycleInput,
+) -> Result<DeleteBucketLifecycleOutput, Error> {
     super::delete_setting(s3, &input.bucket, Setting::Lifecycle).await?;
     Ok(DeleteBucketLifecycleOutput::default())
 }

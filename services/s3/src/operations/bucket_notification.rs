@@ -1,7 +1,8 @@
 use aws::Ctx;
 use s3s::dto::{
-    GetBucketNotificationConfigurationInput, GetBucketNotificationConfigurationOutput, NotificationConfiguration,
-    PutBucketNotificationConfigurationInput, PutBucketNotificationConfigurationOutput,
+    GetBucketNotificationConfigurationInput, GetBucketNotificationConfigurationOutput,
+    NotificationConfiguration, PutBucketNotificationConfigurationInput,
+    PutBucketNotificationConfigurationOutput,
 };
 
 use crate::access::Question;

@@ -1,5 +1,9 @@
 use aws::Ctx;
-use s3s::dto::{DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput, GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, OwnershipControls, PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput};
+use s3s::dto::{
+    DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput, GetBucketOwnershipControlsInput,
+    GetBucketOwnershipControlsOutput, OwnershipControls, PutBucketOwnershipControlsInput,
+    PutBucketOwnershipControlsOutput,
+};
 
 use crate::S3;
 use crate::access::Question;
@@ -22,18 +26,36 @@ pub fn delete_questions(input: &DeleteBucketOwnershipControlsInput) -> Vec<Quest
 }
 
 /// Who owns objects that others write.
-pub async fn get(s3: &S3, _ctx: &Ctx, input: GetBucketOwnershipControlsInput) -> Result<GetBucketOwnershipControlsOutput, Error> {
-    let kept: OwnershipControls =
-        super::get_setting(s3, &input.bucket, Setting::OwnershipControls, "OwnershipControlsNotFoundError", "The bucket ownership controls were not found").await?;
+pub async fn get(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: GetBucketOwnershipControlsInput,
+) -> Result<GetBucketOwnershipControlsOutput, Error> {
+    let kept: OwnershipControls = super::get_setting(
+        s3,
+        &input.bucket,
+        Setting::OwnershipControls,
+        "OwnershipControlsNotFoundError",
+        "The bucket ownership controls were not found",
+    )
+    .await?;
     Ok(GetBucketOwnershipControlsOutput { ownership_controls: Some(kept) })
 }
 
-pub async fn put(s3: &S3, _ctx: &Ctx, input: PutBucketOwnershipControlsInput) -> Result<PutBucketOwnershipControlsOutput, Error> {
+pub async fn put(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: PutBucketOwnershipControlsInput,
+) -> Result<PutBucketOwnershipControlsOutput, Error> {
     super::put_setting(s3, &input.bucket, Setting::OwnershipControls, &input.ownership_controls).await?;
     Ok(PutBucketOwnershipControlsOutput::default())
 }
 
-pub async fn delete(s3: &S3, _ctx: &Ctx, input: DeleteBucketOwnershipControlsInput) -> Result<DeleteBucketOwnershipControlsOutput, Error> {
+pub async fn delete(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: DeleteBucketOwnershipControlsInput,
+) -> Result<DeleteBucketOwnershipControlsOutput, Error> {
     super::delete_setting(s3, &input.bucket, Setting::OwnershipControls).await?;
     Ok(DeleteBucketOwnershipControlsOutput::default())
 }

@@ -1,7 +1,7 @@
 use aws::Ctx;
 use s3s::dto::{
-    BucketVersioningStatus, GetBucketVersioningInput, GetBucketVersioningOutput, MFADelete, PutBucketVersioningInput,
-    PutBucketVersioningOutput,
+    BucketVersioningStatus, GetBucketVersioningInput, GetBucketVersioningOutput, MFADelete,
+    PutBucketVersioningInput, PutBucketVersioningOutput,
 };
 
 use crate::S3;
@@ -30,7 +30,10 @@ pub async fn get(
         Versioning::Enabled => Some(BucketVersioningStatus::ENABLED),
         Versioning::Suspended => Some(BucketVersioningStatus::SUSPENDED),
     };
-    Ok(GetBucketVersioningOutput { status: status.map(BucketVersioningStatus::from_static), mfa_delete: None })
+    Ok(GetBucketVersioningOutput {
+        status: status.map(BucketVersioningStatus::from_static),
+        mfa_delete: None,
+    })
 }
 
 pub async fn put(

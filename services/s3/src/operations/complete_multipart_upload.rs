@@ -1,5 +1,8 @@
 use aws::Ctx;
-use s3s::dto::{ChecksumType as WireChecksumType, CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
+use s3s::dto::{
+    ChecksumType as WireChecksumType, CompleteMultipartUploadInput, CompleteMultipartUploadOutput,
+    CompletedPart,
+};
 use store::WriteTx;
 use uuid::Uuid;
 
@@ -7,7 +10,7 @@ use crate::access::Question;
 use crate::checksums::{Algorithm, Fields, StoredChecksum};
 use crate::conditions::WriteConditions;
 use crate::error::Error;
-use crate::events::{self, Created};
+use crate::events::{self, Created, Teller};
 use crate::multipart::{self, Assembled};
 use crate::records::{Body, Bucket, Content, Object, Part, Upload, Version};
 use crate::versions::{self, NewVersion};
@@ -101,7 +104,7 @@ fn complete(tx: &mut WriteTx<'_>, ctx: &Ctx, wanted: &Completion) -> Result<(Ver
     };
     let version = versions::insert(tx, &bucket, &new)?;
     tx.delete::<Upload>(&upload_key)?;
-    events::object_created(tx, ctx, &bucket, &version, Created::CompleteMultipartUpload)?;
+    events::object_created(tx, &Teller::of(ctx), &bucket, &version, Created::CompleteMultipartUpload)?;
     Ok((version, bucket))
 }
 

@@ -1,6 +1,7 @@
 use aws::Ctx;
 use s3s::dto::{
-    ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, MetadataDirective, TaggingDirective,
+    ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, MetadataDirective,
+    ObjectCannedACL, ServerSideEncryption, TaggingDirective,
 };
 use uuid::Uuid;
 
@@ -60,15 +61,17 @@ impl Source {
 }
 
 pub fn questions(input: &CopyObjectInput) -> Vec<Question> {
-    let encryption = input.server_side_encryption.as_ref().map(|encryption| encryption.as_str());
+    let encryption = input.server_side_encryption.as_ref().map(ServerSideEncryption::as_str);
     let put = Question::object("s3:PutObject", &input.bucket, &input.key)
         .when("s3:x-amz-server-side-encryption", encryption)
         .when("s3:x-amz-server-side-encryption-aws-kms-key-id", input.ssekms_key_id.as_ref())
-        .when("s3:x-amz-acl", input.acl.as_ref().map(|acl| acl.as_str()))
+        .when("s3:x-amz-acl", input.acl.as_ref().map(ObjectCannedACL::as_str))
         .when("s3:x-amz-metadata-directive", input.metadata_directive.as_ref().map(MetadataDirective::as_str))
         .owned_by(input.expected_bucket_owner.as_ref());
     let mut questions: Vec<Question> =
-        Source::question(&input.copy_source, input.expected_source_bucket_owner.as_ref()).into_iter().collect();
+        Source::question(&input.copy_source, input.expected_source_bucket_owner.as_ref())
+            .into_iter()
+            .collect();
     questions.push(put);
     if replaces(input.tagging_directive.as_ref().map(TaggingDirective::as_str)) {
         questions.push(Question::object("s3:PutObjectTagging", &input.bucket, &input.key));
@@ -117,7 +120,11 @@ pub async fn copy_object(s3: &S3, ctx: &Ctx, mut input: CopyObjectInput) -> Resu
         size: received.size,
         etag: received.etag,
         body: Body::Blob(received.blob),
-        attributes: if replaces_metadata { requested } else { inherited(&found.object.attributes, requested) },
+        attributes: if replaces_metadata {
+            requested
+        } else {
+            inherited(&found.object.attributes, requested)
+        },
         tags,
         checksum: Some(received.checksum),
         upload_id: None,

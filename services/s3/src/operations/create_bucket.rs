@@ -1,5 +1,8 @@
 use aws::{Ctx, Region, Scope};
-use s3s::dto::{BucketCannedACL, CreateBucketInput, CreateBucketOutput, ObjectOwnership, OwnershipControls, OwnershipControlsRule};
+use s3s::dto::{
+    BucketCannedACL, BucketLocationConstraint, CreateBucketInput, CreateBucketOutput, ObjectOwnership,
+    OwnershipControls, OwnershipControlsRule,
+};
 
 use crate::access::Question;
 use crate::error::Error;
@@ -7,21 +10,26 @@ use crate::records::{Bucket, Setting, Versioning};
 use crate::{S3, attributes, names, settings};
 
 pub fn questions(input: &CreateBucketInput) -> Vec<Question> {
-    let constraint = input.create_bucket_configuration.as_ref().and_then(|wanted| wanted.location_constraint.as_ref());
+    let constraint =
+        input.create_bucket_configuration.as_ref().and_then(|wanted| wanted.location_constraint.as_ref());
     let question = Question::bucket("s3:CreateBucket", &input.bucket)
-        .when("s3:LocationConstraint", constraint.map(|constraint| constraint.as_str()))
+        .when("s3:LocationConstraint", constraint.map(BucketLocationConstraint::as_str))
         .when("s3:x-amz-acl", input.acl.as_ref().map(BucketCannedACL::as_str));
     vec![question]
 }
 
 /// Makes a bucket in the region that the request is for.
-pub async fn create_bucket(s3: &S3, ctx: &Ctx, input: CreateBucketInput) -> Result<CreateBucketOutput, Error> {
+pub async fn create_bucket(
+    s3: &S3,
+    ctx: &Ctx,
+    input: CreateBucketInput,
+) -> Result<CreateBucketOutput, Error> {
     names::check_bucket(&input.bucket)?;
     let constraint = input
         .create_bucket_configuration
         .as_ref()
         .and_then(|wanted| wanted.location_constraint.as_ref())
-        .map(|constraint| constraint.as_str())
+        .map(BucketLocationConstraint::as_str)
         .filter(|constraint| !constraint.is_empty());
     let scope = Scope { region: region(&ctx.scope.region, constraint)?, ..ctx.scope.clone() };
     if input.object_lock_enabled_for_bucket == Some(true) {
@@ -81,7 +89,9 @@ fn region(endpoint: &Region, constraint: Option<&str>) -> Result<Region, Error> 
         None if endpoint.as_str() == "us-east-1" => Ok(endpoint.clone()),
         None => Err(wrong("unspecified")),
         Some("EU") => region(endpoint, Some("eu-west-1")),
-        Some(constraint) if constraint == endpoint.as_str() && constraint != "us-east-1" => Ok(endpoint.clone()),
+        Some(constraint) if constraint == endpoint.as_str() && constraint != "us-east-1" => {
+            Ok(endpoint.clone())
+        }
         Some(constraint) if endpoint.as_str() == "us-east-1" && constraint != "us-east-1" => {
             constraint.parse().map_err(|_| invalid_constraint(constraint))
         }
@@ -100,7 +110,8 @@ mod tests {
 
     fn outcome(endpoint: &str, constraint: Option<&str>) -> String {
         let endpoint = endpoint.parse().unwrap();
-        region(&endpoint, constraint).map_or_else(|error| error.code().to_owned(), |region| region.to_string())
+        region(&endpoint, constraint)
+            .map_or_else(|error| error.code().to_owned(), |region| region.to_string())
     }
 
     #[test]

@@ -1,5 +1,8 @@
 use aws::Ctx;
-use s3s::dto::{ChecksumAlgorithm, ChecksumType as WireChecksumType, CreateMultipartUploadInput, CreateMultipartUploadOutput};
+use s3s::dto::{
+    ChecksumAlgorithm, ChecksumType as WireChecksumType, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, ObjectCannedACL, ServerSideEncryption,
+};
 use uuid::Uuid;
 
 use crate::access::Question;
@@ -9,11 +12,11 @@ use crate::records::Upload;
 use crate::{S3, attributes, names, versions};
 
 pub fn questions(input: &CreateMultipartUploadInput) -> Vec<Question> {
-    let encryption = input.server_side_encryption.as_ref().map(|encryption| encryption.as_str());
+    let encryption = input.server_side_encryption.as_ref().map(ServerSideEncryption::as_str);
     let put = Question::object("s3:PutObject", &input.bucket, &input.key)
         .when("s3:x-amz-server-side-encryption", encryption)
         .when("s3:x-amz-server-side-encryption-aws-kms-key-id", input.ssekms_key_id.as_ref())
-        .when("s3:x-amz-acl", input.acl.as_ref().map(|acl| acl.as_str()))
+        .when("s3:x-amz-acl", input.acl.as_ref().map(ObjectCannedACL::as_str))
         .owned_by(input.expected_bucket_owner.as_ref());
     let mut questions = vec![put];
     if input.tagging.is_some() {
@@ -31,8 +34,11 @@ pub async fn create_multipart_upload(
     names::check_key(&input.key)?;
     let bucket = s3.bucket(&input.bucket).await?;
     let attributes = crate::requested_attributes!(input).resolve(&bucket)?;
-    let algorithm =
-        input.checksum_algorithm.as_ref().map(|algorithm| Algorithm::parse(algorithm.as_str())).transpose()?;
+    let algorithm = input
+        .checksum_algorithm
+        .as_ref()
+        .map(|algorithm| Algorithm::parse(algorithm.as_str()))
+        .transpose()?;
     let asked = input.checksum_type.as_ref().map(|kind| ChecksumType::parse(kind.as_str())).transpose()?;
     let checksum_type = checksum_type(algorithm, asked)?;
     let upload = Upload {

@@ -15,7 +15,11 @@ pub fn questions(input: &DeleteBucketInput) -> Vec<Question> {
 
 /// Deletes an empty bucket. Uploads in progress go with it.
 /// Errors: `BucketNotEmpty`, also where only old versions or delete markers are left.
-pub async fn delete_bucket(s3: &S3, _ctx: &Ctx, input: DeleteBucketInput) -> Result<DeleteBucketOutput, Error> {
+pub async fn delete_bucket(
+    s3: &S3,
+    _ctx: &Ctx,
+    input: DeleteBucketInput,
+) -> Result<DeleteBucketOutput, Error> {
     s3.store
         .write(move |tx| {
             let bucket = versions::bucket(tx, &input.bucket)?;

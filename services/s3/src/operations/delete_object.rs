@@ -7,7 +7,7 @@ use crate::S3;
 use crate::access::Question;
 use crate::conditions::WriteConditions;
 use crate::error::Error;
-use crate::events::{self, Deleted};
+use crate::events::{self, Deleted, Teller};
 use crate::records::{Bucket, Content, Versioning};
 use crate::versions::{self, NewVersion};
 
@@ -44,7 +44,11 @@ pub fn of_key(bucket: &str, key: &str, version_id: Option<&str>) -> Vec<Question
 
 /// Deletes a version by its id, or the object: for good, or under a delete marker where there is versioning.
 /// Deleting what is not there succeeds.
-pub async fn delete_object(s3: &S3, ctx: &Ctx, input: DeleteObjectInput) -> Result<DeleteObjectOutput, Error> {
+pub async fn delete_object(
+    s3: &S3,
+    ctx: &Ctx,
+    input: DeleteObjectInput,
+) -> Result<DeleteObjectOutput, Error> {
     if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
         let message = "Conditions on time and size are for directory buckets, which are not implemented.";
         return Err(Error::NotImplemented(message.to_owned()));
@@ -94,7 +98,7 @@ fn delete_version(
     };
     check_match(doomed, version.object().map(|object| object.etag.as_str()))?;
     versions::remove(tx, &version)?;
-    events::object_deleted(tx, ctx, bucket, &version, Deleted::Permanently)?;
+    events::object_deleted(tx, &Teller::of(ctx), bucket, &version, Deleted::Permanently)?;
     Ok(Deletion { version_id: Some(id.to_owned()), delete_marker: version.is_delete_marker() })
 }
 
@@ -111,7 +115,7 @@ fn delete_current(
         Versioning::Off => {
             if let Some(version) = current {
                 versions::remove(tx, &version)?;
-                events::object_deleted(tx, ctx, bucket, &version, Deleted::Permanently)?;
+                events::object_deleted(tx, &Teller::of(ctx), bucket, &version, Deleted::Permanently)?;
             }
             Ok(Deletion::default())
         }
@@ -124,7 +128,7 @@ fn delete_current(
                 conditions: WriteConditions::default(),
             };
             let marker = versions::insert(tx, bucket, &marker)?;
-            events::object_deleted(tx, ctx, bucket, &marker, Deleted::ByMarker)?;
+            events::object_deleted(tx, &Teller::of(ctx), bucket, &marker, Deleted::ByMarker)?;
             Ok(Deletion { version_id: Some(marker.id.to_string()), delete_marker: true })
         }
     }

@@ -21,7 +21,11 @@ pub fn questions(_input: &DeleteObjectsInput) -> Vec<Question> {
 }
 
 /// Deletes up to 1,000 keys; what fails for one key stands in the answer beside what succeeded for others.
-pub async fn delete_objects(s3: &S3, ctx: &Ctx, input: DeleteObjectsInput) -> Result<DeleteObjectsOutput, Error> {
+pub async fn delete_objects(
+    s3: &S3,
+    ctx: &Ctx,
+    input: DeleteObjectsInput,
+) -> Result<DeleteObjectsOutput, Error> {
     if input.delete.objects.is_empty() || input.delete.objects.len() > MOST_KEYS {
         return Err(Error::MalformedXml);
     }

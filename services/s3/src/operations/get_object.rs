@@ -1,7 +1,7 @@
 use aws::Ctx;
-use http_body_util::StreamBody;
 use futures_util::TryStreamExt;
 use http_body::Frame;
+use http_body_util::StreamBody;
 use s3s::dto::{GetObjectInput, GetObjectOutput, StreamingBlob};
 
 use crate::access::Question;

@@ -1,7 +1,7 @@
 use aws::Ctx;
 use s3s::dto::{
-    Checksum, ChecksumType, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts, ObjectPart,
-    StorageClass,
+    Checksum, ChecksumType, GetObjectAttributesInput, GetObjectAttributesOutput, GetObjectAttributesParts,
+    ObjectPart, StorageClass,
 };
 
 use crate::access::Question;
@@ -35,7 +35,11 @@ pub async fn get_object_attributes(
         .map(str::trim)
         .collect();
     if let Some(unknown) = asked.iter().find(|attribute| !KNOWN.contains(attribute)) {
-        return Err(Error::invalid_argument("x-amz-object-attributes", unknown, "Invalid attribute name specified."));
+        return Err(Error::invalid_argument(
+            "x-amz-object-attributes",
+            unknown,
+            "Invalid attribute name specified.",
+        ));
     }
     let (versioning, version, parts) = load(s3, &input).await?;
     let Some(object) = version.object() else {

@@ -109,7 +109,11 @@ fn shown(version: &Version, is_latest: bool, encoding: Option<&dto::EncodingType
     shown
 }
 
-fn marker(version: &Version, is_latest: bool, encoding: Option<&dto::EncodingType>) -> dto::DeleteMarkerEntry {
+fn marker(
+    version: &Version,
+    is_latest: bool,
+    encoding: Option<&dto::EncodingType>,
+) -> dto::DeleteMarkerEntry {
     dto::DeleteMarkerEntry {
         key: Some(wire::listed(&version.key, encoding)),
         version_id: Some(version.id.to_string()),

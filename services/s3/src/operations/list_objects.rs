@@ -8,7 +8,8 @@ use crate::listing::{Last, Listing};
 use crate::{S3, wire};
 
 pub fn questions(input: &ListObjectsInput) -> Vec<Question> {
-    let question = list_bucket(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), input.max_keys);
+    let question =
+        list_bucket(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), input.max_keys);
     vec![question.owned_by(input.expected_bucket_owner.as_ref())]
 }
 
@@ -22,7 +23,9 @@ pub async fn list_objects(s3: &S3, _ctx: &Ctx, input: ListObjectsInput) -> Resul
     let page = read(s3, &input.bucket, page, start).await?;
     // Without a delimiter clients go on after the last key, and S3 names no marker.
     let next = match &page.last {
-        Some(Last::Item(last) | Last::CommonPrefix(last)) if page.is_truncated && page.delimiter.is_some() => {
+        Some(Last::Item(last) | Last::CommonPrefix(last))
+            if page.is_truncated && page.delimiter.is_some() =>
+        {
             Some(wire::listed(last, encoding))
         }
         Some(_) | None => None,

@@ -8,7 +8,8 @@ use crate::records::Version;
 use crate::{S3, versions, wire};
 
 pub fn questions(input: &ListObjectsV2Input) -> Vec<Question> {
-    let question = list_bucket(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), input.max_keys);
+    let question =
+        list_bucket(&input.bucket, input.prefix.as_ref(), input.delimiter.as_ref(), input.max_keys);
     vec![question.owned_by(input.expected_bucket_owner.as_ref())]
 }
 
@@ -25,7 +26,11 @@ pub fn list_bucket(
 }
 
 /// The current objects, in order of their keys, folded under common prefixes where there is a delimiter.
-pub async fn list_objects_v2(s3: &S3, ctx: &Ctx, input: ListObjectsV2Input) -> Result<ListObjectsV2Output, Error> {
+pub async fn list_objects_v2(
+    s3: &S3,
+    ctx: &Ctx,
+    input: ListObjectsV2Input,
+) -> Result<ListObjectsV2Output, Error> {
     let encoding = input.encoding_type.as_ref();
     wire::check_encoding(encoding)?;
     let limit = super::page_limit("maxKeys", input.max_keys)?;
@@ -56,7 +61,12 @@ pub async fn list_objects_v2(s3: &S3, ctx: &Ctx, input: ListObjectsV2Input) -> R
 }
 
 /// Reads a page. Errors: `NoSuchBucket`.
-pub async fn read(s3: &S3, bucket: &str, empty: Listing<Version>, start: Start) -> Result<Listing<Version>, Error> {
+pub async fn read(
+    s3: &S3,
+    bucket: &str,
+    empty: Listing<Version>,
+    start: Start,
+) -> Result<Listing<Version>, Error> {
     let bucket = bucket.to_owned();
     s3.store
         .read(move |tx| {
@@ -90,10 +100,7 @@ pub fn shown(version: &Version, encoding: Option<&dto::EncodingType>, shows_owne
 }
 
 pub fn common_prefixes(prefixes: &[String], encoding: Option<&dto::EncodingType>) -> Vec<dto::CommonPrefix> {
-    prefixes
-        .iter()
-        .map(|prefix| dto::CommonPrefix { prefix: Some(wire::listed(prefix, encoding)) })
-        .collect()
+    prefixes.iter().map(|prefix| dto::CommonPrefix { prefix: Some(wire::listed(prefix, encoding)) }).collect()
 }
 
 /// A token tells a key from a common prefix by its first character.

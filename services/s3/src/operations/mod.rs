@@ -39,7 +39,7 @@ pub mod upload_part_copy;
 use aws::Ctx;
 
 use crate::error::Error;
-use crate::events::{self, Created};
+use crate::events::{self, Created, Teller};
 use crate::records::{Bucket, Setting, Version};
 use crate::versions::{self, NewVersion};
 use crate::{S3, settings};
@@ -65,7 +65,7 @@ pub async fn publish(
         .write(move |tx| {
             let bucket = versions::bucket(tx, &bucket)?;
             let version = versions::insert(tx, &bucket, &new)?;
-            events::object_created(tx, &ctx, &bucket, &version, reason)?;
+            events::object_created(tx, &Teller::of(&ctx), &bucket, &version, reason)?;
             Ok(Published { shown_id: versions::shown_id(&version, bucket.versioning), version })
         })
         .await

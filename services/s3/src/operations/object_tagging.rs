@@ -8,6 +8,7 @@ use s3s::dto::{
 
 use crate::access::Question;
 use crate::error::Error;
+use crate::events::Teller;
 use crate::records::{Content, Version};
 use crate::{S3, attributes, events, versions};
 
@@ -86,7 +87,7 @@ async fn change(
                 object.tags.clone_from(&tags);
             }
             tx.put(&version)?;
-            events::tags_changed(tx, &ctx, &bucket, &version, told_as)?;
+            events::tags_changed(tx, &Teller::of(&ctx), &bucket, &version, told_as)?;
             Ok(versions::shown_id(&version, bucket.versioning))
         })
         .await

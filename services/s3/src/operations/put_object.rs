@@ -1,6 +1,8 @@
 use aws::Ctx;
 use futures_util::{StreamExt, stream};
-use s3s::dto::{ChecksumType, PutObjectInput, PutObjectOutput};
+use s3s::dto::{
+    ChecksumType, ObjectCannedACL, PutObjectInput, PutObjectOutput, ServerSideEncryption, StorageClass,
+};
 use uuid::Uuid;
 
 use crate::access::Question;
@@ -15,12 +17,12 @@ use crate::{S3, attributes, multipart, names, wire};
 
 pub fn questions(input: &PutObjectInput) -> Vec<Question> {
     let owner = input.expected_bucket_owner.as_ref();
-    let encryption = input.server_side_encryption.as_ref().map(|encryption| encryption.as_str());
+    let encryption = input.server_side_encryption.as_ref().map(ServerSideEncryption::as_str);
     let put = Question::object("s3:PutObject", &input.bucket, &input.key)
         .when("s3:x-amz-server-side-encryption", encryption)
         .when("s3:x-amz-server-side-encryption-aws-kms-key-id", input.ssekms_key_id.as_ref())
-        .when("s3:x-amz-acl", input.acl.as_ref().map(|acl| acl.as_str()))
-        .when("s3:x-amz-storage-class", input.storage_class.as_ref().map(|class| class.as_str()))
+        .when("s3:x-amz-acl", input.acl.as_ref().map(ObjectCannedACL::as_str))
+        .when("s3:x-amz-storage-class", input.storage_class.as_ref().map(StorageClass::as_str))
         .when("s3:if-none-match", input.if_none_match.as_ref().map(|_| "*"))
         .owned_by(owner);
     let mut questions = vec![put];
@@ -82,7 +84,8 @@ pub async fn put_object(
     };
     let version_id = super::publish(s3, ctx, bucket.name, new, Created::PutObject).await?.shown_id;
 
-    let mut output = PutObjectOutput { version_id, e_tag: Some(wire::etag(&object.etag)), ..Default::default() };
+    let mut output =
+        PutObjectOutput { version_id, e_tag: Some(wire::etag(&object.etag)), ..Default::default() };
     crate::show_encryption!(output, &object.attributes.encryption);
     if let Some(checksum) = &object.checksum {
         output.checksum_type = Some(ChecksumType::from(checksum.kind.as_str().to_owned()));

@@ -54,7 +54,9 @@ pub async fn upload(s3: &S3, bucket: &str, key: &str, id: &str) -> Result<Upload
         .read(move |tx| {
             crate::versions::bucket(tx, &bucket)?;
             let found = tx.get::<Upload>(&Upload::key_of(&bucket, &key, &id))?;
-            found.map(store::Versioned::into_inner).ok_or_else(|| Error::NoSuchUpload { upload_id: id.clone() })
+            found
+                .map(store::Versioned::into_inner)
+                .ok_or_else(|| Error::NoSuchUpload { upload_id: id.clone() })
         })
         .await
 }
@@ -70,8 +72,7 @@ fn check_algorithm(upload: &Upload, declared: &mut Declared) -> Result<(), Error
         ))),
         (wanted, _) => {
             // Where none was named, a part may bring any; only CRC64NVME then makes up the object's.
-            declared.algorithm =
-                declared.algorithm.or(wanted).or(Some(checksums::DEFAULT));
+            declared.algorithm = declared.algorithm.or(wanted).or(Some(checksums::DEFAULT));
             Ok(())
         }
     }

@@ -12,7 +12,9 @@ use crate::{S3, multipart, wire};
 
 pub fn questions(input: &UploadPartCopyInput) -> Vec<Question> {
     let mut questions: Vec<Question> =
-        Source::question(&input.copy_source, input.expected_source_bucket_owner.as_ref()).into_iter().collect();
+        Source::question(&input.copy_source, input.expected_source_bucket_owner.as_ref())
+            .into_iter()
+            .collect();
     let put = Question::object("s3:PutObject", &input.bucket, &input.key);
     questions.push(put.owned_by(input.expected_bucket_owner.as_ref()));
     questions

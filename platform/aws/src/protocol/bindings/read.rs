@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::BodyForm;
 use super::text::{Place, Text, TextReader};
 use super::uri::Labels;
+use crate::protocol::Progress;
 use crate::protocol::json::{self, JsonReader};
 use crate::protocol::xml::{self, Element, XmlReader};
-use crate::protocol::Progress;
 use crate::shape::{
     EachElement, EachEntry, EachMember, Kind, Location, Member, ReadError, Reader, Schema, Segment,
 };
@@ -55,7 +55,9 @@ impl<'a> Incoming<'a> {
         let in_body = |member: &Member| match member.location {
             Location::Body => true,
             Location::Payload => !is_raw(member.schema),
-            Location::Uri | Location::Query | Location::Header | Location::Headers | Location::StatusCode => false,
+            Location::Uri | Location::Query | Location::Header | Location::Headers | Location::StatusCode => {
+                false
+            }
         };
         if self.body.is_empty() || !schema.members().iter().any(in_body) {
             return Ok(Document::None);
@@ -66,10 +68,17 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    fn find<'d>(&'d self, schema: &Schema, member: &'static Member, document: &'d Document) -> Option<Found<'d>> {
+    fn find<'d>(
+        &'d self,
+        schema: &Schema,
+        member: &'static Member,
+        document: &'d Document,
+    ) -> Option<Found<'d>> {
         match member.location {
             Location::Body => match document {
-                Document::Json(body) => body.get(member.wire).filter(|value| !value.is_null()).map(Found::Json),
+                Document::Json(body) => {
+                    body.get(member.wire).filter(|value| !value.is_null()).map(Found::Json)
+                }
                 // The element of the member itself is looked up by the reader of its parent.
                 Document::Xml(root) => Some(Found::Xml(root)),
                 Document::None => None,
@@ -82,9 +91,10 @@ impl<'a> Incoming<'a> {
                 Document::Xml(root) => Some(Found::Xml(root)),
                 Document::None => None,
             },
-            Location::Uri => {
-                self.labels.get(member.wire).map(|value| Found::Text(Text::Values(vec![value.clone()]), Place::Uri))
-            }
+            Location::Uri => self
+                .labels
+                .get(member.wire)
+                .map(|value| Found::Text(Text::Values(vec![value.clone()]), Place::Uri)),
             Location::Query => self.query(schema, member).map(|text| Found::Text(text, Place::Uri)),
             Location::Header => {
                 let lines: Vec<&str> = self

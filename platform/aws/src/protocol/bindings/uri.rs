@@ -77,7 +77,8 @@ impl Template {
                 Segment::Literal(_) => return None,
                 Segment::Label(name) | Segment::Greedy(name) => {
                     let value = value.join("/");
-                    let decoded = percent_decode_str(&value).decode_utf8().ok().filter(|text| !text.is_empty())?;
+                    let decoded =
+                        percent_decode_str(&value).decode_utf8().ok().filter(|text| !text.is_empty())?;
                     labels.insert((*name).to_owned(), decoded.into_owned());
                 }
             }
@@ -186,7 +187,8 @@ mod tests {
 
     #[test]
     fn expansion_encodes_what_matching_decodes() {
-        let values = Labels::from([("b".to_owned(), "a/b é".to_owned()), ("k".to_owned(), "x/y?".to_owned())]);
+        let values =
+            Labels::from([("b".to_owned(), "a/b é".to_owned()), ("k".to_owned(), "x/y?".to_owned())]);
         let template = Template::of("/{b}/{k+}?acl&x=1");
         let target = template.expand(&values).unwrap();
         assert_eq!(target, "/a%2Fb%20%C3%A9/x/y%3F?acl&x=1");

@@ -159,7 +159,9 @@ impl BoundWriter {
                     self.out.headers.push((format!("{wire}{key}"), header_value(&values.join(", "))));
                 }
             }
-            Location::StatusCode => self.out.status = text.values.first().and_then(|value| value.parse().ok()),
+            Location::StatusCode => {
+                self.out.status = text.values.first().and_then(|value| value.parse().ok());
+            }
         }
     }
 
@@ -192,7 +194,8 @@ impl Writer for BoundWriter {
     }
 
     fn string(&mut self, schema: &'static Schema, value: &str) {
-        if matches!(schema.kind, Kind::String | Kind::Enum(_)) && self.put_raw(value.as_bytes(), "text/plain") {
+        if matches!(schema.kind, Kind::String | Kind::Enum(_)) && self.put_raw(value.as_bytes(), "text/plain")
+        {
             return;
         }
         self.target().string(schema, value);

@@ -56,7 +56,9 @@ pub fn parse(body: &[u8]) -> Result<Element, ReadError> {
             Event::CData(data) => current.text.push_str(&data.xml_content(XmlVersion::Implicit1_0)),
             Event::GeneralRef(reference) => match reference.resolve_char_ref() {
                 Ok(Some(c)) => current.text.push(c),
-                Ok(None) => current.text.push_str(resolve_predefined_entity(&reference).ok_or_else(malformed)?),
+                Ok(None) => {
+                    current.text.push_str(resolve_predefined_entity(&reference).ok_or_else(malformed)?);
+                }
                 Err(_) => return Err(malformed()),
             },
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
@@ -104,7 +106,9 @@ mod tests {
     #[test]
     fn what_is_not_well_formed_is_refused() {
         let deep = "<a>".repeat(1000);
-        for body in ["", "text", "<a>", "<a></b>", "<a/><b/>", "<a>&nope;</a>", "<a>&#x0;</a>", "<a b></a>", &deep] {
+        for body in
+            ["", "text", "<a>", "<a></b>", "<a/><b/>", "<a>&nope;</a>", "<a>&#x0;</a>", "<a b></a>", &deep]
+        {
             assert!(parse(body.as_bytes()).is_err(), "{body}");
         }
         assert!(parse(b"<a>\xff</a>").is_err());

@@ -21,7 +21,9 @@ pub fn text(value: &str) -> String {
             '\r' => out.push_str("&#xD;"),
             '\u{85}' => out.push_str("&#x85;"),
             '\u{2028}' => out.push_str("&#x2028;"),
-            '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}' => {
+                out.push('\u{fffd}');
+            }
             _ => out.push(c),
         }
     }

@@ -57,7 +57,9 @@ impl<'a> XmlReader<'a> {
     fn items(&self, name: &str) -> Result<Vec<&'a Element>, ReadError> {
         match &self.part {
             Part::Items(items) => Ok(items.clone()),
-            Part::Element(element) => Ok(element.children.iter().filter(|child| child.name == name).collect()),
+            Part::Element(element) => {
+                Ok(element.children.iter().filter(|child| child.name == name).collect())
+            }
             Part::Attribute(_) => Err(ReadError("Unexpected text where a list was expected".to_owned())),
         }
     }
@@ -121,7 +123,8 @@ impl Reader for XmlReader<'_> {
             _ => "member",
         };
         for (index, item) in self.items(wire)?.into_iter().enumerate() {
-            self.progress.within(Segment::Element(index), |progress| each(&mut XmlReader::new(item, progress)))?;
+            self.progress
+                .within(Segment::Element(index), |progress| each(&mut XmlReader::new(item, progress)))?;
         }
         Ok(())
     }
@@ -129,7 +132,8 @@ impl Reader for XmlReader<'_> {
     fn map(&mut self, schema: &'static Schema, each: EachEntry<'_>) -> Result<(), ReadError> {
         let (key_wire, value_wire) = schema.entry_wires();
         for entry in self.items("entry")? {
-            let key = entry.child(key_wire).ok_or_else(|| ReadError(format!("A map entry has no {key_wire}")))?;
+            let key =
+                entry.child(key_wire).ok_or_else(|| ReadError(format!("A map entry has no {key_wire}")))?;
             let value = entry
                 .child(value_wire)
                 .ok_or_else(|| ReadError(format!("The map entry {} has no {value_wire}", key.text)))?;

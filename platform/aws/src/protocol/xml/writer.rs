@@ -122,7 +122,9 @@ impl XmlWriter {
 
     /// After an entry's value, the entry itself ends.
     fn close_entry(&mut self) {
-        if let Some(opened) = self.open.last_mut() && opened.in_entry {
+        if let Some(opened) = self.open.last_mut()
+            && opened.in_entry
+        {
             opened.in_entry = false;
             let item = opened.item;
             self.end_tag(item);
@@ -148,7 +150,8 @@ impl Writer for XmlWriter {
     }
 
     fn string(&mut self, _schema: &'static Schema, value: &str) {
-        let escaped = if self.next.is_some_and(|next| next.attribute) { attribute_text(value) } else { text(value) };
+        let escaped =
+            if self.next.is_some_and(|next| next.attribute) { attribute_text(value) } else { text(value) };
         self.leaf(&escaped);
     }
 
@@ -165,8 +168,11 @@ impl Writer for XmlWriter {
     }
 
     fn member(&mut self, member: &'static Member) {
-        self.next =
-            Some(Next { name: member.wire, namespace: member.xml_namespace, attribute: member.xml_attribute });
+        self.next = Some(Next {
+            name: member.wire,
+            namespace: member.xml_namespace,
+            attribute: member.xml_attribute,
+        });
     }
 
     fn end_structure(&mut self, _schema: &'static Schema) {

@@ -40,6 +40,8 @@ impl Step<'_> {
         self.state.plans.entry(execution.version).or_insert(plan);
         execution.status = ExecutionStatus::InProgress;
         execution.stop = None;
+        // One that was stopped while an update was about to cancel it goes on like any other.
+        execution.cancelling = false;
         execution.attempt += 1;
         self.announce_execution(&execution, ExecutionState::Resumed);
         self.occupy(&execution);
@@ -200,6 +202,23 @@ mod tests {
     fn a_stopped_stage_can_be_retried() {
         let mut story = Story::new(Superseded, "Source: App | Build: Lint, Pack@2");
         story.start("e1").succeed("e1", "App").abandon("e1");
+        story.retry("e1", "Build", FailedActions);
+        assert_eq!(story.running("e1"), ["Lint"]);
+    }
+
+    #[test]
+    fn one_that_was_stopped_while_an_update_cancelled_it_goes_on_with_the_new_definition() {
+        let mut story = Story::new(Superseded, "Source: App | Build: Lint");
+        story.start("e1").succeed("e1", "App");
+        story.update(Superseded, "Source: App | Build: Lint | Deploy: Ship").abandon("e1");
+        story.retry("e1", "Build", FailedActions).succeed("e1", "Lint");
+        assert_eq!(story.running("e1"), ["Ship"]);
+    }
+
+    #[test]
+    fn one_that_was_about_to_be_cancelled_when_it_was_stopped_goes_on() {
+        let mut story = Story::new(Superseded, "Source: App | Build: Lint");
+        story.start("e1").succeed("e1", "App").update(Superseded, "Source: App | Build: Lint").abandon("e1");
         story.retry("e1", "Build", FailedActions);
         assert_eq!(story.running("e1"), ["Lint"]);
     }

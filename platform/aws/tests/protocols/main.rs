@@ -1,0 +1,10 @@
+//! The rules of Smithy's protocol tests as tables, per codec: how each kind of value is written, and that
+//! reading gives it back.
+
+mod cbor;
+mod json;
+mod query;
+mod remote;
+mod rest_json;
+mod rest_xml;
+mod shapes;
