@@ -35,3 +35,11 @@ def test_known_gaps_are_no_complaints_and_closed_ones_are():
 
 def test_the_file_of_exceptions_can_be_read():
     assert all(len(gap) in (2, 3) for gap in coverage.exceptions())
+
+
+def test_shrinking_takes_out_closed_gaps_alone(monkeypatch, tmp_path):
+    file = tmp_path / "uncovered.txt"
+    file.write_text("# why\niam GetUser error\ncodepipeline ListPipelines\n")
+    monkeypatch.setattr(coverage, "EXCEPTIONS", file)
+    coverage.shrink({("iam", "GetUser", "error"), ("sts", "GetCallerIdentity")})
+    assert file.read_text() == "# why\niam GetUser error\n"

@@ -82,7 +82,7 @@ def test_a_token_is_needed_and_must_be_right(aws, role):
 
 def test_session_tokens(aws):
     name, credentials = create_user(aws, allow("iam:*", "codebuild:ListProjects"))
-    sts = aws.acting_as(credentials).sts
+    sts = aws.acting_as(credentials).client("sts", parameter_validation=False)
     assert refused(sts.get_session_token, DurationSeconds=60)[0] == "ValidationError"
     session = session_of(aws, sts.get_session_token(DurationSeconds=900))
     assert session.sts.get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/{name}"

@@ -80,7 +80,7 @@ fn bound(
             }
             // Control characters are gone; what is left is a name that the handler took from a user.
             (Ok(_) | Err(_), _) => {
-                tracing::warn!(operation = model.name, "a member does not fit into a header")
+                tracing::warn!(operation = model.name, "a member does not fit into a header");
             }
         }
     }

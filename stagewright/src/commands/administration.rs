@@ -143,13 +143,15 @@ fn with_client(target: &Target, work: impl AsyncFnOnce(Client) -> Result<Value, 
 }
 
 fn print_plain(value: &Value) {
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     for (name, value) in value.as_object().into_iter().flatten() {
         match value {
-            Value::Array(items) => items.iter().for_each(|item| {
-                println!("{}", item.as_str().map_or_else(|| item.to_string(), str::to_owned))
-            }),
-            Value::String(text) => println!("{name}: {text}"),
-            other => println!("{name}: {other}"),
+            Value::Array(items) => {
+                for item in items {
+                    println!("{}", shown(item));
+                }
+            }
+            value => println!("{name}: {}", shown(value)),
         }
     }
 }

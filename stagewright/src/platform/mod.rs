@@ -56,6 +56,7 @@ pub struct Platform {
     /// The first administrator; with its key if that was made just now.
     pub administrator: Administrator,
     client: Client,
+    iam: Arc<Iam>,
     cloudtrail: Arc<CloudTrail>,
     store: Store,
     loops: JoinSet<()>,
@@ -103,8 +104,15 @@ impl Platform {
             codepipeline::router(codepipeline.clone()),
         ];
         let key = page_token_key::of(&store).await?;
-        let gateway =
-            Arc::new(Gateway::new(home, key, authenticator, iam, cloudtrail.clone(), s3.clone(), routers));
+        let gateway = Arc::new(Gateway::new(
+            home,
+            key,
+            authenticator,
+            iam.clone(),
+            cloudtrail.clone(),
+            s3.clone(),
+            routers,
+        ));
         slot.fill(gateway.clone());
 
         let mounts = vec![
@@ -132,7 +140,7 @@ impl Platform {
         loops.spawn(async move { expiring.run_lifecycle("server").await });
         loops.spawn(codepipeline.run());
         loops.spawn(async move { logs.forget_deleted("server").await });
-        Ok(Self { gateway, front_door, administrator, client, cloudtrail, store, loops })
+        Ok(Self { gateway, front_door, administrator, client, iam, cloudtrail, store, loops })
     }
 
     /// A client that acts as the first administrator.
@@ -144,6 +152,7 @@ impl Platform {
     pub async fn close(mut self) {
         self.loops.shutdown().await;
         self.cloudtrail.flush().await;
+        self.iam.flush().await;
         self.store.close().await;
     }
 }

@@ -181,9 +181,12 @@ pub fn error_document(namespace: &str, error: &Error, request_id: &str) -> Strin
     let kind = if error.is_fault() { "Receiver" } else { "Sender" };
     let (code, message) = (xml::text(&error.code), xml::text(&error.message));
     let declared = if namespace.is_empty() { String::new() } else { format!(" xmlns=\"{namespace}\"") };
+    let texts = error.members.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    let members: String =
+        texts.map(|(name, value)| format!("<{name}>{}</{name}>", xml::text(value))).collect();
     format!(
-        "<ErrorResponse{declared}><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message></Error>\
-         <RequestId>{request_id}</RequestId></ErrorResponse>"
+        "<ErrorResponse{declared}><Error><Type>{kind}</Type><Code>{code}</Code><Message>{message}</Message>{members}\
+         </Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     )
 }
 

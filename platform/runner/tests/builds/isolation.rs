@@ -102,7 +102,7 @@ async fn host_cannot_be_changed() {
         "mount -t tmpfs none /usr",
         "mount -o remount,rw /usr",
         "mknod disk b 254 0 && head -c 1 disk",
-        "chroot /proc/1/root ls /work",
+        "chroot /proc/1/root ls /home",
         "unshare --user --mount true",
     ] {
         refused(&machine, command).await;
