@@ -7,7 +7,7 @@ pub mod form;
 pub mod json;
 pub mod query;
 mod scalar;
-pub(crate) mod tree;
+mod tree;
 pub mod xml;
 
 use crate::shape::{Member, Path, Schema, Segment};
