@@ -1,5 +1,7 @@
 //! Signatures that botocore made, and what happens to them on the way.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,7 +1,5 @@
 //! STS, S3, CodeCommit and CodeBuild as far as pipelines use them, and a server that can be killed.
 
-#![expect(clippy::result_large_err, reason = "the traits that are played return the client's error as it is")]
-
 mod played;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
