@@ -4,7 +4,7 @@ use bytes::Bytes;
 use ciborium::Value;
 
 use super::tree::{Building, Open};
-use super::{MAX_DEPTH, Progress};
+use super::{MAX_DEPTH, MAX_VALUES, Progress, too_many_values};
 use crate::error::Error;
 use crate::router::AnyShape;
 use crate::shape::{EachElement, EachEntry, EachMember, Member, ReadError, Reader, Schema, Segment, Writer};
@@ -28,6 +28,9 @@ pub fn parse(body: &[u8]) -> Result<Value, ReadError> {
     if body.is_empty() {
         return Ok(Value::Map(Vec::new()));
     }
+    if holds_too_many(body) {
+        return Err(too_many_values());
+    }
     let mut rest = body;
     let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH)
         .map_err(|_| ReadError("Unable to parse the body as CBOR".to_owned()))?;
@@ -36,6 +39,37 @@ pub fn parse(body: &[u8]) -> Result<Value, ReadError> {
     } else {
         Err(ReadError("The body goes on after its CBOR value".to_owned()))
     }
+}
+
+/// Counts the heads of values, without building any. What is malformed ends the count: the parser tells.
+fn holds_too_many(body: &[u8]) -> bool {
+    let (mut values, mut at) = (0, 0);
+    while let Some(head) = body.get(at) {
+        let (kind, info) = (head >> 5, head & 0x1f);
+        let argument = match info {
+            24 => 1,
+            25 => 2,
+            26 => 4,
+            27 => 8,
+            _ => 0,
+        };
+        let Some(bytes) = body.get(at + 1..at + 1 + argument) else { break };
+        at += 1 + argument;
+        // Bytes and text of known length are passed over.
+        if matches!(kind, 2 | 3) && info < 28 {
+            let length = if argument == 0 {
+                u64::from(info)
+            } else {
+                bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b))
+            };
+            at = at.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+        }
+        values += 1;
+        if values > MAX_VALUES {
+            return true;
+        }
+    }
+    false
 }
 
 /// The body of an error.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Number, Value};
 
 use super::tree::{Building, Open};
-use super::{Progress, scalar};
+use super::{MAX_VALUES, Progress, scalar, too_many_values};
 use crate::router::AnyShape;
 use crate::shape::schema::TimestampFormat;
 use crate::shape::{
@@ -50,6 +50,9 @@ pub fn parse(body: &[u8]) -> Result<Value, ReadError> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
+    if holds_too_many(body) {
+        return Err(too_many_values());
+    }
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| ReadError(format!("Unable to parse the body: {error}")))?;
     match value {
@@ -57,6 +60,32 @@ pub fn parse(body: &[u8]) -> Result<Value, ReadError> {
         Value::Array(_) => Err(ReadError("Start of list found where not expected".to_owned())),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             Err(ReadError("Unexpected token at the start of the body".to_owned()))
+        }
+    }
+}
+
+/// Counts what begins a value, without building any.
+fn holds_too_many(body: &[u8]) -> bool {
+    let mut values = 0;
+    let mut bytes = body.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' | b',' => values += 1,
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    values > MAX_VALUES
+}
+
+fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
         }
     }
 }

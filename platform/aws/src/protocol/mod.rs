@@ -7,10 +7,10 @@ pub mod form;
 pub mod json;
 pub mod query;
 mod scalar;
-mod tree;
+pub(crate) mod tree;
 pub mod xml;
 
-use crate::shape::{Member, Path, Schema, Segment};
+use crate::shape::{Member, Path, ReadError, Schema, Segment};
 
 /// What a reader keeps while it goes down a tree: where it is, and which required members were not there.
 #[derive(Debug, Default)]
@@ -28,6 +28,10 @@ impl Progress {
     }
 
     fn note_missing(&mut self, member: &Member) {
+        // One is enough to refuse an input; a hostile one could lack millions.
+        if self.missing.len() >= MAX_MISSING {
+            return;
+        }
         let mut path = self.path.clone();
         path.push(Segment::Member(member.name));
         self.missing.push(path);
@@ -36,6 +40,16 @@ impl Progress {
 
 /// How deep values may nest; a hostile body must not exhaust the stack.
 pub const MAX_DEPTH: usize = 128;
+
+/// How many values a body may hold: as a tree it takes many times the memory of its bytes. The largest inputs of
+/// any API here have a tenth of it.
+pub const MAX_VALUES: usize = 250_000;
+/// How many missing members are told at most.
+const MAX_MISSING: usize = 1000;
+
+fn too_many_values() -> ReadError {
+    ReadError(format!("The request holds more than {MAX_VALUES} values"))
+}
 
 /// Whether logs, audit records and messages must not show a value.
 pub fn is_hidden(schema: &Schema) -> bool {

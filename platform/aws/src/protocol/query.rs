@@ -6,16 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::{MAX_DEPTH, Progress, scalar, xml};
+use super::{MAX_DEPTH, MAX_VALUES, Progress, scalar, too_many_values, xml};
 use crate::error::Error;
 use crate::operation::Service;
 use crate::router::AnyShape;
 use crate::shape::schema::TimestampFormat;
 use crate::shape::{EachElement, EachEntry, EachMember, Kind, ReadError, Reader, Schema, Segment};
 use crate::timestamp::Timestamp;
-
-/// In the names of all parameters together: the tree of them takes many times the memory of the form.
-const MAX_STEPS: usize = 200_000;
 
 /// One parameter of a form that is not taken apart yet.
 pub fn parameter(body: &[u8], name: &str) -> Option<String> {
@@ -41,8 +38,8 @@ impl Form {
                     return Err(ReadError(format!("The parameter {name} nests too deeply")));
                 }
                 steps += 1;
-                if steps > MAX_STEPS {
-                    return Err(ReadError("The request has too many parameters".to_owned()));
+                if steps > MAX_VALUES {
+                    return Err(too_many_values());
                 }
                 at = at.parts.entry(step.to_owned()).or_default();
             }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// One step from a container to a part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Segment {
     Member(&'static str),
     /// Counts from 0; printed from 1.
@@ -12,7 +12,7 @@ pub enum Segment {
 }
 
 /// From the input's root, for example `pipeline.stages.2.member.name`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Segment>);
 
 impl Path {
@@ -22,10 +22,6 @@ impl Path {
 
     pub fn pop(&mut self) {
         self.0.pop();
-    }
-
-    pub fn starts_with(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
     }
 }
 

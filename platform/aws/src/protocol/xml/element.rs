@@ -4,7 +4,7 @@ use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::protocol::MAX_DEPTH;
+use crate::protocol::{MAX_DEPTH, MAX_VALUES, too_many_values};
 use crate::shape::ReadError;
 
 /// An element with what is inside of it. Text between child elements is joined.
@@ -36,9 +36,16 @@ pub fn parse(body: &[u8]) -> Result<Element, ReadError> {
     let mut reader = quick_xml::Reader::from_str(text);
     // The outermost holds the root.
     let mut open = vec![Element::default()];
+    let mut elements = 0;
     loop {
         let event = reader.read_event().map_err(|_| malformed())?;
         let Some(current) = open.last_mut() else { return Err(malformed()) };
+        if matches!(event, Event::Start(_) | Event::Empty(_)) {
+            elements += 1;
+            if elements > MAX_VALUES {
+                return Err(too_many_values());
+            }
+        }
         match event {
             Event::Start(start) => {
                 let element = opened(&start).ok_or_else(malformed)?;
