@@ -72,7 +72,7 @@ async fn serve(
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let bound = listener.local_addr()?;
-    let platform = Platform::open(&config, bound, given_key).await?;
+    let mut platform = Platform::open(&config, bound, given_key).await?;
     if let Some((id, secret)) = &platform.administrator.new_key {
         // Shown this once: the store has it sealed, the log does not have it.
         println!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={}", secret.reveal());
@@ -81,6 +81,7 @@ async fn serve(
         tracing::warn!("every caller is the administrator: --auth open");
     }
     tracing::info!(address = %bound, data = %config.data.display(), "serving on http://{bound}");
+    platform.start();
     let limits = Limits { connections: config.limits.connections, ..Limits::default() };
     let stop = async move {
         tokio::select! {

@@ -49,7 +49,7 @@ pub enum Error {
     OwnFile(std::io::Error),
 }
 
-/// A running platform: its services, and the loops behind them.
+/// The platform: its services, and once started the loops behind them.
 pub struct Platform {
     pub gateway: Arc<Gateway>,
     pub front_door: Arc<FrontDoor>,
@@ -58,12 +58,16 @@ pub struct Platform {
     client: Client,
     iam: Arc<Iam>,
     cloudtrail: Arc<CloudTrail>,
+    logs: Arc<Logs>,
+    s3: Arc<s3::S3>,
+    codebuild: Arc<CodeBuild>,
+    codepipeline: Arc<CodePipeline>,
     store: Store,
     loops: JoinSet<()>,
 }
 
 impl Platform {
-    /// Opens the data and starts the loops. `bound` is the address that the server listens on, `given_key` the
+    /// Opens the data. Calls are answered; pipelines and builds go on only after [`Platform::start`]. `bound` is the address that the server listens on, `given_key` the
     /// administrator's key if the operator chose one.
     pub async fn open(
         config: &Config,
@@ -125,7 +129,6 @@ impl Platform {
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
             },
         ];
-        let expiring = s3.clone();
         let frontend = Arc::new(s3::Frontend::new(
             s3,
             gateway.clone(),
@@ -135,12 +138,30 @@ impl Platform {
         let limit = config.limits.body_bytes;
         let front_door = Arc::new(FrontDoor::new(gateway.clone(), mounts, frontend, metrics, limit));
 
-        let mut loops = JoinSet::new();
-        loops.spawn(codebuild.run());
-        loops.spawn(async move { expiring.run_lifecycle("server").await });
-        loops.spawn(codepipeline.run());
-        loops.spawn(async move { logs.forget_deleted("server").await });
-        Ok(Self { gateway, front_door, administrator, client, iam, cloudtrail, store, loops })
+        Ok(Self {
+            gateway,
+            front_door,
+            administrator,
+            client,
+            iam,
+            cloudtrail,
+            logs,
+            s3,
+            codebuild,
+            codepipeline,
+            store,
+            loops: JoinSet::new(),
+        })
+    }
+
+    /// Takes up pipelines, builds and whatever else goes on by itself. Not for administration: what a command line
+    /// opens for a moment must not begin anybody's work.
+    pub fn start(&mut self) {
+        let (logs, s3) = (self.logs.clone(), self.s3.clone());
+        self.loops.spawn(self.codebuild.clone().run());
+        self.loops.spawn(self.codepipeline.clone().run());
+        self.loops.spawn(async move { logs.forget_deleted("server").await });
+        self.loops.spawn(async move { s3.run_lifecycle("server").await });
     }
 
     /// A client that acts as the first administrator.

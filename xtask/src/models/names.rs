@@ -86,6 +86,6 @@ mod tests {
         assert_eq!(camel("BUILD_GENERAL1_SMALL"), "BuildGeneral1Small");
         assert_eq!(camel("accessKeyType"), "AccessKeyType");
         assert_eq!(camel("IN_PROGRESS"), "InProgress");
-        assert_eq!(camel("2XLARGE"), "N2xlarge");
+        assert_eq!(camel("2XLARGE"), "N2Xlarge");
     }
 }

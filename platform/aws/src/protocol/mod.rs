@@ -50,8 +50,3 @@ const MAX_MISSING: usize = 1000;
 fn too_many_values() -> ReadError {
     ReadError(format!("The request holds more than {MAX_VALUES} values"))
 }
-
-/// Whether logs, audit records and messages must not show a value.
-pub fn is_hidden(schema: &Schema) -> bool {
-    schema.sensitive
-}
