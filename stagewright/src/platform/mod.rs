@@ -67,8 +67,8 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Opens the data. Calls are answered; pipelines and builds go on only after [`Platform::start`]. `bound` is the address that the server listens on, `given_key` the
-    /// administrator's key if the operator chose one.
+    /// Opens the data. Calls are answered; pipelines and builds go on only after [`Platform::start`]. `bound` is the
+    /// address that the server listens on, `given_key` the administrator's key if the operator chose one.
     pub async fn open(
         config: &Config,
         bound: SocketAddr,
@@ -130,7 +130,7 @@ impl Platform {
             },
         ];
         let frontend = Arc::new(s3::Frontend::new(
-            s3,
+            s3.clone(),
             gateway.clone(),
             s3::Config { domains: vec!["localhost".to_owned()] },
         ));
