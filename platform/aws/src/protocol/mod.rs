@@ -10,7 +10,7 @@ mod scalar;
 pub(crate) mod tree;
 pub mod xml;
 
-use crate::shape::{Member, Path, ReadError, Schema, Segment};
+use crate::shape::{Member, Path, ReadError, Segment};
 
 /// What a reader keeps while it goes down a tree: where it is, and which required members were not there.
 #[derive(Debug, Default)]
