@@ -8,8 +8,13 @@ mod tracing_output;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use mimalloc::MiMalloc;
 
 use commands::{administration, backup, coverage, doctor, serve};
+
+/// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// CI/CD on your own machines, behind the API that AWS developer tools speak.
 ///

@@ -108,7 +108,6 @@ impl Gateway {
         missing: &[Path],
     ) -> Result<Box<dyn AnyShape>, Error> {
         let model = route.model();
-        let read_only = model.is_read_only();
         let parameters = json::redacted_value(input.as_ref(), model.input);
         let mut resources = Vec::new();
         let result = match validation::check(service, model, input.as_ref(), missing) {
@@ -116,14 +115,14 @@ impl Gateway {
             Err(refused) => Err(refused),
         };
         let response = match &result {
-            Ok(output) if !read_only => json::redacted_value(output.as_ref(), model.output),
+            Ok(output) if model.answer_is_recorded() => json::redacted_value(output.as_ref(), model.output),
             Ok(_) | Err(_) => serde_json::Value::Null,
         };
         let record = AuditRecord {
             ctx: ctx.clone(),
             event_source: service.principal(),
             event_name: model.name.to_owned(),
-            read_only,
+            read_only: model.is_read_only(),
             request_parameters: parameters,
             response_elements: response,
             resources,

@@ -26,13 +26,19 @@ pub struct OperationModel {
 impl OperationModel {
     /// Whether it changes nothing, told by its verb as AWS names operations.
     pub fn is_read_only(&self) -> bool {
-        const READS: [&str; 12] = [
+        const READS: [&str; 13] = [
             "Get", "List", "Describe", "BatchGet", "Filter", "Lookup", "Simulate", "Head", "Test", "Decode",
-            "Poll", "Search",
+            "Poll", "Search", "Assume",
         ];
         // These hand something out that did not exist before.
         const WRITES: [&str; 3] = ["GetSessionToken", "GetFederationToken", "GetAuthorizationToken"];
         READS.iter().any(|verb| self.name.starts_with(verb)) && !WRITES.contains(&self.name)
+    }
+
+    /// Whether records of it show its answer, as those of changes do, and those of assumed roles.
+    /// Source: CloudTrail User Guide, "CloudTrail record contents"; IAM User Guide, "Logging IAM and AWS STS API calls".
+    pub fn answer_is_recorded(&self) -> bool {
+        !self.is_read_only() || self.name.starts_with("Assume")
     }
 }
 

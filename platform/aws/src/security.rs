@@ -134,7 +134,7 @@ pub struct AuditRecord {
     pub read_only: bool,
     /// Sensitive members are redacted.
     pub request_parameters: Value,
-    /// Only of calls that change something.
+    /// Only of calls whose answer is recorded.
     pub response_elements: Value,
     /// ARNs the call was authorised on.
     pub resources: Vec<String>,

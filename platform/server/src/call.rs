@@ -76,7 +76,8 @@ impl Received {
         // A name that no API has must not become a label: a stranger could fill the memory with them.
         let label = if service.knows(operation) { operation } else { "unknown" };
         door.metrics.called(service.id, label, &outcome, took);
-        tracing::info!(
+        // The audit record tells who did what; this is for somebody who looks for where time goes.
+        tracing::debug!(
             service = service.id,
             operation = label,
             outcome,

@@ -31,7 +31,8 @@ pub enum Config {
 pub struct Options {
     /// How long outbox entries are kept although every known subscriber has acknowledged them.
     pub outbox_retention: Duration,
-    /// Threads, each with a connection, for reading transactions.
+    /// Connections for reading transactions. On PostgreSQL each has a thread of its own; on SQLite a transaction runs
+    /// on the thread that asks for it.
     pub readers: usize,
     /// Threads, each with a connection, for writing transactions on PostgreSQL. SQLite has one writer.
     pub writers: usize,
@@ -61,7 +62,14 @@ struct Inner {
 #[derive(Clone)]
 struct Channels {
     writes: mpsc::Sender<Box<dyn Job>>,
-    reads: mpsc::Sender<Box<dyn Job>>,
+    reads: Reads,
+}
+
+/// Who runs reading transactions.
+#[derive(Clone)]
+enum Reads {
+    Here(Arc<sqlite::Readers>),
+    Threads(mpsc::Sender<Box<dyn Job>>),
 }
 
 impl Store {
@@ -80,7 +88,8 @@ impl Store {
 
     /// Runs a closure that reads one consistent state of the database.
     ///
-    /// Waits for no writer. The closure may be run again if the connection broke.
+    /// Waits for no writer. The closure may be run again if the connection broke. It should read a page, not a table: on
+    /// SQLite it runs on the thread that waits for its answer.
     pub async fn read<F, T, E>(&self, work: F) -> Result<T, E>
     where
         F: Fn(&mut ReadTx<'_>) -> Result<T, E> + Send + 'static,
@@ -88,8 +97,13 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         let (job, answer) = job::reading(work);
-        let reads = self.channels()?.reads;
-        submit(reads, job, answer).await
+        match self.channels()?.reads {
+            Reads::Here(readers) => {
+                readers.run(job).await?;
+                answer.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+            }
+            Reads::Threads(reads) => submit(reads, job, answer).await,
+        }
     }
 
     /// Runs a closure that reads and writes, and returns once its changes are durable. An error from the closure
@@ -120,7 +134,13 @@ impl Store {
     /// Waits for the transactions under way, then closes the database. Later transactions get `Closed`.
     pub async fn close(&self) {
         let channels = self.inner.channels.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(channels);
+        if let Some(Channels { writes, reads }) = channels {
+            drop(writes);
+            match reads {
+                Reads::Here(readers) => readers.close().await,
+                Reads::Threads(reads) => drop(reads),
+            }
+        }
         self.inner.signals.close();
         let inner = self.inner.clone();
         // The threads end as they find their channels closed and empty.
@@ -152,15 +172,16 @@ impl Store {
 
     fn start(config: Config, options: Options) -> Result<Store, Error> {
         let (writes, written) = mpsc::channel(WAITING);
-        let (reads, read) = mpsc::channel(WAITING);
         let (threads, signals) = (Threads::default(), Signals::default());
-        let sqlite_file = match config {
+        let (sqlite_file, reads) = match config {
             Config::Sqlite { dir } => {
-                Some(sqlite::start(&dir, options.readers, read, written, &threads, &signals)?)
+                let (file, readers) = sqlite::start(&dir, options.readers, written, &threads, &signals)?;
+                (Some(file), Reads::Here(Arc::new(readers)))
             }
             Config::Postgres { url } => {
+                let (reads, read) = mpsc::channel(WAITING);
                 postgres::start(&url, &options, read, written, &threads, &signals)?;
-                None
+                (None, Reads::Threads(reads))
             }
         };
         let channels = RwLock::new(Some(Channels { writes, reads }));

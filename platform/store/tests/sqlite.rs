@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rig::{Build, Counter, soon};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use store::{Config, Error, Key, Range, Store};
+use store::{Config, Error, Key, Range, Record, Store};
 use tokio::task::JoinSet;
 
 const CHILD_DIR: &str = "STORE_TEST_CHILD_DIR";
@@ -51,6 +51,27 @@ async fn a_newer_schema_is_refused() {
     drop(raw);
     let refused = open(dir.path()).await;
     assert!(matches!(refused, Err(Error::NewerSchema { found: 99, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn documents_of_the_first_schema_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let raw = rusqlite::Connection::open(dir.path().join("store.sqlite")).unwrap();
+    raw.execute_batch(include_str!("../src/sqlite/schema_1.sql")).unwrap();
+    raw.execute_batch("PRAGMA user_version = 1").unwrap();
+    let sql = "INSERT INTO record (kind, key, revision, version, indexes, value) VALUES (?1, ?2, 7, 1, x'', ?3)";
+    for name in ["left", "right"] {
+        let counter = Counter { name: name.to_owned(), value: 3 };
+        let value = serde_json::to_vec(&counter).unwrap();
+        raw.execute(sql, (Counter::KIND, Key::of(name).as_bytes(), value)).unwrap();
+    }
+    raw.execute_batch("UPDATE number SET last = 7").unwrap();
+    drop(raw);
+    let store = open(dir.path()).await.unwrap();
+    set(&store, "left", 4).await;
+    assert_eq!((value(&store, "left").await, value(&store, "right").await), (Some(4), Some(3)));
+    let all = store.read(|tx| tx.count::<Counter>(Range::all())).await;
+    assert_eq!(all.unwrap(), 2, "a document is stored over the one of its key");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub enum Waiting {
 #[async_trait]
 impl Auditor for CloudTrail {
     async fn record(&self, record: AuditRecord) -> Result<(), Error> {
-        let entry = Box::new(entry(&record, Timestamp::now()));
+        let entry = Box::new(entry(&record, Timestamp::now()).map_err(Error::internal)?);
         if record.read_only {
             let closed = |_| Error::internal("the writer of audit records has ended");
             return self.reads.send(Waiting::Entry(entry)).await.map_err(closed);
@@ -58,14 +58,14 @@ impl CloudTrail {
 }
 
 /// What is kept of a call that ended now.
-fn entry(record: &AuditRecord, now: Timestamp) -> Entry {
+fn entry(record: &AuditRecord, now: Timestamp) -> Result<Entry, serde_json::Error> {
     let event_id = event_id(now);
     let ctx = &record.ctx;
     let is_management = !record.resources.iter().any(|arn| is_object(arn));
     let mut resources = record.resources.clone();
     resources.sort();
     resources.dedup();
-    Entry {
+    Ok(Entry {
         scope: Scope { region: region_of(record), ..ctx.scope.clone() },
         at: now,
         event_name: record.event_name.clone(),
@@ -73,11 +73,11 @@ fn entry(record: &AuditRecord, now: Timestamp) -> Entry {
         read_only: record.read_only,
         user_name: user_name(&ctx.caller),
         access_key_id: ctx.caller.access_key_id.clone(),
-        event: event(record, &resources, &event_id, is_management, now),
+        event: event(record, &resources, &event_id, is_management, now)?,
         resources,
         is_management,
         event_id,
-    }
+    })
 }
 
 /// An id that tells its instant, so that LookupEvents finds it without an index.

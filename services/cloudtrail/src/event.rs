@@ -1,7 +1,12 @@
 //! The form of a record. Source: CloudTrail User Guide, "CloudTrail record contents" and "userIdentity element".
 
-use aws::{AuditRecord, Caller, Principal, Region, Timestamp};
+use std::borrow::Cow;
+
+use aws::{AccountId, AuditRecord, Caller, Principal, Region, Timestamp};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::resource::resource_type;
 
@@ -18,42 +23,99 @@ const SECRET_MEMBERS: [&str; 2] = ["sessionToken", "authorizationToken"];
 /// Services without regions: their events are those of us-east-1.
 const GLOBAL_SOURCES: [&str; 1] = ["iam.amazonaws.com"];
 
-/// The record of one call that ended now, as JSON. `resources` are the ARNs it was authorised on.
+/// The record of one call as JSON text: written once, when the call ended, and from then on only copied.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventText(Box<RawValue>);
+
+impl EventText {
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for EventText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+/// The members of a record, in the order in which CloudTrail prints them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    event_version: &'static str,
+    user_identity: Value,
+    event_time: String,
+    event_source: &'a str,
+    event_name: &'a str,
+    aws_region: Region,
+    #[serde(rename = "sourceIPAddress")]
+    source_ip_address: String,
+    user_agent: Option<&'a str>,
+    request_parameters: Option<Box<RawValue>>,
+    response_elements: Option<Box<RawValue>>,
+    #[serde(rename = "requestID")]
+    request_id: Uuid,
+    #[serde(rename = "eventID")]
+    event_id: &'a str,
+    read_only: bool,
+    event_type: &'static str,
+    management_event: bool,
+    recipient_account_id: &'a AccountId,
+    event_category: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<Resource<'a>>,
+}
+
+#[derive(Serialize)]
+struct Resource<'a> {
+    #[serde(rename = "accountId")]
+    account_id: &'a str,
+    #[serde(rename = "ARN")]
+    arn: &'a str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+}
+
+/// The record of one call that ended now. `resources` are the ARNs it was authorised on.
 pub fn event(
     record: &AuditRecord,
     resources: &[String],
     event_id: &str,
     is_management: bool,
     now: Timestamp,
-) -> Value {
+) -> Result<EventText, serde_json::Error> {
     let ctx = &record.ctx;
-    let mut event = json!({
-        "eventVersion": EVENT_VERSION,
-        "userIdentity": user_identity(&ctx.caller, ctx.invoked_by.as_deref()),
-        "eventTime": now.to_iso8601_secs(),
-        "eventSource": record.event_source,
-        "eventName": record.event_name,
-        "awsRegion": region_of(record),
-        "sourceIPAddress": source(record),
-        "userAgent": ctx.user_agent.as_deref().map(cut),
-        "requestParameters": element(&record.request_parameters),
-        "responseElements": element(&record.response_elements),
-        "requestID": ctx.request_id.to_string(),
-        "eventID": event_id,
-        "readOnly": record.read_only,
-        "eventType": "AwsApiCall",
-        "managementEvent": is_management,
-        "recipientAccountId": ctx.scope.account,
-        "eventCategory": if is_management { "Management" } else { "Data" },
-    });
-    if let Some(error) = &record.error {
-        event["errorCode"] = Value::String(short_code(&error.code).to_owned());
-        event["errorMessage"] = Value::String(cut(&error.message).to_owned());
-    }
-    if !resources.is_empty() {
-        event["resources"] = resources.iter().map(|arn| resource(arn, ctx.scope.account.as_str())).collect();
-    }
-    event
+    let account = &ctx.scope.account;
+    let error = record.error.as_ref();
+    let event = Event {
+        event_version: EVENT_VERSION,
+        user_identity: user_identity(&ctx.caller, ctx.invoked_by.as_deref()),
+        event_time: now.to_iso8601_secs(),
+        event_source: &record.event_source,
+        event_name: &record.event_name,
+        aws_region: region_of(record),
+        source_ip_address: source(record),
+        user_agent: ctx.user_agent.as_deref().map(cut),
+        request_parameters: element(&record.request_parameters)?,
+        response_elements: element(&record.response_elements)?,
+        request_id: ctx.request_id,
+        event_id,
+        read_only: record.read_only,
+        event_type: "AwsApiCall",
+        management_event: is_management,
+        recipient_account_id: account,
+        event_category: if is_management { "Management" } else { "Data" },
+        error_code: error.map(|error| short_code(&error.code)),
+        error_message: error.map(|error| cut(&error.message)),
+        resources: resources.iter().map(|arn| resource(arn, account.as_str())).collect(),
+    };
+    serde_json::value::to_raw_value(&event).map(EventText)
 }
 
 /// Where the call is recorded.
@@ -65,13 +127,9 @@ pub fn region_of(record: &AuditRecord) -> Region {
     region
 }
 
-fn resource(arn: &str, caller_account: &str) -> Value {
+fn resource<'a>(arn: &'a str, caller_account: &'a str) -> Resource<'a> {
     let in_arn = arn.split(':').nth(4).filter(|account| !account.is_empty());
-    let mut resource = json!({"accountId": in_arn.unwrap_or(caller_account), "ARN": arn});
-    if let Some(name) = resource_type(arn) {
-        resource["type"] = Value::String(name.to_owned());
-    }
-    resource
+    Resource { account_id: in_arn.unwrap_or(caller_account), arn, kind: resource_type(arn) }
 }
 
 /// The name that LookupEvents calls `Username`.
@@ -170,14 +228,14 @@ fn short_code(code: &str) -> &str {
     }
 }
 
-/// Request parameters or response elements as CloudTrail shows them.
-fn element(value: &Value) -> Value {
-    match value {
-        Value::Object(members) if members.is_empty() => Value::Null,
-        Value::Null => Value::Null,
-        _ if value.to_string().len() > LARGEST_ELEMENT_BYTES => Value::Null,
-        _ => shown(value, begins_upper_case(value)),
+/// Request parameters or response elements as CloudTrail shows them; `None` is shown as null.
+fn element(value: &Value) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+    if value.is_null() || value.as_object().is_some_and(Map::is_empty) {
+        return Ok(None);
     }
+    let shown = Shown { value, lower_first: begins_upper_case(value) };
+    let text = serde_json::value::to_raw_value(&shown)?;
+    Ok(Some(text).filter(|text| text.get().len() <= LARGEST_ELEMENT_BYTES))
 }
 
 /// Members are named in lower camel case; models such as IAM's name them in upper camel case, all of them.
@@ -186,21 +244,46 @@ fn begins_upper_case(value: &Value) -> bool {
     members.keys().all(|name| name.starts_with(|first: char| first.is_ascii_uppercase()))
 }
 
-fn shown(value: &Value, lower_first: bool) -> Value {
-    match value {
-        Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| {
-                let name = if lower_first { lower_camel(name) } else { name.clone() };
-                let is_secret = SECRET_MEMBERS.contains(&name.as_str());
-                let value =
-                    if is_secret { Value::String(HIDDEN.to_owned()) } else { shown(value, lower_first) };
-                (name, value)
-            });
-            Value::Object(members.collect())
+/// A value on its way into a record: names in lower camel case where `lower_first` says so, secrets hidden.
+struct Shown<'a> {
+    value: &'a Value,
+    lower_first: bool,
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let inner = |value| Shown { value, lower_first: self.lower_first };
+        match self.value {
+            Value::Object(members) => serializer.collect_map(members.iter().map(|(name, value)| {
+                let name = if self.lower_first {
+                    Cow::Owned(lower_camel(name))
+                } else {
+                    Cow::Borrowed(name.as_str())
+                };
+                let is_secret = SECRET_MEMBERS.contains(&&*name);
+                (name, if is_secret { Member::Hidden } else { Member::Of(inner(value)) })
+            })),
+            Value::Array(items) => serializer.collect_seq(items.iter().map(inner)),
+            Value::String(text) if text == REDACTED => serializer.serialize_str(HIDDEN),
+            Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {
+                self.value.serialize(serializer)
+            }
         }
-        Value::Array(items) => items.iter().map(|item| shown(item, lower_first)).collect(),
-        Value::String(text) if text == REDACTED => Value::String(HIDDEN.to_owned()),
-        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => value.clone(),
+    }
+}
+
+/// The value of a member.
+enum Member<'a> {
+    Hidden,
+    Of(Shown<'a>),
+}
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Hidden => serializer.serialize_str(HIDDEN),
+            Self::Of(shown) => shown.serialize(serializer),
+        }
     }
 }
 
@@ -221,6 +304,11 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn element(value: &Value) -> Value {
+        let text = super::element(value).expect("a JSON value");
+        text.map_or(Value::Null, |text| serde_json::from_str(text.get()).expect("JSON"))
+    }
 
     #[test]
     fn members_are_named_in_lower_camel_case_and_secrets_hidden() {

@@ -95,6 +95,6 @@ fn shown(entry: Entry) -> model::Event {
         event_source: Some(entry.event_source),
         username: entry.user_name,
         resources: Some(entry.resources.into_iter().map(resource).collect()),
-        cloud_trail_event: Some(entry.event.to_string()),
+        cloud_trail_event: Some(entry.event.as_str().to_owned()),
     }
 }

@@ -6,6 +6,7 @@ use aws::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 
+use crate::event::EventText;
 use crate::resource::{resource_type, short_name};
 
 pub use v1::*;
@@ -32,7 +33,7 @@ mod v1 {
         /// Data events (S3 objects) are kept, but LookupEvents does not show them.
         pub is_management: bool,
         /// The whole record as JSON.
-        pub event: serde_json::Value,
+        pub event: EventText,
     }
 
     /// Reading calls of one account and region that were written together: one record and a few index entries for
@@ -167,7 +168,7 @@ pub mod tests {
             access_key_id: Some("AKIA1".into()),
             resources: vec!["arn:aws:iam::123456789012:role/team/build".into()],
             is_management: true,
-            event: serde_json::json!({ "at": millis }),
+            event: serde_json::from_str(&format!("{{\"at\":{millis}}}")).expect("JSON"),
         }
     }
 

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Number, Value};
 
+use super::json_text::JsonText;
 use super::tree::{Building, Open};
 use super::{MAX_VALUES, Progress, scalar, too_many_values};
 use crate::router::AnyShape;
@@ -23,7 +24,9 @@ pub fn to_value(shape: &dyn AnyShape, schema: &'static Schema) -> Value {
 
 /// The bytes of a body.
 pub fn to_bytes(shape: &dyn AnyShape, schema: &'static Schema) -> Bytes {
-    to_value(shape, schema).to_string().into()
+    let mut writer = JsonText::default();
+    shape.write(schema, &mut writer);
+    writer.finish().into()
 }
 
 /// The JSON value with every sensitive value hidden: for logs and audit records.

@@ -5,6 +5,7 @@ pub mod bindings;
 pub mod cbor;
 pub mod form;
 pub mod json;
+mod json_text;
 pub mod query;
 mod scalar;
 pub(crate) mod tree;

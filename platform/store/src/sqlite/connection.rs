@@ -101,8 +101,10 @@ impl Connection for Sqlite {
     fn store(&mut self, document: &Document<'_>) -> Result<i64, Error> {
         // RETURNING would gather the revision in a table of its own.
         let revision = self.number.fetch_add(1, Ordering::Relaxed) + 1;
-        let sql = "INSERT OR REPLACE INTO record (kind, key, revision, version, indexes, value)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql = "INSERT INTO record (kind, key, revision, version, indexes, value)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT (kind, key) DO UPDATE SET revision = excluded.revision, version = excluded.version,
+                       indexes = excluded.indexes, value = excluded.value";
         let Document { kind, key, version, indexes, value } = *document;
         let mut statement = self.connection.prepare_cached(sql).map_err(failure)?;
         statement.execute((kind, key, revision, version, indexes, value)).map_err(failure)?;

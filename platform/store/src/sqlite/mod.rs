@@ -13,34 +13,29 @@ use tokio::sync::mpsc;
 
 use crate::Error;
 use crate::job::Job;
-use crate::pool::{Jobs, Threads};
+use crate::pool::Threads;
 use crate::signal::Signals;
 
 use connection::Sqlite;
 use folder::Folder;
-use reader::Reader;
+pub(crate) use reader::Readers;
 use writer::Writer;
 
-/// Opens the database of a folder and starts its threads. Answers the database file.
+/// Opens the database of a folder and starts its writer. Answers the database file, and who reads it.
 pub(crate) fn start(
     dir: &Path,
     readers: usize,
-    reads: mpsc::Receiver<Box<dyn Job>>,
     writes: mpsc::Receiver<Box<dyn Job>>,
     threads: &Threads,
     signals: &Signals,
-) -> Result<PathBuf, Error> {
+) -> Result<(PathBuf, Readers), Error> {
     let folder = Folder::lock(dir)?;
     let file = folder.database();
     let mut connection = Sqlite::writer(&file)?;
     schema::migrate(&mut connection)?;
     folder.sync()?;
-    let reads = Jobs::new(reads);
-    for number in 0..readers.max(1) {
-        let (reads, reader) = (reads.clone(), Reader::open(&file)?);
-        threads.spawn(&format!("store-reader-{number}"), move || reader.run(&reads))?;
-    }
+    let readers = Readers::open(&file, readers)?;
     let writer = Writer::new(connection, signals.clone(), folder)?;
     threads.spawn("store-writer", move || writer.run(writes))?;
-    Ok(file)
+    Ok((file, readers))
 }
