@@ -70,7 +70,10 @@ def test_secrets_are_hidden(aws):
     key = [json.loads(event["CloudTrailEvent"]) for event in lookup(aws, "EventName", "CreateAccessKey")][0]
     assert key["requestParameters"] == {"userName": name}
     assert key["responseElements"]["accessKey"]["secretAccessKey"] == hidden
-    session = [json.loads(event["CloudTrailEvent"]) for event in lookup(aws, "EventName", "AssumeRole")][0]
+    # To CloudTrail it is a read, so its record may come a moment later.
+    event = until(lambda: lookup(aws, "EventName", "AssumeRole"), 5, "the record of the session")[0]
+    session = json.loads(event["CloudTrailEvent"])
+    assert event["ReadOnly"] == "true" and session["readOnly"] is True
     credentials = session["responseElements"]["credentials"]
     assert credentials["accessKeyId"] == issued["AccessKeyId"]
     assert credentials["secretAccessKey"] == credentials["sessionToken"] == hidden
