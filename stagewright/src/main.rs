@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod definition_file;
 mod platform;
 mod tracing_output;
 
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use mimalloc::MiMalloc;
 
-use commands::{administration, backup, coverage, doctor, serve};
+use commands::{administration, backup, coverage, doctor, serve, validate};
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
 #[global_allocator]
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Serve the API on one port
     Serve(serve::Arguments),
+    /// Check definitions of pipelines and buildspecs, and say what would be right
+    Validate(validate::Arguments),
     /// Check what this machine offers for running builds
     Doctor(doctor::Arguments),
     /// List what is served of each API, and what is not
@@ -55,6 +58,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),

@@ -20,7 +20,7 @@ use crate::engine::{self, ActionPlan, Plan, StagePlan};
 use crate::providers;
 use crate::records::Watch;
 
-pub use check::{Violation, check};
+pub use check::{Remedy, Violation, check};
 
 const MILLIS_PER_MINUTE: i64 = 60_000;
 

@@ -5,6 +5,7 @@ pub mod backup;
 pub mod coverage;
 pub mod doctor;
 pub mod serve;
+pub mod validate;
 
 use std::fmt::Display;
 use std::process::ExitCode;

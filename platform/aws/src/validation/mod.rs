@@ -4,7 +4,7 @@
 //! missing are noted by the reader, as the Rust type cannot say it. Source: recorded answers of the services,
 //! summed up in `docs/wire.md`.
 
-mod constraints;
+pub mod constraints;
 mod printed;
 mod walk;
 

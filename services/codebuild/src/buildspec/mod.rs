@@ -2,13 +2,26 @@
 //! Source: CodeBuild User Guide, "Build specification reference for CodeBuild".
 
 mod read;
-mod yaml;
 
 use std::collections::BTreeMap;
 
 use runner::{OnFailure, Phase, Shell};
 
-pub use yaml::Place;
+pub use document::Place;
+
+/// The keys at the top of a buildspec.
+pub const KEYS: [&str; 10] = [
+    "version",
+    "run-as",
+    "env",
+    "environment_variables",
+    "proxy",
+    "batch",
+    "phases",
+    "artifacts",
+    "cache",
+    "reports",
+];
 
 /// A buildspec of version 0.1 or 0.2.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,8 +45,8 @@ pub struct Buildspec {
     pub reports: BTreeMap<String, Report>,
     /// Whether there is a `batch` block. It does not matter to a single build.
     pub has_batch: bool,
-    /// Keys that mean nothing here and were passed over, with their places.
-    pub unknown_keys: Vec<(String, Place)>,
+    /// Keys that mean nothing here and were passed over, in the document's order.
+    pub unknown_keys: Vec<UnknownKey>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +99,16 @@ pub struct Report {
     pub file_format: Option<String>,
 }
 
+/// A key that means nothing where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownKey {
+    /// `phases.build.comands`
+    pub path: String,
+    pub place: Place,
+    /// The keys that mean something there.
+    pub known: Vec<String>,
+}
+
 /// What is wrong with a buildspec, in CodeBuild's words where these are known, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}{}", if *line_is_told { String::new() } else { format!(" at line {}", place.line) })]
@@ -103,6 +126,12 @@ impl Error {
 
     fn with_line_told(self) -> Self {
         Self { line_is_told: true, ..self }
+    }
+}
+
+impl From<document::Error> for Error {
+    fn from(error: document::Error) -> Self {
+        Self::new(error.message, error.place)
     }
 }
 
@@ -199,6 +228,10 @@ batch: { fast-fail: true }
     fn json_is_a_buildspec() {
         let spec = parse(r#"{"version": "0.2", "phases": {"build": {"commands": ["make"]}}}"#).unwrap();
         assert_eq!(spec.phases[0].commands, ["make"]);
+        let spec = parse(
+            "{\n\t\"version\": 0.2,\n\t\"phases\": {\"build\": {\"commands\": [\"echo \\ud83d\\ude00\"]}}}",
+        );
+        assert_eq!(spec.unwrap().phases[0].commands, ["echo \u{1f600}"], "JSON that is not quite YAML");
     }
 
     #[test]
@@ -218,10 +251,10 @@ batch: { fast-fail: true }
         let spec = parse("version: 0.2\nphases:\n  build:\n    comands: [x]\n    commands: [y]\nextra: 1\n")
             .unwrap();
         let place = |line, column| Place { line, column };
-        assert_eq!(
-            spec.unknown_keys,
-            [("phases.build.comands".to_owned(), place(4, 5)), ("extra".to_owned(), place(6, 1))]
-        );
+        let told: Vec<_> = spec.unknown_keys.iter().map(|key| (key.path.as_str(), key.place)).collect();
+        assert_eq!(told, [("phases.build.comands", place(4, 5)), ("extra", place(6, 1))]);
+        assert_eq!(spec.unknown_keys[0].known, ["run-as", "on-failure", "commands", "finally"]);
+        assert_eq!(spec.unknown_keys[1].known, KEYS);
     }
 
     #[test]

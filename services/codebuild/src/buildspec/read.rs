@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use document::{Node, Value};
 use runner::{OnFailure, Phase, Retry, Shell};
 
-use super::{
-    Artifacts, Buildspec, Cache, Error, PhaseSpec, Place, Report, Version,
-    yaml::{self, Node, Value},
-};
+use super::{Artifacts, Buildspec, Cache, Error, PhaseSpec, Place, Report, UnknownKey, Version};
 
 /// Tries of `RETRY` without a number.
 const DEFAULT_RETRIES: u32 = 3;
@@ -15,7 +13,7 @@ const MAX_RETRIES: u32 = 100;
 
 pub(super) fn buildspec(text: &str) -> Result<Buildspec, Error> {
     let start = Place { line: 1, column: 1 };
-    let root = yaml::parse(text)?.ok_or_else(|| Error::new("No content found", start))?;
+    let root = document::parse(text)?.ok_or_else(|| Error::new("No content found", start))?;
     let mut unknown = Vec::new();
     let mut spec = {
         let mut root = Mapping::of(&root, "", &mut unknown)?;
@@ -35,7 +33,7 @@ pub(super) fn buildspec(text: &str) -> Result<Buildspec, Error> {
         spec.reports = read_reports(&mut root)?;
         spec
     };
-    unknown.sort_by_key(|(_, place): &(String, Place)| (place.line, place.column));
+    unknown.sort_by_key(|key: &UnknownKey| key.place);
     spec.unknown_keys = unknown;
     Ok(spec)
 }
@@ -56,18 +54,17 @@ fn version(node: Option<&Node>, start: Place) -> Result<Version, Error> {
 
 fn environment(root: &mut Mapping<'_, '_>, spec: &mut Buildspec) -> Result<(), Error> {
     root.child("env", |env| {
-        spec.shell =
-            match env.get("shell").map(|node| Ok((string(node, "env.shell")?, node.place))).transpose()? {
-                None => None,
-                Some((shell, place)) => Some(match shell.as_str() {
-                    "bash" | "/bin/bash" => Shell::Bash,
-                    "/bin/sh" | "sh" => Shell::Sh,
-                    other => {
-                        let message = format!("Unknown shell '{other}': expected bash or /bin/sh");
-                        return Err(Error::new(message, place));
-                    }
-                }),
-            };
+        spec.shell = match env.get("shell").map(|node| (string(node, "env.shell"), node.place)) {
+            None => None,
+            Some((shell, place)) => Some(match shell?.as_str() {
+                "bash" | "/bin/bash" => Shell::Bash,
+                "/bin/sh" | "sh" => Shell::Sh,
+                other => {
+                    let message = format!("Unknown shell '{other}': expected bash or /bin/sh");
+                    return Err(Error::new(message, place));
+                }
+            }),
+        };
         spec.variables = env.texts("variables")?;
         spec.parameter_store = env.texts("parameter-store")?;
         spec.secrets_manager = env.texts("secrets-manager")?;
@@ -224,7 +221,7 @@ fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, 
     Ok(reports)
 }
 
-type Unknown = Vec<(String, Place)>;
+type Unknown = Vec<UnknownKey>;
 
 /// A map whose keys are asked for one by one. Those that nobody asked for are unknown.
 struct Mapping<'node, 'unknown> {
@@ -254,7 +251,9 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
     }
 
     fn get(&mut self, key: &str) -> Option<&'node Node> {
-        self.asked.push(key.to_owned());
+        if !self.asked.iter().any(|asked| asked == key) {
+            self.asked.push(key.to_owned());
+        }
         self.entries.iter().find(|(name, ..)| name == key).map(|(_, node, _)| *node)
     }
 
@@ -355,7 +354,7 @@ impl Drop for Mapping<'_, '_> {
         for (name, _, place) in &self.entries {
             if !self.asked.contains(name) {
                 let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
-                self.unknown.push((path, *place));
+                self.unknown.push(UnknownKey { path, place: *place, known: self.asked.clone() });
             }
         }
     }

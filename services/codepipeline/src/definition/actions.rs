@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use codepipeline_model::{ActionDeclaration, PipelineDeclaration};
+use codepipeline_model::{ActionDeclaration, ActionTypeId, PipelineDeclaration};
 
 use super::check::{Findings, Placed, placed};
 use super::{inputs, outputs};
@@ -30,7 +30,13 @@ pub(super) fn check(declaration: &PipelineDeclaration, region: &aws::Region, fin
                 check_configuration(placed, action_type, findings);
                 check_counts(placed, action_type, findings);
             }
-            None => findings.action(placed.path("actionTypeId"), unavailable(placed.action, region)),
+            None => {
+                findings.action(placed.path("actionTypeId"), unavailable(placed.action, region));
+                let given = type_name(&placed.action.action_type_id);
+                let known: Vec<_> =
+                    providers::action_types().map(|known| type_name(&known.to_model().id)).collect();
+                findings.known(&given, known.iter().map(String::as_str));
+            }
         }
         check_compute_fields(placed, findings);
         check_timeout(placed, findings);
@@ -93,6 +99,11 @@ fn unavailable(action: &ActionDeclaration, region: &aws::Region) -> String {
     )
 }
 
+/// All that tells action types apart, for remedies.
+fn type_name(id: &ActionTypeId) -> String {
+    format!("{} {} {} {}", id.category, id.owner, id.provider, id.version)
+}
+
 fn check_configuration(placed: &Placed<'_>, action_type: &ActionType, findings: &mut Findings) {
     let none = BTreeMap::new();
     let configuration = placed.action.configuration.as_ref().unwrap_or(&none);
@@ -104,12 +115,14 @@ fn check_configuration(placed: &Placed<'_>, action_type: &ActionType, findings: 
                 property.key
             );
             findings.action(placed.path("configuration"), message);
+            findings.advice(format!("add `{}`: {}", property.key, property.description));
         }
     }
     for key in configuration.keys().filter(|key| action_type.property(key).is_none()) {
         let message =
             format!("Action configuration for action '{name}' contains unknown configuration '{key}'");
         findings.action(placed.path(&format!("configuration.{key}")), message);
+        findings.known(key, action_type.properties.iter().map(|property| property.key));
     }
     let takes_primary = action_type.property("PrimarySource").is_some();
     let primary = configuration.get("PrimarySource");
@@ -118,6 +131,7 @@ fn check_configuration(placed: &Placed<'_>, action_type: &ActionType, findings: 
             "Action configuration for action '{name}' is missing required configuration 'PrimarySource'"
         );
         findings.action(placed.path("configuration"), message);
+        findings.advice("add `PrimarySource`: the name of the input artifact with the buildspec");
     }
     if let Some(primary) =
         primary.filter(|primary| takes_primary && variables::references(primary).is_empty())
@@ -128,6 +142,7 @@ fn check_configuration(placed: &Placed<'_>, action_type: &ActionType, findings: 
              one of its input artifacts"
         );
         findings.action(placed.path("configuration.PrimarySource"), message);
+        findings.known(primary, inputs(placed.action));
     }
 }
 
@@ -150,6 +165,12 @@ fn check_counts(placed: &Placed<'_>, action_type: &ActionType, findings: &mut Fi
             placed.action.name
         );
         findings.action(placed.path(member), message);
+        let counts = if allowed.min == allowed.max {
+            allowed.min.to_string()
+        } else {
+            format!("{} to {}", allowed.min, allowed.max)
+        };
+        findings.advice(format!("{} takes {counts} in `{member}`", type_name(&placed.action.action_type_id)));
     }
 }
 

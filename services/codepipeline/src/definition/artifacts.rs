@@ -11,20 +11,20 @@ pub(super) fn check(declaration: &PipelineDeclaration, findings: &mut Findings) 
     let actions = placed(declaration);
     let mut producers: BTreeMap<&str, &Placed<'_>> = BTreeMap::new();
     for placed in &actions {
-        for output in outputs(placed.action) {
+        for (index, output) in outputs(placed.action).enumerate() {
             if producers.contains_key(output) {
                 let message = format!(
                     "Output Artifact Bundle name must be unique within the pipeline. {output} has been used more than \
                      once."
                 );
-                findings.action(placed.path("outputArtifacts"), message);
+                findings.action(placed.path(&format!("outputArtifacts[{index}].name")), message);
             } else {
                 producers.insert(output, placed);
             }
         }
     }
     for placed in &actions {
-        for input in inputs(placed.action) {
+        for (index, input) in inputs(placed.action).enumerate() {
             let certain = producers.get(input).is_some_and(|producer| producer.is_done_before(placed));
             if !certain {
                 let message = format!(
@@ -32,7 +32,9 @@ pub(super) fn check(declaration: &PipelineDeclaration, findings: &mut Findings) 
                      the preceding actions",
                     placed.action.name
                 );
-                findings.action(placed.path("inputArtifacts"), message);
+                findings.action(placed.path(&format!("inputArtifacts[{index}].name")), message);
+                let made = producers.iter().filter(|(_, producer)| producer.is_done_before(placed));
+                findings.known(input, made.map(|(name, _)| *name));
             }
         }
     }

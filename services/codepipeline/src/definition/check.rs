@@ -14,6 +14,16 @@ pub struct Violation {
     /// Where, in the API's JSON: `pipeline.stages[1].actions[0].configuration.ProjectName`; positions from 0.
     pub path: String,
     pub error: Error,
+    /// What would be right, where that can be said; no answer of the API has it.
+    pub remedy: Option<Remedy>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// The names that would be right instead of the given one.
+    Name { given: String, known: Vec<String> },
+    /// What to do, as a clause: `set pipelineType to V2`.
+    Advice(String),
 }
 
 /// Everything that is wrong, in the order in which AWS would report it. `region` is where the pipeline will be.
@@ -25,6 +35,9 @@ pub fn check(declaration: &PipelineDeclaration, region: &aws::Region) -> Vec<Vio
     references::check(declaration, &mut findings);
     findings.0
 }
+
+/// How many findings are told with the names that would be right: each has a list of its own, as long as the pipeline.
+const REMEDIED: usize = 100;
 
 #[derive(Default)]
 pub(super) struct Findings(Vec<Violation>);
@@ -43,7 +56,27 @@ impl Findings {
     }
 
     pub(super) fn add(&mut self, path: impl Into<String>, error: Error) {
-        self.0.push(Violation { path: path.into(), error });
+        self.0.push(Violation { path: path.into(), error, remedy: None });
+    }
+
+    /// Says what would be right instead of the last finding: one of these names.
+    pub(super) fn known<'a>(&mut self, given: &str, known: impl IntoIterator<Item = &'a str>) {
+        if self.0.len() > REMEDIED {
+            return;
+        }
+        let known = known.into_iter().map(str::to_owned).collect();
+        self.remedy(Remedy::Name { given: given.to_owned(), known });
+    }
+
+    /// Says what to do about the last finding.
+    pub(super) fn advice(&mut self, advice: impl Into<String>) {
+        self.remedy(Remedy::Advice(advice.into()));
+    }
+
+    fn remedy(&mut self, remedy: Remedy) {
+        if let Some(last) = self.0.last_mut() {
+            last.remedy = Some(remedy);
+        }
     }
 }
 

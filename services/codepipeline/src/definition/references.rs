@@ -39,17 +39,20 @@ fn check_reference(
                 findings.structure(path, message);
             } else if !declared {
                 findings.structure(path, format!("The referenced variables haven't been declared. {place}"));
+                findings.known(
+                    name,
+                    declaration.variables.iter().flatten().map(|variable| variable.name.as_str()),
+                );
             }
         }
         Some((variables::PIPELINE, _)) if !has_namespace(actions, variables::PIPELINE) => {
             findings.structure(path, format!("The referenced variables haven't been declared. {place}"));
         }
         name => {
-            let known = name.is_some_and(|(namespace, _)| {
-                let mut producers =
-                    actions.iter().filter(|other| other.action.namespace.as_deref() == Some(namespace));
-                producers.any(|producer| producer.is_done_before(placed))
-            });
+            let producers = actions.iter().filter(|producer| producer.is_done_before(placed));
+            let namespaces: Vec<&str> =
+                producers.filter_map(|producer| producer.action.namespace.as_deref()).collect();
+            let known = name.is_some_and(|(namespace, _)| namespaces.contains(&namespace));
             if !known {
                 let message = format!(
                     "Valid format for a pipeline execution variable reference is a namespace and a key separated by a \
@@ -57,6 +60,9 @@ fn check_reference(
                      exist. {place}"
                 );
                 findings.action(path, message);
+                if let Some((namespace, _)) = name {
+                    findings.known(namespace, namespaces);
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::error::Error;
 const MIN_STAGES: usize = 2;
 const MAX_STAGES: usize = 50;
 const MAX_ACTIONS_PER_STAGE: usize = 50;
+const NEEDS_V2: &str = "set `pipelineType` to `V2`";
 
 pub(super) fn check(declaration: &PipelineDeclaration, region: &aws::Region, findings: &mut Findings) {
     check_stages(declaration, findings);
@@ -79,17 +80,21 @@ fn check_v1(declaration: &PipelineDeclaration, findings: &mut Findings) {
     if matches!(declaration.execution_mode, Some(ExecutionMode::Queued | ExecutionMode::Parallel)) {
         let message = "QUEUED or PARALLEL mode can only be used with V2 pipelines";
         findings.structure("pipeline.executionMode", message);
+        findings.advice(NEEDS_V2);
     }
     if declaration.variables.as_ref().is_some_and(|variables| !variables.is_empty()) {
         findings.structure("pipeline.variables", "Pipeline variable can only be used with V2 pipelines");
+        findings.advice(NEEDS_V2);
     }
     if declaration.triggers.as_ref().is_some_and(|triggers| !triggers.is_empty()) {
         findings.structure("pipeline.triggers", "Triggers on tag can only be used with V2 pipelines");
+        findings.advice(NEEDS_V2);
     }
     for (index, stage) in declaration.stages.iter().enumerate() {
         if stage.before_entry.is_some() || stage.on_success.is_some() || stage.on_failure.is_some() {
             let path = format!("pipeline.stages[{index}]");
             findings.stage(path, "Stage level conditions can only be used with V2 pipelines.");
+            findings.advice(NEEDS_V2);
         }
     }
 }

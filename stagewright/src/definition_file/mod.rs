@@ -1,0 +1,102 @@
+//! Files that define pipelines and builds: read with their places, checked in full, without a server.
+//!
+//! A file becomes a tree (`document`), the tree a declaration (`shape`, by the schemas of the API, in the API's own form
+//! or CloudFormation's), and the declaration is checked as CreatePipeline checks it. Whatever is wrong becomes a
+//! [`Finding`] at its place in the file; all of them at once.
+
+mod buildspec;
+mod cloud_formation;
+mod doubts;
+mod excerpt;
+mod finding;
+mod form;
+mod kind;
+mod pipeline;
+mod places;
+mod shape;
+mod source;
+mod spelling;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use aws::Region;
+use codepipeline_model::PipelineDeclaration;
+
+pub use finding::{Findings, Severity};
+pub use kind::Kind;
+pub use places::Places;
+pub use source::Source;
+
+/// Where a pipeline is thought to be if nobody says it.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// A pipeline's definition that can be created as it stands.
+#[derive(Debug)]
+#[allow(dead_code, reason = "the places are for whoever reads a file to run it")]
+pub struct DefinitionFile {
+    pub declaration: PipelineDeclaration,
+    /// Where each part of the declaration stands in the file.
+    pub places: Places,
+}
+
+/// What an examination brought to light.
+pub struct Examined {
+    /// None if the file could not be read, or looks like neither.
+    pub kind: Option<Kind>,
+    pub findings: Findings,
+    /// Of a pipeline without errors and without parts that only CloudFormation knows.
+    pub definition: Option<DefinitionFile>,
+}
+
+/// Reads a pipeline's definition: JSON or YAML, in the API's form or CloudFormation's; `FILE#LogicalId` names one of
+/// several pipelines of a template.
+/// Errors: everything that is wrong with it. Parts that only CloudFormation knows count as wrong here.
+#[allow(dead_code, reason = "for whoever reads a file to run it")]
+pub fn read(path: &Path) -> Result<DefinitionFile, Findings> {
+    let source = Source::open(path)?;
+    let region = DEFAULT_REGION.parse().map_err(|error| Findings::unreadable(&source.name, error))?;
+    let Examined { mut findings, definition, .. } = examine(source, Some(Kind::Pipeline), &region);
+    definition.ok_or_else(|| {
+        findings.escalate();
+        findings
+    })
+}
+
+/// Checks a file as what it is, or as what the caller says that it is. `region` is where a pipeline will be.
+pub fn examine(source: Source, kind: Option<Kind>, region: &Region) -> Examined {
+    let mut findings = Findings::new(source);
+    let root = match document::parse(findings.text()) {
+        Ok(Some(root)) => root,
+        Ok(None) => {
+            findings.error(finding::START, "", "the file is empty");
+            return Examined { kind, findings, definition: None };
+        }
+        Err(error) => {
+            findings.error(error.place.into(), "", error.message);
+            return Examined { kind, findings, definition: None };
+        }
+    };
+    if findings.file().ends_with(".json")
+        && let Some(why) = document::why_not_json(findings.text())
+    {
+        findings.error(why.place.into(), "", format!("not JSON: {}", why.message));
+    }
+    let kind = kind.or_else(|| kind::of(&root));
+    let definition = match kind {
+        Some(Kind::Pipeline) => pipeline::examine(&root, region, &mut findings),
+        Some(Kind::Buildspec) => {
+            buildspec::examine(&root, &mut findings);
+            None
+        }
+        None => {
+            kind::not_told(&root, &mut findings);
+            None
+        }
+    };
+    findings.sort();
+    let definition = definition.filter(|_| !findings.has_errors());
+    Examined { kind, findings, definition }
+}

@@ -1,0 +1,101 @@
+//! The definition of a pipeline.
+
+use aws::Region;
+use aws::protocol::json;
+use codepipeline::definition::{self, Remedy, Violation};
+use codepipeline_model::{PIPELINE_DECLARATION, PipelineDeclaration};
+use document::{Node, Value};
+use serde_json::Value as Json;
+
+use super::cloud_formation::{self, Functions};
+use super::finding::{Findings, Spot};
+use super::form::Form;
+use super::places::Places;
+use super::shape::Reading;
+use super::{DefinitionFile, spelling};
+
+/// The path of the declaration itself.
+const ROOT: &str = "pipeline";
+/// What stands beside the declaration in the answer of GetPipeline and in the input of CreatePipeline.
+const BESIDE: [&str; 2] = ["metadata", "tags"];
+/// What a pipeline is called to which CloudFormation would give a name.
+const UNNAMED: &str = "Pipeline";
+
+/// Where the declaration stands in a document, and in which form.
+struct Subject<'a> {
+    form: Form<'a>,
+    key: Option<&'a Node>,
+    node: &'a Node,
+    /// If it does not say it itself.
+    name: &'a str,
+}
+
+/// Tells everything that is wrong. None if there is no declaration, or one with parts that only CloudFormation knows.
+pub fn examine(root: &Node, region: &Region, findings: &mut Findings) -> Option<DefinitionFile> {
+    let Subject { form, key, node, name } = subject(root, region, findings)?;
+    let is_named_elsewhere = form.is_cloud_formation();
+    let mut reading = Reading::new(form, findings);
+    reading.places.note(ROOT, key, node);
+    let mut value = reading.value(&PIPELINE_DECLARATION, node, ROOT)?;
+    let Reading { places, doubts, has_unknowns, .. } = reading;
+    if findings.is_full() {
+        return None;
+    }
+    if let Json::Object(members) = &mut value
+        && is_named_elsewhere
+    {
+        members.entry("name").or_insert_with(|| name.into());
+    }
+    let declaration: PipelineDeclaration = match json::from_value(&PIPELINE_DECLARATION, &value) {
+        Ok(declaration) => declaration,
+        Err(error) => {
+            findings.error(places.of(ROOT), ROOT, error.to_string());
+            return None;
+        }
+    };
+    let violations = definition::check(&declaration, region);
+    for violation in violations.into_iter().filter(|violation| !doubts.cover(&violation.path)) {
+        tell(&violation, &places, findings);
+    }
+    (!has_unknowns).then_some(DefinitionFile { declaration, places })
+}
+
+fn subject<'a>(root: &'a Node, region: &'a Region, findings: &mut Findings) -> Option<Subject<'a>> {
+    if let Some(resource) = cloud_formation::resource(root, findings) {
+        let resource = resource.ok()?;
+        let form = Form::CloudFormation(Functions::new(root, region));
+        let name = resource.logical_id.unwrap_or(UNNAMED);
+        return Some(Subject { form, key: resource.key, node: resource.properties, name });
+    }
+    let wrapped = root.entries().iter().find(|(key, _)| key.text() == Some(ROOT));
+    let Some((key, node)) = wrapped else {
+        return Some(Subject { form: Form::Api, key: None, node: root, name: UNNAMED });
+    };
+    for (other, _) in root.entries() {
+        let name = other.text().unwrap_or_default();
+        if name != ROOT && !BESIDE.contains(&name) {
+            let known = BESIDE.iter().copied().chain([ROOT]);
+            findings
+                .error(Spot::from(other), name, format!("unknown member `{name}`"))
+                .help(spelling::help(name, known));
+        }
+    }
+    if !matches!(node.value, Value::Mapping(_)) {
+        findings.error(Spot::from(node), ROOT, "`pipeline` must be a structure");
+        return None;
+    }
+    Some(Subject { form: Form::Api, key: Some(key), node, name: UNNAMED })
+}
+
+fn tell(violation: &Violation, places: &Places, findings: &mut Findings) {
+    let Violation { path, error, remedy } = violation;
+    let is_about_name =
+        matches!(remedy, Some(Remedy::Name { given, .. }) if path.ends_with(&format!(".{given}")));
+    let spot = if is_about_name { places.of_name(path) } else { places.of(path) };
+    let help = match remedy {
+        Some(Remedy::Name { given, known }) => spelling::help(given, known.iter().map(String::as_str)),
+        Some(Remedy::Advice(advice)) => Some(advice.clone()),
+        None => None,
+    };
+    findings.error(spot, path, error.to_string()).help(help);
+}
