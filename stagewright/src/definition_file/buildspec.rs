@@ -1,7 +1,7 @@
 //! A buildspec.
 
 use codebuild::buildspec;
-use document::Node;
+use document::{Node, Place, Value};
 
 use super::finding::{Findings, Spot};
 use super::spelling;
@@ -19,10 +19,23 @@ pub fn examine(root: &Node, findings: &mut Findings) {
             }
         }
         Err(error) => {
-            findings.error(error.place.into(), "", error.message);
+            let spot = node_at(root, error.place).map_or(error.place.into(), Spot::from);
+            findings.error(spot, "", error.message);
             unknown_top_keys(root, findings);
         }
     }
+}
+
+/// The innermost node that begins at a place. The depth of a document is bounded.
+fn node_at(node: &Node, place: Place) -> Option<&Node> {
+    let within = match &node.value {
+        Value::Scalar { .. } => None,
+        Value::Sequence(items) => items.iter().find_map(|item| node_at(item, place)),
+        Value::Mapping(entries) => {
+            entries.iter().find_map(|(key, value)| node_at(key, place).or_else(|| node_at(value, place)))
+        }
+    };
+    within.or_else(|| (node.place == place).then_some(node))
 }
 
 /// A slip at the top is often why something is missing.

@@ -7,10 +7,13 @@ use document::{Node, Value};
 
 use super::finding::{Findings, Spot};
 use super::form::Meaning;
+use super::spelling;
 
 const TYPE: &str = "AWS::CodePipeline::Pipeline";
 /// How much text all functions of a file may give, in bytes: a few characters can ask for any amount.
 const MAX_GIVEN: usize = 1 << 20;
+/// How often functions may be asked, those within functions included, which can multiply.
+const MAX_CALLS: usize = 10_000;
 const BY_HAND: &str = "write the value itself to have it checked";
 
 /// A pipeline of a template.
@@ -84,22 +87,38 @@ pub struct Functions<'a> {
     resources: Option<&'a Node>,
     region: &'a Region,
     given: Cell<usize>,
+    calls: Cell<usize>,
+}
+
+/// Why a function gives no text.
+struct NoText {
+    why: String,
+    help: Option<String>,
+    /// Whether CloudFormation, too, would find none.
+    is_wrong: bool,
 }
 
 impl<'a> Functions<'a> {
     pub fn new(root: &'a Node, region: &'a Region) -> Self {
         let (parameters, resources) = (root.get("Parameters"), root.get("Resources"));
-        Self { parameters, resources, region, given: Cell::new(0) }
+        Self { parameters, resources, region, given: Cell::new(0), calls: Cell::new(0) }
     }
 
     pub fn meaning(&self, node: &Node) -> Meaning {
         let Some((name, shown, arguments)) = call(node) else { return Meaning::Itself };
+        self.calls.set(self.calls.get() + 1);
+        if self.calls.get() > MAX_CALLS {
+            let why = format!("the functions of this file are asked more than {MAX_CALLS} times");
+            return Meaning::Refused { why, help: None };
+        }
         let given = match (name, arguments.text()) {
             ("Ref", Some("AWS::NoValue")) => return Meaning::Absent,
             ("Ref", Some(name)) => self.reference(name),
             ("Sub", _) => self.substitute(arguments),
             ("Join", _) => self.join(arguments),
-            _ => Err(format!("what `{shown}` gives is known only when CloudFormation deploys the template")),
+            _ => Err(unknown(format!(
+                "what `{shown}` gives is known only when CloudFormation deploys the template"
+            ))),
         };
         match given {
             Ok(text) if self.given.get() + text.len() <= MAX_GIVEN => {
@@ -107,14 +126,21 @@ impl<'a> Functions<'a> {
                 Meaning::Text(text)
             }
             Ok(_) => {
-                unknown(format!("the functions of this file give more than {} MiB of text", MAX_GIVEN >> 20))
+                let why =
+                    format!("the functions of this file give more than {} MiB of text", MAX_GIVEN >> 20);
+                Meaning::Refused { why, help: None }
             }
-            Err(why) => unknown(why),
+            Err(NoText { why, help, is_wrong: true }) => Meaning::Refused { why, help },
+            Err(NoText { why, help, is_wrong: false }) => Meaning::Unknown { why, help },
         }
     }
 
     /// What `Ref` gives. Errors: why it is not known.
-    fn reference(&self, name: &str) -> Result<String, String> {
+    fn reference(&self, name: &str) -> Result<String, NoText> {
+        self.calls.set(self.calls.get() + 1);
+        if self.calls.get() > MAX_CALLS {
+            return Err(wrong(format!("the functions of this file are asked more than {MAX_CALLS} times")));
+        }
         let china = self.region.as_str().starts_with("cn-");
         match name {
             "AWS::Region" => return Ok(self.region.to_string()),
@@ -128,29 +154,33 @@ impl<'a> Functions<'a> {
             _ => {}
         }
         if name.starts_with("AWS::") {
-            return Err(format!("`{name}` is known only when CloudFormation deploys the template"));
+            return Err(unknown(format!("`{name}` is known only when CloudFormation deploys the template")));
         }
         if let Some(parameter) = self.parameters.and_then(|parameters| parameters.get(name)) {
             let default = parameter.get("Default").and_then(Node::text);
-            return default
-                .map(str::to_owned)
-                .ok_or_else(|| format!("the parameter `{name}` has no `Default`"));
+            return default.map(str::to_owned).ok_or_else(|| {
+                let help = Some(format!("give `{name}` a `Default` to have it checked"));
+                NoText { help, ..unknown(format!("the parameter `{name}` has no `Default`")) }
+            });
         }
         if self.resources.is_some_and(|resources| resources.get(name).is_some()) {
-            return Err(format!(
-                "what the resource `{name}` is called is known only when CloudFormation makes it"
-            ));
+            let why =
+                format!("what the resource `{name}` is called is known only when CloudFormation makes it");
+            return Err(unknown(why));
         }
-        Err(format!("the template has no parameter or resource `{name}`"))
+        let known = [self.parameters, self.resources].into_iter().flatten().flat_map(Node::entries);
+        let help = spelling::help(name, known.filter_map(|(key, _)| key.text()));
+        Err(NoText { help, ..wrong(format!("the template has no parameter or resource `{name}`")) })
     }
 
-    fn substitute(&self, arguments: &Node) -> Result<String, String> {
+    fn substitute(&self, arguments: &Node) -> Result<String, NoText> {
         let (template, values) = match &arguments.value {
             Value::Sequence(items) => (items.first().and_then(Node::text), items.get(1)),
             Value::Scalar { text, .. } => (Some(text.as_str()), None),
             Value::Mapping(_) => (None, None),
         };
-        let template = template.ok_or("`Sub` takes a text, or a list of a text and a structure of values")?;
+        let template = template
+            .ok_or_else(|| wrong("`Sub` takes a text, or a list of a text and a structure of values"))?;
         let mut text = String::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once("${") {
@@ -162,7 +192,7 @@ impl<'a> Functions<'a> {
                 (None, None) => self.reference(name)?,
             });
             if text.len() > MAX_GIVEN {
-                return Err("`Sub` gives too much text".to_owned());
+                return Err(wrong("`Sub` gives too much text"));
             }
             rest = behind;
         }
@@ -170,13 +200,13 @@ impl<'a> Functions<'a> {
         Ok(text)
     }
 
-    fn join(&self, arguments: &Node) -> Result<String, String> {
-        let takes = "`Join` takes a list of a delimiter and a list of texts";
-        let Value::Sequence(both) = &arguments.value else { return Err(takes.to_owned()) };
+    fn join(&self, arguments: &Node) -> Result<String, NoText> {
+        let takes = || wrong("`Join` takes a list of a delimiter and a list of texts");
+        let Value::Sequence(both) = &arguments.value else { return Err(takes()) };
         let [delimiter, Node { value: Value::Sequence(items), .. }] = both.as_slice() else {
-            return Err(takes.to_owned());
+            return Err(takes());
         };
-        let delimiter = delimiter.text().ok_or(takes)?;
+        let delimiter = delimiter.text().ok_or_else(takes)?;
         let mut text = String::new();
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
@@ -184,26 +214,32 @@ impl<'a> Functions<'a> {
             }
             text.push_str(&self.text(item)?);
             if text.len() > MAX_GIVEN {
-                return Err("`Join` gives too much text".to_owned());
+                return Err(wrong("`Join` gives too much text"));
             }
         }
         Ok(text)
     }
 
-    fn text(&self, node: &Node) -> Result<String, String> {
+    fn text(&self, node: &Node) -> Result<String, NoText> {
         match self.meaning(node) {
             Meaning::Text(text) => Ok(text),
-            Meaning::Unknown { why, .. } | Meaning::Refused { why, .. } => Err(why),
-            Meaning::Absent => Err("`AWS::NoValue` is no part of a text".to_owned()),
+            Meaning::Unknown { why, help } => Err(NoText { why, help, is_wrong: false }),
+            Meaning::Refused { why, help } => Err(NoText { why, help, is_wrong: true }),
+            Meaning::Absent => Err(wrong("`AWS::NoValue` is no part of a text")),
             Meaning::Itself => {
-                node.text().map(str::to_owned).ok_or_else(|| "a part of a text must be a text".to_owned())
+                node.text().map(str::to_owned).ok_or_else(|| wrong("a part of a text must be a text"))
             }
         }
     }
 }
 
-fn unknown(why: String) -> Meaning {
-    Meaning::Unknown { why, help: BY_HAND.to_owned() }
+/// Only CloudFormation knows it.
+fn unknown(why: String) -> NoText {
+    NoText { why, help: Some(BY_HAND.to_owned()), is_wrong: false }
+}
+
+fn wrong(why: impl Into<String>) -> NoText {
+    NoText { why: why.into(), help: None, is_wrong: true }
 }
 
 /// The function that a node calls: its name without `Fn::` and `!`, as it is written, and what it is called with.

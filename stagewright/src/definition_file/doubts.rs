@@ -14,13 +14,17 @@ impl Doubts {
         }
     }
 
-    /// Whether a violation at this path may only be the consequence of a part in doubt.
-    pub fn cover(&self, path: &str) -> bool {
-        self.0.len() >= MAX || self.0.iter().any(|doubt| covers(doubt, path))
+    /// Whether a violation at this path may only be the consequence of a part in doubt. `is_about_name`: it is the last
+    /// name of the path that is wrong, whatever its value.
+    pub fn cover(&self, path: &str, is_about_name: bool) -> bool {
+        self.0.len() >= MAX || self.0.iter().any(|doubt| covers(doubt, path, is_about_name))
     }
 }
 
-fn covers(doubt: &str, path: &str) -> bool {
+fn covers(doubt: &str, path: &str, is_about_name: bool) -> bool {
+    if path == doubt {
+        return !is_about_name;
+    }
     if is_at_or_below(path, doubt) {
         return true;
     }
@@ -33,7 +37,7 @@ fn covers(doubt: &str, path: &str) -> bool {
         doubt.ends_with("stages") || doubt.ends_with(".actions") || ends_with_element(doubt);
     let about = |member: &str| about_whole_actions || doubt.contains(member);
     let of_artifacts = path.contains(".inputArtifacts");
-    let of_references = path.contains(".configuration.");
+    let of_references = path.contains(".configuration.") && !is_about_name;
     let of_categories = matches!(path, "pipeline.stages" | "pipeline.stages[0]");
     (of_artifacts && (about(".outputArtifacts") || about(".runOrder")))
         || (of_references
@@ -59,6 +63,7 @@ mod tests {
     fn consequences_are_covered_and_nothing_else() {
         let action = "pipeline.stages[0].actions[0]";
         let member = |member: &str| format!("{action}.{member}");
+        let covers = |doubt: &str, path: &str| covers(doubt, path, false);
         assert!(covers(&member("actionTypeId.category"), &member("actionTypeId")));
         assert!(covers(&member("actionTypeId.category"), "pipeline.stages[0]"));
         assert!(covers(&member("outputArtifacts[0].name"), "pipeline.stages[1].actions[0].inputArtifacts"));
@@ -70,5 +75,10 @@ mod tests {
         assert!(!covers("pipeline.roleArn", "pipeline.stages"));
         assert!(!covers("pipeline.stages[0]", "pipeline.stages[10].name"));
         assert!(!covers("pipeline.stages[1].name", "pipeline.stages[1].actions"));
+
+        let about_name = |doubt: &str, path: &str| super::covers(doubt, path, true);
+        assert!(!about_name(&member("runOrder"), &member("configuration.Branchname")));
+        assert!(!about_name(&member("configuration.Branchname"), &member("configuration.Branchname")));
+        assert!(about_name(&member("configuration"), &member("configuration.Branchname")));
     }
 }

@@ -224,7 +224,8 @@ impl Display for Report<'_> {
             let (shown, underline) = excerpt::of(written, column, finding.spot.width);
             let margin = line.to_string().len();
             writeln!(f, "{:margin$} {}", "", paint.blue("|"))?;
-            writeln!(f, "{} {} {shown}", paint.blue(&line.to_string()), paint.blue("|"))?;
+            let gap = if shown.is_empty() { "" } else { " " };
+            writeln!(f, "{} {}{gap}{shown}", paint.blue(&line.to_string()), paint.blue("|"))?;
             writeln!(f, "{:margin$} {} {}", "", paint.blue("|"), paint.of(finding.severity, &underline))?;
             if let Some(help) = &finding.help {
                 let help = excerpt::printable(help);

@@ -26,9 +26,9 @@ pub enum Meaning {
     /// `AWS::NoValue`: as if it were not there.
     Absent,
     /// Only CloudFormation knows it.
-    Unknown { why: String, help: String },
+    Unknown { why: String, help: Option<String> },
     /// No value of this form.
-    Refused { why: String, help: String },
+    Refused { why: String, help: Option<String> },
 }
 
 impl Form<'_> {
@@ -96,7 +96,7 @@ impl Form<'_> {
                 None => Meaning::Itself,
                 Some(tag) => Meaning::Refused {
                     why: format!("`!{tag}` is a function of CloudFormation, and this is no template of it"),
-                    help: "write the value itself".to_owned(),
+                    help: Some("write the value itself".to_owned()),
                 },
             },
         }

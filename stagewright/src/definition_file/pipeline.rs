@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 use super::cloud_formation::{self, Functions};
 use super::finding::{Findings, Spot};
 use super::form::Form;
-use super::places::Places;
 use super::shape::Reading;
 use super::{DefinitionFile, spelling};
 
@@ -53,9 +52,14 @@ pub fn examine(root: &Node, region: &Region, findings: &mut Findings) -> Option<
             return None;
         }
     };
-    let violations = definition::check(&declaration, region);
-    for violation in violations.into_iter().filter(|violation| !doubts.cover(&violation.path)) {
-        tell(&violation, &places, findings);
+    for violation in definition::check(&declaration, region) {
+        let is_about_name = is_about_name(&violation);
+        if !doubts.cover(&violation.path, is_about_name) {
+            let spot =
+                if is_about_name { places.of_name(&violation.path) } else { places.of(&violation.path) };
+            let help = violation.remedy.and_then(help);
+            findings.error(spot, &violation.path, violation.error.to_string()).help(help);
+        }
     }
     (!has_unknowns).then_some(DefinitionFile { declaration, places })
 }
@@ -87,15 +91,16 @@ fn subject<'a>(root: &'a Node, region: &'a Region, findings: &mut Findings) -> O
     Some(Subject { form: Form::Api, key: Some(key), node, name: UNNAMED })
 }
 
-fn tell(violation: &Violation, places: &Places, findings: &mut Findings) {
-    let Violation { path, error, remedy } = violation;
-    let is_about_name =
-        matches!(remedy, Some(Remedy::Name { given, .. }) if path.ends_with(&format!(".{given}")));
-    let spot = if is_about_name { places.of_name(path) } else { places.of(path) };
-    let help = match remedy {
-        Some(Remedy::Name { given, known }) => spelling::help(given, known.iter().map(String::as_str)),
-        Some(Remedy::Advice(advice)) => Some(advice.clone()),
-        None => None,
-    };
-    findings.error(spot, path, error.to_string()).help(help);
+/// Whether the last name of the path is what is wrong, as with an unknown key.
+fn is_about_name(violation: &Violation) -> bool {
+    let Some(Remedy::Name { given, .. }) = &violation.remedy else { return false };
+    let before = violation.path.strip_suffix(given.as_str());
+    before.is_some_and(|before| before.ends_with(".configuration."))
+}
+
+fn help(remedy: Remedy) -> Option<String> {
+    match remedy {
+        Remedy::Name { given, known } => spelling::help(&given, known.iter().map(String::as_str)),
+        Remedy::Advice(advice) => Some(advice),
+    }
 }

@@ -75,9 +75,10 @@ impl<'a> Reading<'a> {
         let members = self.form.members(schema);
         let mut object = Map::new();
         let mut given: Vec<&str> = Vec::new();
+        let mut meant: Vec<String> = Vec::new();
         for (key, value) in self.distinct(entries, path) {
             let Some((_, member)) = members.iter().find(|(name, _)| *name == key.0) else {
-                self.unknown_member(schema, &members, key, path);
+                meant.extend(self.unknown_member(schema, &members, key, path));
                 continue;
             };
             let path = format!("{path}.{}", member.wire);
@@ -91,9 +92,14 @@ impl<'a> Reading<'a> {
             }
         }
         for (name, member) in &members {
-            if self.form.requires(schema, member) && !given.contains(&member.wire) {
-                let (spot, here) = (self.places.of(path), format!("{path}.{}", member.wire));
-                self.wrong(spot, &here, format!("`{name}` is missing"), missing_help(member));
+            if given.contains(&member.wire) {
+                continue;
+            }
+            let here = format!("{path}.{}", member.wire);
+            if meant.contains(name) {
+                self.doubts.add(&here);
+            } else if self.form.requires(schema, member) {
+                self.wrong(self.places.of(path), &here, format!("`{name}` is missing"), missing_help(member));
             }
         }
         Some(Json::Object(object))
@@ -125,22 +131,24 @@ impl<'a> Reading<'a> {
         distinct
     }
 
+    /// Gives the name that was probably meant.
     fn unknown_member(
         &mut self,
         schema: &'static Schema,
         members: &[(String, &'static Member)],
         (name, key): (&str, &Node),
         path: &str,
-    ) {
+    ) -> Option<String> {
         let passed_over = self.form.passes_over(schema);
         if passed_over.contains(&name) {
-            return;
+            return None;
         }
         let known = members.iter().map(|(name, _)| name.as_str()).chain(passed_over.iter().copied());
-        let message = format!("unknown member `{name}`");
-        self.findings
-            .error(Spot::from(key), &format!("{path}.{name}"), message)
-            .help(spelling::help(name, known));
+        let meant = spelling::closest(name, known.clone()).map(str::to_owned);
+        let message = format!("unknown member `{}`", start_of(name));
+        let finding = self.findings.error(Spot::from(key), &format!("{path}.{name}"), message);
+        finding.help(spelling::help(name, known));
+        meant
     }
 
     fn list(
@@ -184,11 +192,12 @@ impl<'a> Reading<'a> {
                     format!("the key `{}` failed to satisfy constraint: {constraint}", start_of(name));
                 self.wrong(Spot::from(key), &path, message, None);
             }
-            if violated.is_empty()
-                && let Some(value) = self.value(value_schema, value, &path)
-            {
-                object.insert(name.to_owned(), value);
+            if !violated.is_empty() || matches!(self.form.meaning(value), Meaning::Absent) {
+                continue;
             }
+            // A key whose value does not fit is there all the same.
+            let value = self.value(value_schema, value, &path).unwrap_or_else(|| nothing_of(value_schema));
+            object.insert(name.to_owned(), value);
         }
         self.check_length(schema, object.len(), path);
         Some(Json::Object(object))
@@ -265,7 +274,7 @@ impl<'a> Reading<'a> {
     fn check_length(&mut self, schema: &Schema, length: usize, path: &str) {
         for constraint in constraints::violated_by_length(schema, length) {
             let message = format!("`{}` failed to satisfy constraint: {constraint}", last_name(path));
-            self.wrong(self.places.of(path), path, message, format!("it has {length}"));
+            self.wrong(self.places.of(path), path, message, format!("its length is {length}"));
         }
     }
 
@@ -285,17 +294,13 @@ impl<'a> Reading<'a> {
             }
             ("an integer", Some(text)) if is_integer(text) => Some(format!("write {text}, without quotes")),
             ("true or false", Some("true" | "false")) => Some("leave the quotes out".to_owned()),
-            ("a list", Some(_)) | ("a list", None) if found != "nothing" => {
-                Some("write it as the one element of a list: […]".to_owned())
+            ("a list", _) if matches!(found, "a text" | "a structure") => {
+                Some("make it a list of one: [ … ]".to_owned())
             }
             _ => None,
         };
-        self.wrong(
-            Spot::from(node),
-            path,
-            format!("`{}` must be {wanted}, not {found}", last_name(path)),
-            help,
-        );
+        let message = format!("`{}` must be {wanted}, not {found}", last_name(path));
+        self.wrong(Spot::from(node), path, message, help);
         None
     }
 
@@ -334,14 +339,18 @@ fn missing_help(member: &Member) -> Option<String> {
     }
 }
 
-/// What makes a text violate the constraints of its schema.
+/// What makes a text violate the constraints of its schema, or what would not.
 fn constraint_help(schema: &Schema, text: &str) -> Option<String> {
     let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
     if schema.max.is_some_and(|max| length > max) || schema.min.is_some_and(|min| length < min) {
-        return Some(format!("it has {length} characters"));
+        return Some(format!("its length is {length}"));
+    }
+    if schema.name == "RoleArn" {
+        return Some("a role is named like arn:aws:iam::123456789012:role/NAME".to_owned());
     }
     let pattern = schema.pattern?;
     let is_one_class = pattern.source.starts_with('[') && pattern.source.ends_with(['+', '*']);
     let odd = text.chars().find(|c| !pattern.matches(c.encode_utf8(&mut [0; 4])))?;
-    is_one_class.then(|| format!("`{odd}` may not be in it"))
+    let shown = if odd == ' ' { "a space".to_owned() } else { format!("`{odd}`") };
+    is_one_class.then(|| format!("{shown} may not be in it"))
 }

@@ -1,6 +1,6 @@
 //! The name that was probably meant.
 
-/// The known name that is closest to a given one, if it is close.
+/// The known name that is closest to a given one, if it is close and no other is as close.
 pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Comparing takes the product of the lengths; no known name is longer than this.
     if given.len() > 100 {
@@ -8,11 +8,16 @@ pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     }
     let folded = fold(given);
     let allowed = (folded.chars().count() / 3).max(1);
-    let distances = known.into_iter().map(|name| (strsim::osa_distance(&folded, &fold(name)), name));
-    distances
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+    let distance =
+        |name: &str| (strsim::osa_distance(&folded, &fold(name)), strsim::osa_distance(given, name));
+    let distances = known.into_iter().map(|name| (distance(name), name));
+    let close: Vec<_> = distances.filter(|((folded, _), _)| *folded <= allowed).collect();
+    let least = close.iter().map(|(distance, _)| *distance).min()?;
+    let mut closest = close.iter().filter(|(distance, _)| *distance == least);
+    match (closest.next(), closest.next()) {
+        (Some((_, name)), None) => Some(name),
+        _ => None,
+    }
 }
 
 /// Without what people mix up: `run_order`, `run-order` and `RunOrder` are one.
@@ -44,6 +49,8 @@ mod tests {
         assert_eq!(closest("run_order", known), Some("runOrder"));
         assert_eq!(closest("regoin", known), Some("region"), "swapped letters are one slip");
         assert_eq!(closest("nam", known), Some("name"));
+        assert_eq!(closest("stage", ["Stages", "stages"]), Some("stages"));
+        assert_eq!(closest("V3", ["V1", "V2"]), None, "no guess between equals");
         assert_eq!(closest("timeout", known), None);
         assert_eq!(closest("", known), None);
         assert_eq!(closest(&"n".repeat(1_000_000), known), None);

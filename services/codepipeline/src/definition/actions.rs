@@ -170,7 +170,8 @@ fn check_counts(placed: &Placed<'_>, action_type: &ActionType, findings: &mut Fi
         } else {
             format!("{} to {}", allowed.min, allowed.max)
         };
-        findings.advice(format!("{} takes {counts} in `{member}`", type_name(&placed.action.action_type_id)));
+        findings
+            .advice(format!("`{}` takes {counts} in `{member}`", type_name(&placed.action.action_type_id)));
     }
 }
 

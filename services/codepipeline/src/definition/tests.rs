@@ -84,7 +84,7 @@ fn stages() {
         expect![[r#"
             pipeline.stages[0]
               InvalidStructureException: Pipeline should start with a stage that only contains source actions
-            pipeline.stages[0].actions[0].inputArtifacts
+            pipeline.stages[0].actions[0].inputArtifacts[0].name
               InvalidActionDeclarationException: Input Artifact Bundle App in action Compile is not declared as Output Artifact Bundle in any of the preceding actions
             pipeline.stages[0].actions[0].configuration.ProjectName
               InvalidActionDeclarationException: Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). The following pipeline execution variables are referencing a namespace that does not exist. StageName=[Build], ActionName=[Compile], ActionConfigurationKey=[ProjectName], VariableReferenceText=[#{Src.CommitId}]
@@ -158,7 +158,7 @@ fn artifacts() {
     refused(
         set("/stages/1/actions/0/outputArtifacts", json!([{"name": "App"}, {"name": "Out"}])),
         expect![[r#"
-            pipeline.stages[1].actions[0].outputArtifacts
+            pipeline.stages[1].actions[0].outputArtifacts[0].name
               InvalidActionDeclarationException: Output Artifact Bundle name must be unique within the pipeline. App has been used more than once.
         "#]],
     );
@@ -181,7 +181,7 @@ fn an_artifact_of_the_same_stage_needs_a_lower_run_order() {
     refused(
         with_run_order(1),
         expect![[r#"
-            pipeline.stages[1].actions[1].inputArtifacts
+            pipeline.stages[1].actions[1].inputArtifacts[0].name
               InvalidActionDeclarationException: Input Artifact Bundle Out in action Test is not declared as Output Artifact Bundle in any of the preceding actions
         "#]],
     );

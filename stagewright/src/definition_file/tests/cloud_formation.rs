@@ -75,7 +75,10 @@ fn json_with_long_names_of_functions() {
         "Name": {"Ref": "Name"}, "RoleArn": {"Fn::Sub": ["arn:aws:iam::${Account}:role/${!x}", {"Account": "123456789012"}]},
         "ArtifactStore": {"Type": "S3", "Location": {"Fn::Join": ["", ["a", {"Ref": "AWS::Region"}]]}},
         "Stages": []}}}}"#;
-    reported("t.json", text, expect![[r#"
+    reported(
+        "t.json",
+        text,
+        expect![[r#"
         pipeline
         t.json:5:9: error: Pipeline has only 0 stage(s). There should be a minimum of 2 stages in a pipeline
           |
@@ -87,7 +90,8 @@ fn json_with_long_names_of_functions() {
         5 |         "Stages": []}}}}
           |         ^^^^^^^^
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -103,7 +107,10 @@ fn properties_alone_and_resource_alone() {
 
 #[test]
 fn values_that_only_cloud_formation_knows() {
-    changed("Location: hello-artifacts", "Location: !Ref Bucket", expect![[r#"
+    changed(
+        "Location: hello-artifacts",
+        "Location: !Ref Bucket",
+        expect![[r#"
         pipeline
         t.yaml:17:47: warning: what the resource `Bucket` is called is known only when CloudFormation makes it
            |
@@ -111,7 +118,8 @@ fn values_that_only_cloud_formation_knows() {
            |                                               ^^^^^^^^^^^
            = help: write the value itself to have it checked
 
-    "#]]);
+    "#]],
+    );
     changed(
         "RoleArn: !Sub 'arn:${AWS::Partition}:iam::123456789012:role/hello'",
         "RoleArn: !GetAtt Role.Arn",
@@ -125,47 +133,37 @@ fn values_that_only_cloud_formation_knows() {
 
         "#]],
     );
-    changed("BranchName: !Ref Branch", "BranchName: !Ref Secret", expect![[r#"
-        pipeline
-        t.yaml:24:15: error: Action configuration for action 'Fetch' is missing required configuration 'BranchName'
-           |
-        24 |               Configuration:
-           |               ^^^^^^^^^^^^^
-           = help: add `BranchName`: The branch whose changes start the pipeline.
+    changed(
+        "BranchName: !Ref Branch",
+        "BranchName: !Ref Secret",
+        expect![[r#"
+            pipeline
+            t.yaml:26:29: warning: the parameter `Secret` has no `Default`
+               |
+            26 |                 BranchName: !Ref Secret
+               |                             ^^^^^^^^^^^
+               = help: give `Secret` a `Default` to have it checked
 
-        t.yaml:26:29: warning: the parameter `Secret` has no `Default`
-           |
-        26 |                 BranchName: !Ref Secret
-           |                             ^^^^^^^^^^^
-           = help: write the value itself to have it checked
+        "#]],
+    );
+    changed(
+        "BranchName: !Ref Branch",
+        "BranchName: !Ref Brunch",
+        expect![[r#"
+            pipeline
+            t.yaml:26:29: error: the template has no parameter or resource `Brunch`
+               |
+            26 |                 BranchName: !Ref Brunch
+               |                             ^^^^^^^^^^^
+               = help: did you mean `Branch`?
 
-    "#]]);
-    changed("BranchName: !Ref Branch", "BranchName: !Ref Brunch", expect![[r#"
-        pipeline
-        t.yaml:24:15: error: Action configuration for action 'Fetch' is missing required configuration 'BranchName'
-           |
-        24 |               Configuration:
-           |               ^^^^^^^^^^^^^
-           = help: add `BranchName`: The branch whose changes start the pipeline.
-
-        t.yaml:26:29: warning: the template has no parameter or resource `Brunch`
-           |
-        26 |                 BranchName: !Ref Brunch
-           |                             ^^^^^^^^^^^
-           = help: write the value itself to have it checked
-
-    "#]]);
+        "#]],
+    );
     changed(
         "RepositoryName: !Join ['-', [hello, !Ref Branch]]",
         "RepositoryName: !ImportValue x",
         expect![[r#"
             pipeline
-            t.yaml:24:15: error: Action configuration for action 'Fetch' is missing required configuration 'RepositoryName'
-               |
-            24 |               Configuration:
-               |               ^^^^^^^^^^^^^
-               = help: add `RepositoryName`: The repository whose changes start the pipeline.
-
             t.yaml:25:33: warning: what `!ImportValue` gives is known only when CloudFormation deploys the template
                |
             25 |                 RepositoryName: !ImportValue x
@@ -174,40 +172,40 @@ fn values_that_only_cloud_formation_knows() {
 
         "#]],
     );
-    changed("BranchName: !Ref Branch", "BranchName: !Sub 'x-${AWS::AccountId}'", expect![[r#"
-        pipeline
-        t.yaml:24:15: error: Action configuration for action 'Fetch' is missing required configuration 'BranchName'
-           |
-        24 |               Configuration:
-           |               ^^^^^^^^^^^^^
-           = help: add `BranchName`: The branch whose changes start the pipeline.
+    changed(
+        "BranchName: !Ref Branch",
+        "BranchName: !Sub 'x-${AWS::AccountId}'",
+        expect![[r#"
+            pipeline
+            t.yaml:26:29: warning: `AWS::AccountId` is known only when CloudFormation deploys the template
+               |
+            26 |                 BranchName: !Sub 'x-${AWS::AccountId}'
+               |                             ^^^^^^^^^^^^^^^^^^^^^^^^^^
+               = help: write the value itself to have it checked
 
-        t.yaml:26:29: warning: `AWS::AccountId` is known only when CloudFormation deploys the template
-           |
-        26 |                 BranchName: !Sub 'x-${AWS::AccountId}'
-           |                             ^^^^^^^^^^^^^^^^^^^^^^^^^^
-           = help: write the value itself to have it checked
-
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
 fn names_of_the_api_in_a_template() {
-    changed("ActionTypeId: {Category: Source", "actionTypeId: {Category: Source", expect![[r#"
-        pipeline
-        t.yaml:22:15: error: `ActionTypeId` is missing
-           |
-        22 |             - Name: Fetch
-           |               ^
+    changed(
+        "ActionTypeId: {Category: Source",
+        "actionTypeId: {Category: Source",
+        expect![[r#"
+            pipeline
+            t.yaml:23:15: error: unknown member `actionTypeId`
+               |
+            23 |               actionTypeId: {Category: Source, Owner: AWS, Provider: CodeCommit, Version: 1}
+               |               ^^^^^^^^^^^^
+               = help: did you mean `ActionTypeId`?
 
-        t.yaml:23:15: error: unknown member `actionTypeId`
-           |
-        23 |               actionTypeId: {Category: Source, Owner: AWS, Provider: CodeCommit, Version: 1}
-           |               ^^^^^^^^^^^^
-           = help: did you mean `ActionTypeId`?
-
-    "#]]);
-    changed("RestartExecutionOnUpdate", "RestartExecutionOnUpdates", expect![[r#"
+        "#]],
+    );
+    changed(
+        "RestartExecutionOnUpdate",
+        "RestartExecutionOnUpdates",
+        expect![[r#"
         pipeline
         t.yaml:12:7: error: unknown member `RestartExecutionOnUpdates`
            |
@@ -215,8 +213,12 @@ fn names_of_the_api_in_a_template() {
            |       ^^^^^^^^^^^^^^^^^^^^^^^^^
            = help: did you mean `RestartExecutionOnUpdate`?
 
-    "#]]);
-    changed("PipelineType: V2", "PipelineType: V2\n      Version: 3", expect![[r#"
+    "#]],
+    );
+    changed(
+        "PipelineType: V2",
+        "PipelineType: V2\n      Version: 3",
+        expect![[r#"
         pipeline
         t.yaml:12:7: error: unknown member `Version`
            |
@@ -224,7 +226,8 @@ fn names_of_the_api_in_a_template() {
            |       ^^^^^^^
            = help: known here are `Name`, `RoleArn`, `ArtifactStore`, `ArtifactStores`, `Stages`, `ExecutionMode`, `PipelineType`, `Variables`, `Triggers`, `DisableInboundStageTransitions`, `RestartExecutionOnUpdate` and `Tags`
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -241,25 +244,27 @@ fn artifact_stores_are_a_list() {
 
         "#]],
     );
-    changed("Location: hello-artifacts", "location: hello-artifacts", expect![[r#"
-        pipeline
-        t.yaml:17:26: error: `Location` is missing
-           |
-        17 |           ArtifactStore: {Type: S3, location: hello-artifacts}
-           |                          ^
+    changed(
+        "Location: hello-artifacts",
+        "location: hello-artifacts",
+        expect![[r#"
+            pipeline
+            t.yaml:17:37: error: unknown member `location`
+               |
+            17 |           ArtifactStore: {Type: S3, location: hello-artifacts}
+               |                                     ^^^^^^^^
+               = help: did you mean `Location`?
 
-        t.yaml:17:37: error: unknown member `location`
-           |
-        17 |           ArtifactStore: {Type: S3, location: hello-artifacts}
-           |                                     ^^^^^^^^
-           = help: did you mean `Location`?
-
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
 fn configuration_of_a_template() {
-    changed("PollForSourceChanges: false", "PollForSourceChange: false", expect![[r#"
+    changed(
+        "PollForSourceChanges: false",
+        "PollForSourceChange: false",
+        expect![[r#"
         pipeline
         t.yaml:27:17: error: Action configuration for action 'Fetch' contains unknown configuration 'PollForSourceChange'
            |
@@ -267,15 +272,20 @@ fn configuration_of_a_template() {
            |                 ^^^^^^^^^^^^^^^^^^^
            = help: did you mean `PollForSourceChanges`?
 
-    "#]]);
-    changed("PollForSourceChanges: false", "PollForSourceChanges: [false]", expect![[r#"
+    "#]],
+    );
+    changed(
+        "PollForSourceChanges: false",
+        "PollForSourceChanges: [false]",
+        expect![[r#"
         pipeline
         t.yaml:27:39: error: `PollForSourceChanges` must be a text, not a list
            |
         27 |                 PollForSourceChanges: [false]
            |                                       ^
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -283,7 +293,10 @@ fn which_of_several_pipelines() {
     let delivery = &TEMPLATE[TEMPLATE.find("  Delivery").unwrap()..];
     let two =
         format!("{TEMPLATE}{}", delivery.replace("Delivery", "Nightly").replace("hello-artifacts", "a"));
-    reported("t.yaml", &two, expect![[r#"
+    reported(
+        "t.yaml",
+        &two,
+        expect![[r#"
         pipeline
         t.yaml:36:3: error: the template has 2 pipelines
            |
@@ -291,19 +304,21 @@ fn which_of_several_pipelines() {
            |   ^^^^^^^
            = help: say which: t.yaml#Delivery or t.yaml#Nightly
 
-    "#]]);
+    "#]],
+    );
     let named =
         |id: &str| report_of(super::Source { logical_id: Some(id.to_owned()), ..source("t.yaml", &two) });
     expect![[r#"
         pipeline
-    "#]].assert_eq(&named("Delivery"));
+    "#]]
+    .assert_eq(&named("Delivery"));
     expect![[r#"
         pipeline
         t.yaml:46:47: error: `location` failed to satisfy constraint: Member must have length greater than or equal to 3
            |
         46 |           ArtifactStore: {Type: S3, Location: a}
            |                                               ^
-           = help: it has 1 characters
+           = help: its length is 1
 
     "#]].assert_eq(&named("Nightly"));
     expect![[r#"
@@ -314,25 +329,34 @@ fn which_of_several_pipelines() {
           |   ^
           = help: say which: t.yaml#Delivery or t.yaml#Nightly
 
-    "#]].assert_eq(&named("Weekly"));
+    "#]]
+    .assert_eq(&named("Weekly"));
 }
 
 #[test]
 fn template_without_a_pipeline() {
-    reported("t.yaml", "Resources:\n  Bucket: {Type: 'AWS::S3::Bucket'}\n", expect![[r#"
+    reported(
+        "t.yaml",
+        "Resources:\n  Bucket: {Type: 'AWS::S3::Bucket'}\n",
+        expect![[r#"
         pipeline
         t.yaml:2:3: error: the template has no resource of type AWS::CodePipeline::Pipeline
           |
         2 |   Bucket: {Type: 'AWS::S3::Bucket'}
           |   ^
 
-    "#]]);
-    reported("t.yaml", "Resources:\n  P:\n    Type: AWS::CodePipeline::Pipeline\n", expect![[r#"
+    "#]],
+    );
+    reported(
+        "t.yaml",
+        "Resources:\n  P:\n    Type: AWS::CodePipeline::Pipeline\n",
+        expect![[r#"
         pipeline
         t.yaml:2:3: error: `Properties` is missing
           |
         2 |   P:
           |   ^
 
-    "#]]);
+    "#]],
+    );
 }

@@ -126,6 +126,19 @@ fn functions_that_give_without_end() {
 }
 
 #[test]
+fn functions_that_ask_without_end() {
+    let mut text = "x".to_owned();
+    for _ in 0..15 {
+        text = format!("!Sub ['{}', {{A: {text}}}]", "${A}".repeat(10));
+    }
+    let report = super::report_of(source(
+        "t.yaml",
+        &format!("Properties:\n  Name: {}\n", text.replace("A: x", "A: ''")),
+    ));
+    assert!(report.contains("are asked more than"), "{report}");
+}
+
+#[test]
 fn names_and_values_without_end() {
     let long = "n".repeat(1_000_000);
     survives("p.json", &format!("{{\"stages\": [{{\"{long}\": \"{long}\", \"name\": \"{long}\"}}]}}"));

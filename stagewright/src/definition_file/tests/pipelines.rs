@@ -47,9 +47,13 @@ fn changed(from: &str, to: &str, expected: Expect) {
 
 #[test]
 fn good_pipeline() {
-    reported("p.yaml", GOOD, expect![[r#"
+    reported(
+        "p.yaml",
+        GOOD,
+        expect![[r#"
         pipeline
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -61,14 +65,21 @@ fn same_pipeline_as_bare_json() {
 		"configuration": {"S3Bucket": "b", "S3ObjectKey": "\ud83d\ude00\/k"}, "outputArtifacts": [{"name": "S"}]}]},
 	{"name": "Ask", "actions": [{"name": "Yes",
 		"actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}]}"#;
-    reported("p.json", stages, expect![[r#"
+    reported(
+        "p.json",
+        stages,
+        expect![[r#"
         pipeline
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn slip_in_a_member() {
-    changed("runOrder", "runorder", expect![[r#"
+    changed(
+        "runOrder",
+        "runorder",
+        expect![[r#"
         pipeline
         p.yaml:19:11: error: unknown member `runorder`
            |
@@ -76,12 +87,16 @@ fn slip_in_a_member() {
            |           ^^^^^^^^
            = help: did you mean `runOrder`?
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn member_that_is_nothing_like_the_known_ones() {
-    changed("runOrder: 1", "parallel: yes", expect![[r#"
+    changed(
+        "runOrder: 1",
+        "parallel: yes",
+        expect![[r#"
         pipeline
         p.yaml:19:11: error: unknown member `parallel`
            |
@@ -89,32 +104,44 @@ fn member_that_is_nothing_like_the_known_ones() {
            |           ^^^^^^^^
            = help: known here are `name`, `actionTypeId`, `runOrder`, `configuration`, `commands`, `outputArtifacts`, `inputArtifacts`, `outputVariables`, `roleArn`, `region`, `namespace`, `timeoutInMinutes` and `environmentVariables`
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn missing_members() {
-    changed("  roleArn: arn:aws:iam::123456789012:role/hello\n", "", expect![[r#"
+    changed(
+        "  roleArn: arn:aws:iam::123456789012:role/hello\n",
+        "",
+        expect![[r#"
         pipeline
         p.yaml:1:1: error: `roleArn` is missing
           |
         1 | pipeline:
           | ^^^^^^^^
 
-    "#]]);
-    changed("        - name: Make\n          runOrder: 1", "        - runOrder: 1", expect![[r#"
+    "#]],
+    );
+    changed(
+        "        - name: Make\n          runOrder: 1",
+        "        - runOrder: 1",
+        expect![[r#"
         pipeline
         p.yaml:18:11: error: `name` is missing
            |
         18 |         - runOrder: 1
            |           ^
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn number_where_a_text_is_due() {
-    changed(r#"provider: CodeBuild, version: "1""#, "provider: CodeBuild, version: 1", expect![[r#"
+    changed(
+        r#"provider: CodeBuild, version: "1""#,
+        "provider: CodeBuild, version: 1",
+        expect![[r#"
         pipeline
         p.yaml:20:85: error: `version` must be a text, not a number
            |
@@ -122,27 +149,29 @@ fn number_where_a_text_is_due() {
            |                                                                                     ^
            = help: write "1", with quotes
 
-    "#]]);
-    changed(r#"Extract: "true""#, "Extract: true", expect![[r#"
-        pipeline
-        p.yaml:29:11: error: Action configuration for action 'Publish' is missing required configuration 'Extract'
-           |
-        29 |           configuration:
-           |           ^^^^^^^^^^^^^
-           = help: add `Extract`: Whether to unpack the artifact: true or false.
+    "#]],
+    );
+    changed(
+        r#"Extract: "true""#,
+        "Extract: true",
+        expect![[r#"
+            pipeline
+            p.yaml:31:22: error: `Extract` must be a text, not true or false
+               |
+            31 |             Extract: true
+               |                      ^^^^
+               = help: write "true", with quotes
 
-        p.yaml:31:22: error: `Extract` must be a text, not true or false
-           |
-        31 |             Extract: true
-           |                      ^^^^
-           = help: write "true", with quotes
-
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
 fn text_where_a_number_is_due() {
-    changed("runOrder: 1", "runOrder: '2'", expect![[r#"
+    changed(
+        "runOrder: 1",
+        "runOrder: '2'",
+        expect![[r#"
         pipeline
         p.yaml:19:21: error: `runOrder` must be an integer, not a text
            |
@@ -150,33 +179,45 @@ fn text_where_a_number_is_due() {
            |                     ^^^
            = help: write 2, without quotes
 
-    "#]]);
-    changed("runOrder: 1", "runOrder: first", expect![[r#"
+    "#]],
+    );
+    changed(
+        "runOrder: 1",
+        "runOrder: first",
+        expect![[r#"
         pipeline
         p.yaml:19:21: error: `runOrder` must be an integer, not a text
            |
         19 |           runOrder: first
            |                     ^^^^^
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn structure_where_a_list_is_due() {
-    changed("outputArtifacts: [{name: Source}]", "outputArtifacts: {name: Source}", expect![[r#"
-        pipeline
-        p.yaml:15:28: error: `outputArtifacts` must be a list, not a structure
-           |
-        15 |           outputArtifacts: {name: Source}
-           |                            ^
-           = help: write it as the one element of a list: […]
+    changed(
+        "outputArtifacts: [{name: Source}]",
+        "outputArtifacts: {name: Source}",
+        expect![[r#"
+            pipeline
+            p.yaml:15:28: error: `outputArtifacts` must be a list, not a structure
+               |
+            15 |           outputArtifacts: {name: Source}
+               |                            ^
+               = help: make it a list of one: [ … ]
 
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
 fn value_outside_of_its_enumeration() {
-    changed("category: Build", "category: Bulid", expect![[r#"
+    changed(
+        "category: Build",
+        "category: Bulid",
+        expect![[r#"
         pipeline
         p.yaml:20:36: error: `Bulid` is no value of `category`
            |
@@ -184,62 +225,88 @@ fn value_outside_of_its_enumeration() {
            |                                    ^^^^^
            = help: did you mean `Build`?
 
-    "#]]);
-    changed("pipelineType: V2", "pipelineType: V3", expect![[r#"
-        pipeline
-        p.yaml:4:17: error: `V3` is no value of `pipelineType`
-          |
-        4 |   pipelineType: V3
-          |                 ^^
-          = help: did you mean `V1`?
+    "#]],
+    );
+    changed(
+        "pipelineType: V2",
+        "pipelineType: V3",
+        expect![[r#"
+            pipeline
+            p.yaml:4:17: error: `V3` is no value of `pipelineType`
+              |
+            4 |   pipelineType: V3
+              |                 ^^
+              = help: known here are `V1` and `V2`
 
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
 fn constraints_of_the_model() {
-    changed("name: hello", "name: hello world", expect![[r#"
-        pipeline
-        p.yaml:2:9: error: `name` failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9.@\-_]+
-          |
-        2 |   name: hello world
-          |         ^^^^^^^^^^^
-          = help: ` ` may not be in it
+    changed(
+        "name: hello",
+        "name: hello world",
+        expect![[r#"
+            pipeline
+            p.yaml:2:9: error: `name` failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9.@\-_]+
+              |
+            2 |   name: hello world
+              |         ^^^^^^^^^^^
+              = help: a space may not be in it
 
-    "#]]);
-    changed("runOrder: 1", "runOrder: 1000", expect![[r#"
+        "#]],
+    );
+    changed(
+        "runOrder: 1",
+        "runOrder: 1000",
+        expect![[r#"
         pipeline
         p.yaml:19:21: error: `runOrder` failed to satisfy constraint: Member must have value less than or equal to 999
            |
         19 |           runOrder: 1000
            |                     ^^^^
 
-    "#]]);
-    changed("runOrder: 1", "runOrder: 99999999999", expect![[r#"
+    "#]],
+    );
+    changed(
+        "runOrder: 1",
+        "runOrder: 99999999999",
+        expect![[r#"
         pipeline
         p.yaml:19:21: error: `runOrder` is larger than an integer of the API can be
            |
         19 |           runOrder: 99999999999
            |                     ^^^^^^^^^^^
 
-    "#]]);
-    changed("location: hello-artifacts", "location: hi", expect![[r#"
-        pipeline
-        p.yaml:5:39: error: `location` failed to satisfy constraint: Member must have length greater than or equal to 3
-          |
-        5 |   artifactStore: {type: S3, location: hi}
-          |                                       ^^
-          = help: it has 2 characters
+    "#]],
+    );
+    changed(
+        "location: hello-artifacts",
+        "location: hi",
+        expect![[r#"
+            pipeline
+            p.yaml:5:39: error: `location` failed to satisfy constraint: Member must have length greater than or equal to 3
+              |
+            5 |   artifactStore: {type: S3, location: hi}
+              |                                       ^^
+              = help: its length is 2
 
-    "#]]);
-    changed("role/hello", "user/hello", expect![[r#"
-        pipeline
-        p.yaml:3:12: error: `roleArn` failed to satisfy constraint: Member must satisfy regular expression pattern: arn:aws(-[\w]+)*:iam::[0-9]{12}:role/.*
-          |
-        3 |   roleArn: arn:aws:iam::123456789012:user/hello
-          |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        "#]],
+    );
+    changed(
+        "role/hello",
+        "user/hello",
+        expect![[r#"
+            pipeline
+            p.yaml:3:12: error: `roleArn` failed to satisfy constraint: Member must satisfy regular expression pattern: arn:aws(-[\w]+)*:iam::[0-9]{12}:role/.*
+              |
+            3 |   roleArn: arn:aws:iam::123456789012:user/hello
+              |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+              = help: a role is named like arn:aws:iam::123456789012:role/NAME
 
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
@@ -261,7 +328,10 @@ fn name_given_twice() {
 
 #[test]
 fn provider_that_there_is_not() {
-    changed("provider: CodeBuild", "provider: CodeBulid", expect![[r#"
+    changed(
+        "provider: CodeBuild",
+        "provider: CodeBulid",
+        expect![[r#"
         pipeline
         p.yaml:20:11: error: ActionType (Category: 'Build', Provider: 'CodeBulid', Owner: 'AWS', Version: '1') in action 'Make' is not available in region 'US_EAST_1'
            |
@@ -269,8 +339,12 @@ fn provider_that_there_is_not() {
            |           ^^^^^^^^^^^^
            = help: did you mean `Build AWS CodeBuild 1`?
 
-    "#]]);
-    changed("provider: CodeBuild", "provider: Jenkins", expect![[r#"
+    "#]],
+    );
+    changed(
+        "provider: CodeBuild",
+        "provider: Jenkins",
+        expect![[r#"
         pipeline
         p.yaml:20:11: error: ActionType (Category: 'Build', Provider: 'Jenkins', Owner: 'AWS', Version: '1') in action 'Make' is not available in region 'US_EAST_1'
            |
@@ -278,12 +352,16 @@ fn provider_that_there_is_not() {
            |           ^^^^^^^^^^^^
            = help: known here are `Source AWS CodeCommit 1`, `Source AWS S3 1`, `Build AWS CodeBuild 1`, `Test AWS CodeBuild 1`, `Approval AWS Manual 1` and `Deploy AWS S3 1`
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn configuration_of_the_action_type() {
-    changed("ProjectName", "Projectname", expect![[r#"
+    changed(
+        "ProjectName",
+        "Projectname",
+        expect![[r#"
         pipeline
         p.yaml:21:11: error: Action configuration for action 'Make' is missing required configuration 'ProjectName'
            |
@@ -297,8 +375,12 @@ fn configuration_of_the_action_type() {
            |             ^^^^^^^^^^^
            = help: did you mean `ProjectName`?
 
-    "#]]);
-    changed("            BucketName: hello-site\n", "", expect![[r#"
+    "#]],
+    );
+    changed(
+        "            BucketName: hello-site\n",
+        "",
+        expect![[r#"
         pipeline
         p.yaml:29:11: error: Action configuration for action 'Publish' is missing required configuration 'BucketName'
            |
@@ -306,12 +388,16 @@ fn configuration_of_the_action_type() {
            |           ^^^^^^^^^^^^^
            = help: add `BucketName`: The bucket to deploy to.
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn artifact_that_nobody_made() {
-    changed("inputArtifacts: [{name: Out}]", "inputArtifacts: [{name: Oud}]", expect![[r#"
+    changed(
+        "inputArtifacts: [{name: Out}]",
+        "inputArtifacts: [{name: Oud}]",
+        expect![[r#"
         pipeline
         p.yaml:32:35: error: Input Artifact Bundle Oud in action Publish is not declared as Output Artifact Bundle in any of the preceding actions
            |
@@ -319,25 +405,33 @@ fn artifact_that_nobody_made() {
            |                                   ^^^
            = help: did you mean `Out`?
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn too_many_artifacts() {
-    changed("inputArtifacts: [{name: Out}]", "inputArtifacts: [{name: Out}, {name: Source}]", expect![[r#"
-        pipeline
-        p.yaml:32:11: error: Action Publish declares 2 input artifacts which is more than the maximum count (1)
-           |
-        32 |           inputArtifacts: [{name: Out}, {name: Source}]
-           |           ^^^^^^^^^^^^^^
-           = help: Deploy AWS S3 1 takes 1 in `inputArtifacts`
+    changed(
+        "inputArtifacts: [{name: Out}]",
+        "inputArtifacts: [{name: Out}, {name: Source}]",
+        expect![[r#"
+            pipeline
+            p.yaml:32:11: error: Action Publish declares 2 input artifacts which is more than the maximum count (1)
+               |
+            32 |           inputArtifacts: [{name: Out}, {name: Source}]
+               |           ^^^^^^^^^^^^^^
+               = help: `Deploy AWS S3 1` takes 1 in `inputArtifacts`
 
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
 fn variable_of_nobody() {
-    changed("ProjectName: hello", "ProjectName: p-#{SourceVariable.CommitId}", expect![[r#"
+    changed(
+        "ProjectName: hello",
+        "ProjectName: p-#{SourceVariable.CommitId}",
+        expect![[r#"
         pipeline
         p.yaml:22:26: error: Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). The following pipeline execution variables are referencing a namespace that does not exist. StageName=[Build], ActionName=[Make], ActionConfigurationKey=[ProjectName], VariableReferenceText=[#{SourceVariable.CommitId}]
            |
@@ -345,12 +439,16 @@ fn variable_of_nobody() {
            |                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
            = help: did you mean `SourceVariables`?
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_only_v2_has() {
-    changed("pipelineType: V2", "pipelineType: V1\n  executionMode: QUEUED", expect![[r#"
+    changed(
+        "pipelineType: V2",
+        "pipelineType: V1\n  executionMode: QUEUED",
+        expect![[r#"
         pipeline
         p.yaml:5:18: error: QUEUED or PARALLEL mode can only be used with V2 pipelines
           |
@@ -358,52 +456,55 @@ fn what_only_v2_has() {
           |                  ^^^^^^
           = help: set `pipelineType` to `V2`
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_is_not_built_yet() {
     let condition = "    - name: Build\n      beforeEntry: {conditions: [{result: FAIL}]}";
-    changed("    - name: Build", condition, expect![[r#"
+    changed(
+        "    - name: Build",
+        condition,
+        expect![[r#"
         pipeline
         p.yaml:17:7: error: A stage condition of CodePipeline is not built yet.
            |
         17 |       beforeEntry: {conditions: [{result: FAIL}]}
            |       ^^^^^^^^^^^
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn no_consequences_of_an_error_are_told() {
-    changed("outputArtifacts: [{name: Out}]", "outputArtifacts: [{nam: Out}]", expect![[r#"
-        pipeline
-        p.yaml:24:29: error: `name` is missing
-           |
-        24 |           outputArtifacts: [{nam: Out}]
-           |                             ^
+    changed(
+        "outputArtifacts: [{name: Out}]",
+        "outputArtifacts: [{nam: Out}]",
+        expect![[r#"
+            pipeline
+            p.yaml:24:30: error: unknown member `nam`
+               |
+            24 |           outputArtifacts: [{nam: Out}]
+               |                              ^^^
+               = help: did you mean `name`?
 
-        p.yaml:24:30: error: unknown member `nam`
-           |
-        24 |           outputArtifacts: [{nam: Out}]
-           |                              ^^^
-           = help: did you mean `name`?
+        "#]],
+    );
+    changed(
+        "    - name: Source\n      actions:",
+        "    - name: Source\n      action:",
+        expect![[r#"
+            pipeline
+            p.yaml:8:7: error: unknown member `action`
+              |
+            8 |       action:
+              |       ^^^^^^
+              = help: did you mean `actions`?
 
-    "#]]);
-    changed("    - name: Source\n      actions:", "    - name: Source\n      action:", expect![[r#"
-        pipeline
-        p.yaml:7:7: error: `actions` is missing
-          |
-        7 |     - name: Source
-          |       ^
-
-        p.yaml:8:7: error: unknown member `action`
-          |
-        8 |       action:
-          |       ^^^^^^
-          = help: did you mean `actions`?
-
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
@@ -413,37 +514,50 @@ fn many_errors_at_once_in_the_order_of_the_file() {
         .replace("runOrder: 1", "runOrder: 0")
         .replace("Extract", "Extrac")
         .replace("metadata", "metdata");
-    reported("p.yaml", &text, expect![[r#"
-        pipeline
-        p.yaml:2:9: error: `name` failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9.@\-_]+
-          |
-        2 |   name: hello!
-          |         ^^^^^^
-          = help: `!` may not be in it
+    reported(
+        "p.yaml",
+        &text,
+        expect![[r#"
+            pipeline
+            p.yaml:2:9: error: `name` failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9.@\-_]+
+              |
+            2 |   name: hello!
+              |         ^^^^^^
+              = help: `!` may not be in it
 
-        p.yaml:19:21: error: `runOrder` failed to satisfy constraint: Member must have value greater than or equal to 1
-           |
-        19 |           runOrder: 0
-           |                     ^
+            p.yaml:19:21: error: `runOrder` failed to satisfy constraint: Member must have value greater than or equal to 1
+               |
+            19 |           runOrder: 0
+               |                     ^
 
-        p.yaml:29:11: error: Action configuration for action 'Publish' is missing required configuration 'Extract'
-           |
-        29 |           configuration:
-           |           ^^^^^^^^^^^^^
-           = help: add `Extract`: Whether to unpack the artifact: true or false.
+            p.yaml:29:11: error: Action configuration for action 'Publish' is missing required configuration 'Extract'
+               |
+            29 |           configuration:
+               |           ^^^^^^^^^^^^^
+               = help: add `Extract`: Whether to unpack the artifact: true or false.
 
-        p.yaml:33:1: error: unknown member `metdata`
-           |
-        33 | metdata: {created: 2026-01-01, version: 3}
-           | ^^^^^^^
-           = help: did you mean `metadata`?
+            p.yaml:31:13: error: Action configuration for action 'Publish' contains unknown configuration 'Extrac'
+               |
+            31 |             Extrac: "true"
+               |             ^^^^^^
+               = help: did you mean `Extract`?
 
-    "#]]);
+            p.yaml:33:1: error: unknown member `metdata`
+               |
+            33 | metdata: {created: 2026-01-01, version: 3}
+               | ^^^^^^^
+               = help: did you mean `metadata`?
+
+        "#]],
+    );
 }
 
 #[test]
 fn function_of_cloud_formation_in_the_api_s_form() {
-    changed("location: hello-artifacts", "location: !Ref Bucket", expect![[r#"
+    changed(
+        "location: hello-artifacts",
+        "location: !Ref Bucket",
+        expect![[r#"
         pipeline
         p.yaml:5:39: error: `!Ref` is a function of CloudFormation, and this is no template of it
           |
@@ -451,12 +565,16 @@ fn function_of_cloud_formation_in_the_api_s_form() {
           |                                       ^^^^^^^^^^^
           = help: write the value itself
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn broken_syntax() {
-    reported("p.json", "{\n  \"name\": \"p\",\n  \"stages\": [\n  ],\n}\n", expect![[r#"
+    reported(
+        "p.json",
+        "{\n  \"name\": \"p\",\n  \"stages\": [\n  ],\n}\n",
+        expect![[r#"
         pipeline
         p.json:1:1: error: `roleArn` is missing
           |
@@ -483,52 +601,76 @@ fn broken_syntax() {
         5 | }
           | ^
 
-    "#]]);
-    reported("p.json", "{\n  \"name\": \"p\"\n  \"stages\": []\n}\n", expect![[r#"
+    "#]],
+    );
+    reported(
+        "p.json",
+        "{\n  \"name\": \"p\"\n  \"stages\": []\n}\n",
+        expect![[r#"
         unknown
         p.json:3:3: error: expected `,` or `}`
           |
         3 |   "stages": []
           |   ^
 
-    "#]]);
-    reported("p.yaml", "stages:\n  - name: a\n name: b\n", expect![[r#"
+    "#]],
+    );
+    reported(
+        "p.yaml",
+        "stages:\n  - name: a\n name: b\n",
+        expect![[r#"
         unknown
         p.yaml:3:2: error: while parsing a block mapping, did not find expected key
           |
         3 |  name: b
           |  ^
 
-    "#]]);
-    reported("p.yaml", "stages:\n\t- name: a\n", expect![[r#"
+    "#]],
+    );
+    reported(
+        "p.yaml",
+        "stages:\n\t- name: a\n",
+        expect![[r#"
         unknown
         p.yaml:2:2: error: tabs disallowed within this context (block indentation)
           |
         2 |     - name: a
           |     ^
 
-    "#]]);
-    reported("p.json", "{\"name\": \"p", expect![[r#"
+    "#]],
+    );
+    reported(
+        "p.json",
+        "{\"name\": \"p",
+        expect![[r#"
         unknown
         p.json:1:11: error: EOF while parsing a string
           |
         1 | {"name": "p
           |           ^
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn neither_this_nor_that() {
-    reported("p.yaml", "", expect![[r#"
-        unknown
-        p.yaml:1:1: error: the file is empty
-          |
-        1 | 
-          | ^
+    reported(
+        "p.yaml",
+        "",
+        expect![[r#"
+            unknown
+            p.yaml:1:1: error: the file is empty
+              |
+            1 |
+              | ^
 
-    "#]]);
-    reported("p.yaml", "just a text", expect![[r#"
+        "#]],
+    );
+    reported(
+        "p.yaml",
+        "just a text",
+        expect![[r#"
         unknown
         p.yaml:1:1: error: neither the definition of a pipeline (it would have `stages`) nor a buildspec (`phases`)
           |
@@ -536,48 +678,60 @@ fn neither_this_nor_that() {
           | ^^^^^^^^^^^
           = help: say what it is with --as pipeline or --as buildspec
 
-    "#]]);
-    reported("p.yaml", "stage:\n  - name: Source\n", expect![[r#"
-        unknown
-        p.yaml:1:1: error: neither the definition of a pipeline (it would have `stages`) nor a buildspec (`phases`)
-          |
-        1 | stage:
-          | ^^^^^
-          = help: did you mean `stages`?
+    "#]],
+    );
+    reported(
+        "p.yaml",
+        "stage:\n  - name: Source\n",
+        expect![[r#"
+            unknown
+            p.yaml:1:1: error: neither the definition of a pipeline (it would have `stages`) nor a buildspec (`phases`)
+              |
+            1 | stage:
+              | ^
+              = help: say what it is with --as pipeline or --as buildspec
 
-    "#]]);
-    reported("p.yaml", "pipeline: hello\n", expect![[r#"
+        "#]],
+    );
+    reported(
+        "p.yaml",
+        "pipeline: hello\n",
+        expect![[r#"
         pipeline
         p.yaml:1:11: error: `pipeline` must be a structure
           |
         1 | pipeline: hello
           |           ^^^^^
 
-    "#]]);
-    reported("p.yaml", "stages: 5\n", expect![[r#"
-        pipeline
-        p.yaml:1:1: error: `name` is missing
-          |
-        1 | stages: 5
-          | ^
+    "#]],
+    );
+    reported(
+        "p.yaml",
+        "stages: 5\n",
+        expect![[r#"
+            pipeline
+            p.yaml:1:1: error: `name` is missing
+              |
+            1 | stages: 5
+              | ^
 
-        p.yaml:1:1: error: `roleArn` is missing
-          |
-        1 | stages: 5
-          | ^
+            p.yaml:1:1: error: `roleArn` is missing
+              |
+            1 | stages: 5
+              | ^
 
-        p.yaml:1:1: error: Exactly one of 'pipeline.artifactStore' and 'pipeline.artifactStores' must be specified
-          |
-        1 | stages: 5
-          | ^
+            p.yaml:1:1: error: Exactly one of 'pipeline.artifactStore' and 'pipeline.artifactStores' must be specified
+              |
+            1 | stages: 5
+              | ^
 
-        p.yaml:1:9: error: `stages` must be a list, not a number
-          |
-        1 | stages: 5
-          |         ^
-          = help: write it as the one element of a list: […]
+            p.yaml:1:9: error: `stages` must be a list, not a number
+              |
+            1 | stages: 5
+              |         ^
 
-    "#]]);
+        "#]],
+    );
 }
 
 #[test]
