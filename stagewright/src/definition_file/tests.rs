@@ -1,10 +1,12 @@
 //! Wrong files, each with its story and the report of it.
 
 mod buildspecs;
+mod checks;
 mod cloud_formation;
 mod hostile;
 mod pipelines;
 mod reading;
+mod syntax;
 
 use aws::Region;
 use expect_test::Expect;
