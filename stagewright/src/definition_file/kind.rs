@@ -24,12 +24,12 @@ impl Kind {
 const PIPELINE_WORDS: [&str; 5] = ["pipeline", "stages", "Stages", "Resources", "Properties"];
 
 pub fn of(root: &Node) -> Option<Kind> {
-    let has = |word: &&str| root.get(word).is_some();
-    if PIPELINE_WORDS.iter().any(|word| has(&word)) {
+    if PIPELINE_WORDS.iter().any(|word| root.get(word).is_some()) {
         return Some(Kind::Pipeline);
     }
     let version = root.get("version").and_then(Node::text);
-    let is_buildspec = has(&"phases") || version.is_some_and(|version| version.starts_with("0."));
+    let is_buildspec =
+        root.get("phases").is_some() || version.is_some_and(|version| version.starts_with("0."));
     is_buildspec.then_some(Kind::Buildspec)
 }
 

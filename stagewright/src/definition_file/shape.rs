@@ -58,7 +58,7 @@ impl<'a> Reading<'a> {
             Kind::Structure(_) | Kind::Union(_) => self.structure(schema, node, path),
             Kind::List { element, .. } => self.list(schema, element, node, path),
             Kind::Map { key, value, .. } => match self.form.map_as_list(schema) {
-                Some(names) => self.map_as_list(names, value, node, path),
+                Some(names) => self.map_as_list(names, (key, value), node, path),
                 None => self.map(schema, key, value, node, path),
             },
             Kind::String | Kind::Enum(_) | Kind::Blob | Kind::Timestamp => self.text(schema, node, path),
@@ -205,22 +205,24 @@ impl<'a> Reading<'a> {
 
     fn map_as_list(
         &mut self,
-        (key_name, value_name): (&str, &str),
-        value_schema: &'static Schema,
+        names @ (key_name, value_name): (&str, &str),
+        (key_schema, value_schema): (&'static Schema, &'static Schema),
         node: &Node,
         path: &str,
     ) -> Option<Json> {
         let Value::Sequence(items) = &node.value else { return self.mistyped("a list", node, path) };
         let mut object = Map::new();
         for item in items {
-            let key = match item.get(key_name).map(|node| (self.form.meaning(node), self.form.text_of(node)))
-            {
-                Some((Meaning::Text(key), _) | (Meaning::Itself, Some(key))) => key,
-                _ => {
-                    let message = format!("`{key_name}` is missing, or is no text");
-                    self.wrong(Spot::from(item), path, message, None);
-                    continue;
-                }
+            self.check_names_of_entry(names, item, path);
+            let Some(key) = item.get(key_name) else {
+                self.wrong(Spot::from(item), path, format!("`{key_name}` is missing"), None);
+                continue;
+            };
+            let here = format!("{path}.{key_name}");
+            self.places.note(&here, None, key);
+            let Some(Json::String(key)) = self.value(key_schema, key, &here) else {
+                self.doubts.add(path);
+                continue;
             };
             let Some(value) = item.get(value_name) else {
                 self.wrong(Spot::from(item), path, format!("`{value_name}` is missing"), None);
@@ -233,6 +235,16 @@ impl<'a> Reading<'a> {
             }
         }
         Some(Json::Object(object))
+    }
+
+    fn check_names_of_entry(&mut self, (key_name, value_name): (&str, &str), item: &Node, path: &str) {
+        for ((name, key), _) in self.distinct(item.entries(), path) {
+            if name != key_name && name != value_name {
+                let message = format!("unknown member `{}`", start_of(name));
+                let help = spelling::help(name, [key_name, value_name]);
+                self.wrong(Spot::from(key), path, message, help);
+            }
+        }
     }
 
     fn text(&mut self, schema: &'static Schema, node: &Node, path: &str) -> Option<Json> {

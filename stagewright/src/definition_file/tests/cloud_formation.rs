@@ -44,7 +44,7 @@ Resources:
 
 fn declaration(text: &str) -> PipelineDeclaration {
     let examined = examine(source("t.yaml", text), None, &region());
-    examined.definition.expect(&examined.findings.to_string()).declaration
+    examined.definition.unwrap_or_else(|| panic!("{}", examined.findings)).declaration
 }
 
 fn changed(from: &str, to: &str, expected: Expect) {
@@ -237,7 +237,7 @@ fn artifact_stores_are_a_list() {
         "        - ArtifactStore: {Type",
         expect![[r#"
             pipeline
-            t.yaml:16:11: error: `Region` is missing, or is no text
+            t.yaml:16:11: error: `Region` is missing
                |
             16 |         - ArtifactStore: {Type: S3, Location: hello-artifacts}
                |           ^
@@ -256,6 +256,53 @@ fn artifact_stores_are_a_list() {
                = help: did you mean `Location`?
 
         "#]],
+    );
+}
+
+#[test]
+fn regions_of_artifact_stores() {
+    changed(
+        "Region: !Ref AWS::Region",
+        "Regoin: us-east-1",
+        expect![[r#"
+        pipeline
+        t.yaml:16:11: error: unknown member `Regoin`
+           |
+        16 |         - Regoin: us-east-1
+           |           ^^^^^^
+           = help: did you mean `Region`?
+
+        t.yaml:16:11: error: `Region` is missing
+           |
+        16 |         - Regoin: us-east-1
+           |           ^
+
+    "#]],
+    );
+    changed(
+        "Region: !Ref AWS::Region",
+        "Region: !Ref Secret",
+        expect![[r#"
+        pipeline
+        t.yaml:16:19: warning: the parameter `Secret` has no `Default`
+           |
+        16 |         - Region: !Ref Secret
+           |                   ^^^^^^^^^^^
+           = help: give `Secret` a `Default` to have it checked
+
+    "#]],
+    );
+    changed(
+        "Region: !Ref AWS::Region",
+        "Region: eu-west-1",
+        expect![[r#"
+        pipeline
+        t.yaml:15:7: error: The following region is missing in 'pipeline.artifactStores': us-east-1.
+           |
+        15 |       ArtifactStores:
+           |       ^^^^^^^^^^^^^^
+
+    "#]],
     );
 }
 
