@@ -183,12 +183,12 @@ fn is_loopback(ip: IpAddr) -> bool {
 }
 
 #[allow(clippy::expect_used, reason = "a constant that its own tests parse")]
-fn default_account() -> AccountId {
+pub fn default_account() -> AccountId {
     "123456789012".parse().expect("a valid account")
 }
 
 #[allow(clippy::expect_used, reason = "a constant that its own tests parse")]
-fn default_region() -> Region {
+pub fn default_region() -> Region {
     "us-east-1".parse().expect("a valid region")
 }
 

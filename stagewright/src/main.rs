@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use mimalloc::MiMalloc;
 
-use commands::{administration, backup, coverage, doctor, serve, validate};
+use commands::{administration, backup, coverage, demo, doctor, run, serve, validate};
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
 #[global_allocator]
@@ -34,6 +34,10 @@ struct Cli {
 enum Command {
     /// Serve the API on one port
     Serve(serve::Arguments),
+    /// Run a pipeline's definition on a working folder, with no server set up before
+    Run(run::Arguments),
+    /// Show the main job on an example: git push, build, test, approval, deployment
+    Demo(demo::Arguments),
     /// Check definitions of pipelines and buildspecs, and say what would be right
     Validate(validate::Arguments),
     /// Check what this machine offers for running builds
@@ -58,6 +62,8 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Run(arguments) => run::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),

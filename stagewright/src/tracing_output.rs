@@ -8,6 +8,13 @@ use tracing_subscriber::EnvFilter;
 /// them.
 const USUAL: &str = "info,s3s=off";
 
+/// Only where `STAGEWRIGHT_LOG` is set: for commands whose own output is what people read.
+pub fn start_if_asked() {
+    if std::env::var_os("STAGEWRIGHT_LOG").is_some() {
+        start();
+    }
+}
+
 /// One JSON object a line, or plain lines where a person reads along.
 pub fn start() {
     let filter = EnvFilter::try_from_env("STAGEWRIGHT_LOG").unwrap_or_else(|_| EnvFilter::new(USUAL));

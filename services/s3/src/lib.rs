@@ -9,6 +9,7 @@
 
 mod access;
 mod attributes;
+mod buckets;
 pub mod checksums;
 mod conditions;
 mod content;
@@ -32,6 +33,7 @@ mod version_id;
 mod versions;
 mod wire;
 
+pub use buckets::NewBucket;
 pub use error::Error;
 pub use frontend::{Config, Frontend};
 pub use service::{S3, SERVICE};

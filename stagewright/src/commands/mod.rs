@@ -3,7 +3,9 @@
 pub mod administration;
 pub mod backup;
 pub mod coverage;
+pub mod demo;
 pub mod doctor;
+pub mod run;
 pub mod serve;
 pub mod validate;
 

@@ -1,5 +1,6 @@
 //! The one place where everything is wired together.
 
+pub mod local;
 mod page_token_key;
 pub mod snapshot;
 
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws::client::GatewaySlot;
-use aws::{Authenticator, Client, Gateway, Scope, Secret};
+use aws::gateway::Origin;
+use aws::{Authenticator, Client, Ctx, Gateway, Scope, Secret, event};
 use blob::Blobs;
 use cloudtrail::CloudTrail;
 use codebuild::CodeBuild;
@@ -19,10 +21,10 @@ use codecommit::CodeCommit;
 use codepipeline::CodePipeline;
 use iam::{Administrator, Iam, OpenAuthenticator, Sealer};
 use logs::Logs;
-use runner::{Sandbox, SandboxExecutor};
+use runner::{Problem, Sandbox, SandboxExecutor};
 use server::{FrontDoor, Metrics, Mount};
 use store::Store;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::config::{Auth, Config};
 
@@ -63,7 +65,9 @@ pub struct Platform {
     codebuild: Arc<CodeBuild>,
     codepipeline: Arc<CodePipeline>,
     store: Store,
+    executor: Arc<SandboxExecutor>,
     loops: JoinSet<()>,
+    pipelines: Option<AbortHandle>,
 }
 
 impl Platform {
@@ -95,7 +99,7 @@ impl Platform {
         let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
         let builds = codebuild::Config::new(endpoint, config.builds.concurrency);
         let executor = Arc::new(executor(config)?);
-        let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor, builds));
+        let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
         let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone()));
 
         let routers = vec![
@@ -150,7 +154,9 @@ impl Platform {
             codebuild,
             codepipeline,
             store,
+            executor,
             loops: JoinSet::new(),
+            pipelines: None,
         })
     }
 
@@ -159,9 +165,46 @@ impl Platform {
     pub fn start(&mut self) {
         let (logs, s3) = (self.logs.clone(), self.s3.clone());
         self.loops.spawn(self.codebuild.clone().run());
-        self.loops.spawn(self.codepipeline.clone().run());
+        self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
+    }
+
+    /// From now on no pipeline begins anything; builds that run go on.
+    pub fn hold_pipelines(&self) {
+        if let Some(pipelines) = &self.pipelines {
+            pipelines.abort();
+        }
+    }
+
+    /// Whether builds can run on this machine, and if not, why and what helps.
+    pub async fn check_builds(&self) -> Result<(), Problem> {
+        self.executor.check().await
+    }
+
+    /// What happens from now on, as the services tell the world.
+    pub async fn follow_events(&self) -> Result<store::Subscription, store::Error> {
+        self.store.follow(event::TOPIC).await
+    }
+
+    /// Makes a bucket as the first administrator.
+    pub async fn make_bucket(&self, new: &s3::NewBucket) -> Result<(), aws::Error> {
+        self.s3.make_bucket(&self.administrators_ctx("CreateBucket"), new).await
+    }
+
+    /// Lets a policy decide who may read a bucket, everybody included, as the first administrator.
+    pub async fn publish_bucket(&self, bucket: &str, policy: &str) -> Result<(), aws::Error> {
+        self.s3.publish_bucket(&self.administrators_ctx("PutBucketPolicy"), bucket, policy).await
+    }
+
+    fn administrators_ctx(&self, operation: &'static str) -> Ctx {
+        let origin = Origin { secure_transport: true, ..Origin::default() };
+        self.gateway.ctx(self.administrator.caller.clone(), self.client.scope().clone(), operation, origin)
+    }
+
+    /// A client that nobody has signed in with.
+    pub fn as_nobody(&self) -> Client {
+        self.client.clone()
     }
 
     /// A client that acts as the first administrator.

@@ -1,0 +1,300 @@
+//! Follows an execution to its end: tells the view what happens, reads the logs of its builds, has approvals answered.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aws::{Client, Timestamp};
+use codepipeline_model::{
+    ActionExecutionDetail, ActionExecutionFilter, ApprovalResult, ApprovalStatus, GetPipelineExecution,
+    ListActionExecutions, PutApprovalResult, StopPipelineExecution,
+};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, sleep};
+
+use super::build_log::BuildLog;
+use super::progress::{Change, Ending, Place, Progress};
+use super::view::{Closed, View, clean};
+use crate::platform::Platform;
+
+/// How often the picture is drawn anew: its times go on.
+const REDRAW: Duration = Duration::from_millis(100);
+/// Between two looks into logs: short while they grow, longer while they are silent.
+const LOG_PAUSE: std::ops::Range<Duration> = Duration::from_millis(100)..Duration::from_secs(1);
+/// Events tell when there is news. This is for what they do not tell: when a build has its log.
+const LOOK_ANYWAY: Duration = Duration::from_secs(2);
+const LOOK_FOR_LOG: Duration = Duration::from_millis(100);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Call(#[from] aws::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    #[error("the log of {}/{}: {cause}", place.stage, place.action)]
+    Log { place: Place, cause: std::io::Error },
+}
+
+/// One execution of a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    pub pipeline: String,
+    pub id: String,
+}
+
+/// Who answers approvals.
+pub struct Approver {
+    /// Approves without asking.
+    pub yes: bool,
+    /// With whose permissions.
+    pub client: Client,
+}
+
+/// How following ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    Over(Ending),
+    /// An approval waits, and nobody is there to be asked.
+    Unanswered(Place),
+}
+
+pub struct Follower<'a> {
+    pub platform: &'a Platform,
+    pub client: Client,
+    pub view: &'a View,
+    pub execution: Execution,
+    pub approver: Approver,
+    pub progress: Progress,
+    /// Folder that gets the whole log of each action; must be there.
+    pub logs: PathBuf,
+    builds: HashMap<(String, String), BuildLog>,
+}
+
+impl<'a> Follower<'a> {
+    pub fn new(
+        platform: &'a Platform,
+        view: &'a View,
+        execution: Execution,
+        approver: Approver,
+        progress: Progress,
+        logs: PathBuf,
+    ) -> Self {
+        let client = platform.as_administrator();
+        Self { platform, client, view, execution, approver, progress, logs, builds: HashMap::new() }
+    }
+
+    /// Until the execution is over. Dropping the future loses nothing: [`Follower::stop`] goes on from there.
+    pub async fn follow(&mut self) -> Result<Followed, Error> {
+        let mut events = self.platform.follow_events().await?;
+        for change in self.progress.left_out() {
+            self.view.change(&change).await?;
+        }
+        let (mut look_at, mut logs_at, mut log_pause) = (Instant::now(), Instant::now(), LOG_PAUSE.start);
+        loop {
+            if Instant::now() >= look_at {
+                if let Some(followed) = self.look().await? {
+                    return Ok(followed);
+                }
+                look_at = Instant::now() + if self.awaits_log() { LOOK_FOR_LOG } else { LOOK_ANYWAY };
+            }
+            if Instant::now() >= logs_at {
+                log_pause = match self.read_logs().await? {
+                    true => LOG_PAUSE.start,
+                    false => (log_pause * 2).min(LOG_PAUSE.end),
+                };
+                logs_at = Instant::now() + log_pause;
+            }
+            self.view.draw(&self.progress).await?;
+            tokio::select! {
+                event = events.next() => {
+                    event?;
+                    look_at = Instant::now();
+                }
+                () = sleep(REDRAW) => {}
+            }
+        }
+    }
+
+    /// Stops the execution, abandoning what runs, and shows how it stands then.
+    pub async fn stop(&mut self, reason: &str) -> Result<(), Error> {
+        let stop = StopPipelineExecution {
+            pipeline_name: self.execution.pipeline.clone(),
+            pipeline_execution_id: self.execution.id.clone(),
+            abandon: Some(true),
+            reason: Some(reason.to_owned()),
+        };
+        match self.client.call(stop).await {
+            // It was over just before.
+            Err(error) if error.is_fault() => return Err(error.into()),
+            Ok(_) | Err(_) => {}
+        }
+        let ending = self.ending().await?;
+        let details = self.details().await?;
+        for change in self.progress.observe(&details) {
+            self.view.change(&change).await?;
+        }
+        if let Some(ending) = ending {
+            self.end(ending).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what is new. Answers how following ended, if it did.
+    async fn look(&mut self) -> Result<Option<Followed>, Error> {
+        // First how the execution stands: what its actions made of it is there by then.
+        let ending = self.ending().await?;
+        let details = self.details().await?;
+        self.find_logs(&details);
+        for change in self.progress.observe(&details) {
+            if let Change::Action { place, .. } = &change {
+                // An action's log is whole before its end is told.
+                self.read_log(&place.clone()).await?;
+            }
+            self.view.change(&change).await?;
+            if let Change::Approval { place, token, question } = change
+                && !self.answer(&place, token, &question).await?
+            {
+                return Ok(Some(Followed::Unanswered(place)));
+            }
+        }
+        match ending {
+            Some(ending) => self.end(ending).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn end(&mut self, ending: Ending) -> Result<Followed, Error> {
+        self.read_logs().await?;
+        let change = self.progress.end(ending, Timestamp::now());
+        self.view.change(&change).await?;
+        self.view.keep(&self.progress).await?;
+        Ok(Followed::Over(ending))
+    }
+
+    async fn ending(&self) -> Result<Option<Ending>, Error> {
+        let get = GetPipelineExecution {
+            pipeline_name: self.execution.pipeline.clone(),
+            pipeline_execution_id: self.execution.id.clone(),
+        };
+        let status = self.client.call(get).await?.pipeline_execution.and_then(|execution| execution.status);
+        Ok(status.as_ref().and_then(Ending::of))
+    }
+
+    async fn details(&self) -> Result<Vec<ActionExecutionDetail>, Error> {
+        details(&self.client, &self.execution).await.map_err(Error::from)
+    }
+
+    /// Answers an approval. False if nobody is there to be asked.
+    async fn answer(&self, place: &Place, token: String, question: &[String]) -> Result<bool, Error> {
+        let (status, summary) = if self.approver.yes {
+            (ApprovalStatus::Approved, "Approved with --yes")
+        } else if self.view.can_ask() {
+            self.view.draw(&self.progress).await?;
+            match self.view.ask(question, &format!("Approve {}/{}? [y/N]", place.stage, place.action)).await?
+            {
+                true => (ApprovalStatus::Approved, "Approved at the prompt"),
+                false => (ApprovalStatus::Rejected, "Rejected at the prompt"),
+            }
+        } else {
+            return Ok(false);
+        };
+        let put = PutApprovalResult {
+            pipeline_name: self.execution.pipeline.clone(),
+            stage_name: place.stage.clone(),
+            action_name: place.action.clone(),
+            result: ApprovalResult { summary: summary.to_owned(), status },
+            token,
+        };
+        self.approver.client.call(put).await?;
+        Ok(true)
+    }
+
+    /// Actions whose work is a build have a log.
+    fn find_logs(&mut self, details: &[ActionExecutionDetail]) {
+        for detail in details {
+            let provider = detail.input.as_ref().and_then(|input| input.action_type_id.as_ref());
+            let result = detail.output.as_ref().and_then(|output| output.execution_result.as_ref());
+            let build = result.and_then(|result| result.external_execution_id.clone());
+            if provider.is_some_and(|id| id.provider == "CodeBuild")
+                && let (Some(stage), Some(action), Some(build)) =
+                    (detail.stage_name.clone(), detail.action_name.clone(), build)
+            {
+                self.builds.entry((stage, action)).or_insert_with(|| BuildLog::of(build));
+            }
+        }
+    }
+
+    /// Whether a build may have begun whose log is not found yet.
+    fn awaits_log(&self) -> bool {
+        let is_known =
+            |stage: &str, action: &str| self.builds.contains_key(&(stage.to_owned(), action.to_owned()));
+        self.progress.running("CodeBuild").any(|(stage, action)| !is_known(stage, action))
+    }
+
+    /// Whether there was anything new.
+    async fn read_logs(&mut self) -> Result<bool, Error> {
+        let mut is_new = false;
+        let places: Vec<_> = self.builds.keys().cloned().collect();
+        for (stage, action) in places {
+            is_new |= self.read_log(&Place { stage, action }).await?;
+        }
+        Ok(is_new)
+    }
+
+    async fn read_log(&mut self, place: &Place) -> Result<bool, Error> {
+        let key = (place.stage.clone(), place.action.clone());
+        let Some(log) = self.builds.get_mut(&key) else { return Ok(false) };
+        let mut is_new = false;
+        loop {
+            let lines = log.read(&self.client).await?;
+            if lines.is_empty() {
+                return Ok(is_new);
+            }
+            is_new = true;
+            append(&self.logs, place, &lines)
+                .await
+                .map_err(|cause| Error::Log { place: place.clone(), cause })?;
+            let cleaned: Vec<_> = lines.iter().map(|line| clean(line)).collect();
+            self.progress.log(place, &cleaned);
+            self.view.change(&Change::Log { place: place.clone(), lines }).await?;
+        }
+    }
+}
+
+/// All action executions of an execution.
+pub async fn details(
+    client: &Client,
+    execution: &Execution,
+) -> Result<Vec<ActionExecutionDetail>, aws::Error> {
+    let mut details = Vec::new();
+    let mut next_token = None;
+    loop {
+        let filter = ActionExecutionFilter {
+            pipeline_execution_id: Some(execution.id.clone()),
+            ..ActionExecutionFilter::default()
+        };
+        let list = ListActionExecutions {
+            pipeline_name: execution.pipeline.clone(),
+            filter: Some(filter),
+            next_token,
+            ..ListActionExecutions::default()
+        };
+        let page = client.call(list).await?;
+        details.extend(page.action_execution_details.unwrap_or_default());
+        next_token = page.next_token;
+        if next_token.is_none() {
+            // They come newest first.
+            details.reverse();
+            return Ok(details);
+        }
+    }
+}
+
+async fn append(folder: &std::path::Path, place: &Place, lines: &[String]) -> std::io::Result<()> {
+    let path = folder.join(format!("{}-{}.log", place.stage, place.action));
+    let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(path).await?;
+    file.write_all(lines.concat().as_bytes()).await?;
+    file.flush().await
+}
