@@ -1,12 +1,33 @@
 """`stagewright run`: a pipeline's definition on a working folder, with no server set up before."""
 
 import json
+import re
 import signal
 
 import pytest
 
 from harness.git import Git
 from harness.local_run import LocalRun, Terminal, action, approval, build, deploy, hello_web, processes, source
+
+YAML = """
+name: local
+roleArn: arn:aws:iam::123456789012:role/pipeline
+artifactStore: {type: S3, location: artifacts}
+stages:
+  - name: Source
+    actions:
+      - name: Fetch
+        actionTypeId: {category: Source, owner: ThirdParty, provider: GitHub, version: "1"}
+        configuration: {Owner: dana, Repo: web, Branch: main, OAuthToken: "****"}
+        outputArtifacts: [{name: Code}]
+  - name: Build
+    actions:
+      - name: Make
+        actionTypeId: {category: Build, owner: AWS, provider: CodeBuild, version: "1"}
+        configuration: {ProjectName: make}
+        inputArtifacts: [{name: Code}]
+        outputArtifacts: [{name: Out}]
+"""
 
 
 @pytest.fixture
@@ -209,10 +230,20 @@ def test_a_definition_with_errors(run):
     done = run.run()
     assert done.returncode == 2
     assert "S2/Make inputArtifacts: Input Artifact Bundle Cod in action Make is not declared" in done.stderr
+    assert re.search(rf"{run.definition}:\d+:\d+: S2/Make", done.stderr), done.stderr
     run.definition.write_text("{")
     done = run.run()
     assert done.returncode == 2
     assert str(run.definition) in done.stderr
+
+
+def test_a_definition_in_yaml(run):
+    run.buildspec("echo made > made.txt")
+    run.definition = run.folder / "pipeline.yaml"
+    run.definition.write_text(YAML)
+    done = run.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (run.output / "artifacts" / "Out" / "made.txt").read_text() == "made\n"
 
 
 def test_commits_are_told_only_where_git_knows_them(run, commit):

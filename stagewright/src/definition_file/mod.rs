@@ -33,9 +33,8 @@ pub use source::Source;
 /// Where a pipeline is thought to be if nobody says it.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// A pipeline's definition that can be created as it stands.
+/// A pipeline's definition.
 #[derive(Debug)]
-#[allow(dead_code, reason = "the places are for whoever reads a file to run it")]
 pub struct DefinitionFile {
     pub declaration: PipelineDeclaration,
     /// Where each part of the declaration stands in the file.
@@ -47,18 +46,19 @@ pub struct Examined {
     /// None if the file could not be read, or looks like neither.
     pub kind: Option<Kind>,
     pub findings: Findings,
-    /// Of a pipeline without errors and without parts that only CloudFormation knows.
+    /// Of a pipeline that can be created as it stands, without errors and without parts that only CloudFormation knows.
     pub definition: Option<DefinitionFile>,
 }
 
 /// Reads a pipeline's definition: JSON or YAML, in the API's form or CloudFormation's; `FILE#LogicalId` names one of
-/// several pipelines of a template.
+/// several pipelines of a template. Its form is checked, and not whether the pipeline can be created: a local run puts
+/// other sources in first.
 /// Errors: everything that is wrong with it. Parts that only CloudFormation knows count as wrong here.
-#[allow(dead_code, reason = "for whoever reads a file to run it")]
 pub fn read(path: &Path) -> Result<DefinitionFile, Findings> {
     let source = Source::open(path)?;
     let region = DEFAULT_REGION.parse().map_err(|error| Findings::unreadable(&source.name, error))?;
-    let Examined { mut findings, definition, .. } = examine(source, Some(Kind::Pipeline), &region);
+    let Examined { mut findings, definition, .. } =
+        examine_with(source, Some(Kind::Pipeline), &region, pipeline::read);
     definition.ok_or_else(|| {
         findings.escalate();
         findings
@@ -67,6 +67,15 @@ pub fn read(path: &Path) -> Result<DefinitionFile, Findings> {
 
 /// Checks a file as what it is, or as what the caller says that it is. `region` is where a pipeline will be.
 pub fn examine(source: Source, kind: Option<Kind>, region: &Region) -> Examined {
+    examine_with(source, kind, region, pipeline::examine)
+}
+
+fn examine_with(
+    source: Source,
+    kind: Option<Kind>,
+    region: &Region,
+    pipeline: impl FnOnce(&document::Node, &Region, &mut Findings) -> Option<DefinitionFile>,
+) -> Examined {
     let mut findings = Findings::new(source);
     let root = match document::parse(findings.text()) {
         Ok(Some(root)) => root,
@@ -86,7 +95,7 @@ pub fn examine(source: Source, kind: Option<Kind>, region: &Region) -> Examined 
     }
     let kind = kind.or_else(|| kind::of(&root));
     let definition = match kind {
-        Some(Kind::Pipeline) => pipeline::examine(&root, region, &mut findings),
+        Some(Kind::Pipeline) => pipeline(&root, region, &mut findings),
         Some(Kind::Buildspec) => {
             buildspec::examine(&root, &mut findings);
             None

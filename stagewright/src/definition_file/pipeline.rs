@@ -8,6 +8,7 @@ use document::{Node, Value};
 use serde_json::Value as Json;
 
 use super::cloud_formation::{self, Functions};
+use super::doubts::Doubts;
 use super::finding::{Findings, Spot};
 use super::form::Form;
 use super::shape::Reading;
@@ -29,8 +30,37 @@ struct Subject<'a> {
     name: &'a str,
 }
 
+/// What was read, and what is known of it.
+struct Read {
+    definition: DefinitionFile,
+    doubts: Doubts,
+    /// Whether there are parts that only CloudFormation knows.
+    has_unknowns: bool,
+}
+
 /// Tells everything that is wrong. None if there is no declaration, or one with parts that only CloudFormation knows.
 pub fn examine(root: &Node, region: &Region, findings: &mut Findings) -> Option<DefinitionFile> {
+    let Read { definition, doubts, has_unknowns } = declaration(root, region, findings)?;
+    for violation in definition::check(&definition.declaration, region) {
+        let is_about_name = is_about_name(&violation);
+        if !doubts.cover(&violation.path, is_about_name) {
+            let spot =
+                if is_about_name { definition.places.of_name(&violation.path) } else { definition.places.of(&violation.path) };
+            let help = violation.remedy.and_then(help);
+            findings.error(spot, &violation.path, violation.error.to_string()).help(help);
+        }
+    }
+    (!has_unknowns).then_some(definition)
+}
+
+/// Tells what is wrong with the form alone. None if there is no declaration, or one with parts that only CloudFormation
+/// knows.
+pub fn read(root: &Node, region: &Region, findings: &mut Findings) -> Option<DefinitionFile> {
+    let Read { definition, has_unknowns, .. } = declaration(root, region, findings)?;
+    (!has_unknowns).then_some(definition)
+}
+
+fn declaration(root: &Node, region: &Region, findings: &mut Findings) -> Option<Read> {
     let Subject { form, key, node, name } = subject(root, region, findings)?;
     let is_named_elsewhere = form.is_cloud_formation();
     let mut reading = Reading::new(form, findings);
@@ -52,16 +82,7 @@ pub fn examine(root: &Node, region: &Region, findings: &mut Findings) -> Option<
             return None;
         }
     };
-    for violation in definition::check(&declaration, region) {
-        let is_about_name = is_about_name(&violation);
-        if !doubts.cover(&violation.path, is_about_name) {
-            let spot =
-                if is_about_name { places.of_name(&violation.path) } else { places.of(&violation.path) };
-            let help = violation.remedy.and_then(help);
-            findings.error(spot, &violation.path, violation.error.to_string()).help(help);
-        }
-    }
-    (!has_unknowns).then_some(DefinitionFile { declaration, places })
+    Some(Read { definition: DefinitionFile { declaration, places }, doubts, has_unknowns })
 }
 
 fn subject<'a>(root: &'a Node, region: &'a Region, findings: &mut Findings) -> Option<Subject<'a>> {

@@ -19,7 +19,7 @@ use super::run::follow::{self, Approver, Execution, Followed, Follower};
 use super::run::prepare::first_execution;
 use super::run::progress::{Ending, Progress};
 use super::run::view::{Form, View};
-use super::run::{Failure, Interrupts, in_runtime};
+use super::run::{Failure, Interrupts, close, in_runtime};
 use crate::config::{default_account, default_region};
 use crate::platform::local::Local;
 use crate::tracing_output;
@@ -87,7 +87,7 @@ async fn demo(arguments: &Arguments) -> Result<(), Failure> {
         // Ctrl-C is how it is meant to end.
         let _interrupt = interrupts.next().await;
     }
-    view.close().await;
+    close(view, &mut interrupts, matches!(shown, Err(Failure::Interrupted(_)))).await;
     let stopped = local.stop().await.map_err(Failure::failed);
     shown.and(stopped)
 }

@@ -5,7 +5,6 @@
 
 mod arguments;
 mod build_log;
-mod definition;
 pub mod follow;
 mod interrupt;
 mod output;
@@ -21,6 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aws::Timestamp;
 use codebuild_model::CreateProject;
@@ -37,13 +37,19 @@ use source::SourceFolder;
 use view::{Form, View};
 
 use crate::commands::failed;
+use crate::definition_file;
 use crate::platform::local::Local;
 use crate::tracing_output;
+
+/// How long the end waits for a terminal that stands still.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a command ends without having done its work.
 pub enum Failure {
     /// Exit code 2: the command line, the definition or what belongs to it is wrong.
     Wrong(String),
+    /// Exit code 2: the definition cannot be read; this is all that there is to say of it.
+    Definition(String),
     /// Exit code 1.
     Failed(String),
     /// Ended by a signal: 128 and its number.
@@ -64,6 +70,10 @@ impl Failure {
         match self {
             Self::Wrong(what) => {
                 failed(what);
+                ExitCode::from(2)
+            }
+            Self::Definition(findings) => {
+                eprint!("{findings}");
                 ExitCode::from(2)
             }
             Self::Failed(what) => failed(what),
@@ -101,7 +111,7 @@ pub fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     };
     let done = runtime.block_on(work);
     // A thread that still waits for a disk or a child must not hold up the end.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.exit_code(),
@@ -110,7 +120,9 @@ pub fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
 
 impl Intent {
     fn of(arguments: Arguments) -> Result<Self, Failure> {
-        let original = definition::read(&arguments.definition).map_err(Failure::Wrong)?;
+        let file = definition_file::read(&arguments.definition)
+            .map_err(|findings| Failure::Definition(findings.to_string()))?;
+        let original = file.declaration.clone();
         let usual = usual_source(&arguments);
         let output = arguments.output.clone().unwrap_or_else(|| usual.join(source::OWN_FOLDER).join("run"));
         let output =
@@ -125,7 +137,8 @@ impl Intent {
             skip_unserved: arguments.skip_unserved,
             region: arguments.region,
         };
-        let plan = Plan::of(original.clone(), &commits, &wishes).map_err(Failure::wrong)?;
+        let plan = Plan::of(original.clone(), &commits, &wishes);
+        let plan = plan.map_err(|findings| Failure::wrong(findings.located(&arguments.definition, &file)))?;
         let projects = projects::of(
             &plan.needs.projects,
             &plan.account,
@@ -189,9 +202,24 @@ async fn carry_out(intent: Intent) -> Result<(), Failure> {
     let local = local.map_err(Failure::failed)?;
     let view = View::new(intent.form);
     let ran = run_on(&local, &view, &intent, &mut interrupts).await;
-    view.close().await;
+    close(view, &mut interrupts, matches!(ran, Err(Failure::Interrupted(_)))).await;
     let stopped = local.stop().await.map_err(Failure::failed);
     ran.and(stopped)
+}
+
+/// Waits until everything is written; but not for a terminal that stands still when somebody wants the end.
+pub async fn close(view: View, interrupts: &mut Interrupts, is_interrupted: bool) {
+    let patience = async {
+        if is_interrupted {
+            tokio::time::sleep(SHOWN_WITHIN).await;
+        } else {
+            let _interrupt = interrupts.next().await;
+        }
+    };
+    tokio::select! {
+        () = view.close() => {}
+        () = patience => {}
+    }
 }
 
 async fn run_on(
@@ -218,7 +246,10 @@ async fn run_on(
     let followed = tokio::select! {
         followed = follower.follow() => followed,
         interrupt = interrupts.next() => {
-            follower.stop("Interrupted").await.map_err(Failure::failed)?;
+            // Stopping comes first; how it then stands is shown if anybody looks.
+            if let Ok(Err(error)) = tokio::time::timeout(SHOWN_WITHIN, follower.stop("Interrupted")).await {
+                tracing::warn!(%error, "an execution was not stopped in order");
+            }
             return Err(Failure::Interrupted(interrupt));
         }
     };

@@ -168,7 +168,7 @@ impl Output {
                         Err(error) => return Err(error),
                     },
                     None => {
-                        complaints.push(format!("object {key} of {bucket} is not left: its key is no path"))
+                        complaints.push(format!("object {key} of {bucket} is not left: its key is no path"));
                     }
                 }
             }

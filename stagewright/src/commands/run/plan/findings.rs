@@ -1,9 +1,13 @@
 //! What is wrong with a definition or with what was asked for, each with its place.
 
 use std::fmt;
+use std::path::Path;
 
 use codepipeline::definition::Violation;
 use codepipeline_model::PipelineDeclaration;
+use document::Place;
+
+use crate::definition_file::DefinitionFile;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,20 @@ impl Findings {
     }
 }
 
+impl Findings {
+    /// A line each, with the place in the file of those that are about it.
+    pub fn located(&self, path: &Path, file: &DefinitionFile) -> String {
+        let lines = self.0.iter().map(|finding| match in_file(&file.declaration, &finding.place) {
+            Some(part) => {
+                let Place { line, column } = file.places.of(&part).place;
+                format!("{}:{line}:{column}: {}: {}", path.display(), finding.place, finding.message)
+            }
+            None => format!("{}: {}", finding.place, finding.message),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, Finding { place, message }) in self.0.iter().enumerate() {
@@ -44,6 +62,17 @@ impl fmt::Display for Findings {
         }
         Ok(())
     }
+}
+
+/// `Build/Compile configuration` → `pipeline.stages[1].actions[0].configuration`; none if the place is no action.
+fn in_file(declaration: &PipelineDeclaration, place: &str) -> Option<String> {
+    let (name, member) = place.split_once(' ').unwrap_or((place, ""));
+    let (stage, action) = name.split_once('/')?;
+    let stage_index = declaration.stages.iter().position(|declared| declared.name == stage)?;
+    let actions = &declaration.stages[stage_index].actions;
+    let index = actions.iter().position(|declared| declared.name == action)?;
+    let dot = if member.is_empty() { "" } else { "." };
+    Some(format!("pipeline.stages[{stage_index}].actions[{index}]{dot}{member}"))
 }
 
 /// `pipeline.stages[1].actions[0].configuration` → `Build/Compile configuration`.
