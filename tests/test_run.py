@@ -229,8 +229,8 @@ def test_a_definition_with_errors(run):
     run.define([source()], [build(inputs=["Cod"])])
     done = run.run()
     assert done.returncode == 2
-    assert "S2/Make inputArtifacts: Input Artifact Bundle Cod in action Make is not declared" in done.stderr
-    assert re.search(rf"{run.definition}:\d+:\d+: S2/Make", done.stderr), done.stderr
+    found = rf"{run.definition}:\d+:\d+: S2/Make \S+: Input Artifact Bundle Cod in action Make is not declared"
+    assert re.search(found, done.stderr), done.stderr
     run.definition.write_text("{")
     done = run.run()
     assert done.returncode == 2
