@@ -44,8 +44,11 @@ pub fn examine(root: &Node, region: &Region, findings: &mut Findings) -> Option<
     for violation in definition::check(&definition.declaration, region) {
         let is_about_name = is_about_name(&violation);
         if !doubts.cover(&violation.path, is_about_name) {
-            let spot =
-                if is_about_name { definition.places.of_name(&violation.path) } else { definition.places.of(&violation.path) };
+            let spot = if is_about_name {
+                definition.places.of_name(&violation.path)
+            } else {
+                definition.places.of(&violation.path)
+            };
             let help = violation.remedy.and_then(help);
             findings.error(spot, &violation.path, violation.error.to_string()).help(help);
         }
