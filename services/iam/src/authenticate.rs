@@ -58,7 +58,7 @@ impl Iam {
             let record = &session.record;
             let secrets = self.sealer.open(&SessionKey::purpose(id), &record.sealed)?;
             let SessionSecrets { secret, token } =
-                serde_json::from_slice(&secrets).map_err(|_| crate::sealed::SealError::Open)?;
+                serde_json::from_slice(&secrets).map_err(|_| seal::SealError::Open)?;
             return Ok(Some(AccessKey {
                 secret: Secret::new(secret),
                 session_token: Some(Secret::new(token)),

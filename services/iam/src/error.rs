@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::policy::MalformedPolicyDocument;
-use crate::sealed::SealError;
+use seal::SealError;
 
 #[derive(Clone, Debug, Error)]
 pub enum Error {

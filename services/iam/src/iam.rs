@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::last_use::LastUses;
 use crate::records::SealProbe;
-use crate::sealed::{SealError, Sealer};
+use seal::{SealError, Sealer};
 
 /// IAM and STS. Shared by their routers, the authenticator and the authoriser.
 pub struct Iam {

@@ -20,7 +20,6 @@ mod page;
 pub mod policy;
 pub mod records;
 mod router;
-pub mod sealed;
 mod sts;
 mod tags;
 
@@ -29,4 +28,3 @@ pub use error::Error;
 pub use iam::{Iam, Unusable};
 pub use open::OpenAuthenticator;
 pub use router::{iam_router, sts_router};
-pub use sealed::Sealer;

@@ -19,9 +19,10 @@ use cloudtrail::CloudTrail;
 use codebuild::CodeBuild;
 use codecommit::CodeCommit;
 use codepipeline::CodePipeline;
-use iam::{Administrator, Iam, OpenAuthenticator, Sealer};
+use iam::{Administrator, Iam, OpenAuthenticator};
 use logs::Logs;
 use runner::{Problem, Sandbox, SandboxExecutor};
+use seal::Sealer;
 use server::{FrontDoor, Metrics, Mount};
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
@@ -38,7 +39,7 @@ pub enum Error {
     #[error("the bytes: {0}")]
     Blobs(#[from] blob::Error),
     #[error(transparent)]
-    Seal(#[from] iam::sealed::SealError),
+    Seal(#[from] seal::SealError),
     #[error(transparent)]
     Iam(#[from] iam::Unusable),
     #[error("the first administrator: {0}")]

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::iam::Iam;
 use crate::ids::{Prefix, new_id, new_secret, new_session_token};
 use crate::records::SessionKey;
-use crate::sealed::SealError;
+use seal::SealError;
 
 /// Ended sessions that are cleared away with each new one: more than one, so that they cannot pile up.
 const CLEARED_AT_ONCE: usize = 20;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use aws::{Authenticator, Principal, Secret};
-use iam::{Iam, OpenAuthenticator, Sealer, Unusable};
+use iam::{Iam, OpenAuthenticator, Unusable};
+use seal::Sealer;
 
 use crate::platform::{ACCOUNT, ADMIN_KEY, ADMIN_SECRET, Platform};
 

@@ -8,8 +8,9 @@ use aws::objects::{ByteStream, ListObjects, ObjectHead, ObjectId, ObjectPage, Pu
 use aws::{
     AuditRecord, Auditor, Caller, Client, Credentials, Ctx, Error, Gateway, Objects, Operation, Scope, Secret,
 };
-use iam::{Iam, Sealer};
+use iam::Iam;
 use iam_model as model;
+use seal::Sealer;
 use store::{Config, Store};
 use tempfile::TempDir;
 
