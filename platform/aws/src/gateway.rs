@@ -108,16 +108,20 @@ impl Gateway {
         missing: &[Path],
     ) -> Result<Box<dyn AnyShape>, Error> {
         let model = route.model();
-        let parameters = json::redacted_value(input.as_ref(), model.input);
+        let mut parameters = json::redacted_value(input.as_ref(), model.input);
         let mut resources = Vec::new();
         let result = match validation::check(service, model, input.as_ref(), missing) {
             Ok(()) => self.authorised(ctx, service, route, input, &mut resources).await,
             Err(refused) => Err(refused),
         };
-        let response = match &result {
+        let mut response = match &result {
             Ok(output) if model.answer_is_recorded() => json::redacted_value(output.as_ref(), model.output),
             Ok(_) | Err(_) => serde_json::Value::Null,
         };
+        let router = self.routers.get(service.id);
+        if let Some(hidden) = router.and_then(|router| router.hidden(model.name)) {
+            hidden.hide(ctx, &mut parameters, &mut response).await;
+        }
         let record = AuditRecord {
             ctx: ctx.clone(),
             event_source: service.principal(),

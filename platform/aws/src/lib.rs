@@ -37,7 +37,7 @@ pub use objects::Objects;
 pub use operation::{Operation, OperationModel, Protocol, Service};
 pub use principal::{Caller, Principal, Session};
 pub use remote::Remote;
-pub use router::Router;
+pub use router::{Hide, Router};
 pub use security::{Access, AccessKey, AuditRecord, Auditor, Authenticator, Authoriser};
 pub use shape::{Blob, Map, Shape};
 pub use timestamp::Timestamp;

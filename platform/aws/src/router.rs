@@ -6,6 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::ctx::Ctx;
 use crate::error::Error;
 use crate::names::Scope;
@@ -85,10 +87,19 @@ pub trait Route: Send + Sync {
     async fn handle(&self, ctx: &Ctx, input: Box<dyn AnyShape>) -> Result<Box<dyn AnyShape>, Error>;
 }
 
+/// Takes out of an audit record what the model's schemas cannot mark: secrets that only the service tells from other
+/// values.
+#[async_trait::async_trait]
+pub trait Hide: Send + Sync {
+    /// `parameters` and `response` are a call's input and output as they would be recorded.
+    async fn hide(&self, ctx: &Ctx, parameters: &mut Value, response: &mut Value);
+}
+
 /// What one service serves.
 pub struct Router {
     pub service: &'static Service,
     routes: BTreeMap<&'static str, Arc<dyn Route>>,
+    hidden: BTreeMap<&'static str, Arc<dyn Hide>>,
 }
 
 /// A [`Router`] being filled in, with the service's state at hand.
@@ -99,11 +110,17 @@ pub struct RouterBuilder<S> {
 
 impl Router {
     pub fn of<S: Send + Sync + 'static>(service: &'static Service, state: Arc<S>) -> RouterBuilder<S> {
-        RouterBuilder { state, router: Self { service, routes: BTreeMap::new() } }
+        let router = Self { service, routes: BTreeMap::new(), hidden: BTreeMap::new() };
+        RouterBuilder { state, router }
     }
 
     pub fn route(&self, operation: &str) -> Option<&Arc<dyn Route>> {
         self.routes.get(operation)
+    }
+
+    /// What hides secrets of an operation from its audit record, beside the schemas.
+    pub fn hidden(&self, operation: &str) -> Option<&Arc<dyn Hide>> {
+        self.hidden.get(operation)
     }
 
     /// The names of the operations served, in order.
@@ -134,6 +151,13 @@ impl<S: Send + Sync + 'static> RouterBuilder<S> {
         R: for<'a> AccessResolver<'a, S, O> + 'static,
     {
         self.insert::<O, F, R>(handler, resolver);
+        self
+    }
+
+    /// Has `hide` look over the audit records of these operations.
+    #[must_use]
+    pub fn hiding(mut self, hide: Arc<dyn Hide>, operations: &[&'static str]) -> Self {
+        self.router.hidden.extend(operations.iter().map(|operation| (*operation, hide.clone())));
         self
     }
 

@@ -156,6 +156,7 @@ fn correct(model: &mut Model, service: &str, settings: &Settings) -> Result<(), 
         if patch.no_pattern {
             shape.pattern = None;
         }
+        shape.sensitive |= patch.sensitive;
         if let Some(status) = patch.status {
             shape.error.get_or_insert_default().http_status_code = Some(status);
         }

@@ -47,6 +47,9 @@ pub struct ShapePatch {
     /// Removes the pattern.
     #[serde(default)]
     pub no_pattern: bool,
+    /// Hides the value in logs and audit records.
+    #[serde(default)]
+    pub sensitive: bool,
     pub status: Option<u16>,
 }
 

@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod objects;
 mod transport;
 
 pub use decode::{decode_error, decode_output};
@@ -73,12 +74,7 @@ impl Remote {
         signing_name: &str,
         encoded: EncodedRequest,
     ) -> Result<http::Request<bytes::Bytes>, http::Error> {
-        let base = self.endpoint.path().trim_end_matches('/');
-        let uri = http::Uri::builder()
-            .scheme(self.endpoint.scheme_str().unwrap_or("https"))
-            .authority(self.endpoint.authority().map_or("", |authority| authority.as_str()))
-            .path_and_query(format!("{base}{}", encoded.target))
-            .build()?;
+        let uri = self.uri(&encoded.target)?;
         let mut request = http::Request::builder().method(encoded.method).uri(uri);
         for (name, value) in &encoded.headers {
             request = request.header(name, value.as_bytes());
@@ -86,5 +82,15 @@ impl Remote {
         let (mut parts, body) = request.body(encoded.body)?.into_parts();
         sign(&mut parts, &body, &self.credentials, self.region.as_str(), signing_name, Timestamp::now())?;
         Ok(http::Request::from_parts(parts, body))
+    }
+
+    /// `target` is a path below the endpoint's, with its query.
+    fn uri(&self, target: &str) -> Result<http::Uri, http::Error> {
+        let base = self.endpoint.path().trim_end_matches('/');
+        http::Uri::builder()
+            .scheme(self.endpoint.scheme_str().unwrap_or("https"))
+            .authority(self.endpoint.authority().map_or("", |authority| authority.as_str()))
+            .path_and_query(format!("{base}{target}"))
+            .build()
     }
 }

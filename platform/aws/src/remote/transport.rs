@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::error::Error;
+use crate::http::{Body, BodyError, full};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending to the last byte of the answer.
@@ -19,8 +20,8 @@ const LONGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
 #[derive(Clone)]
 pub enum Transport {
-    Plain(Client<HttpConnector, Full<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Plain(Client<HttpConnector, Body>),
+    Tls(Client<HttpsConnector<HttpConnector>, Body>),
 }
 
 impl Transport {
@@ -43,33 +44,55 @@ impl Transport {
 
     /// Errors: `ServiceUnavailable` and `RequestTimeout`, both with status 503.
     pub async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
-        match tokio::time::timeout(CALL_TIMEOUT, self.exchange(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(cause)) => {
-                tracing::warn!(%cause, host, "an endpoint could not be reached");
-                Err(unavailable("ServiceUnavailable", format!("Could not connect to the endpoint {host}.")))
-            }
-            Err(_) => {
-                tracing::warn!(host, seconds = CALL_TIMEOUT.as_secs(), "an endpoint did not answer in time");
-                Err(unavailable("RequestTimeout", format!("The endpoint {host} did not answer in time.")))
-            }
-        }
+        let host = host(request.uri());
+        in_time(&host, CALL_TIMEOUT, async {
+            let (parts, body) = self.exchange(request.map(full)).await?.into_parts();
+            let body = Limited::new(body, LONGEST_ANSWER_BYTES).collect().await?.to_bytes();
+            Ok(http::Response::from_parts(parts, body))
+        })
+        .await
     }
 
-    async fn exchange(
+    /// Sends a body that may stream, and answers one that does. `limit` is the time until the answer begins.
+    /// Errors: as `send`.
+    pub async fn stream(
         &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, Box<dyn std::error::Error + Send + Sync>> {
-        let request = request.map(Full::new);
+        request: http::Request<Body>,
+        limit: Duration,
+    ) -> Result<http::Response<Body>, Error> {
+        let host = host(request.uri());
+        in_time(&host, limit, self.exchange(request)).await
+    }
+
+    async fn exchange(&self, request: http::Request<Body>) -> Result<http::Response<Body>, BodyError> {
         let response = match self {
             Self::Plain(client) => client.request(request).await?,
             Self::Tls(client) => client.request(request).await?,
         };
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, LONGEST_ANSWER_BYTES).collect().await?.to_bytes();
-        Ok(http::Response::from_parts(parts, body))
+        Ok(response.map(|body| body.map_err(BodyError::from).boxed_unsync()))
     }
+}
+
+async fn in_time<T>(
+    host: &str,
+    limit: Duration,
+    exchange: impl Future<Output = Result<T, BodyError>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, exchange).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(cause)) => {
+            tracing::warn!(%cause, host, "an endpoint could not be reached");
+            Err(unavailable("ServiceUnavailable", format!("Could not connect to the endpoint {host}.")))
+        }
+        Err(_) => {
+            tracing::warn!(host, seconds = limit.as_secs(), "an endpoint did not answer in time");
+            Err(unavailable("RequestTimeout", format!("The endpoint {host} did not answer in time.")))
+        }
+    }
+}
+
+fn host(uri: &http::Uri) -> String {
+    uri.authority().map_or_else(String::new, ToString::to_string)
 }
 
 fn connector() -> HttpConnector {

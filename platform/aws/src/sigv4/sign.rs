@@ -33,6 +33,19 @@ pub fn sign(
     service: &str,
     at: Timestamp,
 ) -> Result<(), InvalidHeaderValue> {
+    sign_hashed(parts, &body_hash(body), credentials, region, service, at)
+}
+
+/// The same for a body of which only the hash is known, or [`UNSIGNED_PAYLOAD`](super::UNSIGNED_PAYLOAD) for one that
+/// streams.
+pub fn sign_hashed(
+    parts: &mut Parts,
+    payload: &str,
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    at: Timestamp,
+) -> Result<(), InvalidHeaderValue> {
     let time = at.to_basic();
     if !parts.headers.contains_key(HOST)
         && let Some(authority) = parts.uri.authority()
@@ -46,9 +59,8 @@ pub fn sign(
         value.set_sensitive(true);
         parts.headers.insert("x-amz-security-token", value);
     }
-    let payload = body_hash(body);
     if service == "s3" {
-        parts.headers.insert("x-amz-content-sha256", HeaderValue::from_str(&payload)?);
+        parts.headers.insert("x-amz-content-sha256", HeaderValue::from_str(payload)?);
     }
     let signed = SignedRequest {
         access_key_id: credentials.access_key_id.clone(),
@@ -64,7 +76,7 @@ pub fn sign(
         session_token: None,
         expires: None,
     };
-    let signature = expected_signature(&credentials.secret_access_key, &signed, parts, &payload);
+    let signature = expected_signature(&credentials.secret_access_key, &signed, parts, payload);
     let authorization = format!(
         "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={signature}",
         signed.access_key_id,
