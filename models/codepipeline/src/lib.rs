@@ -7,10 +7,37 @@
 #[allow(unused_imports)]
 use aws::shape::prelude::*;
 
+aws::operation! { AcknowledgeJob = CODEPIPELINE "AcknowledgeJob" {
+    input ACKNOWLEDGE_JOB; output AcknowledgeJobOutput ACKNOWLEDGE_JOB_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "InvalidNonceException", "JobNotFoundException",];
+} }
+
+aws::operation! { AcknowledgeThirdPartyJob = CODEPIPELINE "AcknowledgeThirdPartyJob" {
+    input ACKNOWLEDGE_THIRD_PARTY_JOB; output AcknowledgeThirdPartyJobOutput ACKNOWLEDGE_THIRD_PARTY_JOB_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "InvalidNonceException", "JobNotFoundException", "InvalidClientTokenException",];
+} }
+
+aws::operation! { CreateCustomActionType = CODEPIPELINE "CreateCustomActionType" {
+    input CREATE_CUSTOM_ACTION_TYPE; output CreateCustomActionTypeOutput CREATE_CUSTOM_ACTION_TYPE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "LimitExceededException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException",];
+} }
+
 aws::operation! { CreatePipeline = CODEPIPELINE "CreatePipeline" {
     input CREATE_PIPELINE; output CreatePipelineOutput CREATE_PIPELINE_OUTPUT;
     http "POST" "/" 200;
     errors ["ValidationException", "PipelineNameInUseException", "InvalidStageDeclarationException", "InvalidActionDeclarationException", "InvalidBlockerDeclarationException", "InvalidStructureException", "LimitExceededException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException",];
+} }
+
+aws::structure! { DELETE_CUSTOM_ACTION_TYPE_OUTPUT: DeleteCustomActionTypeOutput = Structure "DeleteCustomActionTypeOutput" {
+} }
+
+aws::operation! { DeleteCustomActionType = CODEPIPELINE "DeleteCustomActionType" {
+    input DELETE_CUSTOM_ACTION_TYPE; output DeleteCustomActionTypeOutput DELETE_CUSTOM_ACTION_TYPE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "ConcurrentModificationException",];
 } }
 
 aws::structure! { DELETE_PIPELINE_OUTPUT: DeletePipelineOutput = Structure "DeletePipelineOutput" {
@@ -40,6 +67,18 @@ aws::operation! { EnableStageTransition = CODEPIPELINE "EnableStageTransition" {
     errors ["ValidationException", "PipelineNotFoundException", "StageNotFoundException",];
 } }
 
+aws::operation! { GetActionType = CODEPIPELINE "GetActionType" {
+    input GET_ACTION_TYPE; output GetActionTypeOutput GET_ACTION_TYPE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ActionTypeNotFoundException", "ValidationException",];
+} }
+
+aws::operation! { GetJobDetails = CODEPIPELINE "GetJobDetails" {
+    input GET_JOB_DETAILS; output GetJobDetailsOutput GET_JOB_DETAILS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "JobNotFoundException",];
+} }
+
 aws::operation! { GetPipeline = CODEPIPELINE "GetPipeline" {
     input GET_PIPELINE; output GetPipelineOutput GET_PIPELINE_OUTPUT;
     http "POST" "/" 200;
@@ -56,6 +95,12 @@ aws::operation! { GetPipelineState = CODEPIPELINE "GetPipelineState" {
     input GET_PIPELINE_STATE; output GetPipelineStateOutput GET_PIPELINE_STATE_OUTPUT;
     http "POST" "/" 200;
     errors ["ValidationException", "PipelineNotFoundException",];
+} }
+
+aws::operation! { GetThirdPartyJobDetails = CODEPIPELINE "GetThirdPartyJobDetails" {
+    input GET_THIRD_PARTY_JOB_DETAILS; output GetThirdPartyJobDetailsOutput GET_THIRD_PARTY_JOB_DETAILS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["JobNotFoundException", "ValidationException", "InvalidClientTokenException", "InvalidJobException",];
 } }
 
 aws::operation! { ListActionExecutions = CODEPIPELINE "ListActionExecutions" {
@@ -88,10 +133,64 @@ aws::operation! { ListTagsForResource = CODEPIPELINE "ListTagsForResource" {
     errors ["ValidationException", "ResourceNotFoundException", "InvalidNextTokenException", "InvalidArnException",];
 } }
 
+aws::operation! { PollForJobs = CODEPIPELINE "PollForJobs" {
+    input POLL_FOR_JOBS; output PollForJobsOutput POLL_FOR_JOBS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "ActionTypeNotFoundException",];
+} }
+
+aws::operation! { PollForThirdPartyJobs = CODEPIPELINE "PollForThirdPartyJobs" {
+    input POLL_FOR_THIRD_PARTY_JOBS; output PollForThirdPartyJobsOutput POLL_FOR_THIRD_PARTY_JOBS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ActionTypeNotFoundException", "ValidationException",];
+} }
+
+aws::operation! { PutActionRevision = CODEPIPELINE "PutActionRevision" {
+    input PUT_ACTION_REVISION; output PutActionRevisionOutput PUT_ACTION_REVISION_OUTPUT;
+    http "POST" "/" 200;
+    errors ["PipelineNotFoundException", "StageNotFoundException", "ActionNotFoundException", "ValidationException", "ConcurrentPipelineExecutionsLimitExceededException",];
+} }
+
 aws::operation! { PutApprovalResult = CODEPIPELINE "PutApprovalResult" {
     input PUT_APPROVAL_RESULT; output PutApprovalResultOutput PUT_APPROVAL_RESULT_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidApprovalTokenException", "ApprovalAlreadyCompletedException", "PipelineNotFoundException", "StageNotFoundException", "ActionNotFoundException", "ValidationException",];
+} }
+
+aws::structure! { PUT_JOB_FAILURE_RESULT_OUTPUT: PutJobFailureResultOutput = Structure "PutJobFailureResultOutput" {
+} }
+
+aws::operation! { PutJobFailureResult = CODEPIPELINE "PutJobFailureResult" {
+    input PUT_JOB_FAILURE_RESULT; output PutJobFailureResultOutput PUT_JOB_FAILURE_RESULT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "JobNotFoundException", "InvalidJobStateException",];
+} }
+
+aws::structure! { PUT_JOB_SUCCESS_RESULT_OUTPUT: PutJobSuccessResultOutput = Structure "PutJobSuccessResultOutput" {
+} }
+
+aws::operation! { PutJobSuccessResult = CODEPIPELINE "PutJobSuccessResult" {
+    input PUT_JOB_SUCCESS_RESULT; output PutJobSuccessResultOutput PUT_JOB_SUCCESS_RESULT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "JobNotFoundException", "InvalidJobStateException", "OutputVariablesSizeExceededException",];
+} }
+
+aws::structure! { PUT_THIRD_PARTY_JOB_FAILURE_RESULT_OUTPUT: PutThirdPartyJobFailureResultOutput = Structure "PutThirdPartyJobFailureResultOutput" {
+} }
+
+aws::operation! { PutThirdPartyJobFailureResult = CODEPIPELINE "PutThirdPartyJobFailureResult" {
+    input PUT_THIRD_PARTY_JOB_FAILURE_RESULT; output PutThirdPartyJobFailureResultOutput PUT_THIRD_PARTY_JOB_FAILURE_RESULT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "JobNotFoundException", "InvalidJobStateException", "InvalidClientTokenException",];
+} }
+
+aws::structure! { PUT_THIRD_PARTY_JOB_SUCCESS_RESULT_OUTPUT: PutThirdPartyJobSuccessResultOutput = Structure "PutThirdPartyJobSuccessResultOutput" {
+} }
+
+aws::operation! { PutThirdPartyJobSuccessResult = CODEPIPELINE "PutThirdPartyJobSuccessResult" {
+    input PUT_THIRD_PARTY_JOB_SUCCESS_RESULT; output PutThirdPartyJobSuccessResultOutput PUT_THIRD_PARTY_JOB_SUCCESS_RESULT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "JobNotFoundException", "InvalidJobStateException", "InvalidClientTokenException",];
 } }
 
 aws::operation! { RetryStageExecution = CODEPIPELINE "RetryStageExecution" {
@@ -124,6 +223,15 @@ aws::operation! { UntagResource = CODEPIPELINE "UntagResource" {
     errors ["ValidationException", "ResourceNotFoundException", "InvalidArnException", "InvalidTagsException", "ConcurrentModificationException",];
 } }
 
+aws::structure! { UPDATE_ACTION_TYPE_OUTPUT: UpdateActionTypeOutput = Structure "UpdateActionTypeOutput" {
+} }
+
+aws::operation! { UpdateActionType = CODEPIPELINE "UpdateActionType" {
+    input UPDATE_ACTION_TYPE; output UpdateActionTypeOutput UPDATE_ACTION_TYPE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["RequestFailedException", "ValidationException", "ActionTypeNotFoundException",];
+} }
+
 aws::operation! { UpdatePipeline = CODEPIPELINE "UpdatePipeline" {
     input UPDATE_PIPELINE; output UpdatePipelineOutput UPDATE_PIPELINE_OUTPUT;
     http "POST" "/" 200;
@@ -131,6 +239,34 @@ aws::operation! { UpdatePipeline = CODEPIPELINE "UpdatePipeline" {
 } }
 
 pub static AWS_REGION_NAME: Schema = Schema::new("AWSRegionName", Kind::String).min(4).max(30);
+
+aws::structure! { AWS_SESSION_CREDENTIALS: AwsSessionCredentials = Structure "AWSSessionCredentials" {
+    access_key_id: String = "accessKeyId" SENSITIVE_STRING required();
+    secret_access_key: String = "secretAccessKey" SENSITIVE_STRING required();
+    session_token: String = "sessionToken" SENSITIVE_STRING required();
+} }
+
+static REGEX_OF_ACCOUNT_ID: Pattern = Pattern::new(r#"[0-9]{12}"#);
+pub static ACCOUNT_ID: Schema = Schema::new("AccountId", Kind::String).pattern(&REGEX_OF_ACCOUNT_ID);
+
+aws::structure! { ACKNOWLEDGE_JOB: AcknowledgeJob = Structure "AcknowledgeJobInput" {
+    job_id: String = "jobId" JOB_ID required();
+    nonce: String = "nonce" NONCE required();
+} }
+
+aws::structure! { ACKNOWLEDGE_JOB_OUTPUT: AcknowledgeJobOutput = Structure "AcknowledgeJobOutput" {
+    status: Option<JobStatus> = "status" JOB_STATUS;
+} }
+
+aws::structure! { ACKNOWLEDGE_THIRD_PARTY_JOB: AcknowledgeThirdPartyJob = Structure "AcknowledgeThirdPartyJobInput" {
+    job_id: String = "jobId" THIRD_PARTY_JOB_ID required();
+    nonce: String = "nonce" NONCE required();
+    client_token: String = "clientToken" CLIENT_TOKEN required();
+} }
+
+aws::structure! { ACKNOWLEDGE_THIRD_PARTY_JOB_OUTPUT: AcknowledgeThirdPartyJobOutput = Structure "AcknowledgeThirdPartyJobOutput" {
+    status: Option<JobStatus> = "status" JOB_STATUS;
+} }
 
 aws::string_enum! { ACTION_CATEGORY: ActionCategory = "ActionCategory" {
     Source = "Source",
@@ -140,6 +276,10 @@ aws::string_enum! { ACTION_CATEGORY: ActionCategory = "ActionCategory" {
     Invoke = "Invoke",
     Approval = "Approval",
     Compute = "Compute",
+} }
+
+aws::structure! { ACTION_CONFIGURATION: ActionConfiguration = Structure "ActionConfiguration" {
+    configuration: Option<aws::Map<String>> = "configuration" ACTION_CONFIGURATION_MAP;
 } }
 
 pub static ACTION_CONFIGURATION_KEY: Schema =
@@ -177,8 +317,20 @@ aws::string_enum! { ACTION_CONFIGURATION_PROPERTY_TYPE: ActionConfigurationPrope
     Boolean = "Boolean",
 } }
 
+static REGEX_OF_ACTION_CONFIGURATION_QUERYABLE_VALUE: Pattern = Pattern::new(r#"[a-zA-Z0-9_-]+"#);
+pub static ACTION_CONFIGURATION_QUERYABLE_VALUE: Schema =
+    Schema::new("ActionConfigurationQueryableValue", Kind::String)
+        .min(1)
+        .max(50)
+        .pattern(&REGEX_OF_ACTION_CONFIGURATION_QUERYABLE_VALUE);
+
 pub static ACTION_CONFIGURATION_VALUE: Schema =
     Schema::new("ActionConfigurationValue", Kind::String).min(1).max(1000);
+
+aws::structure! { ACTION_CONTEXT: ActionContext = Structure "ActionContext" {
+    name: Option<String> = "name" ACTION_NAME;
+    action_execution_id: Option<String> = "actionExecutionId" STRING;
+} }
 
 aws::structure! { ACTION_DECLARATION: ActionDeclaration = Structure "ActionDeclaration" {
     name: String = "name" ACTION_NAME required();
@@ -312,6 +464,32 @@ aws::structure! { ACTION_TYPE: ActionType = Structure "ActionType" {
     output_artifact_details: ArtifactDetails = "outputArtifactDetails" ARTIFACT_DETAILS required();
 } }
 
+aws::structure! { ACTION_TYPE_ARTIFACT_DETAILS: ActionTypeArtifactDetails = Structure "ActionTypeArtifactDetails" {
+    minimum_count: i32 = "minimumCount" MINIMUM_ACTION_TYPE_ARTIFACT_COUNT required();
+    maximum_count: i32 = "maximumCount" MAXIMUM_ACTION_TYPE_ARTIFACT_COUNT required();
+} }
+
+aws::structure! { ACTION_TYPE_DECLARATION: ActionTypeDeclaration = Structure "ActionTypeDeclaration" {
+    description: Option<String> = "description" ACTION_TYPE_DESCRIPTION;
+    executor: ActionTypeExecutor = "executor" ACTION_TYPE_EXECUTOR required();
+    id: ActionTypeIdentifier = "id" ACTION_TYPE_IDENTIFIER required();
+    input_artifact_details: ActionTypeArtifactDetails = "inputArtifactDetails" ACTION_TYPE_ARTIFACT_DETAILS required();
+    output_artifact_details: ActionTypeArtifactDetails = "outputArtifactDetails" ACTION_TYPE_ARTIFACT_DETAILS required();
+    permissions: Option<ActionTypePermissions> = "permissions" ACTION_TYPE_PERMISSIONS;
+    properties: Option<Vec<ActionTypeProperty>> = "properties" ACTION_TYPE_PROPERTIES;
+    urls: Option<ActionTypeUrls> = "urls" ACTION_TYPE_URLS;
+} }
+
+pub static ACTION_TYPE_DESCRIPTION: Schema =
+    Schema::new("ActionTypeDescription", Kind::String).min(1).max(1024);
+
+aws::structure! { ACTION_TYPE_EXECUTOR: ActionTypeExecutor = Structure "ActionTypeExecutor" {
+    configuration: ExecutorConfiguration = "configuration" EXECUTOR_CONFIGURATION required();
+    r#type: ExecutorType = "type" EXECUTOR_TYPE required();
+    policy_statements_template: Option<String> = "policyStatementsTemplate" POLICY_STATEMENTS_TEMPLATE;
+    job_timeout: Option<i32> = "jobTimeout" JOB_TIMEOUT;
+} }
+
 aws::structure! { ACTION_TYPE_ID: ActionTypeId = Structure "ActionTypeId" {
     category: ActionCategory = "category" ACTION_CATEGORY required();
     owner: ActionOwner = "owner" ACTION_OWNER required();
@@ -319,8 +497,36 @@ aws::structure! { ACTION_TYPE_ID: ActionTypeId = Structure "ActionTypeId" {
     version: String = "version" VERSION required();
 } }
 
+aws::structure! { ACTION_TYPE_IDENTIFIER: ActionTypeIdentifier = Structure "ActionTypeIdentifier" {
+    category: ActionCategory = "category" ACTION_CATEGORY required();
+    owner: String = "owner" ACTION_TYPE_OWNER required();
+    provider: String = "provider" ACTION_PROVIDER required();
+    version: String = "version" VERSION required();
+} }
+
 pub static ACTION_TYPE_LIST: Schema =
     Schema::new("ActionTypeList", Kind::List { element: &ACTION_TYPE, wire: "member" });
+
+static REGEX_OF_ACTION_TYPE_OWNER: Pattern = Pattern::new(r#"AWS|ThirdParty"#);
+pub static ACTION_TYPE_OWNER: Schema =
+    Schema::new("ActionTypeOwner", Kind::String).pattern(&REGEX_OF_ACTION_TYPE_OWNER);
+
+aws::structure! { ACTION_TYPE_PERMISSIONS: ActionTypePermissions = Structure "ActionTypePermissions" {
+    allowed_accounts: Vec<String> = "allowedAccounts" ALLOWED_ACCOUNTS required();
+} }
+
+pub static ACTION_TYPE_PROPERTIES: Schema =
+    Schema::new("ActionTypeProperties", Kind::List { element: &ACTION_TYPE_PROPERTY, wire: "member" })
+        .max(10);
+
+aws::structure! { ACTION_TYPE_PROPERTY: ActionTypeProperty = Structure "ActionTypeProperty" {
+    name: String = "name" ACTION_CONFIGURATION_KEY required();
+    optional: bool = "optional" BOOLEAN required();
+    key: bool = "key" BOOLEAN required();
+    no_echo: bool = "noEcho" BOOLEAN required();
+    queryable: Option<bool> = "queryable" BOOLEAN;
+    description: Option<String> = "description" PROPERTY_DESCRIPTION;
+} }
 
 aws::structure! { ACTION_TYPE_SETTINGS: ActionTypeSettings = Structure "ActionTypeSettings" {
     third_party_configuration_url: Option<String> = "thirdPartyConfigurationUrl" URL;
@@ -328,6 +534,20 @@ aws::structure! { ACTION_TYPE_SETTINGS: ActionTypeSettings = Structure "ActionTy
     execution_url_template: Option<String> = "executionUrlTemplate" URL_TEMPLATE;
     revision_url_template: Option<String> = "revisionUrlTemplate" URL_TEMPLATE;
 } }
+
+aws::structure! { ACTION_TYPE_URLS: ActionTypeUrls = Structure "ActionTypeUrls" {
+    configuration_url: Option<String> = "configurationUrl" URL;
+    entity_url_template: Option<String> = "entityUrlTemplate" URL_TEMPLATE;
+    execution_url_template: Option<String> = "executionUrlTemplate" URL_TEMPLATE;
+    revision_url_template: Option<String> = "revisionUrlTemplate" URL_TEMPLATE;
+} }
+
+static REGEX_OF_ALLOWED_ACCOUNT: Pattern = Pattern::new(r#"[0-9]{12}|\*"#);
+pub static ALLOWED_ACCOUNT: Schema =
+    Schema::new("AllowedAccount", Kind::String).pattern(&REGEX_OF_ALLOWED_ACCOUNT);
+
+pub static ALLOWED_ACCOUNTS: Schema =
+    Schema::new("AllowedAccounts", Kind::List { element: &ALLOWED_ACCOUNT, wire: "member" }).min(1).max(1000);
 
 aws::structure! { APPROVAL_RESULT: ApprovalResult = Structure "ApprovalResult" {
     summary: String = "summary" APPROVAL_SUMMARY required();
@@ -346,6 +566,12 @@ static REGEX_OF_APPROVAL_TOKEN: Pattern =
 pub static APPROVAL_TOKEN: Schema =
     Schema::new("ApprovalToken", Kind::String).pattern(&REGEX_OF_APPROVAL_TOKEN);
 
+aws::structure! { ARTIFACT: Artifact = Structure "Artifact" {
+    name: Option<String> = "name" ARTIFACT_NAME;
+    revision: Option<String> = "revision" REVISION;
+    location: Option<ArtifactLocation> = "location" ARTIFACT_LOCATION;
+} }
+
 aws::structure! { ARTIFACT_DETAIL: ArtifactDetail = Structure "ArtifactDetail" {
     name: Option<String> = "name" ARTIFACT_NAME;
     s3location: Option<S3Location> = "s3location" S3_LOCATION;
@@ -357,6 +583,18 @@ pub static ARTIFACT_DETAIL_LIST: Schema =
 aws::structure! { ARTIFACT_DETAILS: ArtifactDetails = Structure "ArtifactDetails" {
     minimum_count: i32 = "minimumCount" MINIMUM_ARTIFACT_COUNT required();
     maximum_count: i32 = "maximumCount" MAXIMUM_ARTIFACT_COUNT required();
+} }
+
+pub static ARTIFACT_LIST: Schema =
+    Schema::new("ArtifactList", Kind::List { element: &ARTIFACT, wire: "member" });
+
+aws::structure! { ARTIFACT_LOCATION: ArtifactLocation = Structure "ArtifactLocation" {
+    r#type: Option<ArtifactLocationType> = "type" ARTIFACT_LOCATION_TYPE;
+    s3_location: Option<S3ArtifactLocation> = "s3Location" S3_ARTIFACT_LOCATION;
+} }
+
+aws::string_enum! { ARTIFACT_LOCATION_TYPE: ArtifactLocationType = "ArtifactLocationType" {
+    S3 = "S3",
 } }
 
 static REGEX_OF_ARTIFACT_NAME: Pattern = Pattern::new(r#"[a-zA-Z0-9_\-]+"#);
@@ -411,9 +649,15 @@ aws::string_enum! { BLOCKER_TYPE: BlockerType = "BlockerType" {
     Schedule = "Schedule",
 } }
 
+static REGEX_OF_CLIENT_ID: Pattern =
+    Pattern::new(r#"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"#);
+pub static CLIENT_ID: Schema = Schema::new("ClientId", Kind::String).pattern(&REGEX_OF_CLIENT_ID);
+
 static REGEX_OF_CLIENT_REQUEST_TOKEN: Pattern = Pattern::new(r#"^[a-zA-Z0-9-]+$"#);
 pub static CLIENT_REQUEST_TOKEN: Schema =
     Schema::new("ClientRequestToken", Kind::String).min(1).max(128).pattern(&REGEX_OF_CLIENT_REQUEST_TOKEN);
+
+pub static CLIENT_TOKEN: Schema = Schema::new("ClientToken", Kind::String).min(1).max(256).sensitive();
 
 pub static COMMAND: Schema = Schema::new("Command", Kind::String).min(1).max(1000);
 
@@ -452,6 +696,24 @@ aws::structure! { CONDITION_STATE: ConditionState = Structure "ConditionState" {
 pub static CONDITION_STATE_LIST: Schema =
     Schema::new("ConditionStateList", Kind::List { element: &CONDITION_STATE, wire: "member" });
 
+pub static CONTINUATION_TOKEN: Schema = Schema::new("ContinuationToken", Kind::String).min(1).max(2048);
+
+aws::structure! { CREATE_CUSTOM_ACTION_TYPE: CreateCustomActionType = Structure "CreateCustomActionTypeInput" {
+    category: ActionCategory = "category" ACTION_CATEGORY required();
+    provider: String = "provider" ACTION_PROVIDER required();
+    version: String = "version" VERSION required();
+    settings: Option<ActionTypeSettings> = "settings" ACTION_TYPE_SETTINGS;
+    configuration_properties: Option<Vec<ActionConfigurationProperty>> = "configurationProperties" ACTION_CONFIGURATION_PROPERTY_LIST;
+    input_artifact_details: ArtifactDetails = "inputArtifactDetails" ARTIFACT_DETAILS required();
+    output_artifact_details: ArtifactDetails = "outputArtifactDetails" ARTIFACT_DETAILS required();
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { CREATE_CUSTOM_ACTION_TYPE_OUTPUT: CreateCustomActionTypeOutput = Structure "CreateCustomActionTypeOutput" {
+    action_type: ActionType = "actionType" ACTION_TYPE required();
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
 aws::structure! { CREATE_PIPELINE: CreatePipeline = Structure "CreatePipelineInput" {
     pipeline: PipelineDeclaration = "pipeline" PIPELINE_DECLARATION required();
     tags: Option<Vec<Tag>> = "tags" TAG_LIST;
@@ -460,6 +722,19 @@ aws::structure! { CREATE_PIPELINE: CreatePipeline = Structure "CreatePipelineInp
 aws::structure! { CREATE_PIPELINE_OUTPUT: CreatePipelineOutput = Structure "CreatePipelineOutput" {
     pipeline: Option<PipelineDeclaration> = "pipeline" PIPELINE_DECLARATION;
     tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { CURRENT_REVISION: CurrentRevision = Structure "CurrentRevision" {
+    revision: String = "revision" REVISION required();
+    change_identifier: String = "changeIdentifier" REVISION_CHANGE_IDENTIFIER required();
+    created: Option<Timestamp> = "created" TIMESTAMP;
+    revision_summary: Option<String> = "revisionSummary" REVISION_SUMMARY;
+} }
+
+aws::structure! { DELETE_CUSTOM_ACTION_TYPE: DeleteCustomActionType = Structure "DeleteCustomActionTypeInput" {
+    category: ActionCategory = "category" ACTION_CATEGORY required();
+    provider: String = "provider" ACTION_PROVIDER required();
+    version: String = "version" VERSION required();
 } }
 
 aws::structure! { DELETE_PIPELINE: DeletePipeline = Structure "DeletePipelineInput" {
@@ -529,6 +804,12 @@ aws::structure! { ERROR_DETAILS: ErrorDetails = Structure "ErrorDetails" {
     message: Option<String> = "message" MESSAGE;
 } }
 
+aws::structure! { EXECUTION_DETAILS: ExecutionDetails = Structure "ExecutionDetails" {
+    summary: Option<String> = "summary" EXECUTION_SUMMARY;
+    external_execution_id: Option<String> = "externalExecutionId" EXECUTION_ID;
+    percent_complete: Option<i32> = "percentComplete" PERCENTAGE;
+} }
+
 pub static EXECUTION_ID: Schema = Schema::new("ExecutionId", Kind::String).min(1).max(1500);
 
 aws::string_enum! { EXECUTION_MODE: ExecutionMode = "ExecutionMode" {
@@ -549,16 +830,60 @@ aws::string_enum! { EXECUTION_TYPE: ExecutionType = "ExecutionType" {
     Rollback = "ROLLBACK",
 } }
 
+aws::structure! { EXECUTOR_CONFIGURATION: ExecutorConfiguration = Structure "ExecutorConfiguration" {
+    lambda_executor_configuration: Option<LambdaExecutorConfiguration> = "lambdaExecutorConfiguration" LAMBDA_EXECUTOR_CONFIGURATION;
+    job_worker_executor_configuration: Option<JobWorkerExecutorConfiguration> = "jobWorkerExecutorConfiguration" JOB_WORKER_EXECUTOR_CONFIGURATION;
+} }
+
+aws::string_enum! { EXECUTOR_TYPE: ExecutorType = "ExecutorType" {
+    JobWorker = "JobWorker",
+    Lambda = "Lambda",
+} }
+
 aws::structure! { FAILURE_CONDITIONS: FailureConditions = Structure "FailureConditions" {
     result: Option<Result> = "result" RESULT;
     retry_configuration: Option<RetryConfiguration> = "retryConfiguration" RETRY_CONFIGURATION;
     conditions: Option<Vec<Condition>> = "conditions" CONDITION_LIST;
 } }
 
+aws::structure! { FAILURE_DETAILS: FailureDetails = Structure "FailureDetails" {
+    r#type: FailureType = "type" FAILURE_TYPE required();
+    message: String = "message" MESSAGE required();
+    external_execution_id: Option<String> = "externalExecutionId" EXECUTION_ID;
+} }
+
+aws::string_enum! { FAILURE_TYPE: FailureType = "FailureType" {
+    JobFailed = "JobFailed",
+    ConfigurationError = "ConfigurationError",
+    PermissionError = "PermissionError",
+    RevisionOutOfSync = "RevisionOutOfSync",
+    RevisionUnavailable = "RevisionUnavailable",
+    SystemUnavailable = "SystemUnavailable",
+} }
+
 pub static FILE_PATH: Schema = Schema::new("FilePath", Kind::String).min(1).max(128);
 
 pub static FILE_PATH_LIST: Schema =
     Schema::new("FilePathList", Kind::List { element: &FILE_PATH, wire: "member" }).min(1).max(10);
+
+aws::structure! { GET_ACTION_TYPE: GetActionType = Structure "GetActionTypeInput" {
+    category: ActionCategory = "category" ACTION_CATEGORY required();
+    owner: String = "owner" ACTION_TYPE_OWNER required();
+    provider: String = "provider" ACTION_PROVIDER required();
+    version: String = "version" VERSION required();
+} }
+
+aws::structure! { GET_ACTION_TYPE_OUTPUT: GetActionTypeOutput = Structure "GetActionTypeOutput" {
+    action_type: Option<ActionTypeDeclaration> = "actionType" ACTION_TYPE_DECLARATION;
+} }
+
+aws::structure! { GET_JOB_DETAILS: GetJobDetails = Structure "GetJobDetailsInput" {
+    job_id: String = "jobId" JOB_ID required();
+} }
+
+aws::structure! { GET_JOB_DETAILS_OUTPUT: GetJobDetailsOutput = Structure "GetJobDetailsOutput" {
+    job_details: Option<JobDetails> = "jobDetails" JOB_DETAILS;
+} }
 
 aws::structure! { GET_PIPELINE_EXECUTION: GetPipelineExecution = Structure "GetPipelineExecutionInput" {
     pipeline_name: String = "pipelineName" PIPELINE_NAME required();
@@ -589,6 +914,15 @@ aws::structure! { GET_PIPELINE_STATE_OUTPUT: GetPipelineStateOutput = Structure 
     stage_states: Option<Vec<StageState>> = "stageStates" STAGE_STATE_LIST;
     created: Option<Timestamp> = "created" TIMESTAMP;
     updated: Option<Timestamp> = "updated" TIMESTAMP;
+} }
+
+aws::structure! { GET_THIRD_PARTY_JOB_DETAILS: GetThirdPartyJobDetails = Structure "GetThirdPartyJobDetailsInput" {
+    job_id: String = "jobId" THIRD_PARTY_JOB_ID required();
+    client_token: String = "clientToken" CLIENT_TOKEN required();
+} }
+
+aws::structure! { GET_THIRD_PARTY_JOB_DETAILS_OUTPUT: GetThirdPartyJobDetailsOutput = Structure "GetThirdPartyJobDetailsOutput" {
+    job_details: Option<ThirdPartyJobDetails> = "jobDetails" THIRD_PARTY_JOB_DETAILS;
 } }
 
 aws::structure! { GIT_BRANCH_FILTER_CRITERIA: GitBranchFilterCriteria = Structure "GitBranchFilterCriteria" {
@@ -679,6 +1013,62 @@ aws::structure! { INPUT_ARTIFACT: InputArtifact = Structure "InputArtifact" {
 pub static INPUT_ARTIFACT_LIST: Schema =
     Schema::new("InputArtifactList", Kind::List { element: &INPUT_ARTIFACT, wire: "member" });
 
+aws::structure! { JOB: Job = Structure "Job" {
+    id: Option<String> = "id" JOB_ID;
+    data: Option<JobData> = "data" JOB_DATA;
+    nonce: Option<String> = "nonce" NONCE;
+    account_id: Option<String> = "accountId" ACCOUNT_ID;
+} }
+
+aws::structure! { JOB_DATA: JobData = Structure "JobData" {
+    action_type_id: Option<ActionTypeId> = "actionTypeId" ACTION_TYPE_ID;
+    action_configuration: Option<ActionConfiguration> = "actionConfiguration" ACTION_CONFIGURATION;
+    pipeline_context: Option<PipelineContext> = "pipelineContext" PIPELINE_CONTEXT;
+    input_artifacts: Option<Vec<Artifact>> = "inputArtifacts" ARTIFACT_LIST;
+    output_artifacts: Option<Vec<Artifact>> = "outputArtifacts" ARTIFACT_LIST;
+    artifact_credentials: Option<AwsSessionCredentials> = "artifactCredentials" AWS_SESSION_CREDENTIALS;
+    continuation_token: Option<String> = "continuationToken" CONTINUATION_TOKEN;
+    encryption_key: Option<EncryptionKey> = "encryptionKey" ENCRYPTION_KEY;
+} }
+
+aws::structure! { JOB_DETAILS: JobDetails = Structure "JobDetails" {
+    id: Option<String> = "id" JOB_ID;
+    data: Option<JobData> = "data" JOB_DATA;
+    account_id: Option<String> = "accountId" ACCOUNT_ID;
+} }
+
+static REGEX_OF_JOB_ID: Pattern =
+    Pattern::new(r#"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"#);
+pub static JOB_ID: Schema = Schema::new("JobId", Kind::String).pattern(&REGEX_OF_JOB_ID);
+
+pub static JOB_LIST: Schema = Schema::new("JobList", Kind::List { element: &JOB, wire: "member" });
+
+aws::string_enum! { JOB_STATUS: JobStatus = "JobStatus" {
+    Created = "Created",
+    Queued = "Queued",
+    Dispatched = "Dispatched",
+    InProgress = "InProgress",
+    TimedOut = "TimedOut",
+    Succeeded = "Succeeded",
+    Failed = "Failed",
+} }
+
+pub static JOB_TIMEOUT: Schema = Schema::new("JobTimeout", Kind::Integer).min(60).max(43200);
+
+aws::structure! { JOB_WORKER_EXECUTOR_CONFIGURATION: JobWorkerExecutorConfiguration = Structure "JobWorkerExecutorConfiguration" {
+    polling_accounts: Option<Vec<String>> = "pollingAccounts" POLLING_ACCOUNT_LIST;
+    polling_service_principals: Option<Vec<String>> = "pollingServicePrincipals" POLLING_SERVICE_PRINCIPAL_LIST;
+} }
+
+aws::structure! { LAMBDA_EXECUTOR_CONFIGURATION: LambdaExecutorConfiguration = Structure "LambdaExecutorConfiguration" {
+    lambda_function_arn: String = "lambdaFunctionArn" LAMBDA_FUNCTION_ARN required();
+} }
+
+static REGEX_OF_LAMBDA_FUNCTION_ARN: Pattern =
+    Pattern::new(r#"arn:aws(-[\w]+)*:lambda:.+:[0-9]{12}:function:.+"#);
+pub static LAMBDA_FUNCTION_ARN: Schema =
+    Schema::new("LambdaFunctionArn", Kind::String).min(1).max(140).pattern(&REGEX_OF_LAMBDA_FUNCTION_ARN);
+
 aws::structure! { LATEST_IN_PIPELINE_EXECUTION_FILTER: LatestInPipelineExecutionFilter = Structure "LatestInPipelineExecutionFilter" {
     pipeline_execution_id: String = "pipelineExecutionId" PIPELINE_EXECUTION_ID required();
     start_time_range: StartTimeRange = "startTimeRange" START_TIME_RANGE required();
@@ -742,17 +1132,27 @@ aws::structure! { LIST_TAGS_FOR_RESOURCE_OUTPUT: ListTagsForResourceOutput = Str
 
 pub static LOG_STREAM_ARN: Schema = Schema::new("LogStreamARN", Kind::String).min(1).max(250);
 
+pub static MAX_BATCH_SIZE: Schema = Schema::new("MaxBatchSize", Kind::Integer).min(1);
+
 pub static MAX_PIPELINES: Schema = Schema::new("MaxPipelines", Kind::Integer).min(1).max(1000);
 
 pub static MAX_RESULTS: Schema = Schema::new("MaxResults", Kind::Integer).min(1).max(100);
+
+pub static MAXIMUM_ACTION_TYPE_ARTIFACT_COUNT: Schema =
+    Schema::new("MaximumActionTypeArtifactCount", Kind::Integer).min(0).max(10);
 
 pub static MAXIMUM_ARTIFACT_COUNT: Schema = Schema::new("MaximumArtifactCount", Kind::Integer).min(0).max(5);
 
 pub static MESSAGE: Schema = Schema::new("Message", Kind::String).min(1).max(5000);
 
+pub static MINIMUM_ACTION_TYPE_ARTIFACT_COUNT: Schema =
+    Schema::new("MinimumActionTypeArtifactCount", Kind::Integer).min(0).max(10);
+
 pub static MINIMUM_ARTIFACT_COUNT: Schema = Schema::new("MinimumArtifactCount", Kind::Integer).min(0).max(5);
 
 pub static NEXT_TOKEN: Schema = Schema::new("NextToken", Kind::String).min(1).max(2048);
+
+pub static NONCE: Schema = Schema::new("Nonce", Kind::String).min(1).max(50).sensitive();
 
 aws::structure! { OUTPUT_ARTIFACT: OutputArtifact = Structure "OutputArtifact" {
     name: String = "name" ARTIFACT_NAME required();
@@ -782,6 +1182,14 @@ pub static PERCENTAGE: Schema = Schema::new("Percentage", Kind::Integer).min(0).
 
 static REGEX_OF_PIPELINE_ARN: Pattern = Pattern::new(r#"arn:aws(-[\w]+)*:codepipeline:.+:[0-9]{12}:.+"#);
 pub static PIPELINE_ARN: Schema = Schema::new("PipelineArn", Kind::String).pattern(&REGEX_OF_PIPELINE_ARN);
+
+aws::structure! { PIPELINE_CONTEXT: PipelineContext = Structure "PipelineContext" {
+    pipeline_name: Option<String> = "pipelineName" PIPELINE_NAME;
+    stage: Option<StageContext> = "stage" STAGE_CONTEXT;
+    action: Option<ActionContext> = "action" ACTION_CONTEXT;
+    pipeline_arn: Option<String> = "pipelineArn" PIPELINE_ARN;
+    pipeline_execution_id: Option<String> = "pipelineExecutionId" PIPELINE_EXECUTION_ID;
+} }
 
 aws::structure! { PIPELINE_DECLARATION: PipelineDeclaration = Structure "PipelineDeclaration" {
     name: String = "name" PIPELINE_NAME required();
@@ -940,6 +1348,50 @@ pub static PIPELINE_VARIABLE_VALUE: Schema = Schema::new("PipelineVariableValue"
 
 pub static PIPELINE_VERSION: Schema = Schema::new("PipelineVersion", Kind::Integer).min(1);
 
+pub static POLICY_STATEMENTS_TEMPLATE: Schema =
+    Schema::new("PolicyStatementsTemplate", Kind::String).min(1).max(2048);
+
+aws::structure! { POLL_FOR_JOBS: PollForJobs = Structure "PollForJobsInput" {
+    action_type_id: ActionTypeId = "actionTypeId" ACTION_TYPE_ID required();
+    max_batch_size: Option<i32> = "maxBatchSize" MAX_BATCH_SIZE;
+    query_param: Option<aws::Map<String>> = "queryParam" QUERY_PARAM_MAP;
+} }
+
+aws::structure! { POLL_FOR_JOBS_OUTPUT: PollForJobsOutput = Structure "PollForJobsOutput" {
+    jobs: Option<Vec<Job>> = "jobs" JOB_LIST;
+} }
+
+aws::structure! { POLL_FOR_THIRD_PARTY_JOBS: PollForThirdPartyJobs = Structure "PollForThirdPartyJobsInput" {
+    action_type_id: ActionTypeId = "actionTypeId" ACTION_TYPE_ID required();
+    max_batch_size: Option<i32> = "maxBatchSize" MAX_BATCH_SIZE;
+} }
+
+aws::structure! { POLL_FOR_THIRD_PARTY_JOBS_OUTPUT: PollForThirdPartyJobsOutput = Structure "PollForThirdPartyJobsOutput" {
+    jobs: Option<Vec<ThirdPartyJob>> = "jobs" THIRD_PARTY_JOB_LIST;
+} }
+
+pub static POLLING_ACCOUNT_LIST: Schema =
+    Schema::new("PollingAccountList", Kind::List { element: &ACCOUNT_ID, wire: "member" }).min(1).max(1000);
+
+pub static POLLING_SERVICE_PRINCIPAL_LIST: Schema =
+    Schema::new("PollingServicePrincipalList", Kind::List { element: &SERVICE_PRINCIPAL, wire: "member" })
+        .min(1)
+        .max(10);
+
+pub static PROPERTY_DESCRIPTION: Schema = Schema::new("PropertyDescription", Kind::String).min(1).max(250);
+
+aws::structure! { PUT_ACTION_REVISION: PutActionRevision = Structure "PutActionRevisionInput" {
+    pipeline_name: String = "pipelineName" PIPELINE_NAME required();
+    stage_name: String = "stageName" STAGE_NAME required();
+    action_name: String = "actionName" ACTION_NAME required();
+    action_revision: ActionRevision = "actionRevision" ACTION_REVISION required();
+} }
+
+aws::structure! { PUT_ACTION_REVISION_OUTPUT: PutActionRevisionOutput = Structure "PutActionRevisionOutput" {
+    new_revision: Option<bool> = "newRevision" BOOLEAN;
+    pipeline_execution_id: Option<String> = "pipelineExecutionId" PIPELINE_EXECUTION_ID;
+} }
+
 aws::structure! { PUT_APPROVAL_RESULT: PutApprovalResult = Structure "PutApprovalResultInput" {
     pipeline_name: String = "pipelineName" PIPELINE_NAME required();
     stage_name: String = "stageName" STAGE_NAME required();
@@ -951,6 +1403,45 @@ aws::structure! { PUT_APPROVAL_RESULT: PutApprovalResult = Structure "PutApprova
 aws::structure! { PUT_APPROVAL_RESULT_OUTPUT: PutApprovalResultOutput = Structure "PutApprovalResultOutput" {
     approved_at: Option<Timestamp> = "approvedAt" TIMESTAMP;
 } }
+
+aws::structure! { PUT_JOB_FAILURE_RESULT: PutJobFailureResult = Structure "PutJobFailureResultInput" {
+    job_id: String = "jobId" JOB_ID required();
+    failure_details: FailureDetails = "failureDetails" FAILURE_DETAILS required();
+} }
+
+aws::structure! { PUT_JOB_SUCCESS_RESULT: PutJobSuccessResult = Structure "PutJobSuccessResultInput" {
+    job_id: String = "jobId" JOB_ID required();
+    current_revision: Option<CurrentRevision> = "currentRevision" CURRENT_REVISION;
+    continuation_token: Option<String> = "continuationToken" CONTINUATION_TOKEN;
+    execution_details: Option<ExecutionDetails> = "executionDetails" EXECUTION_DETAILS;
+    output_variables: Option<aws::Map<String>> = "outputVariables" OUTPUT_VARIABLES_MAP;
+} }
+
+aws::structure! { PUT_THIRD_PARTY_JOB_FAILURE_RESULT: PutThirdPartyJobFailureResult = Structure "PutThirdPartyJobFailureResultInput" {
+    job_id: String = "jobId" THIRD_PARTY_JOB_ID required();
+    client_token: String = "clientToken" CLIENT_TOKEN required();
+    failure_details: FailureDetails = "failureDetails" FAILURE_DETAILS required();
+} }
+
+aws::structure! { PUT_THIRD_PARTY_JOB_SUCCESS_RESULT: PutThirdPartyJobSuccessResult = Structure "PutThirdPartyJobSuccessResultInput" {
+    job_id: String = "jobId" THIRD_PARTY_JOB_ID required();
+    client_token: String = "clientToken" CLIENT_TOKEN required();
+    current_revision: Option<CurrentRevision> = "currentRevision" CURRENT_REVISION;
+    continuation_token: Option<String> = "continuationToken" CONTINUATION_TOKEN;
+    execution_details: Option<ExecutionDetails> = "executionDetails" EXECUTION_DETAILS;
+} }
+
+pub static QUERY_PARAM_MAP: Schema = Schema::new(
+    "QueryParamMap",
+    Kind::Map {
+        key: &ACTION_CONFIGURATION_KEY,
+        value: &ACTION_CONFIGURATION_QUERYABLE_VALUE,
+        key_wire: "key",
+        value_wire: "value",
+    },
+)
+.min(0)
+.max(1);
 
 pub static RESOLVED_ACTION_CONFIGURATION_MAP: Schema = Schema::new(
     "ResolvedActionConfigurationMap",
@@ -1115,6 +1606,11 @@ aws::structure! { RULE_TYPE_ID: RuleTypeId = Structure "RuleTypeId" {
     version: Option<String> = "version" VERSION;
 } }
 
+aws::structure! { S3_ARTIFACT_LOCATION: S3ArtifactLocation = Structure "S3ArtifactLocation" {
+    bucket_name: String = "bucketName" STRING required();
+    object_key: String = "objectKey" STRING required();
+} }
+
 pub static S3_BUCKET: Schema = Schema::new("S3Bucket", Kind::String).min(3).max(63);
 
 pub static S3_KEY: Schema = Schema::new("S3Key", Kind::String).min(1).max(100);
@@ -1123,6 +1619,8 @@ aws::structure! { S3_LOCATION: S3Location = Structure "S3Location" {
     bucket: Option<String> = "bucket" S3_BUCKET;
     key: Option<String> = "key" S3_KEY;
 } }
+
+pub static SERVICE_PRINCIPAL: Schema = Schema::new("ServicePrincipal", Kind::String).min(1).max(128);
 
 aws::structure! { SOURCE_REVISION: SourceRevision = Structure "SourceRevision" {
     action_name: String = "actionName" ACTION_NAME required();
@@ -1168,6 +1666,10 @@ aws::structure! { STAGE_CONDITION_STATE: StageConditionState = Structure "StageC
 aws::structure! { STAGE_CONDITIONS_EXECUTION: StageConditionsExecution = Structure "StageConditionsExecution" {
     status: Option<ConditionExecutionStatus> = "status" CONDITION_EXECUTION_STATUS;
     summary: Option<String> = "summary" EXECUTION_SUMMARY;
+} }
+
+aws::structure! { STAGE_CONTEXT: StageContext = Structure "StageContext" {
+    name: Option<String> = "name" STAGE_NAME;
 } }
 
 aws::structure! { STAGE_DECLARATION: StageDeclaration = Structure "StageDeclaration" {
@@ -1291,6 +1793,33 @@ aws::structure! { TAG_RESOURCE_OUTPUT: TagResourceOutput = Structure "TagResourc
 
 pub static TAG_VALUE: Schema = Schema::new("TagValue", Kind::String).min(0).max(256);
 
+aws::structure! { THIRD_PARTY_JOB: ThirdPartyJob = Structure "ThirdPartyJob" {
+    client_id: Option<String> = "clientId" CLIENT_ID;
+    job_id: Option<String> = "jobId" JOB_ID;
+} }
+
+aws::structure! { THIRD_PARTY_JOB_DATA: ThirdPartyJobData = Structure "ThirdPartyJobData" {
+    action_type_id: Option<ActionTypeId> = "actionTypeId" ACTION_TYPE_ID;
+    action_configuration: Option<ActionConfiguration> = "actionConfiguration" ACTION_CONFIGURATION;
+    pipeline_context: Option<PipelineContext> = "pipelineContext" PIPELINE_CONTEXT;
+    input_artifacts: Option<Vec<Artifact>> = "inputArtifacts" ARTIFACT_LIST;
+    output_artifacts: Option<Vec<Artifact>> = "outputArtifacts" ARTIFACT_LIST;
+    artifact_credentials: Option<AwsSessionCredentials> = "artifactCredentials" AWS_SESSION_CREDENTIALS;
+    continuation_token: Option<String> = "continuationToken" CONTINUATION_TOKEN;
+    encryption_key: Option<EncryptionKey> = "encryptionKey" ENCRYPTION_KEY;
+} }
+
+aws::structure! { THIRD_PARTY_JOB_DETAILS: ThirdPartyJobDetails = Structure "ThirdPartyJobDetails" {
+    id: Option<String> = "id" THIRD_PARTY_JOB_ID;
+    data: Option<ThirdPartyJobData> = "data" THIRD_PARTY_JOB_DATA;
+    nonce: Option<String> = "nonce" NONCE;
+} }
+
+pub static THIRD_PARTY_JOB_ID: Schema = Schema::new("ThirdPartyJobId", Kind::String).min(1).max(512);
+
+pub static THIRD_PARTY_JOB_LIST: Schema =
+    Schema::new("ThirdPartyJobList", Kind::List { element: &THIRD_PARTY_JOB, wire: "member" });
+
 aws::structure! { TRANSITION_STATE: TransitionState = Structure "TransitionState" {
     enabled: Option<bool> = "enabled" BOOLEAN;
     last_changed_by: Option<String> = "lastChangedBy" STRING;
@@ -1318,6 +1847,10 @@ aws::structure! { UNTAG_RESOURCE: UntagResource = Structure "UntagResourceInput"
 } }
 
 aws::structure! { UNTAG_RESOURCE_OUTPUT: UntagResourceOutput = Structure "UntagResourceOutput" {
+} }
+
+aws::structure! { UPDATE_ACTION_TYPE: UpdateActionType = Structure "UpdateActionTypeInput" {
+    action_type: ActionTypeDeclaration = "actionType" ACTION_TYPE_DECLARATION required();
 } }
 
 aws::structure! { UPDATE_PIPELINE: UpdatePipeline = Structure "UpdatePipelineInput" {
@@ -1392,6 +1925,7 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
     ],
     errors: &[
         ErrorShape { shape: "ActionNotFoundException", code: "ActionNotFoundException", status: 400 },
+        ErrorShape { shape: "ActionTypeNotFoundException", code: "ActionTypeNotFoundException", status: 400 },
         ErrorShape {
             shape: "ApprovalAlreadyCompletedException",
             code: "ApprovalAlreadyCompletedException",
@@ -1429,7 +1963,11 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
             code: "InvalidBlockerDeclarationException",
             status: 400,
         },
+        ErrorShape { shape: "InvalidClientTokenException", code: "InvalidClientTokenException", status: 400 },
+        ErrorShape { shape: "InvalidJobException", code: "InvalidJobException", status: 400 },
+        ErrorShape { shape: "InvalidJobStateException", code: "InvalidJobStateException", status: 400 },
         ErrorShape { shape: "InvalidNextTokenException", code: "InvalidNextTokenException", status: 400 },
+        ErrorShape { shape: "InvalidNonceException", code: "InvalidNonceException", status: 400 },
         ErrorShape {
             shape: "InvalidStageDeclarationException",
             code: "InvalidStageDeclarationException",
@@ -1437,10 +1975,16 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
         },
         ErrorShape { shape: "InvalidStructureException", code: "InvalidStructureException", status: 400 },
         ErrorShape { shape: "InvalidTagsException", code: "InvalidTagsException", status: 400 },
+        ErrorShape { shape: "JobNotFoundException", code: "JobNotFoundException", status: 400 },
         ErrorShape { shape: "LimitExceededException", code: "LimitExceededException", status: 400 },
         ErrorShape {
             shape: "NotLatestPipelineExecutionException",
             code: "NotLatestPipelineExecutionException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "OutputVariablesSizeExceededException",
+            code: "OutputVariablesSizeExceededException",
             status: 400,
         },
         ErrorShape {
@@ -1460,6 +2004,7 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
             code: "PipelineVersionNotFoundException",
             status: 400,
         },
+        ErrorShape { shape: "RequestFailedException", code: "RequestFailedException", status: 400 },
         ErrorShape { shape: "ResourceNotFoundException", code: "ResourceNotFoundException", status: 400 },
         ErrorShape { shape: "StageNotFoundException", code: "StageNotFoundException", status: 400 },
         ErrorShape { shape: "StageNotRetryableException", code: "StageNotRetryableException", status: 400 },
@@ -1472,6 +2017,6 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::CreatePipeline, $crate::DeletePipeline, $crate::DisableStageTransition, $crate::EnableStageTransition, $crate::GetPipeline, $crate::GetPipelineExecution, $crate::GetPipelineState, $crate::ListActionExecutions, $crate::ListActionTypes, $crate::ListPipelineExecutions, $crate::ListPipelines, $crate::ListTagsForResource, $crate::PutApprovalResult, $crate::RetryStageExecution, $crate::StartPipelineExecution, $crate::StopPipelineExecution, $crate::TagResource, $crate::UntagResource, $crate::UpdatePipeline, }
+        $with! { $crate::AcknowledgeJob, $crate::AcknowledgeThirdPartyJob, $crate::CreateCustomActionType, $crate::CreatePipeline, $crate::DeleteCustomActionType, $crate::DeletePipeline, $crate::DisableStageTransition, $crate::EnableStageTransition, $crate::GetActionType, $crate::GetJobDetails, $crate::GetPipeline, $crate::GetPipelineExecution, $crate::GetPipelineState, $crate::GetThirdPartyJobDetails, $crate::ListActionExecutions, $crate::ListActionTypes, $crate::ListPipelineExecutions, $crate::ListPipelines, $crate::ListTagsForResource, $crate::PollForJobs, $crate::PollForThirdPartyJobs, $crate::PutActionRevision, $crate::PutApprovalResult, $crate::PutJobFailureResult, $crate::PutJobSuccessResult, $crate::PutThirdPartyJobFailureResult, $crate::PutThirdPartyJobSuccessResult, $crate::RetryStageExecution, $crate::StartPipelineExecution, $crate::StopPipelineExecution, $crate::TagResource, $crate::UntagResource, $crate::UpdateActionType, $crate::UpdatePipeline, }
     };
 }

@@ -16,11 +16,11 @@ use codepipeline_model::{
     ActionDeclaration, ArtifactStore, ExecutionMode, PipelineDeclaration, PipelineType, StageDeclaration,
 };
 
+use crate::catalogue::{self, Owner, built_in};
 use crate::engine::{self, ActionPlan, Plan, StagePlan};
-use crate::providers;
 use crate::records::Watch;
 
-pub use check::{Remedy, Violation, check};
+pub use check::{Remedy, Violation, check, check_with};
 
 const MILLIS_PER_MINUTE: i64 = 60_000;
 
@@ -78,6 +78,9 @@ impl Definition {
     /// The changes that start the pipeline: those of sources that do not forbid it.
     pub fn watches(&self) -> Vec<Watch> {
         let watches = self.actions().filter_map(|(_, action)| {
+            if action.action_type_id.owner.as_str() != Owner::Aws.as_str() {
+                return None;
+            }
             let (service, container, item) = match action.action_type_id.provider.as_str() {
                 "CodeCommit" => ("codecommit", "RepositoryName", "BranchName"),
                 "S3" if action.action_type_id.category.as_str() == "Source" => {
@@ -134,15 +137,22 @@ fn normalised(mut declaration: PipelineDeclaration) -> PipelineDeclaration {
 }
 
 fn action_plan(action: &ActionDeclaration) -> ActionPlan {
-    let action_type = providers::action_type(&action.action_type_id);
-    let default = action_type.map_or(60, |action_type| action_type.timeout_minutes);
+    // What is not in the catalogue is an account's own, and a job worker's.
+    let action_type = built_in::action_type(&action.action_type_id);
+    let default = action_type.map_or(catalogue::JOB_WORKER_MINUTES, |found| found.timeout_minutes);
     let minutes = action.timeout_in_minutes.map_or(default, i64::from);
     ActionPlan {
         name: action.name.as_str().into(),
         run_order: u16::try_from(run_order(action)).unwrap_or(1),
-        approval: action.action_type_id.category.as_str() == "Approval",
+        approval: is_manual_approval(action),
         timeout: minutes.saturating_mul(MILLIS_PER_MINUTE),
     }
+}
+
+/// Whether a person decides; actions of category Approval that an account made itself have workers.
+fn is_manual_approval(action: &ActionDeclaration) -> bool {
+    let id = &action.action_type_id;
+    id.category.as_str() == "Approval" && id.owner.as_str() == Owner::Aws.as_str()
 }
 
 fn engine_mode(mode: Option<&ExecutionMode>) -> engine::ExecutionMode {

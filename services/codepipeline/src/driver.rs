@@ -12,6 +12,7 @@ mod announce;
 mod changes;
 mod commit;
 mod inputs;
+pub(crate) mod jobs;
 mod purge;
 mod step;
 mod timers;
@@ -72,7 +73,12 @@ pub(crate) async fn enqueue(
         let pipeline = tx.get::<Pipeline>(&key)?.expect("the pipeline");
         let index = ActionExecution::with_id(pipeline.id, id);
         let actions = tx.scan_index::<ActionExecution>(ActionExecution::ID, index, 1)?.into_records();
-        tx.dequeue(step::TIMERS, &step::timer_id(id))?;
+        match task {
+            Task::JobTimeOut(job) => tx.dequeue(step::TIMERS, &step::job_timer_id(job))?,
+            Task::Start | Task::Observe(_) | Task::Stop | Task::TimeOut => {
+                tx.dequeue(step::TIMERS, &step::timer_id(id))?
+            }
+        };
         for action in actions {
             step::Step::of(&pipeline, &action, task).enqueue(tx, None)?;
         }

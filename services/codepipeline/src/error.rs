@@ -49,6 +49,28 @@ pub enum Error {
     NotLatestPipelineExecution { id: String, stage: String },
     #[error("Pipeline '{pipeline}' has reached its limit of {limit} concurrent executions", limit = crate::engine::CONCURRENT_EXECUTIONS)]
     ConcurrentPipelineExecutionsLimitExceeded { pipeline: String },
+    #[error("Action type '{0}' does not exist")]
+    ActionTypeNotFound(String),
+    #[error(
+        "Action type '{0}' already exists with another definition. Give the changed one another version."
+    )]
+    ActionTypeAlreadyExists(String),
+    #[error("The account has {limit} custom action types, and may not have more", limit = crate::operations::CUSTOM_ACTION_TYPES)]
+    TooManyActionTypes,
+    #[error("Job '{id}' does not exist")]
+    JobNotFound { id: String },
+    #[error(
+        "The nonce is not valid for job '{id}': it was used before, or is not that of the job's last poll"
+    )]
+    InvalidNonce { id: String },
+    #[error("Job '{id}' is not in progress. It is in state {state}.", state = .state.as_str())]
+    InvalidJobState { id: String, state: crate::jobs::Status },
+    #[error("Job '{id}' is not one that its details can be had of. It is in state {state}.", state = .state.as_str())]
+    InvalidJob { id: String, state: crate::jobs::Status },
+    #[error("The client token is not that of job '{id}'")]
+    InvalidClientToken { id: String },
+    #[error("The output variables have {size} bytes, more than the maximum of {limit}", limit = crate::variables::OUTPUT_VARIABLES_LIMIT)]
+    OutputVariablesSizeExceeded { size: usize },
     #[error("{0}")]
     Validation(String),
     /// A part of the API that AWS has and this program does not have yet.
@@ -86,6 +108,15 @@ impl Error {
             Self::ConcurrentPipelineExecutionsLimitExceeded { .. } => {
                 "ConcurrentPipelineExecutionsLimitExceededException"
             }
+            Self::ActionTypeNotFound(_) => "ActionTypeNotFoundException",
+            Self::ActionTypeAlreadyExists(_) => "ActionTypeAlreadyExistsException",
+            Self::TooManyActionTypes => "LimitExceededException",
+            Self::JobNotFound { .. } => "JobNotFoundException",
+            Self::InvalidNonce { .. } => "InvalidNonceException",
+            Self::InvalidJobState { .. } => "InvalidJobStateException",
+            Self::InvalidJob { .. } => "InvalidJobException",
+            Self::InvalidClientToken { .. } => "InvalidClientTokenException",
+            Self::OutputVariablesSizeExceeded { .. } => "OutputVariablesSizeExceededException",
             Self::Validation(_) => "ValidationException",
             Self::NotImplemented(_) => "NotImplemented",
             Self::Other(error) => return error.code.clone(),

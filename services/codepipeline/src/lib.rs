@@ -14,10 +14,12 @@ mod definitions;
 mod driver;
 pub mod engine;
 pub mod error;
+pub mod jobs;
 mod operations;
 pub mod providers;
 pub mod records;
 mod role;
+mod secrets;
 pub mod tags;
 pub mod variables;
 
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Client;
+use seal::Sealer;
 use store::Store;
 
 pub use error::Error;
@@ -45,14 +48,16 @@ const LEASE: Duration = Duration::from_secs(10);
 pub struct CodePipeline {
     store: Store,
     client: Client,
+    /// For secret values of action configuration.
+    sealer: Sealer,
     definitions: Arc<Definitions>,
     lease: Duration,
 }
 
 impl CodePipeline {
     /// `client` needs no identity: the service gives itself one.
-    pub fn new(store: Store, client: Client) -> Self {
-        Self { store, client, definitions: Arc::default(), lease: LEASE }
+    pub fn new(store: Store, client: Client, sealer: Sealer) -> Self {
+        Self { store, client, sealer, definitions: Arc::default(), lease: LEASE }
     }
 
     /// Takes up work that a crash interrupted after this time. Signs of life come three times as often.

@@ -1,43 +1,66 @@
 //! The API: one operation, one file; one line here says what it is called and on what the policies are asked.
 
+mod acknowledge_job;
+mod acknowledge_third_party_job;
+mod create_custom_action_type;
 mod create_pipeline;
+mod delete_custom_action_type;
 mod delete_pipeline;
 mod disable_stage_transition;
 mod enable_stage_transition;
+mod get_action_type;
+mod get_job_details;
 mod get_pipeline;
 mod get_pipeline_execution;
 mod get_pipeline_state;
+mod get_third_party_job_details;
 mod list_action_executions;
 mod list_action_types;
 mod list_pipeline_executions;
 mod list_pipelines;
 mod list_tags_for_resource;
+mod poll_for_jobs;
+mod poll_for_third_party_jobs;
+mod put_action_revision;
 mod put_approval_result;
+mod put_job_failure_result;
+mod put_job_success_result;
+mod put_third_party_job_failure_result;
+mod put_third_party_job_success_result;
 mod retry_stage_execution;
 pub(crate) mod start_pipeline_execution;
 mod stop_pipeline_execution;
 mod tag_resource;
 mod untag_resource;
+mod update_action_type;
 mod update_pipeline;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws::{Access, Arn, Ctx, Router, Scope};
+use aws::{Access, Arn, Ctx, Hide, Router, Scope};
 use codepipeline_model as model;
-use store::{Key, ReadTx};
+use serde_json::Value;
+use store::{Key, ReadTx, WriteTx};
 
+use crate::catalogue::{ActionTypes, Owner};
 use crate::definition::Definition;
 use crate::definitions::Definitions;
 use crate::driver::Fault;
 use crate::engine::ExecutionId;
 use crate::error::Error;
-use crate::records::{Execution, Pipeline};
-use crate::{CodePipeline, PRINCIPAL};
+use crate::providers::Trouble;
+use crate::records::{self, Execution, Pipeline, action_type};
+use crate::{CodePipeline, PRINCIPAL, jobs, secrets};
+
+pub(crate) use create_custom_action_type::LIMIT as CUSTOM_ACTION_TYPES;
 
 /// Everything that is served. Source of the resources: Service Authorization Reference, CodePipeline.
 pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
     use model::*;
+    let secrets = Arc::new(SecretsOfCalls(codepipeline.clone()));
     Router::of(&CODEPIPELINE, codepipeline)
+        .hiding(secrets, &["CreatePipeline", "UpdatePipeline", "PollForJobs"])
         .on::<CreatePipeline, _>(create_pipeline::create_pipeline, |op, scope| {
             let tags = op.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
             vec![
@@ -76,8 +99,7 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
             on_pipeline(scope, &op.pipeline_name)
         })
         .on::<PutApprovalResult, _>(put_approval_result::put_approval_result, |op, scope| {
-            let action = format!("{}/{}/{}", op.pipeline_name, op.stage_name, op.action_name);
-            vec![Access::to(scope.arn("codepipeline", action))]
+            on_action(scope, &op.pipeline_name, &op.stage_name, &op.action_name)
         })
         .on::<DisableStageTransition, _>(disable_stage_transition::disable_stage_transition, |op, scope| {
             on_stage(scope, &op.pipeline_name, &op.stage_name)
@@ -86,6 +108,54 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
             on_stage(scope, &op.pipeline_name, &op.stage_name)
         })
         .on::<ListActionTypes, _>(list_action_types::list_action_types, |_, _| vec![Access::any()])
+        .on::<CreateCustomActionType, _>(create_custom_action_type::create_custom_action_type, |op, scope| {
+            let tags = op.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
+            let id = custom_id(&op.category, &op.provider, &op.version);
+            vec![Access::to(action_type::arn(scope, &id)).with_request_tags(tags)]
+        })
+        .on::<DeleteCustomActionType, _>(delete_custom_action_type::delete_custom_action_type, |op, scope| {
+            on_action_type(scope, &custom_id(&op.category, &op.provider, &op.version))
+        })
+        .on::<GetActionType, _>(get_action_type::get_action_type, |op, scope| {
+            let id = action_type_id(&op.category, &op.owner, &op.provider, &op.version);
+            on_action_type(scope, &id)
+        })
+        .on::<UpdateActionType, _>(update_action_type::update_action_type, |op, scope| {
+            let id = &op.action_type.id;
+            on_action_type(scope, &action_type_id(&id.category, &id.owner, &id.provider, &id.version))
+        })
+        .on::<PollForJobs, _>(poll_for_jobs::poll_for_jobs, |op, scope| {
+            on_action_type(scope, &op.action_type_id)
+        })
+        .on::<AcknowledgeJob, _>(acknowledge_job::acknowledge_job, |_, _| vec![Access::any()])
+        .on::<GetJobDetails, _>(get_job_details::get_job_details, |_, _| vec![Access::any()])
+        .on::<PutJobSuccessResult, _>(put_job_success_result::put_job_success_result, |_, _| {
+            vec![Access::any()]
+        })
+        .on::<PutJobFailureResult, _>(put_job_failure_result::put_job_failure_result, |_, _| {
+            vec![Access::any()]
+        })
+        .on::<PollForThirdPartyJobs, _>(poll_for_third_party_jobs::poll_for_third_party_jobs, |op, scope| {
+            on_action_type(scope, &op.action_type_id)
+        })
+        .on::<AcknowledgeThirdPartyJob, _>(
+            acknowledge_third_party_job::acknowledge_third_party_job,
+            |_, _| vec![Access::any()],
+        )
+        .on::<GetThirdPartyJobDetails, _>(get_third_party_job_details::get_third_party_job_details, |_, _| {
+            vec![Access::any()]
+        })
+        .on::<PutThirdPartyJobSuccessResult, _>(
+            put_third_party_job_success_result::put_third_party_job_success_result,
+            |_, _| vec![Access::any()],
+        )
+        .on::<PutThirdPartyJobFailureResult, _>(
+            put_third_party_job_failure_result::put_third_party_job_failure_result,
+            |_, _| vec![Access::any()],
+        )
+        .on::<PutActionRevision, _>(put_action_revision::put_action_revision, |op, scope| {
+            on_action(scope, &op.pipeline_name, &op.stage_name, &op.action_name)
+        })
         .on::<TagResource, _>(tag_resource::tag_resource, |op, _| {
             let tags = op.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()));
             vec![Access::to(&op.resource_arn).with_request_tags(tags)]
@@ -107,6 +177,32 @@ fn on_pipeline(scope: &Scope, name: &str) -> Vec<Access> {
 
 fn on_stage(scope: &Scope, pipeline: &str, stage: &str) -> Vec<Access> {
     vec![Access::to(scope.arn("codepipeline", format!("{pipeline}/{stage}")))]
+}
+
+fn on_action(scope: &Scope, pipeline: &str, stage: &str, action: &str) -> Vec<Access> {
+    vec![Access::to(scope.arn("codepipeline", format!("{pipeline}/{stage}/{action}")))]
+}
+
+fn on_action_type(scope: &Scope, id: &model::ActionTypeId) -> Vec<Access> {
+    vec![Access::to(action_type::arn(scope, id))]
+}
+
+fn custom_id(category: &model::ActionCategory, provider: &str, version: &str) -> model::ActionTypeId {
+    action_type_id(category, Owner::Custom.as_str(), provider, version)
+}
+
+fn action_type_id(
+    category: &model::ActionCategory,
+    owner: &str,
+    provider: &str,
+    version: &str,
+) -> model::ActionTypeId {
+    model::ActionTypeId {
+        category: category.clone(),
+        owner: owner.into(),
+        provider: provider.to_owned(),
+        version: version.to_owned(),
+    }
 }
 
 /// The pipeline of a name. Errors: `PipelineNotFound`.
@@ -162,19 +258,80 @@ fn explain(fault: Fault, of_refusal: impl FnOnce(crate::engine::Refusal) -> Erro
     }
 }
 
-/// The pipeline that an ARN names. Errors: `InvalidArn`, `ResourceNotFound`.
-fn find_tagged(tx: &mut ReadTx<'_>, scope: &Scope, arn: &str) -> Result<Pipeline, Error> {
-    let parsed: Arn = arn.parse().map_err(|_| Error::InvalidArn(arn.to_owned()))?;
-    let here = scope.arn("codepipeline", &parsed.resource);
-    if parsed.service != here.service {
-        return Err(Error::InvalidArn(arn.to_owned()));
-    }
-    let not_found = || Error::ResourceNotFound(arn.to_owned());
-    if parsed != here {
-        return Err(not_found());
-    }
-    find_pipeline(tx, scope, &parsed.resource).map_err(|error| match error {
-        Error::PipelineNotFound { .. } => not_found(),
-        other => other,
+/// Credentials for a worker that asks for them again. Errors: what the role refuses them with.
+async fn fresh_credentials(
+    codepipeline: &CodePipeline,
+    context: &jobs::Context,
+) -> Result<Option<aws::Credentials>, Error> {
+    context.credentials(codepipeline).await.map_err(|trouble| match trouble {
+        Trouble::Refused(error) => {
+            Error::Validation(format!("The job has no credentials any more: {}", error.message))
+        }
+        Trouble::Unavailable(why) => Error::internal(why),
     })
+}
+
+/// Hides the secrets of action configuration in the audit records of calls that carry some.
+struct SecretsOfCalls(Arc<CodePipeline>);
+
+#[async_trait::async_trait]
+impl Hide for SecretsOfCalls {
+    async fn hide(&self, ctx: &Ctx, parameters: &mut Value, response: &mut Value) {
+        if let Some(jobs) = response.get_mut("jobs") {
+            secrets::hide_in_jobs(jobs);
+        }
+        if let Some(stages) = parameters.pointer_mut("/pipeline/stages") {
+            let scope = ctx.scope.clone();
+            let own = self.0.store.read(move |tx| records::ActionType::all_of(tx, &scope));
+            // Types that cannot be looked up are unknown, and of unknown ones nothing is shown.
+            let own = own.await.unwrap_or_default();
+            secrets::hide(stages, &ActionTypes::with(own));
+        }
+    }
+}
+
+/// What has tags.
+enum Tagged {
+    Pipeline(Box<Pipeline>),
+    ActionType(Box<records::ActionType>),
+}
+
+impl Tagged {
+    /// What an ARN names. Errors: `InvalidArn`, `ResourceNotFound`.
+    fn find(tx: &mut ReadTx<'_>, scope: &Scope, arn: &str) -> Result<Self, Error> {
+        let parsed: Arn = arn.parse().map_err(|_| Error::InvalidArn(arn.to_owned()))?;
+        let here = scope.arn("codepipeline", &parsed.resource);
+        if parsed.service != here.service {
+            return Err(Error::InvalidArn(arn.to_owned()));
+        }
+        let not_found = || Error::ResourceNotFound(arn.to_owned());
+        if parsed != here {
+            return Err(not_found());
+        }
+        if let Some(path) = parsed.resource.strip_prefix("actiontype:") {
+            let key = records::ActionType::in_scope(scope).and(path);
+            let found = tx.get::<records::ActionType>(&key)?.map(store::Versioned::into_inner);
+            let found = found.filter(|found| found.deleted.is_none()).ok_or_else(not_found)?;
+            return Ok(Self::ActionType(Box::new(found)));
+        }
+        match find_pipeline(tx, scope, &parsed.resource) {
+            Ok(pipeline) => Ok(Self::Pipeline(Box::new(pipeline))),
+            Err(Error::PipelineNotFound { .. }) => Err(not_found()),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn tags(&mut self) -> &mut BTreeMap<String, String> {
+        match self {
+            Self::Pipeline(pipeline) => &mut pipeline.tags,
+            Self::ActionType(action_type) => &mut action_type.tags,
+        }
+    }
+
+    fn put(&self, tx: &mut WriteTx<'_>) -> Result<(), store::Error> {
+        match self {
+            Self::Pipeline(pipeline) => tx.put(&**pipeline).map(|_| ()),
+            Self::ActionType(action_type) => tx.put(&**action_type).map(|_| ()),
+        }
+    }
 }

@@ -10,7 +10,7 @@ mod work;
 use async_trait::async_trait;
 use codepipeline_model::ActionTypeId;
 
-use crate::catalogue::ActionType;
+use crate::catalogue::BuiltIn;
 
 pub use work::{Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work};
 
@@ -22,7 +22,7 @@ pub use work::{Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work}
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// What the provider says of its action types; never changes.
-    fn action_types(&self) -> &'static [ActionType];
+    fn action_types(&self) -> &'static [BuiltIn];
 
     async fn start(&self, work: &Work) -> Result<Outcome, Trouble>;
 
@@ -37,7 +37,6 @@ pub trait Provider: Send + Sync {
     }
 }
 
-/// In the order in which ListActionTypes shows them.
 static PROVIDERS: [&dyn Provider; 5] = [
     &codecommit::CodeCommit,
     &s3_source::S3Source,
@@ -46,12 +45,9 @@ static PROVIDERS: [&dyn Provider; 5] = [
     &s3_deploy::S3Deploy,
 ];
 
-pub fn action_types() -> impl Iterator<Item = &'static ActionType> {
+/// The action types that are worked on here.
+pub fn action_types() -> impl Iterator<Item = &'static BuiltIn> {
     PROVIDERS.iter().flat_map(|provider| provider.action_types())
-}
-
-pub fn action_type(id: &ActionTypeId) -> Option<&'static ActionType> {
-    action_types().find(|action_type| action_type.is(id))
 }
 
 /// Who does the work of actions of a type.

@@ -3,8 +3,16 @@
 //! A pipeline that is deleted and made again under its name is another one: everything below hangs on the pipeline's
 //! own id, so that no history of the old one shows.
 
+mod action_revision;
+pub mod action_type;
+mod job;
+mod secrets;
 mod v1;
 
+pub use action_revision::PushedRevision;
+pub use action_type::ActionType;
+pub use job::Job;
+pub use secrets::{SecretValue, Secrets};
 pub use v1::{
     ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline,
     SourceOverride, TakenIn, Watch,

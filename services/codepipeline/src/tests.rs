@@ -3,6 +3,7 @@
 
 mod api;
 mod crash;
+mod jobs;
 mod journey;
 mod refusals;
 mod triggers;

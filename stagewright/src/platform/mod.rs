@@ -87,7 +87,8 @@ impl Platform {
         let slot = GatewaySlot::default();
         let client = Client::new(slot.clone(), home.clone());
 
-        let iam = Iam::open(store.clone(), Sealer::from_data_folder(&config.data)?).await?;
+        let sealer = Sealer::from_data_folder(&config.data)?;
+        let iam = Iam::open(store.clone(), sealer.clone()).await?;
         let administrator = iam.bootstrap(&config.account, given_key).await?;
         let authenticator: Arc<dyn Authenticator> = match config.auth {
             Auth::Signed => iam.clone(),
@@ -101,7 +102,7 @@ impl Platform {
         let builds = codebuild::Config::new(endpoint, config.builds.concurrency);
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
-        let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone()));
+        let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone(), sealer));
 
         let routers = vec![
             iam::iam_router(iam.clone()),

@@ -3,18 +3,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use codepipeline_model::{ActionDeclaration, ActionTypeId, PipelineDeclaration};
+use codepipeline_model::{ActionDeclaration, ActionTypeId, PipelineDeclaration, PipelineType};
 
 use super::check::{Findings, Placed, placed};
 use super::{inputs, outputs};
-use crate::catalogue::ActionType;
+use crate::catalogue::{ActionType, ActionTypes};
 use crate::error::Error;
-use crate::providers;
 use crate::variables;
 
 const MAX_ACTIONS: usize = 1_000;
 
-pub(super) fn check(declaration: &PipelineDeclaration, region: &aws::Region, findings: &mut Findings) {
+/// Characters of a value by which workers ask for jobs at most. Source: CodePipeline API Reference, PollForJobs.
+const QUERYABLE_LENGTH: usize = 50;
+
+pub(super) fn check(
+    declaration: &PipelineDeclaration,
+    region: &aws::Region,
+    action_types: &ActionTypes,
+    findings: &mut Findings,
+) {
     let actions = placed(declaration);
     if actions.len() > MAX_ACTIONS {
         let message = format!(
@@ -25,16 +32,17 @@ pub(super) fn check(declaration: &PipelineDeclaration, region: &aws::Region, fin
     check_names(&actions, findings);
     check_namespaces(declaration, &actions, findings);
     for placed in &actions {
-        match providers::action_type(&placed.action.action_type_id) {
+        match action_types.get(&placed.action.action_type_id) {
             Some(action_type) => {
+                check_pipeline_type(declaration, placed, action_type, findings);
                 check_configuration(placed, action_type, findings);
+                check_queryable(placed, action_type, findings);
                 check_counts(placed, action_type, findings);
             }
             None => {
                 findings.action(placed.path("actionTypeId"), unavailable(placed.action, region));
                 let given = type_name(&placed.action.action_type_id);
-                let known: Vec<_> =
-                    providers::action_types().map(|known| type_name(&known.to_model().id)).collect();
+                let known: Vec<_> = action_types.iter().map(|known| type_name(&known.id())).collect();
                 findings.known(&given, known.iter().map(String::as_str));
             }
         }
@@ -104,25 +112,58 @@ fn type_name(id: &ActionTypeId) -> String {
     format!("{} {} {} {}", id.category, id.owner, id.provider, id.version)
 }
 
+fn check_pipeline_type(
+    declaration: &PipelineDeclaration,
+    placed: &Placed<'_>,
+    action_type: &ActionType,
+    findings: &mut Findings,
+) {
+    if action_type.only_v2 && declaration.pipeline_type.as_ref() != Some(&PipelineType::V2) {
+        let message = format!("{} Action can only be used with V2 pipelines.", action_type.provider);
+        findings.action(placed.path("actionTypeId"), message);
+    }
+}
+
+/// What does not fit into PollForJobs could never be asked for.
+fn check_queryable(placed: &Placed<'_>, action_type: &ActionType, findings: &mut Findings) {
+    let Some(property) = action_type.queryable() else { return };
+    let Some(value) = placed.action.configuration.as_ref().and_then(|given| given.get(&property.name)) else {
+        return;
+    };
+    let fits = value.len() <= QUERYABLE_LENGTH
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if !fits && variables::references(value).is_empty() {
+        let message = format!(
+            "Action configuration for action '{}' has a value for the queryable configuration '{}' that is not allowed: \
+             up to {QUERYABLE_LENGTH} letters, digits, underscores and hyphens",
+            placed.action.name, property.name
+        );
+        findings.action(placed.path(&format!("configuration.{}", property.name)), message);
+    }
+}
+
 fn check_configuration(placed: &Placed<'_>, action_type: &ActionType, findings: &mut Findings) {
     let none = BTreeMap::new();
     let configuration = placed.action.configuration.as_ref().unwrap_or(&none);
     let name = &placed.action.name;
     for property in action_type.properties.iter().filter(|property| property.required) {
-        if !configuration.contains_key(property.key) {
+        if !configuration.contains_key(&property.name) {
             let message = format!(
                 "Action configuration for action '{name}' is missing required configuration '{}'",
-                property.key
+                property.name
             );
             findings.action(placed.path("configuration"), message);
-            findings.advice(format!("add `{}`: {}", property.key, property.description));
+            findings.advice(match &property.description {
+                Some(description) => format!("add `{}`: {description}", property.name),
+                None => format!("add `{}`", property.name),
+            });
         }
     }
-    for key in configuration.keys().filter(|key| action_type.property(key).is_none()) {
+    for key in configuration.keys().filter(|key| !action_type.knows(key)) {
         let message =
             format!("Action configuration for action '{name}' contains unknown configuration '{key}'");
         findings.action(placed.path(&format!("configuration.{key}")), message);
-        findings.known(key, action_type.properties.iter().map(|property| property.key));
+        findings.known(key, action_type.properties.iter().map(|property| property.name.as_str()));
     }
     let takes_primary = action_type.property("PrimarySource").is_some();
     let primary = configuration.get("PrimarySource");
@@ -175,11 +216,17 @@ fn check_counts(placed: &Placed<'_>, action_type: &ActionType, findings: &mut Fi
     }
 }
 
-/// No action type that is served runs commands of its own.
 fn check_compute_fields(placed: &Placed<'_>, findings: &mut Findings) {
     let action = placed.action;
-    let files = action.output_artifacts.iter().flatten().any(|artifact| artifact.files.is_some());
     let name = &action.name;
+    if action.action_type_id.category.as_str() == "Compute" {
+        if action.commands.as_ref().is_none_or(Vec::is_empty) {
+            let message = format!("Action {name} must have a non-empty commands field");
+            findings.action(placed.path("commands"), message);
+        }
+        return;
+    }
+    let files = action.output_artifacts.iter().flatten().any(|artifact| artifact.files.is_some());
     if action.commands.is_some() || files {
         let message = format!(
             "The following action cannot contain a commands field: {name}. To use the commands field, use a compute \

@@ -6,6 +6,7 @@
 use codepipeline_model::{ActionDeclaration, PipelineDeclaration, StageDeclaration};
 
 use super::{actions, artifacts, references, structure};
+use crate::catalogue::ActionTypes;
 use crate::error::Error;
 
 /// One thing that is wrong with a declaration.
@@ -27,10 +28,20 @@ pub enum Remedy {
 }
 
 /// Everything that is wrong, in the order in which AWS would report it. `region` is where the pipeline will be.
+/// Only the action types of the catalogue are known.
 pub fn check(declaration: &PipelineDeclaration, region: &aws::Region) -> Vec<Violation> {
+    check_with(declaration, region, &ActionTypes::default())
+}
+
+/// The same for an account that has action types of its own.
+pub fn check_with(
+    declaration: &PipelineDeclaration,
+    region: &aws::Region,
+    action_types: &ActionTypes,
+) -> Vec<Violation> {
     let mut findings = Findings::default();
     structure::check(declaration, region, &mut findings);
-    actions::check(declaration, region, &mut findings);
+    actions::check(declaration, region, action_types, &mut findings);
     artifacts::check(declaration, &mut findings);
     references::check(declaration, &mut findings);
     findings.0

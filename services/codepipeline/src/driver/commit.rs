@@ -8,6 +8,7 @@ use store::{Range, WriteTx};
 
 use super::announce;
 use super::inputs;
+use super::jobs;
 use super::step::{self, Step, Task};
 use crate::definition::Definition;
 use crate::definitions::Definitions;
@@ -16,7 +17,7 @@ use crate::engine::{
     ExecutionStatus, Moment, Refusal, StageState, Subject,
 };
 use crate::error::Error;
-use crate::providers::{ErrorDetails, Report};
+use crate::providers::{self, ErrorDetails, Report};
 use crate::records::{
     ActionExecution, ArtifactRevision, Execution, ExecutionTrigger, Live, Pipeline, SourceOverride,
 };
@@ -28,6 +29,8 @@ pub(crate) struct Cause {
     pub(crate) by: Option<String>,
     pub(crate) report: Report,
     pub(crate) error: Option<ErrorDetails>,
+    /// A timer caused it.
+    pub(crate) out_of_time: bool,
     /// Of the execution that is started.
     pub(crate) start: Option<NewExecution>,
 }
@@ -62,7 +65,7 @@ pub(crate) struct Commit<'a, 'tx> {
     definitions: &'a Definitions,
     /// Made in this transaction, so not to be remembered yet.
     fresh: Option<Arc<Definition>>,
-    moment: Moment,
+    pub(super) moment: Moment,
     live: Live,
     executions: BTreeMap<ExecutionId, Execution>,
     actions: BTreeMap<ActionExecutionId, ActionExecution>,
@@ -201,7 +204,9 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                 self.start_action(record)?;
             }
             Command::StopAction { execution, id } => {
-                Step::new(self.pipeline, execution, id, Task::Stop).enqueue(self.tx, None)?;
+                if self.has_provider(id)? {
+                    Step::new(self.pipeline, execution, id, Task::Stop).enqueue(self.tx, None)?;
+                }
             }
             Command::SetTimer { execution, id, at } => {
                 Step::new(self.pipeline, execution, id, Task::TimeOut).enqueue(self.tx, Some(at))?;
@@ -218,11 +223,16 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         Ok(())
     }
 
-    /// Has a provider begin, unless the action already lacks something that it needs: then it fails at once.
+    /// Has a provider or a worker begin, unless the action already lacks something that it needs: then it fails at
+    /// once.
     fn start_action(&mut self, mut record: ActionExecution) -> Result<(), Fault> {
         let definition = self.definition(record.version)?;
-        match inputs::prepare(self, &definition, &mut record)? {
-            Ok(()) => Step::of(self.pipeline, &record, Task::Start).enqueue(self.tx, None)?,
+        let prepared = match inputs::prepare(self, &definition, &mut record)? {
+            Ok(()) => self.begin_work(&definition, &record)?,
+            Err(error) => Err(error),
+        };
+        match prepared {
+            Ok(()) => {}
             Err(error) => {
                 let failed = Event::ActionFailed { execution: record.execution, action: record.id };
                 self.follow_ups.push_back((failed, Cause { error: Some(error), ..Cause::default() }));
@@ -230,6 +240,30 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         }
         self.actions.insert(record.id, record);
         Ok(())
+    }
+
+    fn begin_work(
+        &mut self,
+        definition: &Definition,
+        record: &ActionExecution,
+    ) -> Result<Result<(), ErrorDetails>, Fault> {
+        let Some(declared) = definition.action(&record.stage, &record.action) else { return Ok(Ok(())) };
+        if providers::provider(&declared.action_type_id).is_none() {
+            return jobs::begin(self, declared, record);
+        }
+        Step::of(self.pipeline, record, Task::Start).enqueue(self.tx, None)?;
+        Ok(Ok(()))
+    }
+
+    /// Whether a provider here does the work of an action; else a worker does, or nobody.
+    fn has_provider(&mut self, id: ActionExecutionId) -> Result<bool, Fault> {
+        let (version, stage, action) = {
+            let record = self.action(id)?;
+            (record.version, record.stage.clone(), record.action.clone())
+        };
+        let definition = self.definition(version)?;
+        let declared = definition.action(&stage, &action);
+        Ok(declared.is_some_and(|declared| providers::provider(&declared.action_type_id).is_some()))
     }
 
     fn announce(&mut self, change: &Change, cause: &Cause) -> Result<(), Fault> {
@@ -336,6 +370,10 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             ActionState::Failed => ActionStatus::Failed,
             ActionState::Abandoned => ActionStatus::Abandoned,
         };
+        if !self.has_provider(id)? {
+            jobs::close(self, id, cause)?;
+        }
+        let record = self.action(id)?;
         record.updated_by.clone_from(&cause.by);
         match state {
             ActionState::Started | ActionState::Abandoned => return Ok(()),
@@ -365,7 +403,8 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             return Ok(());
         }
         record.updated_at = now;
-        if before.external_execution_id != record.report.external_execution_id {
+        if before.external_execution_id != record.report.external_execution_id && self.has_provider(id)? {
+            let record = self.action(id)?;
             // Its work may have ended before anybody could know to whom the event of that belongs.
             let record = record.clone();
             Step::of(self.pipeline, &record, Task::Observe(0)).enqueue(self.tx, None)?;

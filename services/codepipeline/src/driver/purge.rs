@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::PAUSE;
 use crate::CodePipeline;
 use crate::error::Error;
-use crate::records::{ActionExecution, Definition, Execution};
+use crate::records::{ActionExecution, Definition, Execution, Job, PushedRevision, Secrets};
 
 const PURGES: &str = "codepipeline/purges";
 /// Records of a kind that one transaction takes away: it must not hold up the others.
@@ -35,7 +35,10 @@ async fn next(codepipeline: &CodePipeline) -> Result<(), Error> {
         let definitions = take::<Definition>(tx, Range::prefix(Execution::of_pipeline(pipeline)))?;
         let executions = take::<Execution>(tx, Range::prefix(Execution::of_pipeline(pipeline)))?;
         let actions = take::<ActionExecution>(tx, Range::prefix(ActionExecution::of_pipeline(pipeline)))?;
-        if definitions && executions && actions {
+        let secrets = take::<Secrets>(tx, Range::prefix(Secrets::of_pipeline(pipeline)))?;
+        let jobs = take::<Job>(tx, Range::prefix(Job::of_pipeline(pipeline)))?;
+        let pushed = take::<PushedRevision>(tx, Range::prefix(PushedRevision::of_pipeline(pipeline)))?;
+        if definitions && executions && actions && secrets && jobs && pushed {
             tx.complete(&claimed)?;
         } else {
             tx.release(&claimed, std::time::Duration::ZERO)?;

@@ -6,6 +6,7 @@ use store::WriteTx;
 use uuid::Uuid;
 
 use crate::engine::{ActionExecutionId, ExecutionId};
+use crate::jobs;
 use crate::records::{ActionExecution, Pipeline};
 
 /// Work for providers.
@@ -32,6 +33,8 @@ pub(crate) enum Task {
     Observe(u64),
     Stop,
     TimeOut,
+    /// A single job of the action has run out of time.
+    JobTimeOut(jobs::Id),
 }
 
 impl Step {
@@ -62,6 +65,7 @@ impl Step {
             Task::Observe(number) => (WORK, format!("{}:observe:{number}", self.action)),
             Task::Stop => (WORK, format!("{}:stop", self.action)),
             Task::TimeOut => (TIMERS, timer_id(self.action)),
+            Task::JobTimeOut(job) => (TIMERS, job_timer_id(job)),
         };
         tx.enqueue(queue, &id, self, not_before).map(|_| ())
     }
@@ -69,4 +73,8 @@ impl Step {
 
 pub(super) fn timer_id(action: ActionExecutionId) -> String {
     action.to_string()
+}
+
+pub(super) fn job_timer_id(job: jobs::Id) -> String {
+    format!("job:{job}")
 }

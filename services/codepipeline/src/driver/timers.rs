@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::commit::{Cause, Commit, Fault};
-use super::step::{Step, TIMERS};
+use super::step::{Step, TIMERS, Task};
 use super::{PAUSE, now};
 use crate::CodePipeline;
 use crate::engine::Event;
@@ -27,18 +27,23 @@ async fn next(codepipeline: &CodePipeline) -> Result<(), Fault> {
     let write = codepipeline.store.write(move |tx| {
         let pipeline = tx.get::<Pipeline>(&Pipeline::key_of(&step.scope, &step.pipeline_name))?;
         if let Some(pipeline) = pipeline.filter(|pipeline| pipeline.id == step.pipeline) {
-            let message = "The action did not complete within its time limit.";
+            let message = match step.task {
+                Task::JobTimeOut(_) => "The job did not complete within its time limit.",
+                Task::Start | Task::Observe(_) | Task::Stop | Task::TimeOut => {
+                    "The action did not complete within its time limit."
+                }
+            };
             let error = Some(ErrorDetails::new("JobFailed", message));
             let event = Event::TimerFired { execution: step.execution, action: step.action };
             let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
-            match commit.apply(event, &Cause { error, ..Cause::default() }) {
+            match commit.apply(event, &Cause { error, out_of_time: true, ..Cause::default() }) {
                 // It ended at the very last moment.
                 Ok(()) | Err(Fault::Refused(_)) => commit.finish()?,
                 Err(error @ Fault::Error(_)) => return Err(error),
             }
         }
-        // The engine cancels the timer of an action that ended, this one included.
-        tx.dequeue(TIMERS, &super::step::timer_id(step.action))?;
+        // The timers of an action that ended are cancelled, this one included.
+        tx.dequeue(TIMERS, &claimed.id)?;
         Ok(())
     });
     write.await

@@ -150,17 +150,13 @@ impl Job {
             (Task::Start, _) => provider.start(&self.work(codepipeline)?).await.map(Some),
             (Task::Observe(_), Some(id)) => provider.observe(&self.work(codepipeline)?, id).await.map(Some),
             (Task::Stop, Some(id)) => provider.stop(&self.work(codepipeline)?, id).await.map(|()| None),
-            (Task::Observe(_) | Task::Stop, None) | (Task::TimeOut, _) => Ok(None),
+            (Task::Observe(_) | Task::Stop, None) | (Task::TimeOut | Task::JobTimeOut(_), _) => Ok(None),
         }
     }
 
     fn provider(&self) -> Result<&'static dyn Provider, Trouble> {
         let id = &self.declared()?.action_type_id;
-        providers::provider(id).ok_or_else(|| {
-            let message =
-                format!("The action provider {} ({}) is not available here", id.provider, id.category);
-            Trouble::configuration(message)
-        })
+        providers::provider(id).ok_or_else(|| Trouble::Refused(ErrorDetails::not_available(id)))
     }
 
     fn declared(&self) -> Result<&codepipeline_model::ActionDeclaration, Trouble> {

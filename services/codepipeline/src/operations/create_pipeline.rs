@@ -6,14 +6,15 @@ use codepipeline_model::{CreatePipeline, CreatePipelineOutput, PipelineDeclarati
 use uuid::Uuid;
 
 use super::start_pipeline_execution::default_variables;
-use crate::definition::{Definition, check};
+use crate::catalogue::ActionTypes;
+use crate::definition::{Definition, check_with};
 use crate::definitions;
 use crate::driver::{self, Cause, Commit, Fault, NewExecution};
 use crate::engine::{Event, ExecutionId};
 use crate::error::Error;
-use crate::records::{ExecutionTrigger, Pipeline};
+use crate::records::{self, ExecutionTrigger, Pipeline, Secrets};
 use crate::role::Role;
-use crate::{CodePipeline, tags};
+use crate::{CodePipeline, secrets, tags};
 
 /// Creates a pipeline and starts its first execution.
 /// Errors: those of the declaration, `PipelineNameInUse`, `InvalidTags`, `TooManyTags`.
@@ -26,11 +27,14 @@ pub(super) async fn create_pipeline(
     let name = input.pipeline.name.clone();
     let mut tags = BTreeMap::new();
     tags::add(&mut tags, input.tags.as_deref().unwrap_or_default(), &name)?;
-    check_declaration(codepipeline, &ctx.scope, &input.pipeline).await?;
+    let action_types = check_declaration(codepipeline, &ctx.scope, &input.pipeline).await?;
 
-    let definition = Arc::new(Definition::new(input.pipeline, 1));
+    let (id, mut declaration) = (Uuid::new_v4(), input.pipeline);
+    let values = secrets::take(&mut declaration, &action_types, &codepipeline.sealer, id, &[])?;
+    let definition = Arc::new(Definition::new(declaration, 1));
+    let secrets = Secrets { pipeline: id, version: definition.version(), values };
     let pipeline = Pipeline {
-        id: Uuid::new_v4(),
+        id,
         scope: ctx.scope.clone(),
         name,
         version: definition.version(),
@@ -53,6 +57,9 @@ pub(super) async fn create_pipeline(
         }
         tx.put(&pipeline)?;
         tx.put(&definitions::record(pipeline.id, &definition, pipeline.created))?;
+        if !secrets.values.is_empty() {
+            tx.put(&secrets)?;
+        }
         let mut commit = Commit::create(tx, &definitions, &pipeline, moment, definition.clone());
         // A pipeline whose variables have no values cannot start by itself; AWS creates it all the same.
         if let Some(first) = &first {
@@ -75,13 +82,17 @@ fn first_execution(ctx: &Ctx, definition: &Definition) -> Option<NewExecution> {
     })
 }
 
-/// Everything that can be wrong with a declaration: first what it says, then what it refers to.
+/// Everything that can be wrong with a declaration: first what it says, then what it refers to. Answers the action types
+/// that it was checked against.
 pub(super) async fn check_declaration(
     codepipeline: &CodePipeline,
     scope: &Scope,
     declaration: &PipelineDeclaration,
-) -> Result<(), Error> {
-    if let Some(violation) = check(declaration, &scope.region).into_iter().next() {
+) -> Result<ActionTypes, Error> {
+    let (of, uses) = (scope.clone(), declaration.clone());
+    let used = codepipeline.store.read(move |tx| records::ActionType::used_by(tx, &of, &uses));
+    let action_types = used.await?;
+    if let Some(violation) = check_with(declaration, &scope.region, &action_types).into_iter().next() {
         return Err(violation.error);
     }
     let refused = |error: aws::Error| match &*error.code {
@@ -114,5 +125,5 @@ pub(super) async fn check_declaration(
             )));
         }
     }
-    Ok(())
+    Ok(action_types)
 }

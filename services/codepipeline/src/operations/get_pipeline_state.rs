@@ -1,15 +1,18 @@
+use std::collections::BTreeMap;
+
 use aws::{Ctx, Timestamp};
 use codepipeline_model::{
-    ActionExecution as ActionExecutionState, ActionRevision, ActionState, ErrorDetails, ExecutionType,
-    GetPipelineState, GetPipelineStateOutput, RetryStageMetadata, RetryTrigger, StageDeclaration,
-    StageExecution, StageState, TransitionState,
+    ActionDeclaration, ActionExecution as ActionExecutionState, ActionRevision, ActionState, ErrorDetails,
+    ExecutionType, GetPipelineState, GetPipelineStateOutput, RetryStageMetadata, RetryTrigger,
+    StageDeclaration, StageExecution, StageState, TransitionState,
 };
 use store::ReadTx;
 
-use crate::CodePipeline;
+use crate::catalogue::{Owner, Placeholder};
 use crate::engine::{ActionExecutionId, ActionStatus, ExecutionId, Stage};
 use crate::error::Error;
-use crate::records::{ActionExecution, Live, Pipeline};
+use crate::records::{self, ActionExecution, Live, Pipeline};
+use crate::{CodePipeline, jobs, variables};
 
 /// The pipeline stage by stage: who waits, who entered last, what became of each action. Stages and actions in the
 /// order of the current definition; what an earlier definition left behind shows where names are unchanged.
@@ -52,7 +55,7 @@ fn stage_state(
     let mut actions = Vec::with_capacity(declared.actions.len());
     for action in &declared.actions {
         let latest = stage.actions.get(action.name.as_str()).copied();
-        actions.push(action_state(tx, pipeline, &action.name, latest)?);
+        actions.push(action_state(tx, pipeline, action, latest)?);
     }
     let inbound: Vec<StageExecution> =
         stage.inbound.iter().map(|id| stage_execution(*id, "InProgress")).collect();
@@ -96,7 +99,7 @@ fn transition_state(stage: &Stage) -> TransitionState {
 fn action_state(
     tx: &mut ReadTx<'_>,
     pipeline: &Pipeline,
-    name: &str,
+    declared: &ActionDeclaration,
     latest: Option<ActionExecutionId>,
 ) -> Result<ActionState, Error> {
     let record = match latest {
@@ -107,17 +110,42 @@ fn action_state(
         None => None,
     };
     let revision = record.as_ref().and_then(|record| record.report.revision.as_ref());
+    let resolved = record.as_ref().map(|record| &record.resolved_configuration);
+    let entity_url = entity_url(tx, pipeline, declared, resolved)?;
     Ok(ActionState {
-        action_name: Some(name.to_owned()),
+        action_name: Some(declared.name.clone()),
         current_revision: revision.map(|revision| ActionRevision {
             revision_id: revision.id.clone(),
             revision_change_id: revision.change_identifier.clone().unwrap_or_else(|| revision.id.clone()),
             created: revision.created.unwrap_or_default(),
         }),
+        revision_url: revision.and_then(|revision| revision.url.clone()),
         latest_execution: record.map(latest_execution),
-        entity_url: None,
-        revision_url: None,
+        entity_url,
     })
+}
+
+/// The link to what an action works on, as its last attempt knew it. Before the first one a value may be missing.
+fn entity_url(
+    tx: &mut ReadTx<'_>,
+    pipeline: &Pipeline,
+    declared: &ActionDeclaration,
+    resolved: Option<&BTreeMap<String, String>>,
+) -> Result<Option<String>, Error> {
+    if declared.action_type_id.owner.as_str() == Owner::Aws.as_str() {
+        return Ok(None);
+    }
+    let found = records::ActionType::find(tx, &pipeline.scope, &declared.action_type_id)?;
+    let Some(action_type) = found else { return Ok(None) };
+    let template = action_type.urls.entity.as_deref();
+    Ok(jobs::results::url(template, &action_type, |placeholder| match placeholder {
+        Placeholder::Config(name) => {
+            let value = resolved.and_then(|resolved| resolved.get(name));
+            let value = value.or_else(|| declared.configuration.as_ref()?.get(name))?;
+            variables::references(value).is_empty().then(|| value.clone())
+        }
+        Placeholder::ExternalExecutionId | Placeholder::RevisionId => None,
+    }))
 }
 
 fn latest_execution(record: ActionExecution) -> ActionExecutionState {

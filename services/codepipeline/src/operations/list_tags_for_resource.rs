@@ -1,10 +1,11 @@
 use aws::Ctx;
 use codepipeline_model::{ListTagsForResource, ListTagsForResourceOutput};
 
+use super::Tagged;
 use crate::error::Error;
 use crate::{CodePipeline, tags};
 
-/// The tags of a pipeline, at most 50: always one page.
+/// The tags of a pipeline or an action type, at most 50: always one page.
 /// Errors: `ResourceNotFound`, `InvalidArn`, `InvalidNextToken`.
 /// Source: CodePipeline API Reference, ListTagsForResource.
 pub(super) async fn list_tags_for_resource(
@@ -16,7 +17,7 @@ pub(super) async fn list_tags_for_resource(
         return Err(Error::InvalidNextToken);
     }
     let scope = ctx.scope.clone();
-    let read = codepipeline.store.read(move |tx| super::find_tagged(tx, &scope, &input.resource_arn));
-    let pipeline = read.await?;
-    Ok(ListTagsForResourceOutput { tags: Some(tags::list(&pipeline.tags)), next_token: None })
+    let read = codepipeline.store.read(move |tx| Tagged::find(tx, &scope, &input.resource_arn));
+    let mut tagged = read.await?;
+    Ok(ListTagsForResourceOutput { tags: Some(tags::list(tagged.tags())), next_token: None })
 }

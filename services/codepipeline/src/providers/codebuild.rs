@@ -13,45 +13,30 @@ use codebuild_model::{
 use serde::Deserialize;
 
 use super::{Artifact, ErrorDetails, Outcome, Provider, Report, Trouble, Work};
-use crate::catalogue::{ActionType, Category, Count, Property};
+use crate::catalogue::{BuiltIn, Category, Key};
 
 pub struct CodeBuild;
 
-const PROPERTIES: &[Property] = &[
-    Property::required("ProjectName", "The CodeBuild project."),
-    Property::optional("PrimarySource", "The input artifact with the buildspec, if there are several."),
-    Property::optional("BatchEnabled", "Whether to run a batch of builds."),
-    Property::optional("CombineArtifacts", "Whether a batch puts its artifacts into one place."),
-    Property::optional("EnvironmentVariables", "JSON: a list of objects with name, value and type."),
-    Property::optional("BuildspecOverride", "A buildspec to use instead of the project's."),
+const PROPERTIES: &[Key] = &[
+    Key::required("ProjectName", "The CodeBuild project."),
+    Key::optional("PrimarySource", "The input artifact with the buildspec, if there are several."),
+    Key::optional("BatchEnabled", "Whether to run a batch of builds."),
+    Key::optional("CombineArtifacts", "Whether a batch puts its artifacts into one place."),
+    Key::optional("EnvironmentVariables", "JSON: a list of objects with name, value and type."),
+    Key::optional("BuildspecOverride", "A buildspec to use instead of the project's."),
 ];
-const INPUTS: Count = Count { min: 1, max: 5 };
-const OUTPUTS: Count = Count { min: 0, max: 5 };
 
-static ACTION_TYPES: [ActionType; 2] = [
-    ActionType {
-        category: Category::Build,
-        owner: "AWS",
-        provider: "CodeBuild",
-        properties: PROPERTIES,
-        inputs: INPUTS,
-        outputs: OUTPUTS,
-        timeout_minutes: 36 * 60,
-    },
-    ActionType {
-        category: Category::Test,
-        owner: "AWS",
-        provider: "CodeBuild",
-        properties: PROPERTIES,
-        inputs: INPUTS,
-        outputs: OUTPUTS,
-        timeout_minutes: 8 * 60,
-    },
+static ACTION_TYPES: [BuiltIn; 2] = [
+    BuiltIn::aws(Category::Build, "CodeBuild", PROPERTIES)
+        .inputs(1, 5)
+        .outputs(0, 5)
+        .timeout_minutes(36 * 60),
+    BuiltIn::aws(Category::Test, "CodeBuild", PROPERTIES).inputs(1, 5).outputs(0, 5).timeout_minutes(8 * 60),
 ];
 
 #[async_trait]
 impl Provider for CodeBuild {
-    fn action_types(&self) -> &'static [ActionType] {
+    fn action_types(&self) -> &'static [BuiltIn] {
         &ACTION_TYPES
     }
 

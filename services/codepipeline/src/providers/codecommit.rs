@@ -8,31 +8,28 @@ use codecommit_model::{Commit, GetBranch, GetCommit, UploadArchive, UserInfo};
 
 use super::work::cut;
 use super::{Outcome, Provider, Report, Revision, Trouble, Work};
-use crate::catalogue::{ActionType, Category, NONE, ONE, Property};
+use crate::catalogue::{BuiltIn, Category, Key};
 
 pub struct CodeCommit;
 
-static ACTION_TYPES: [ActionType; 1] = [ActionType {
-    category: Category::Source,
-    owner: "AWS",
-    provider: "CodeCommit",
-    properties: &[
-        Property::required("RepositoryName", "The repository whose changes start the pipeline."),
-        Property::required("BranchName", "The branch whose changes start the pipeline."),
-        Property::optional("PollForSourceChanges", "Whether changes start the pipeline; true if left out."),
-        Property::optional("OutputArtifactFormat", "CODE_ZIP or CODEBUILD_CLONE_REF; CODE_ZIP if left out."),
+static ACTION_TYPES: [BuiltIn; 1] = [BuiltIn::aws(
+    Category::Source,
+    "CodeCommit",
+    &[
+        Key::required("RepositoryName", "The repository whose changes start the pipeline."),
+        Key::required("BranchName", "The branch whose changes start the pipeline."),
+        Key::optional("PollForSourceChanges", "Whether changes start the pipeline; true if left out."),
+        Key::optional("OutputArtifactFormat", "CODE_ZIP or CODEBUILD_CLONE_REF; CODE_ZIP if left out."),
     ],
-    inputs: NONE,
-    outputs: ONE,
-    timeout_minutes: 60,
-}];
+)
+.outputs(1, 1)];
 
 /// Characters of a revision summary at most. Source: CodePipeline API Reference, RevisionSummary.
 const SUMMARY_LIMIT: usize = 2048;
 
 #[async_trait]
 impl Provider for CodeCommit {
-    fn action_types(&self) -> &'static [ActionType] {
+    fn action_types(&self) -> &'static [BuiltIn] {
         &ACTION_TYPES
     }
 

@@ -3,27 +3,24 @@
 use async_trait::async_trait;
 
 use super::{Outcome, Provider, Report, Trouble, Work};
-use crate::catalogue::{ActionType, Category, NONE, Property};
+use crate::catalogue::{BuiltIn, Category, Key};
 
 pub struct ManualApproval;
 
-static ACTION_TYPES: [ActionType; 1] = [ActionType {
-    category: Category::Approval,
-    owner: "AWS",
-    provider: "Manual",
-    properties: &[
-        Property::optional("NotificationArn", "The SNS topic that is told when an approval is needed."),
-        Property::optional("ExternalEntityLink", "What the approver should look at."),
-        Property::optional("CustomData", "What the approver should know."),
+static ACTION_TYPES: [BuiltIn; 1] = [BuiltIn::aws(
+    Category::Approval,
+    "Manual",
+    &[
+        Key::optional("NotificationArn", "The SNS topic that is told when an approval is needed."),
+        Key::optional("ExternalEntityLink", "What the approver should look at."),
+        Key::optional("CustomData", "What the approver should know."),
     ],
-    inputs: NONE,
-    outputs: NONE,
-    timeout_minutes: 7 * 24 * 60,
-}];
+)
+.timeout_minutes(7 * 24 * 60)];
 
 #[async_trait]
 impl Provider for ManualApproval {
-    fn action_types(&self) -> &'static [ActionType] {
+    fn action_types(&self) -> &'static [BuiltIn] {
         &ACTION_TYPES
     }
 

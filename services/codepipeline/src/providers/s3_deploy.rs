@@ -14,26 +14,24 @@ use tokio::sync::mpsc;
 
 use self::archive::{Entry, Error};
 use super::{Outcome, Provider, Report, Trouble, Work};
-use crate::catalogue::{ActionType, Category, NONE, ONE, Property};
+use crate::catalogue::{BuiltIn, Category, Key};
 
 pub struct S3Deploy;
 
-static ACTION_TYPES: [ActionType; 1] = [ActionType {
-    category: Category::Deploy,
-    owner: "AWS",
-    provider: "S3",
-    properties: &[
-        Property::required("BucketName", "The bucket to deploy to."),
-        Property::required("Extract", "Whether to unpack the artifact: true or false."),
-        Property::optional("ObjectKey", "The object's key, or what the keys of unpacked files begin with."),
-        Property::optional("KMSEncryptionKeyARN", "The KMS key to encrypt with."),
-        Property::optional("CannedACL", "A canned ACL for the objects."),
-        Property::optional("CacheControl", "The Cache-Control header of the objects."),
+static ACTION_TYPES: [BuiltIn; 1] = [BuiltIn::aws(
+    Category::Deploy,
+    "S3",
+    &[
+        Key::required("BucketName", "The bucket to deploy to."),
+        Key::required("Extract", "Whether to unpack the artifact: true or false."),
+        Key::optional("ObjectKey", "The object's key, or what the keys of unpacked files begin with."),
+        Key::optional("KMSEncryptionKeyARN", "The KMS key to encrypt with."),
+        Key::optional("CannedACL", "A canned ACL for the objects."),
+        Key::optional("CacheControl", "The Cache-Control header of the objects."),
     ],
-    inputs: ONE,
-    outputs: NONE,
-    timeout_minutes: 90,
-}];
+)
+.inputs(1, 1)
+.timeout_minutes(90)];
 
 /// Unpacked files that wait to be written, and pieces of a file that do: what bounds memory.
 const FILES_AHEAD: usize = 1;
@@ -41,7 +39,7 @@ const PIECES_AHEAD: usize = 4;
 
 #[async_trait]
 impl Provider for S3Deploy {
-    fn action_types(&self) -> &'static [ActionType] {
+    fn action_types(&self) -> &'static [BuiltIn] {
         &ACTION_TYPES
     }
 

@@ -7,27 +7,25 @@ use aws::objects::{ObjectHead, ObjectId, PutObject};
 
 use super::work::cut;
 use super::{Outcome, Provider, Report, Revision, Trouble, Work};
-use crate::catalogue::{ActionType, Category, NONE, ONE, Property};
+use crate::catalogue::{BuiltIn, Category, Key};
 
 pub struct S3Source;
 
-static ACTION_TYPES: [ActionType; 1] = [ActionType {
-    category: Category::Source,
-    owner: "AWS",
-    provider: "S3",
-    properties: &[
-        Property::required("S3Bucket", "The versioned bucket that holds the source."),
-        Property::required("S3ObjectKey", "The object whose changes start the pipeline."),
-        Property::optional("PollForSourceChanges", "Whether changes start the pipeline; true if left out."),
-        Property::optional(
+static ACTION_TYPES: [BuiltIn; 1] = [BuiltIn::aws(
+    Category::Source,
+    "S3",
+    &[
+        Key::required("S3Bucket", "The versioned bucket that holds the source."),
+        Key::required("S3ObjectKey", "The object whose changes start the pipeline."),
+        Key::optional("PollForSourceChanges", "Whether changes start the pipeline; true if left out."),
+        Key::optional(
             "AllowOverrideForS3ObjectKey",
             "Whether an execution may name another object; false if left out.",
         ),
     ],
-    inputs: NONE,
-    outputs: ONE,
-    timeout_minutes: 60,
-}];
+)
+.outputs(1, 1)
+.entity_url("https://console.aws.amazon.com/s3/home?#")];
 
 /// User metadata that becomes the summary of the revision.
 const SUMMARY_METADATA: &str = "codepipeline-artifact-revision-summary";
@@ -37,7 +35,7 @@ const SIZE_LIMIT: u64 = 7 << 30;
 
 #[async_trait]
 impl Provider for S3Source {
-    fn action_types(&self) -> &'static [ActionType] {
+    fn action_types(&self) -> &'static [BuiltIn] {
         &ACTION_TYPES
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws::{Client, Scope, Timestamp};
+use codepipeline_model::ActionTypeId;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::ActionExecutionId;
@@ -148,6 +149,15 @@ pub struct ErrorDetails {
 impl ErrorDetails {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into() }
+    }
+
+    /// Nobody here does the work of actions of this type.
+    pub fn not_available(id: &ActionTypeId) -> Self {
+        let message = format!(
+            "The action provider {} ({}, owner {}) is not available here",
+            id.provider, id.category, id.owner
+        );
+        Self::new("ConfigurationError", message)
     }
 }
 

@@ -17,6 +17,7 @@ use codepipeline_model::{
     ActionExecution, ActionState, CreatePipeline, GetPipelineExecution, GetPipelineState,
     PIPELINE_DECLARATION, PipelineDeclaration, StageState,
 };
+use seal::Sealer;
 use serde_json::{Value, json};
 use store::{Config, Store};
 
@@ -102,8 +103,10 @@ impl World {
         shared.lock().buckets.extend(["artifacts".to_owned(), "site".to_owned(), "source".to_owned()]);
         let slot = GatewaySlot::default();
         let client = Client::new(slot.clone(), scope());
-        let codepipeline =
-            Arc::new(CodePipeline::new(store.clone(), client.clone()).with_lease(Duration::from_millis(300)));
+        let codepipeline = Arc::new(
+            CodePipeline::new(store.clone(), client.clone(), Sealer::new([7; 32]))
+                .with_lease(Duration::from_millis(300)),
+        );
         let played = Arc::new(shared.clone());
         let gateway = Gateway::new(
             scope(),

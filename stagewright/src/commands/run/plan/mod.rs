@@ -170,7 +170,7 @@ fn leave_out(
 
 /// Sources of any kind are replaced.
 fn is_served(action: &ActionDeclaration) -> bool {
-    is_source(action) || providers::action_type(&action.action_type_id).is_some()
+    is_source(action) || providers::provider(&action.action_type_id).is_some()
 }
 
 fn is_source(action: &ActionDeclaration) -> bool {
