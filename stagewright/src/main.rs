@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod definition_file;
+mod job_worker;
 mod platform;
 mod tracing_output;
 
@@ -11,7 +12,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use mimalloc::MiMalloc;
 
-use commands::{administration, backup, coverage, demo, doctor, run, serve, validate};
+use commands::{
+    administration, backup, coverage, demo, doctor, job_worker as job_worker_command, run, serve, validate,
+};
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
 #[global_allocator]
@@ -52,6 +55,8 @@ enum Command {
     User(administration::UserArguments),
     /// Manage access keys of a data folder that no server has open
     Key(administration::KeyArguments),
+    /// Let a command work on the jobs of a custom action type of CodePipeline
+    JobWorker(job_worker_command::Arguments),
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Hold one build; started by the server, so that a build outlives it
@@ -71,6 +76,7 @@ fn main() -> ExitCode {
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::User(arguments) => administration::user(&arguments),
         Command::Key(arguments) => administration::key(&arguments),
+        Command::JobWorker(arguments) => job_worker_command::run(arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "stagewright", &mut std::io::stdout());
             ExitCode::SUCCESS
