@@ -75,7 +75,7 @@ pub(crate) async fn enqueue(
         let actions = tx.scan_index::<ActionExecution>(ActionExecution::ID, index, 1)?.into_records();
         match task {
             Task::JobTimeOut(job) => tx.dequeue(step::TIMERS, &step::job_timer_id(job))?,
-            Task::Start | Task::Observe(_) | Task::Stop | Task::TimeOut => {
+            Task::Start | Task::Observe(_) | Task::Stop | Task::StopLate | Task::TimeOut => {
                 tx.dequeue(step::TIMERS, &step::timer_id(id))?
             }
         };

@@ -420,7 +420,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             record.report.external_execution_id.clone_from(&report.external_execution_id);
             if record.status == ActionStatus::Failed {
                 let record = record.clone();
-                Step::of(self.pipeline, &record, Task::Stop).enqueue(self.tx, None)?;
+                Step::of(self.pipeline, &record, Task::StopLate).enqueue(self.tx, None)?;
             }
         }
         Ok(())

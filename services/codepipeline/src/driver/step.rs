@@ -32,9 +32,19 @@ pub(crate) enum Task {
     /// its name, also while it is being worked on and has looked already.
     Observe(u64),
     Stop,
+    /// The same for work whose name was learnt late. An entry of its own: one of `Stop` may be present that has looked
+    /// for the name already, and would swallow it.
+    StopLate,
     TimeOut,
     /// A single job of the action has run out of time.
     JobTimeOut(jobs::Id),
+}
+
+impl Task {
+    /// Whether it is for an action that has ended.
+    pub(super) fn is_stop(self) -> bool {
+        matches!(self, Self::Stop | Self::StopLate)
+    }
 }
 
 impl Step {
@@ -64,6 +74,7 @@ impl Step {
             Task::Start => (WORK, format!("{}:start", self.action)),
             Task::Observe(number) => (WORK, format!("{}:observe:{number}", self.action)),
             Task::Stop => (WORK, format!("{}:stop", self.action)),
+            Task::StopLate => (WORK, format!("{}:stop-late", self.action)),
             Task::TimeOut => (TIMERS, timer_id(self.action)),
             Task::JobTimeOut(job) => (TIMERS, job_timer_id(job)),
         };

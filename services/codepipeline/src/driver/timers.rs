@@ -29,7 +29,7 @@ async fn next(codepipeline: &CodePipeline) -> Result<(), Fault> {
         if let Some(pipeline) = pipeline.filter(|pipeline| pipeline.id == step.pipeline) {
             let message = match step.task {
                 Task::JobTimeOut(_) => "The job did not complete within its time limit.",
-                Task::Start | Task::Observe(_) | Task::Stop | Task::TimeOut => {
+                Task::Start | Task::Observe(_) | Task::Stop | Task::StopLate | Task::TimeOut => {
                     "The action did not complete within its time limit."
                 }
             };

@@ -96,7 +96,7 @@ async fn work(codepipeline: &CodePipeline, claimed: &Claimed) -> Result<(), Agai
     match job.perform(codepipeline, step.task).await {
         Ok(Some(outcome)) => Ok(report(codepipeline, claimed, &job, outcome).await?),
         Ok(None) => Ok(complete(codepipeline, claimed).await?),
-        Err(Trouble::Refused(error)) if step.task == Task::Stop => {
+        Err(Trouble::Refused(error)) if step.task.is_stop() => {
             // The action has ended already: there is nothing left to fail.
             tracing::warn!(action = %step.action, code = error.code, error.message, "work could not be stopped");
             Ok(complete(codepipeline, claimed).await?)
@@ -132,7 +132,7 @@ impl Job {
             let id = Execution::with_id(step.pipeline, step.execution);
             let execution = tx.scan_index::<Execution>(Execution::ID, id, 1)?.into_records().pop();
             let (Some(action), Some(execution)) = (action, execution) else { return Ok(None) };
-            if action.status != ActionStatus::InProgress && step.task != Task::Stop {
+            if action.status != ActionStatus::InProgress && !step.task.is_stop() {
                 return Ok(None);
             }
             let definition = definitions.get(tx, step.pipeline, action.version)?;
@@ -149,8 +149,11 @@ impl Job {
         match (task, external_id) {
             (Task::Start, _) => provider.start(&self.work(codepipeline)?).await.map(Some),
             (Task::Observe(_), Some(id)) => provider.observe(&self.work(codepipeline)?, id).await.map(Some),
-            (Task::Stop, Some(id)) => provider.stop(&self.work(codepipeline)?, id).await.map(|()| None),
-            (Task::Observe(_) | Task::Stop, None) | (Task::TimeOut | Task::JobTimeOut(_), _) => Ok(None),
+            (Task::Stop | Task::StopLate, Some(id)) => {
+                provider.stop(&self.work(codepipeline)?, id).await.map(|()| None)
+            }
+            (Task::Observe(_) | Task::Stop | Task::StopLate, None)
+            | (Task::TimeOut | Task::JobTimeOut(_), _) => Ok(None),
         }
     }
 
