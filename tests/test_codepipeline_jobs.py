@@ -193,7 +193,8 @@ def test_the_catalogue_is_listed_and_filtered(aws):
 
     partners = client.list_action_types(actionOwnerFilter="ThirdParty")["actionTypes"]
     assert {found["id"]["owner"] for found in partners} == {"ThirdParty"}
-    there, elsewhere = (client.list_action_types(regionFilter=region)["actionTypes"] for region in ("us-west-2", REGION))
+    regions = ("us-west-2", REGION)
+    there, elsewhere = (client.list_action_types(regionFilter=region)["actionTypes"] for region in regions)
     assert "DeviceFarm" in {found["id"]["provider"] for found in there}
     assert "DeviceFarm" not in {found["id"]["provider"] for found in elsewhere}
     refused("ValidationException", client.list_action_types, regionFilter="no region")
@@ -226,9 +227,7 @@ def test_the_list_goes_on_where_a_page_ended(aws):
     assert len(listed) == len(set(listed)) and len(listed) > 80
     assert sum(owner == "Custom" for _, owner, _, _ in listed) == 50
     assert aws.codepipeline.list_action_types(actionOwnerFilter="Custom")["actionTypes"] == [
-        found
-        for found in aws.codepipeline.list_action_types()["actionTypes"]
-        if found["id"]["owner"] == "Custom"
+        found for found in aws.codepipeline.list_action_types()["actionTypes"] if found["id"]["owner"] == "Custom"
     ]
 
 
@@ -510,9 +509,7 @@ def test_one_job_goes_to_one_of_many_workers(aws, place):
     (job,) = [job for jobs in found for job in jobs]
     client = aws.codepipeline
     refused("InvalidNonceException", client.acknowledge_job, jobId=job["id"], nonce="1")
-    refused(
-        "InvalidJobStateException", client.put_job_success_result, jobId=job["id"]
-    )  # nobody has acknowledged it
+    refused("InvalidJobStateException", client.put_job_success_result, jobId=job["id"])  # nobody has acknowledged it
 
     def acknowledge(client):
         try:
@@ -916,9 +913,7 @@ def test_a_worker_that_is_stopped_finishes_its_job(aws, place, server, tmp_path)
     gate, begun = tmp_path / "gate", tmp_path / "begun"
     script = f"touch {begun}; until test -e {gate}; do sleep 0.1; done"
     kind = f"Build/Custom/{provider}/1"
-    with Attached(
-        server, server.administrator, kind, tmp_path, "sh", "-c", script, query="ProjectName=slow"
-    ) as worker:
+    with Attached(server, server.administrator, kind, tmp_path, "sh", "-c", script, query="ProjectName=slow") as worker:
         until(begun.exists, SECONDS, "the command to run")
         worker.process.send_signal(signal.SIGTERM)
         until(lambda: "stopping after the job" in worker.log.read_text(), SECONDS, "the worker to hear of it")
@@ -931,9 +926,7 @@ def test_a_worker_that_is_stopped_finishes_its_job(aws, place, server, tmp_path)
 def test_a_worker_without_permission_says_why_and_ends(aws, server, tmp_path):
     provider = custom_type(aws)
     _, key = create_user(aws)
-    with Attached(
-        server, key, f"Build/Custom/{provider}/1", tmp_path, "true", query="ProjectName=none"
-    ) as worker:
+    with Attached(server, key, f"Build/Custom/{provider}/1", tmp_path, "true", query="ProjectName=none") as worker:
         assert worker.process.wait(SECONDS) == 1
     assert "not authorized to perform: codepipeline:PollForJobs" in worker.log.read_text()
     wrong = subprocess.run([binary(), "job-worker", "--action-type", "Build/AWS/CodeBuild/1", "--", "true"], env={})

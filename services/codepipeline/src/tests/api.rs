@@ -211,19 +211,14 @@ async fn a_deleted_pipeline_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn action_types_show_what_is_served() {
+async fn action_types_show_what_there_is_and_what_the_account_has() {
     let world = World::new().await;
     let types = world.call(ListActionTypes::default()).await.unwrap().action_types;
     let names: Vec<_> = types.iter().map(|t| format!("{} {}", t.id.category, t.id.provider)).collect();
-    let expected = [
-        "Source CodeCommit",
-        "Source S3",
-        "Build CodeBuild",
-        "Test CodeBuild",
-        "Approval Manual",
-        "Deploy S3",
-    ];
-    assert_eq!(names, expected);
+    for expected in ["Source CodeCommit", "Build CodeBuild", "Approval Manual", "Deploy ECS", "Source GitHub"]
+    {
+        assert!(names.iter().any(|name| name == expected), "{expected}");
+    }
     let custom = ListActionTypes { action_owner_filter: Some("Custom".into()), ..Default::default() };
     assert!(world.call(custom).await.unwrap().action_types.is_empty());
 }
