@@ -376,6 +376,20 @@ def test_a_custom_type_that_cannot_be_is_refused(aws, properties, counts, messag
     assert message in said
 
 
+def test_a_value_that_no_worker_can_ask_for_is_refused(aws, place):
+    provider = custom_type(aws)
+    pipeline = Pipeline(aws, place, built(provider, "no such name"))
+    said = refused(
+        "InvalidActionDeclarationException", aws.codepipeline.create_pipeline, pipeline=pipeline.declaration()
+    )
+    assert "queryable configuration 'ProjectName'" in said
+    pipeline.stages = [pipeline.stages[0], built(provider, "#{variables.project}")]
+    pipeline.changes["variables"] = [{"name": "project", "defaultValue": "no such name"}]
+    pipeline.create()
+    error = pipeline.wait("Build", "Failed")["errorDetails"]
+    assert error["message"].startswith("No worker can ask for the job: 'no such name'")
+
+
 def test_an_action_of_a_deleted_type_fails(aws, place):
     provider = custom_type(aws)
     pipeline = Pipeline(aws, place, built(provider, "web"))

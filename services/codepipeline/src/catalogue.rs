@@ -207,6 +207,15 @@ impl ActionType {
     }
 }
 
+/// Characters of a value by which workers ask for jobs at most. Source: CodePipeline API Reference, PollForJobs.
+pub const QUERYABLE_LENGTH: usize = 50;
+
+/// Whether workers can ask for jobs with this value.
+pub fn is_queryable_value(value: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    value.len() <= QUERYABLE_LENGTH && value.bytes().all(allowed)
+}
+
 /// `OWNER/CATEGORY/PROVIDER/VERSION`.
 pub fn path(id: &model::ActionTypeId) -> String {
     format!("{}/{}/{}/{}", id.owner, id.category, id.provider, id.version)

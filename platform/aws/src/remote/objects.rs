@@ -107,7 +107,7 @@ impl Remote {
         let limited = Limited::new(body, LONGEST_ERROR_BYTES);
         let document = tokio::time::timeout(PATIENCE, limited.collect()).await;
         let document =
-            document.ok().and_then(Result::ok).map_or_else(Bytes::new, |document| document.to_bytes());
+            document.ok().and_then(Result::ok).map_or_else(Bytes::new, http_body_util::Collected::to_bytes);
         Err(decode_error(&S3, &parts, &document))
     }
 }

@@ -7,14 +7,11 @@ use codepipeline_model::{ActionDeclaration, ActionTypeId, PipelineDeclaration, P
 
 use super::check::{Findings, Placed, placed};
 use super::{inputs, outputs};
-use crate::catalogue::{ActionType, ActionTypes};
+use crate::catalogue::{ActionType, ActionTypes, QUERYABLE_LENGTH, is_queryable_value};
 use crate::error::Error;
 use crate::variables;
 
 const MAX_ACTIONS: usize = 1_000;
-
-/// Characters of a value by which workers ask for jobs at most. Source: CodePipeline API Reference, PollForJobs.
-const QUERYABLE_LENGTH: usize = 50;
 
 pub(super) fn check(
     declaration: &PipelineDeclaration,
@@ -130,9 +127,7 @@ fn check_queryable(placed: &Placed<'_>, action_type: &ActionType, findings: &mut
     let Some(value) = placed.action.configuration.as_ref().and_then(|given| given.get(&property.name)) else {
         return;
     };
-    let fits = value.len() <= QUERYABLE_LENGTH
-        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if !fits && variables::references(value).is_empty() {
+    if !is_queryable_value(value) && variables::references(value).is_empty() {
         let message = format!(
             "Action configuration for action '{}' has a value for the queryable configuration '{}' that is not allowed: \
              up to {QUERYABLE_LENGTH} letters, digits, underscores and hyphens",

@@ -43,6 +43,11 @@ pub(super) fn begin(
     let queryable = action_type.queryable();
     let queried_value =
         queryable.and_then(|property| record.resolved_configuration.get(&property.name)).cloned();
+    if let Some(value) = queried_value.as_ref().filter(|value| !catalogue::is_queryable_value(value)) {
+        let message =
+            format!("No worker can ask for the job: '{value}' is not a value of a queryable property");
+        return Ok(Err(ErrorDetails::new("ConfigurationError", message)));
+    }
     let job = Job {
         id: new_id(&commit.moment, record),
         scope,
