@@ -163,10 +163,14 @@ def acknowledged(client, provider, **query):
     return job
 
 
-def s3_of(aws, data):
+def session_of(aws, data):
+    """The clients of the credentials that came with a job."""
     given = data["artifactCredentials"]
-    credentials = Credentials(given["accessKeyId"], given["secretAccessKey"], given["sessionToken"])
-    return aws.acting_as(credentials).s3
+    return aws.acting_as(Credentials(given["accessKeyId"], given["secretAccessKey"], given["sessionToken"]))
+
+
+def s3_of(aws, data):
+    return session_of(aws, data).s3
 
 
 def place_of(artifact):
@@ -497,20 +501,18 @@ def test_the_credentials_of_a_job_reach_its_own_artifacts_only(aws, place):
     s3.put_object(**place_of(output), Body=b"mine")
     their_input, their_output = place_of(foreign["inputArtifacts"][0]), place_of(foreign["outputArtifacts"][0])
     for call, parameters in [
-        (s3.get_object, their_input),
-        (s3.get_object, place_of(output)),
-        (s3.put_object, {**place_of(own), "Body": b"changed"}),
-        (s3.put_object, {**their_output, "Body": b"theirs"}),
-        (s3.delete_object, place_of(own)),
-        (s3.list_objects_v2, {"Bucket": place["artifacts"]}),
-        (s3.put_object, {"Bucket": place["artifacts"], "Key": output["name"], "Body": b"elsewhere"}),
-        (s3.list_buckets, {}),
+        ("get_object", their_input),
+        ("get_object", place_of(output)),
+        ("put_object", {**place_of(own), "Body": b"changed"}),
+        ("put_object", {**their_output, "Body": b"theirs"}),
+        ("delete_object", place_of(own)),
+        ("list_objects_v2", {"Bucket": place["artifacts"]}),
+        ("put_object", {"Bucket": place["artifacts"], "Key": output["name"], "Body": b"elsewhere"}),
+        ("list_buckets", {}),
     ]:
-        refused("AccessDenied", call, **parameters)
-    session = aws.acting_as(
-        Credentials(*(data["artifactCredentials"][name] for name in ("accessKeyId", "secretAccessKey", "sessionToken")))
-    )
-    refused("AccessDeniedException", session.codepipeline.get_pipeline, name=pipeline.name)
+        # A connection of its own each: one whose body was refused is closed, and botocore does not always see it.
+        refused("AccessDenied", getattr(s3_of(aws, data), call), **parameters)
+    refused("AccessDeniedException", session_of(aws, data).codepipeline.get_pipeline, name=pipeline.name)
 
 
 def test_one_job_goes_to_one_of_many_workers(aws, place):
