@@ -59,7 +59,8 @@ async fn documents_of_the_first_schema_are_kept() {
     let raw = rusqlite::Connection::open(dir.path().join("store.sqlite")).unwrap();
     raw.execute_batch(include_str!("../src/sqlite/schema_1.sql")).unwrap();
     raw.execute_batch("PRAGMA user_version = 1").unwrap();
-    let sql = "INSERT INTO record (kind, key, revision, version, indexes, value) VALUES (?1, ?2, 7, 1, x'', ?3)";
+    let sql =
+        "INSERT INTO record (kind, key, revision, version, indexes, value) VALUES (?1, ?2, 7, 1, x'', ?3)";
     for name in ["left", "right"] {
         let counter = Counter { name: name.to_owned(), value: 3 };
         let value = serde_json::to_vec(&counter).unwrap();

@@ -64,7 +64,7 @@ impl Key {
 }
 
 impl BuiltIn {
-    const VERSION: &str = "1";
+    pub const VERSION: &str = "1";
     /// An action runs for an hour if nothing else is said. Source: CodePipeline quotas.
     const TIMEOUT_MINUTES: i64 = 60;
 

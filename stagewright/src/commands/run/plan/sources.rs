@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use codepipeline::catalogue::ActionType;
+use codepipeline::catalogue::BuiltIn;
 use codepipeline::variables;
 use codepipeline_model::{ActionDeclaration, ActionTypeId, PipelineDeclaration};
 
@@ -80,7 +80,7 @@ fn into_s3_source(action: &mut ActionDeclaration, bucket: &str, key: &str) {
         category: "Source".into(),
         owner: "AWS".into(),
         provider: "S3".to_owned(),
-        version: ActionType::VERSION.to_owned(),
+        version: BuiltIn::VERSION.to_owned(),
     };
     let settings = [("S3Bucket", bucket), ("S3ObjectKey", key), ("PollForSourceChanges", "false")];
     action.configuration = Some(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
