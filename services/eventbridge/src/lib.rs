@@ -1,0 +1,5 @@
+//! EventBridge.
+
+pub mod input;
+pub mod pattern;
+pub mod schedule;
