@@ -11,8 +11,9 @@ use crate::error::Error;
 use crate::gateway::{Gateway, Origin};
 use crate::names::{Region, Scope};
 use crate::objects::{ByteStream, ListObjects, ObjectHead, ObjectId, ObjectPage, PutObject};
-use crate::operation::Operation;
+use crate::operation::{Operation, Service};
 use crate::principal::{Caller, Principal};
+use crate::security::Access;
 use crate::timestamp::Timestamp;
 
 /// Calls operations as one identity. Cheap to clone.
@@ -22,6 +23,7 @@ pub struct Client {
     identity: Identity,
     scope: Scope,
     invoked_by: Option<String>,
+    source_arn: Option<String>,
 }
 
 /// The gateway that is not there yet while services are made: they need a client, it needs their routers.
@@ -48,7 +50,8 @@ impl GatewaySlot {
 impl Client {
     /// A client that may do nothing until it is given an identity.
     pub fn new(gateway: GatewaySlot, scope: Scope) -> Self {
-        Self { gateway, identity: Identity::Caller(Caller::anonymous()), scope, invoked_by: None }
+        let identity = Identity::Caller(Caller::anonymous());
+        Self { gateway, identity, scope, invoked_by: None, source_arn: None }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -59,7 +62,8 @@ impl Client {
     #[must_use]
     pub fn as_service(&self, name: &str, scope: Scope) -> Self {
         let identity = Identity::Caller(Caller::of(Principal::Service { name: name.to_owned() }));
-        Self { gateway: self.gateway.clone(), identity, scope, invoked_by: Some(name.to_owned()) }
+        let invoked_by = Some(name.to_owned());
+        Self { gateway: self.gateway.clone(), identity, scope, invoked_by, source_arn: None }
     }
 
     /// As the holder of a key, checked at each call: an expired session fails as it does over the wire.
@@ -72,7 +76,8 @@ impl Client {
     /// As somebody whose identity was proved before, for example the caller of the call being served.
     #[must_use]
     pub fn as_caller(&self, caller: Caller, scope: Scope) -> Self {
-        Self { gateway: self.gateway.clone(), identity: Identity::Caller(caller), scope, invoked_by: None }
+        let identity = Identity::Caller(caller);
+        Self { gateway: self.gateway.clone(), identity, scope, invoked_by: None, source_arn: None }
     }
 
     /// Marks the calls as made by a service on behalf of the identity.
@@ -80,6 +85,25 @@ impl Client {
     pub fn invoked_by(mut self, service: &str) -> Self {
         self.invoked_by = Some(service.to_owned());
         self
+    }
+
+    /// Names the resource for which a service calls: policies see it as `aws:SourceArn`.
+    #[must_use]
+    pub fn on_behalf_of(mut self, source_arn: &str) -> Self {
+        self.source_arn = Some(source_arn.to_owned());
+        self
+    }
+
+    /// Asks whether the identity may do something that no call does by itself. Errors: as such a call's.
+    pub async fn authorise(
+        &self,
+        service: &Service,
+        operation: &'static str,
+        accesses: &[Access],
+    ) -> Result<(), Error> {
+        let gateway = self.gateway.get()?;
+        let ctx = self.ctx(gateway, operation).await?;
+        gateway.authoriser.authorise(&ctx, service, operation, accesses).await
     }
 
     pub async fn call<O: Operation>(&self, input: O) -> Result<O::Output, Error> {
@@ -135,6 +159,7 @@ impl Client {
         let origin = Origin {
             user_agent: self.invoked_by.clone(),
             invoked_by: self.invoked_by.clone(),
+            source_arn: self.source_arn.clone(),
             secure_transport: true,
             source_ip: None,
         };

@@ -22,6 +22,8 @@ pub struct Ctx {
     pub secure_transport: bool,
     /// The service principal on whose behalf a call is made, for example `codepipeline.amazonaws.com`.
     pub invoked_by: Option<String>,
+    /// The resource for which that service calls, for example the ARN of an EventBridge rule: `aws:SourceArn`.
+    pub source_arn: Option<String>,
     pub operation: &'static str,
     pub(crate) received_at: Timestamp,
     pub(crate) page_tokens: Arc<PageTokens>,

@@ -40,6 +40,7 @@ pub struct Origin {
     pub user_agent: Option<String>,
     pub secure_transport: bool,
     pub invoked_by: Option<String>,
+    pub source_arn: Option<String>,
 }
 
 impl Gateway {
@@ -92,6 +93,7 @@ impl Gateway {
             user_agent: origin.user_agent,
             secure_transport: origin.secure_transport,
             invoked_by: origin.invoked_by,
+            source_arn: origin.source_arn,
             operation,
             received_at: Timestamp::now(),
             page_tokens: self.page_tokens.clone(),

@@ -109,6 +109,7 @@ impl Received {
                 user_agent: header(&parts.headers, "user-agent").map(str::to_owned),
                 secure_transport: peer.secure_transport,
                 invoked_by: None,
+                source_arn: None,
             };
             let ctx = door.gateway.ctx(caller, scope, route.model().name, origin);
             let decoded = decode(route.as_ref(), &parts, &bytes).map_err(serialization)?;

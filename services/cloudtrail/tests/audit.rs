@@ -107,6 +107,7 @@ impl Platform {
             user_agent: Some("aws-cli/2".into()),
             secure_transport: true,
             invoked_by: None,
+            source_arn: None,
         };
         let ctx = self.gateway.ctx(self.jane.clone(), self.home.clone(), "Test", origin);
         let record = AuditRecord {

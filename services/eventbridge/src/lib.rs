@@ -1,5 +1,50 @@
-//! EventBridge.
+//! EventBridge: buses on which events are published, and rules that bring them to targets.
+//!
+//! `pattern`, `input` and `schedule` are the pure core: what a pattern matches and why it does not, what a target is
+//! given, when a schedule is due. `delivery` takes events in from the store's outbox, lets the rules decide, and calls the
+//! targets; `operations` are the API.
+//!
+//! One event's way: a service appends it to the outbox in the transaction that makes what it tells of, or `PutEvents`
+//! does. The event is judged by the rules of its bus, and one transaction records what they decided and queues a delivery
+//! for each target. A worker claims it, becomes the target's role and makes the call.
 
+mod delivery;
+mod error;
 pub mod input;
+mod names;
+mod operations;
 pub mod pattern;
+mod records;
 pub mod schedule;
+
+use std::sync::Arc;
+
+use aws::Client;
+use store::Store;
+
+pub use error::Error;
+pub use operations::router;
+
+/// The name under which roles admit this service.
+pub const PRINCIPAL: &str = "events.amazonaws.com";
+
+/// The service's state. [`router`] serves its API, [`EventBridge::run`] delivers events.
+pub struct EventBridge {
+    store: Store,
+    client: Client,
+    rules: delivery::Rules,
+    roles: delivery::Roles,
+}
+
+impl EventBridge {
+    /// `client` needs no identity: the service gives itself one.
+    pub fn new(store: Store, client: Client) -> Self {
+        Self { store, client, rules: delivery::Rules::default(), roles: delivery::Roles::default() }
+    }
+
+    /// Delivers events until the future is dropped. Dropping it at any point loses nothing: what was under way is taken
+    /// up again, here or elsewhere, when its lease has ended.
+    pub async fn run(self: Arc<Self>) {
+        delivery::run(self).await;
+    }
+}

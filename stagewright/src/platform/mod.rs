@@ -19,6 +19,7 @@ use cloudtrail::CloudTrail;
 use codebuild::CodeBuild;
 use codecommit::CodeCommit;
 use codepipeline::CodePipeline;
+use eventbridge::EventBridge;
 use iam::{Administrator, Iam, OpenAuthenticator};
 use logs::Logs;
 use runner::{Problem, Sandbox, SandboxExecutor};
@@ -65,6 +66,7 @@ pub struct Platform {
     s3: Arc<s3::S3>,
     codebuild: Arc<CodeBuild>,
     codepipeline: Arc<CodePipeline>,
+    eventbridge: Arc<EventBridge>,
     store: Store,
     executor: Arc<SandboxExecutor>,
     loops: JoinSet<()>,
@@ -103,6 +105,7 @@ impl Platform {
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
         let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone(), sealer));
+        let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone()));
 
         let routers = vec![
             iam::iam_router(iam.clone()),
@@ -112,6 +115,7 @@ impl Platform {
             codecommit::router(codecommit.clone()),
             codebuild.router(),
             codepipeline::router(codepipeline.clone()),
+            eventbridge::router(eventbridge.clone()),
         ];
         let key = page_token_key::of(&store).await?;
         let gateway = Arc::new(Gateway::new(
@@ -155,6 +159,7 @@ impl Platform {
             s3,
             codebuild,
             codepipeline,
+            eventbridge,
             store,
             executor,
             loops: JoinSet::new(),
@@ -168,6 +173,7 @@ impl Platform {
         let (logs, s3) = (self.logs.clone(), self.s3.clone());
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
+        self.loops.spawn(self.eventbridge.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
     }

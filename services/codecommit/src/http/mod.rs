@@ -156,5 +156,6 @@ fn origin(headers: &HeaderMap, peer: Peer) -> Origin {
         user_agent: user_agent.map(str::to_owned),
         secure_transport: peer.secure_transport,
         invoked_by: None,
+        source_arn: None,
     }
 }

@@ -24,8 +24,7 @@ pub(super) async fn start_pipeline_execution(
 ) -> Result<StartPipelineExecutionOutput, Error> {
     let (scope, definitions) = (ctx.scope.clone(), codepipeline.definitions.clone());
     let (moment, id) = (driver::now(), ExecutionId(Uuid::new_v4()));
-    let trigger =
-        ExecutionTrigger { kind: "StartPipelineExecution".to_owned(), detail: ctx.caller.principal.arn() };
+    let trigger = trigger(ctx);
     let name = input.name.clone();
     let write = codepipeline.store.write(move |tx| {
         let pipeline = super::find_pipeline(tx, &scope, &input.name)?;
@@ -51,6 +50,16 @@ pub(super) async fn start_pipeline_execution(
         .await
         .map_err(|fault| super::explain(fault, |refusal| Error::of_refusal(refusal, &name, "", "")))?;
     Ok(StartPipelineExecutionOutput { pipeline_execution_id: Some(id.to_string()) })
+}
+
+/// Who calls; for a call of EventBridge the rule, under the old name of that service.
+/// Source: CodePipeline API Reference, ExecutionTrigger.
+fn trigger(ctx: &Ctx) -> ExecutionTrigger {
+    let (kind, detail) = match (ctx.invoked_by.as_deref(), &ctx.source_arn) {
+        (Some("events.amazonaws.com"), Some(rule)) => ("CloudWatchEvent", rule.clone()),
+        _ => ("StartPipelineExecution", ctx.caller.principal.arn()),
+    };
+    ExecutionTrigger { kind: kind.to_owned(), detail }
 }
 
 /// The values of the pipeline's variables if nobody gives others. Errors: `Validation` for one without default.

@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 /// The elements that a scalar is in: which list of the event, which element.
-pub(super) type Place = [(usize, usize)];
+pub type Place = [(usize, usize)];
 
-pub(super) struct Leaf<'e> {
+pub struct Leaf<'e> {
     pub value: &'e Value,
     pub place: Vec<(usize, usize)>,
 }
 
-pub(super) struct Flattened<'e> {
+/// Made once for an event, and shown to any number of patterns.
+pub struct Flattened<'e> {
     leaves: HashMap<String, Vec<Leaf<'e>>>,
     lists: usize,
 }

@@ -16,9 +16,8 @@ mod tests;
 use serde_json::Value;
 
 pub use condition::{Condition, Literal};
+pub use event::Flattened;
 pub use token::Problem;
-
-use event::Flattened;
 
 /// A compiled event pattern.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,17 +69,15 @@ impl Pattern {
         parse::parse(text)
     }
 
-    pub fn matches(&self, event: &Value) -> bool {
-        let event = Flattened::of(event);
-        self.alternatives.iter().any(|alternative| alternative.judge(&event).is_ok())
+    pub fn matches(&self, event: &Flattened<'_>) -> bool {
+        self.alternatives.iter().any(|alternative| alternative.judge(event).is_ok())
     }
 
     /// Errors: why it does not match. Of several alternatives the one that got furthest counts.
-    pub fn judge(&self, event: &Value) -> Result<(), Mismatch> {
-        let event = Flattened::of(event);
+    pub fn judge(&self, event: &Flattened<'_>) -> Result<(), Mismatch> {
         let mut furthest: Option<(usize, Mismatch)> = None;
         for alternative in &self.alternatives {
-            match alternative.judge(&event) {
+            match alternative.judge(event) {
                 Ok(()) => return Ok(()),
                 Err((satisfied, mismatch)) => {
                     if furthest.as_ref().is_none_or(|(before, _)| satisfied > *before) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 
 fn matches(pattern: Value, event: Value) -> bool {
-    Pattern::parse(&pattern.to_string()).unwrap().matches(&event)
+    Pattern::parse(&pattern.to_string()).unwrap().matches(&Flattened::of(&event))
 }
 
 /// Whether a list of conditions on field `f` is satisfied by its value.
@@ -162,7 +162,7 @@ fn too_many_combinations_are_refused() {
 fn a_mismatch_names_field_value_and_operator() {
     let pattern = json!({"source": ["aws.s3"], "detail": {"n": [{"numeric": [">", 3]}]}});
     let pattern = Pattern::parse(&pattern.to_string()).unwrap();
-    let why = |event: Value| pattern.judge(&event).unwrap_err().to_string();
+    let why = |event: Value| pattern.judge(&Flattened::of(&event)).unwrap_err().to_string();
     assert_eq!(why(json!({"source": "aws.ec2"})), r#"source is "aws.ec2"; wanted "aws.s3""#);
     assert_eq!(
         why(json!({"source": "aws.s3"})),
@@ -174,7 +174,11 @@ fn a_mismatch_names_field_value_and_operator() {
     );
     let of_alternatives = json!({"$or": [{"a": [1]}, {"b": [1], "c": [1]}]});
     let pattern = Pattern::parse(&of_alternatives.to_string()).unwrap();
-    assert_eq!(pattern.judge(&json!({"b": 1})).unwrap_err().field, "c", "the alternative that got furthest");
+    assert_eq!(
+        pattern.judge(&Flattened::of(&json!({"b": 1}))).unwrap_err().field,
+        "c",
+        "the alternative that got furthest"
+    );
 }
 
 #[test]
@@ -304,8 +308,8 @@ proptest! {
         prop_assume!(all.len() < 500);
         let expected = all.iter().any(|chosen| naive(pattern.as_object().unwrap(), chosen, &all, ""));
         let compiled = Pattern::parse(&pattern.to_string()).unwrap();
-        prop_assert_eq!(compiled.matches(&event), expected);
-        prop_assert_eq!(compiled.judge(&event).is_ok(), expected);
+        prop_assert_eq!(compiled.matches(&Flattened::of(&event)), expected);
+        prop_assert_eq!(compiled.judge(&Flattened::of(&event)).is_ok(), expected);
     }
 
     #[test]

@@ -107,6 +107,7 @@ fn add_circumstances(context: &mut Context, ctx: &Ctx, action: &str) {
     let is_service = matches!(ctx.caller.principal, Principal::Service { .. });
     if is_service {
         context.set("aws:sourceaccount", ctx.scope.account.as_str());
+        context.set_some("aws:sourcearn", ctx.source_arn.clone());
     }
     let via = ctx.invoked_by.as_ref().filter(|_| !is_service);
     context.set("aws:viaawsservice", via.is_some().to_string());
