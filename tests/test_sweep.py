@@ -17,7 +17,7 @@ from harness.identities import create_user, unique
 from harness.minimal_input import minimal_input
 from harness.server import ACCOUNT, REGION
 
-SERVICES = ["cloudtrail", "codebuild", "codecommit", "codepipeline", "iam", "logs", "sts"]
+SERVICES = ["cloudtrail", "codebuild", "codecommit", "codepipeline", "events", "iam", "logs", "sts"]
 
 # What needs no permission, so nobody who signed is refused.
 FREE = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}

@@ -13,7 +13,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use mimalloc::MiMalloc;
 
 use commands::{
-    administration, backup, coverage, demo, doctor, job_worker as job_worker_command, run, serve, validate,
+    administration, backup, coverage, demo, doctor, explain, job_worker as job_worker_command, run, serve,
+    validate,
 };
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
@@ -47,6 +48,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// List what is served of each API, and what is not
     Coverage(coverage::Arguments),
+    /// Say why something happened, or did not
+    Explain(explain::Arguments),
     /// Copy an embedded data folder while the server runs
     Backup(backup::BackupArguments),
     /// Make a data folder out of a backup
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
+        Command::Explain(arguments) => explain::run(arguments),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::User(arguments) => administration::user(&arguments),

@@ -15,6 +15,11 @@ pub enum Error {
     PolicyLengthExceeded,
     #[error("{0} does not exist.")]
     ResourceNotFound(String),
+    /// The kind and name of what is there already.
+    #[error("{0} already exists.")]
+    AlreadyExists(String),
+    #[error("{0} was changed at the same time.")]
+    ConcurrentModification(String),
     #[error("The requested resource exceeds the maximum number allowed.")]
     LimitExceeded,
     #[error("Rule {0} is managed by an AWS service can only be modified if force is true.")]
@@ -29,6 +34,8 @@ pub enum Error {
     NotImplemented(String),
     #[error("{0}")]
     Store(#[from] store::Error),
+    #[error("{0}")]
+    Seal(#[from] seal::SealError),
 }
 
 impl Error {
@@ -51,14 +58,15 @@ impl Error {
             | Self::RuleNotFound { .. }
             | Self::StatementNotFound
             | Self::ResourceNotFound(_) => "ResourceNotFoundException",
-            Self::BusExists(_) => "ResourceAlreadyExistsException",
+            Self::BusExists(_) | Self::AlreadyExists(_) => "ResourceAlreadyExistsException",
+            Self::ConcurrentModification(_) => "ConcurrentModificationException",
             Self::PolicyLengthExceeded => "PolicyLengthExceededException",
             Self::LimitExceeded => "LimitExceededException",
             Self::ManagedRule(_) => "ManagedRuleException",
             Self::InvalidEventPattern(_) => "InvalidEventPatternException",
             Self::Validation(_) => "ValidationException",
             Self::NotImplemented(_) => "NotImplemented",
-            Self::Store(_) => "InternalFailure",
+            Self::Store(_) | Self::Seal(_) => "InternalFailure",
         }
     }
 }
@@ -67,7 +75,7 @@ impl From<Error> for aws::Error {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match &error {
-            Error::Store(_) => Self::internal(message),
+            Error::Store(_) | Error::Seal(_) => Self::internal(message),
             Error::NotImplemented(_) => Self::new(error.code(), message).with_status(501),
             _ => Self::new(error.code(), message),
         }

@@ -20,7 +20,10 @@ pub mod schedule;
 use std::sync::Arc;
 
 use aws::Client;
+use seal::Sealer;
 use store::Store;
+
+use crate::records::{Auth, Connection};
 
 pub use error::Error;
 pub use operations::router;
@@ -34,17 +37,42 @@ pub struct EventBridge {
     client: Client,
     rules: delivery::Rules,
     roles: delivery::Roles,
+    sealer: Sealer,
+    http: delivery::Http,
+    tokens: delivery::Tokens,
+    turns: delivery::Turns,
 }
 
 impl EventBridge {
-    /// `client` needs no identity: the service gives itself one.
-    pub fn new(store: Store, client: Client) -> Self {
-        Self { store, client, rules: delivery::Rules::default(), roles: delivery::Roles::default() }
+    /// `client` needs no identity: the service gives itself one. `sealer` is for the secrets of connections.
+    pub fn new(store: Store, client: Client, sealer: Sealer) -> Self {
+        Self {
+            store,
+            client,
+            sealer,
+            rules: delivery::Rules::default(),
+            roles: delivery::Roles::default(),
+            http: delivery::Http::default(),
+            tokens: delivery::Tokens::default(),
+            turns: delivery::Turns::default(),
+        }
     }
 
     /// Delivers events until the future is dropped. Dropping it at any point loses nothing: what was under way is taken
     /// up again, here or elsewhere, when its lease has ended.
     pub async fn run(self: Arc<Self>) {
         delivery::run(self).await;
+    }
+
+    fn seal(&self, connection: &Connection, auth: &Auth) -> Result<String, Error> {
+        let plain = serde_json::to_vec(auth).map_err(|_| seal::SealError::Seal)?;
+        Ok(self.sealer.seal(&connection.purpose(), &plain)?)
+    }
+
+    /// What a connection adds to requests; `None` once it was deauthorised.
+    fn auth_of(&self, connection: &Connection) -> Result<Option<Auth>, Error> {
+        let Some(sealed) = &connection.sealed else { return Ok(None) };
+        let plain = self.sealer.open(&connection.purpose(), sealed)?;
+        Ok(serde_json::from_slice(&plain).map(Some).map_err(|_| seal::SealError::Open)?)
     }
 }

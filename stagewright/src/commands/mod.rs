@@ -5,6 +5,7 @@ pub mod backup;
 pub mod coverage;
 pub mod demo;
 pub mod doctor;
+pub mod explain;
 pub mod job_worker;
 pub mod run;
 pub mod serve;

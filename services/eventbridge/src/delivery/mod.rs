@@ -9,6 +9,8 @@
 //! Nothing polls, and a crash at any point repeats, never loses: what was being delivered is claimed again when its lease
 //! ends. A target gets the delivery's id as its client token, so the repetition does nothing where a target knows tokens.
 
+pub(crate) mod authorisation;
+mod http;
 mod incoming;
 mod intake;
 mod lanes;
@@ -24,10 +26,12 @@ use tokio::task::JoinSet;
 
 use crate::EventBridge;
 
+pub(crate) use authorisation::Tokens;
+pub(crate) use http::Http;
 pub(crate) use incoming::Incoming;
 pub(crate) use role::Roles;
-pub(crate) use rules::Rules;
-pub(crate) use targets::Destination;
+pub(crate) use rules::{Compiled, Rules, Unwanted, all as all_rules, document};
+pub(crate) use targets::{Destination, Turns};
 
 /// Before a loop that met an error goes on.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,6 +44,7 @@ pub(crate) async fn run(eventbridge: Arc<EventBridge>) {
     loops.spawn(intake::run(eventbridge.clone(), aws::event::TOPIC));
     loops.spawn(intake::run(eventbridge.clone(), incoming::TOPIC));
     lanes::spawn(&mut loops, &eventbridge);
+    loops.spawn(authorisation::run(eventbridge.clone()));
     loops.spawn(timers::run(eventbridge));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {

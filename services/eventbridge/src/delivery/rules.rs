@@ -232,3 +232,136 @@ pub(crate) fn all(tx: &mut ReadTx<'_>, scope: &Scope, bus: &str) -> Result<Vec<R
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws::Timestamp;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::records::DEFAULT_BUS;
+
+    fn scope() -> Scope {
+        Scope::new("123456789012".parse().unwrap(), "us-east-1".parse().unwrap())
+    }
+
+    fn rule(name: &str, pattern: &Value, state: State) -> Rule {
+        Rule {
+            id: Uuid::new_v4(),
+            scope: scope(),
+            bus: DEFAULT_BUS.to_owned(),
+            name: name.to_owned(),
+            pattern: Some(pattern.to_string()),
+            schedule: None,
+            state,
+            description: None,
+            role_arn: None,
+            managed_by: None,
+            tags: BTreeMap::new(),
+            targets: Vec::new(),
+            updated: Timestamp::default(),
+            anchor: Timestamp::default(),
+        }
+    }
+
+    fn event(source: &str, detail_type: &str, detail: Value) -> Event {
+        Event::new(&scope(), source, detail_type, Timestamp::default(), Vec::new(), detail)
+    }
+
+    fn names(rules: &Rules, event: &Event) -> Vec<String> {
+        let matching = rules.matching(&scope(), DEFAULT_BUS, event);
+        matching.iter().map(|compiled| compiled.rule.name.clone()).collect()
+    }
+
+    #[test]
+    fn reads_reach_only_rules_that_ask_for_them() {
+        let rules = Rules::default();
+        let pattern = json!({"source": ["aws.iam"]});
+        let mut buses = rules.lock();
+        let bus = buses.entry((scope(), DEFAULT_BUS.to_owned())).or_default();
+        bus.put(Compiled::of(rule("all", &pattern, State::EnabledWithAllManagementEvents)));
+        bus.put(Compiled::of(rule("writes", &pattern, State::Enabled)));
+        drop(buses);
+        let call = |name: &str| event("aws.iam", "AWS API Call via CloudTrail", json!({"eventName": name}));
+        assert_eq!(names(&rules, &call("GetUser")), ["all"]);
+        assert_eq!(names(&rules, &call("CreateUser")), ["all", "writes"]);
+    }
+
+    #[tokio::test]
+    async fn a_change_is_seen_by_the_next_event() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(store::Config::Sqlite { dir: folder.path().to_owned() }).await.unwrap();
+        let rules = Rules::default();
+        let key = (scope(), DEFAULT_BUS.to_owned());
+        let write = |name: &'static str, pattern: Option<Value>| {
+            store.write(move |tx| {
+                match &pattern {
+                    Some(pattern) => tx.put(&rule(name, pattern, State::Enabled)).map(|_| ())?,
+                    None => tx.delete::<Rule>(&Rule::key_of(&scope(), DEFAULT_BUS, name)).map(|_| ())?,
+                }
+                BusChanges::note(tx, &scope(), DEFAULT_BUS, name)
+            })
+        };
+        let event = event("a", "t", json!({}));
+        write("one", Some(json!({"source": ["a"]}))).await.unwrap();
+        rules.refresh(&store, [key.clone()]).await.unwrap();
+        assert_eq!(names(&rules, &event), ["one"]);
+        write("two", Some(json!({"detail-type": ["t"]}))).await.unwrap();
+        write("one", Some(json!({"source": ["b"]}))).await.unwrap();
+        rules.refresh(&store, [key.clone()]).await.unwrap();
+        assert_eq!(names(&rules, &event), ["two"]);
+        write("two", None).await.unwrap();
+        for _ in 0..100 {
+            write("three", Some(json!({"source": [{"prefix": "a"}]}))).await.unwrap();
+        }
+        rules.refresh(&store, [key]).await.unwrap();
+        assert_eq!(names(&rules, &event), ["three"], "also for a reader that is far behind");
+    }
+
+    fn texts() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![Just(json!("a")), Just(json!("b")), Just(json!({"prefix": "a"}))];
+        prop::collection::vec(text, 1..3).prop_map(Value::Array)
+    }
+
+    fn pattern() -> impl Strategy<Value = Value> {
+        let object = || {
+            let optional = |name: &'static str| prop::option::of(texts()).prop_map(move |texts| (name, texts));
+            (optional("source"), optional("detail-type"), texts()).prop_map(|(source, detail_type, other)| {
+                let mut members = serde_json::Map::new();
+                for (name, texts) in [source, detail_type] {
+                    members.extend(texts.map(|texts| (name.to_owned(), texts)));
+                }
+                members.insert("detail".into(), json!({"x": other}));
+                Value::Object(members)
+            })
+        };
+        prop_oneof![object(), (object(), object()).prop_map(|(left, right)| json!({"$or": [left, right]}))]
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_leaves_nothing_out(
+            patterns in prop::collection::vec(pattern(), 1..8), source in "[abc]", detail_type in "[abc]", x in "[abc]",
+        ) {
+            let rules = Rules::default();
+            let compiled: Vec<Compiled> = patterns
+                .iter()
+                .enumerate()
+                .map(|(index, pattern)| Compiled::of(rule(&index.to_string(), pattern, State::Enabled)))
+                .collect();
+            let event = event(&source, &detail_type, json!({"x": x}));
+            let document = document(&event);
+            let wanting = compiled.iter().filter(|one| one.judge(&document, &Flattened::of(&document)).is_ok());
+            let expected: Vec<String> = wanting.map(|one| one.rule.name.clone()).collect();
+            let mut buses = rules.lock();
+            let bus = buses.entry((scope(), DEFAULT_BUS.to_owned())).or_default();
+            for compiled in compiled {
+                bus.put(compiled);
+            }
+            drop(buses);
+            prop_assert_eq!(names(&rules, &event), expected);
+        }
+    }
+}

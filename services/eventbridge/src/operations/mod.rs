@@ -1,11 +1,15 @@
 //! The API: which operations are served, and on which resources the policies are asked.
 //! Source of resources and condition keys: Service Authorization Reference, "Amazon EventBridge".
 
+mod api_destinations;
+mod connection_shape;
+mod connections;
 mod create_event_bus;
 mod delete_event_bus;
 mod delete_rule;
 mod describe_event_bus;
 mod describe_rule;
+mod explain_event;
 mod list_event_buses;
 mod list_rule_names_by_target;
 mod list_rules;
@@ -23,6 +27,7 @@ mod update_event_bus;
 
 use std::sync::Arc;
 
+use aws::router::RouterBuilder;
 use aws::{Access, Ctx, Router, Scope};
 use events_model as model;
 use store::{Key, ReadTx};
@@ -60,12 +65,57 @@ pub fn router(eventbridge: Arc<EventBridge>) -> Router {
         .on_resolved::<model::TagResource, _, _>(tags::tag_resource, tags::access_to_tag)
         .on_resolved::<model::UntagResource, _, _>(tags::untag_resource, tags::access_to_untag)
         .on_resolved::<model::ListTagsForResource, _, _>(tags::list_tags_for_resource, tags::access_to_list)
+        .on_resolved::<model::ExplainEvent, _, _>(explain_event::explain_event, explain_event::access)
         .on_resolved::<model::PutEvents, _, _>(put_events::put_events, put_events::access)
         .on::<model::TestEventPattern, _>(test_event_pattern::test_event_pattern, |_, _| vec![Access::any()]);
-    with_rules(builder).build()
+    with_connections(with_rules(builder)).build()
 }
 
-fn with_rules(builder: aws::router::RouterBuilder<EventBridge>) -> aws::router::RouterBuilder<EventBridge> {
+fn with_connections(builder: RouterBuilder<EventBridge>) -> RouterBuilder<EventBridge> {
+    builder
+        .on_resolved::<model::CreateConnection, _, _>(
+            connections::create_connection,
+            connections::access_to_create,
+        )
+        .on_resolved::<model::DescribeConnection, _, _>(
+            connections::describe_connection,
+            connections::access_to_describe,
+        )
+        .on::<model::ListConnections, _>(connections::list_connections, |_, _| vec![Access::any()])
+        .on_resolved::<model::UpdateConnection, _, _>(
+            connections::update_connection,
+            connections::access_to_update,
+        )
+        .on_resolved::<model::DeauthorizeConnection, _, _>(
+            connections::deauthorize_connection,
+            connections::access_to_deauthorize,
+        )
+        .on_resolved::<model::DeleteConnection, _, _>(
+            connections::delete_connection,
+            connections::access_to_delete,
+        )
+        .on_resolved::<model::CreateApiDestination, _, _>(
+            api_destinations::create_api_destination,
+            api_destinations::access_to_create,
+        )
+        .on_resolved::<model::DescribeApiDestination, _, _>(
+            api_destinations::describe_api_destination,
+            api_destinations::access_to_describe,
+        )
+        .on::<model::ListApiDestinations, _>(api_destinations::list_api_destinations, |_, _| {
+            vec![Access::any()]
+        })
+        .on_resolved::<model::UpdateApiDestination, _, _>(
+            api_destinations::update_api_destination,
+            api_destinations::access_to_update,
+        )
+        .on_resolved::<model::DeleteApiDestination, _, _>(
+            api_destinations::delete_api_destination,
+            api_destinations::access_to_delete,
+        )
+}
+
+fn with_rules(builder: RouterBuilder<EventBridge>) -> RouterBuilder<EventBridge> {
     builder
         .on::<model::PutRule, _>(put_rule::put_rule, put_rule::access)
         .on::<model::DescribeRule, _>(describe_rule::describe_rule, |input, scope| {

@@ -1,5 +1,6 @@
 //! Targets: which there are, and how each is called. One file each.
 
+mod api_destination;
 mod codebuild;
 mod codepipeline;
 mod event_bus;
@@ -17,6 +18,8 @@ use crate::input::{Circumstances, Path, Transformer};
 use crate::names::BusName;
 use crate::records::{Delivery, Input, Rule, Target};
 
+pub(crate) use api_destination::Turns;
+
 /// What a target's ARN names, of the kinds that are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
@@ -24,11 +27,12 @@ pub(crate) enum Destination {
     BuildProject { name: String },
     LogGroup { name: String },
     EventBus(BusName),
+    ApiDestination { name: String },
 }
 
 /// Why a call of a target failed.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Failure {
+pub(in crate::delivery) struct Failure {
     /// Source: EventBridge User Guide, "Using dead-letter queues", error codes.
     pub code: &'static str,
     pub message: String,
@@ -36,7 +40,7 @@ pub(super) struct Failure {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Retry {
+pub(in crate::delivery) enum Retry {
     Never,
     Later {
         /// What the target asked for.
@@ -69,16 +73,19 @@ impl Destination {
             "logs" => resource
                 .strip_prefix("log-group:")
                 .map(|name| Self::LogGroup { name: name.trim_end_matches(":*").to_owned() }),
-            "events" => BusName::in_arn(arn).map(Self::EventBus),
+            "events" => match resource.strip_prefix("api-destination/") {
+                Some(rest) => {
+                    rest.split('/').next().map(|name| Self::ApiDestination { name: name.to_owned() })
+                }
+                None => BusName::in_arn(arn).map(Self::EventBus),
+            },
             _ => None,
         }
     }
 
+    /// AWS lets the resource policy of CloudWatch Logs admit EventBridge; there is none here, so a role it must be.
     pub fn needs_role(&self) -> bool {
-        match self {
-            Self::Pipeline { .. } | Self::BuildProject { .. } => true,
-            Self::LogGroup { .. } | Self::EventBus(_) => false,
-        }
+        !self.is_bus()
     }
 
     pub fn is_bus(&self) -> bool {
@@ -117,6 +124,7 @@ impl Call<'_> {
             Some(Destination::BuildProject { name }) => codebuild::start(self, &name).await,
             Some(Destination::LogGroup { name }) => log_group::put(self, &name).await,
             Some(Destination::EventBus(bus)) => event_bus::forward(self, &bus).await,
+            Some(Destination::ApiDestination { name }) => api_destination::invoke(self, &name).await,
             None => Err(Failure::never("INVALID_PARAMETER", "Targets of this kind are not served here.")),
         }
     }
