@@ -151,6 +151,9 @@ def check_error_members(shape, protocol, document, path):
     if document is None:
         return
     ignored = {"__type", "message", "Message", "code", "Code", "Type"}
+    if shape.error_code == "AccessDeniedException":
+        # Every refusal here carries what sts:DecodeAuthorizationMessage reads, those that a model knows too.
+        ignored |= {"encodedMessage"}
     if protocol in ("json", "rest-json"):
         # Its message was looked at already, under either spelling.
         members = {name: member for name, member in shape.members.items() if name.lower() != "message"}
