@@ -106,9 +106,9 @@ async fn carry_out(eventbridge: &EventBridge, claimed: &Claimed) -> Result<(), s
             }
             let more = !tx.scan_index::<Delivery>(Delivery::LANE, Key::of(&lane), 1)?.records.is_empty();
             if more {
-                tx.heartbeat(&held, LEASE)?
+                tx.heartbeat(&held, LEASE)?;
             } else {
-                tx.complete(&held)?
+                tx.complete(&held)?;
             }
             Ok::<_, store::Error>(more)
         });

@@ -11,7 +11,7 @@ use crate::pattern::{Flattened, Mismatch, Pattern};
 use crate::records::{BusChanges, Rule, State};
 
 /// Rules read at once.
-const PAGE: usize = 500;
+const PAGE: usize = 200;
 
 type BusKey = (Scope, String);
 
@@ -57,7 +57,15 @@ impl Rules {
         for key in buses {
             let known = self.lock().get(&key).map(|rules| rules.generation);
             let of = key.clone();
-            let news = store.read(move |tx| News::since(tx, &of, known)).await?;
+            let news = match store.read(move |tx| News::since(tx, &of, known)).await? {
+                Look::News(news) => news,
+                // What changes while the pages are read has a later generation: the next look finds it.
+                Look::Everything { generation } => {
+                    let rules = all(store, &key.0, &key.1).await?;
+                    let changed = rules.into_iter().map(|rule| (rule.name.clone(), Some(Compiled::of(rule))));
+                    News { generation, anew: true, changed: changed.collect() }
+                }
+            };
             news.apply(self.lock().entry(key).or_default());
         }
         Ok(())
@@ -175,8 +183,16 @@ struct News {
     changed: Vec<(String, Option<Compiled>)>,
 }
 
+enum Look {
+    News(News),
+    /// The reader is too far behind, and has to read all rules.
+    Everything {
+        generation: u64,
+    },
+}
+
 impl News {
-    fn since(tx: &mut ReadTx<'_>, (scope, bus): &BusKey, known: Option<u64>) -> Result<Self, store::Error> {
+    fn since(tx: &mut ReadTx<'_>, (scope, bus): &BusKey, known: Option<u64>) -> Result<Look, store::Error> {
         let changes = tx.get::<BusChanges>(&BusChanges::key_of(scope, bus))?;
         let generation = changes.as_ref().map_or(0, |changes| changes.generation);
         let named = match (known, &changes) {
@@ -184,25 +200,19 @@ impl News {
             (Some(_), None) => Some(&[][..]),
             (None, _) => None,
         };
-        if let Some(names) = named {
-            let names: BTreeSet<&String> = names.iter().collect();
-            let rules = names.into_iter().map(|name| {
-                let rule = tx.get::<Rule>(&Rule::key_of(scope, bus, name))?;
-                Ok((name.clone(), rule.map(|rule| Compiled::of(rule.into_inner()))))
-            });
-            let changed = rules.collect::<Result<_, store::Error>>()?;
-            return Ok(Self { generation, anew: false, changed });
-        }
-        let changed = all(tx, scope, bus)?
-            .into_iter()
-            .map(|rule| (rule.name.clone(), Some(Compiled::of(rule))))
-            .collect();
-        Ok(Self { generation, anew: true, changed })
+        let Some(names) = named else { return Ok(Look::Everything { generation }) };
+        let names: BTreeSet<&String> = names.iter().collect();
+        let rules = names.into_iter().map(|name| {
+            let rule = tx.get::<Rule>(&Rule::key_of(scope, bus, name))?;
+            Ok((name.clone(), rule.map(|rule| Compiled::of(rule.into_inner()))))
+        });
+        let changed = rules.collect::<Result<_, store::Error>>()?;
+        Ok(Look::News(Self { generation, anew: false, changed }))
     }
 
     fn apply(self, rules: &mut BusRules) {
         // Two readers may bring their news in another order than they read it.
-        if !self.anew && self.generation < rules.generation {
+        if self.generation < rules.generation {
             return;
         }
         if self.anew {
@@ -218,13 +228,13 @@ impl News {
     }
 }
 
-/// Every rule of a bus, by name.
-pub(crate) fn all(tx: &mut ReadTx<'_>, scope: &Scope, bus: &str) -> Result<Vec<Rule>, store::Error> {
+/// Every rule of a bus, by name; read page by page.
+pub(crate) async fn all(store: &Store, scope: &Scope, bus: &str) -> Result<Vec<Rule>, store::Error> {
     let mut rules = Vec::new();
     let mut after = None;
     loop {
         let range = store::Range::prefix(Rule::on_bus(scope, bus)).after(after);
-        let page = tx.scan::<Rule>(range, PAGE)?;
+        let page = store.read(move |tx| tx.scan::<Rule>(range.clone(), PAGE)).await?;
         after = page.next.clone();
         rules.extend(page.into_records());
         if after.is_none() {
@@ -327,7 +337,8 @@ mod tests {
 
     fn pattern() -> impl Strategy<Value = Value> {
         let object = || {
-            let optional = |name: &'static str| prop::option::of(texts()).prop_map(move |texts| (name, texts));
+            let optional =
+                |name: &'static str| prop::option::of(texts()).prop_map(move |texts| (name, texts));
             (optional("source"), optional("detail-type"), texts()).prop_map(|(source, detail_type, other)| {
                 let mut members = serde_json::Map::new();
                 for (name, texts) in [source, detail_type] {

@@ -1,7 +1,6 @@
 use aws::{Access, Ctx, Timestamp};
 use events_model::{DeliveryOutcome, ExplainEvent, ExplainEventOutput, Observation, RuleDecision};
 use serde_json::Value;
-use store::ReadTx;
 
 use super::of_bus;
 use crate::EventBridge;
@@ -40,10 +39,11 @@ pub(super) async fn explain_event(
     if observed.is_empty() {
         return Err(Error::ResourceNotFound(format!("Event {}", input.event_id)));
     }
-    let read =
-        eventbridge.store.read(move |tx| observed.iter().map(|observed| explain(tx, observed)).collect());
-    let observations: Result<Vec<Observation>, Error> = read.await;
-    Ok(ExplainEventOutput { observations: observations? })
+    let mut observations = Vec::with_capacity(observed.len());
+    for observed in &observed {
+        observations.push(explain(eventbridge, observed).await?);
+    }
+    Ok(ExplainEventOutput { observations })
 }
 
 async fn observed(
@@ -58,13 +58,15 @@ async fn observed(
     read.await
 }
 
-fn explain(tx: &mut ReadTx<'_>, observed: &Observed) -> Result<Observation, Error> {
+async fn explain(eventbridge: &EventBridge, observed: &Observed) -> Result<Observation, Error> {
     let prefix = Delivery::of_event(&observed.topic, observed.seq);
-    let deliveries = tx.scan::<Delivery>(prefix, MOST_DELIVERIES)?.into_records();
+    let read = eventbridge.store.read(move |tx| tx.scan::<Delivery>(prefix.clone(), MOST_DELIVERIES));
+    let deliveries = read.await?.into_records();
+    let all = all_rules(&eventbridge.store, &observed.scope, &observed.bus).await?;
     let event = document(&observed.event);
     let flattened = Flattened::of(&event);
     let mut rules = Vec::new();
-    for rule in all_rules(tx, &observed.scope, &observed.bus)? {
+    for rule in all {
         let then = observed.matched.iter().any(|matched| matched.rule == rule.id);
         let deliveries = outcomes(&deliveries, |delivery| delivery.rule == rule.id);
         rules.push(decide(rule, observed, then, &event, &flattened, deliveries));

@@ -61,7 +61,7 @@ pub(super) async fn remove_permission(
         match (&input.statement_id, input.remove_all_permissions) {
             (_, Some(true)) => bus.statements.clear(),
             (Some(id), _) => {
-                bus.statements.retain(|known| known.get("Sid") != Some(&Value::from(id.as_str())))
+                bus.statements.retain(|known| known.get("Sid") != Some(&Value::from(id.as_str())));
             }
             (None, _) => return Err(Error::validation("Parameter StatementId must be specified.")),
         }

@@ -23,11 +23,20 @@ pub(crate) use api_destination::Turns;
 /// What a target's ARN names, of the kinds that are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
-    Pipeline { name: String },
-    BuildProject { name: String },
-    LogGroup { name: String },
+    Pipeline {
+        name: String,
+    },
+    BuildProject {
+        name: String,
+    },
+    LogGroup {
+        name: String,
+    },
     EventBus(BusName),
-    ApiDestination { name: String },
+    /// An API destination.
+    Endpoint {
+        name: String,
+    },
 }
 
 /// Why a call of a target failed.
@@ -74,9 +83,7 @@ impl Destination {
                 .strip_prefix("log-group:")
                 .map(|name| Self::LogGroup { name: name.trim_end_matches(":*").to_owned() }),
             "events" => match resource.strip_prefix("api-destination/") {
-                Some(rest) => {
-                    rest.split('/').next().map(|name| Self::ApiDestination { name: name.to_owned() })
-                }
+                Some(rest) => rest.split('/').next().map(|name| Self::Endpoint { name: name.to_owned() }),
                 None => BusName::in_arn(arn).map(Self::EventBus),
             },
             _ => None,
@@ -124,7 +131,7 @@ impl Call<'_> {
             Some(Destination::BuildProject { name }) => codebuild::start(self, &name).await,
             Some(Destination::LogGroup { name }) => log_group::put(self, &name).await,
             Some(Destination::EventBus(bus)) => event_bus::forward(self, &bus).await,
-            Some(Destination::ApiDestination { name }) => api_destination::invoke(self, &name).await,
+            Some(Destination::Endpoint { name }) => api_destination::invoke(self, &name).await,
             None => Err(Failure::never("INVALID_PARAMETER", "Targets of this kind are not served here.")),
         }
     }
