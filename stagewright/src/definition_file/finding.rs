@@ -150,7 +150,6 @@ impl Findings {
     }
 
     /// Makes errors of warnings.
-    #[allow(dead_code, reason = "for whoever reads a file to run it")]
     pub fn escalate(&mut self) {
         for finding in &mut self.found {
             finding.severity = Severity::Error;
