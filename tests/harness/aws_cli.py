@@ -29,6 +29,8 @@ class AwsCli:
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(TESTS),
+            # A test may read what a command prints while it goes on.
+            "PYTHONUNBUFFERED": "1",
             "AWS_CONFIG_FILE": str(config),
             "AWS_SHARED_CREDENTIALS_FILE": str(self.home / "no-credentials"),
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -36,7 +36,7 @@ pub async fn tag_resource(logs: &Logs, ctx: &Ctx, input: TagResource) -> Result<
 }
 
 pub async fn tag_log_group(logs: &Logs, ctx: &Ctx, input: TagLogGroup) -> Result<TagLogGroupOutput, Error> {
-    add(logs, ctx, input.log_group_name, input.tags).await?;
+    add(logs, ctx, input.log_group_name, input.tags).await.map_err(as_older)?;
     Ok(TagLogGroupOutput::default())
 }
 
@@ -72,6 +72,14 @@ fn named(ctx: &Ctx, resource_arn: &str) -> Result<String, Error> {
 fn as_resource(error: Error) -> Error {
     match error {
         Error::NoSuchGroup => Error::NoSuchResource,
+        other => other,
+    }
+}
+
+/// The older operation has no error of its own for too many tags.
+fn as_older(error: Error) -> Error {
+    match error {
+        Error::TooManyTags => Error::invalid(error.to_string()),
         other => other,
     }
 }
