@@ -1,5 +1,6 @@
 """The fixtures of the client tests: one real server for each file of tests, and its clients."""
 
+import itertools
 import os
 import pathlib
 import tempfile
@@ -37,7 +38,7 @@ def pytest_configure(config):
 def pytest_sessionfinish(session, exitstatus):
     if "PYTEST_XDIST_WORKER" in os.environ or not session.config.getoption("--check-coverage"):
         return
-    found = coverage.gaps(coverage.served(), record.read("calls"))
+    found = coverage.gaps(coverage.served(), record.read("calls"), coverage.faultless())
     if session.config.getoption("--shrink-uncovered"):
         coverage.shrink(found)
     session.config.coverage_complaints = list(coverage.complaints(found, coverage.exceptions()))
@@ -69,6 +70,24 @@ def server(tmp_path_factory):
     if server.process.poll() is None:
         assert server.stop() == 0, server.log_tail()
     assert server.panics() == []
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts servers of a test's own, each on a folder of its own unless `data` names one; they stop at its end."""
+    servers, numbers = [], itertools.count()
+
+    def start(*arguments, data=None, **options):
+        server = Server(tmp_path / f"server-{next(numbers)}", *arguments, **options)
+        server.data = data or server.data
+        servers.append(server)
+        return server.start()
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            assert server.stop() == 0, server.log_tail()
+        assert server.panics() == []
 
 
 @pytest.fixture(scope="module")

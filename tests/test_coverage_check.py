@@ -26,6 +26,19 @@ def test_a_complete_run_has_no_gap():
     assert coverage.gaps(SERVED, complete) == set()
 
 
+def test_no_error_is_asked_of_an_operation_that_has_none():
+    calls = [call for call in CALLS if call["operation"] == "GetUser" or call["error"] is None]
+    assert ("iam", "GetUser", "error") in coverage.gaps(SERVED, calls)
+    assert ("iam", "GetUser", "error") not in coverage.gaps(SERVED, calls, {("iam", "GetUser")})
+    assert coverage.faultless() == {("sts", "GetCallerIdentity")}
+
+
+def test_all_services_are_asked_for():
+    served = coverage.served()
+    assert {("s3", "PutObject"), ("s3", "UploadPart"), ("logs", "PutLogEvents"), ("sts", "AssumeRole")} <= served
+    assert ("s3", "PutBucketLogging") not in served
+
+
 def test_known_gaps_are_no_complaints_and_closed_ones_are():
     assert list(coverage.complaints(GAPS, GAPS)) == []
     assert len(list(coverage.complaints(GAPS, set()))) == 2

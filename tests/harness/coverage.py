@@ -14,25 +14,44 @@ EXCEPTIONS = pathlib.Path(__file__).resolve().parents[1] / "uncovered.txt"
 CALLED_AS = {"CloudWatch Logs": "logs", "EventBridge": "events"}
 
 
-# Answers to those who may not call at all: they say nothing about the operation itself.
+# Answers to those who may not call at all: they say nothing about the operation itself. 403 is what S3 answers to
+# HEAD.
 REFUSALS = {
-    *("AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "InvalidSignatureException"),
+    *("403", "AccessDenied", "AccessDeniedException", "InvalidAccessKeyId", "InvalidClientTokenId"),
+    *("InvalidSignatureException",),
     *("MissingAuthenticationToken", "MissingAuthenticationTokenException", "NotImplemented"),
     *("SignatureDoesNotMatch", "UnrecognizedClientException"),
 }
 
 
-def served():
-    """`(service, operation)` of all that the server serves to clients, by its own account. Operations that
-    botocore does not know are between services: no client can call them."""
+def models():
+    """The models of botocore of all operations that the server serves to clients, by its own account:
+    `{(service, operation): model}`. Operations that botocore does not know are between services or of browsers: no
+    AWS client can call them."""
     answer = subprocess.run([binary(), "coverage", "--json"], check=True, capture_output=True, text=True, timeout=60)
     session = botocore.session.Session()
-    operations = set()
+    found = {}
     for row in json.loads(answer.stdout)["services"]:
         service = CALLED_AS.get(row["service"], row["service"].lower())
-        known = session.get_service_model(service).operation_names
-        operations |= {(service, operation) for operation in row["served"] if operation in known}
-    return operations
+        model = session.get_service_model(service)
+        known = set(row["served"]) & set(model.operation_names)
+        found |= {(service, operation): model.operation_model(operation) for operation in known}
+    return found
+
+
+def served():
+    """`(service, operation)` of all that the server serves to clients."""
+    return set(models())
+
+
+def faultless():
+    """Those of `served` that have no error of their own: the model names none, and there is no input that could be
+    wrong. They refuse only those who may not call at all."""
+    return {
+        key
+        for key, model in models().items()
+        if not model.error_shapes and (model.input_shape is None or not model.input_shape.members)
+    }
 
 
 def exceptions():
@@ -42,12 +61,15 @@ def exceptions():
     return {tuple(words) for words in lines if words}
 
 
-def gaps(operations, calls):
-    """What the calls of a run leave open of the operations served, in the form of `exceptions`."""
+def gaps(operations, calls, without_error=frozenset()):
+    """What the calls of a run leave open of the operations served, in the form of `exceptions`. Of those
+    `without_error`, none is asked for."""
     succeeded = {(call["service"], call["operation"]) for call in calls if call["error"] is None}
     erred = {(call["service"], call["operation"]) for call in calls if call["error"] and call["error"] not in REFUSALS}
     return {operation for operation in operations if operation not in succeeded} | {
-        (*operation, "error") for operation in operations if operation in succeeded and operation not in erred
+        (*operation, "error")
+        for operation in operations - without_error
+        if operation in succeeded and operation not in erred
     }
 
 

@@ -9,6 +9,7 @@ import re
 TEXTS = [
     "example",
     "example-1",
+    "example/example",
     "1",
     "0123456789abcdef0123456789abcdef01234567",
     "arn:aws:iam::123456789012:role/example",

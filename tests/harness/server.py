@@ -15,6 +15,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 ADMINISTRATOR = Credentials("AKIASTAGEWRIGHTADMIN", "tests/only+administrator+secret+key+40ch")
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+# Takes the given administrator's key away, so that a server makes one.
+NO_GIVEN_KEY = {"STAGEWRIGHT_ADMIN_ACCESS_KEY_ID": None, "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY": None}
 
 READY_SECONDS = 30
 DRAIN_SECONDS = 10  # the contract of SIGTERM
@@ -36,13 +38,15 @@ def free_port():
 
 
 class Server:
-    """`stagewright serve` as a child process. It can be stopped, killed and started again on the same data."""
+    """`stagewright serve` as a child process. It can be stopped, killed and started again on the same data.
+    `environment` is added to that of the tests; None takes a variable away."""
 
     def __init__(self, folder, *arguments, environment=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
+        self.output = self.folder / "server.out"
         self.port = free_port()
         self.arguments = arguments
         self.environment = environment or {}
@@ -66,9 +70,10 @@ class Server:
             "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY": ADMINISTRATOR.secret_access_key,
             **self.environment,
         }
-        with open(self.log, "ab") as log:
+        environment = {name: value for name, value in environment.items() if value is not None}
+        with open(self.log, "ab") as log, open(self.output, "ab") as output:
             self.process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd=self.folder
             )
         until(self.is_ready, READY_SECONDS, "the server to be ready")
         return self
@@ -104,3 +109,18 @@ class Server:
     def panics(self):
         """The lines of the log in which a thread panicked."""
         return [line for line in self.log.read_text(errors="replace").splitlines() if "panicked at" in line]
+
+    def printed_key(self):
+        """The access key that the server printed when it made one; None if it printed nothing."""
+        text = self.output.read_text()
+        if not text:
+            return None
+        names = dict(line.split("=", 1) for line in text.splitlines())
+        assert set(names) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        return Credentials(names["AWS_ACCESS_KEY_ID"], names["AWS_SECRET_ACCESS_KEY"])
+
+    def files_with(self, text):
+        """The files of the data folder that hold a text as it is."""
+        files = [path for path in self.data.rglob("*") if path.is_file()]
+        assert files, f"{self.data} is empty"
+        return [path for path in files if text.encode() in path.read_bytes()]

@@ -126,6 +126,7 @@ impl Gateway {
         }
         let record = AuditRecord {
             ctx: ctx.clone(),
+            request_id: ctx.request_id.to_string(),
             event_source: service.principal(),
             event_name: model.name.to_owned(),
             read_only: model.is_read_only(),

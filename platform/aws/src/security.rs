@@ -128,6 +128,8 @@ pub trait Auditor: Send + Sync {
 #[derive(Clone)]
 pub struct AuditRecord {
     pub ctx: Ctx,
+    /// As the answer shows it.
+    pub request_id: String,
     /// `codepipeline.amazonaws.com`
     pub event_source: String,
     pub event_name: String,

@@ -6,7 +6,6 @@ use aws::{AccountId, AuditRecord, Caller, Principal, Region, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use crate::resource::resource_type;
 
@@ -56,7 +55,7 @@ struct Event<'a> {
     request_parameters: Option<Box<RawValue>>,
     response_elements: Option<Box<RawValue>>,
     #[serde(rename = "requestID")]
-    request_id: Uuid,
+    request_id: &'a str,
     #[serde(rename = "eventID")]
     event_id: &'a str,
     read_only: bool,
@@ -104,7 +103,7 @@ pub fn event(
         user_agent: ctx.user_agent.as_deref().map(cut),
         request_parameters: element(&record.request_parameters)?,
         response_elements: element(&record.response_elements)?,
-        request_id: ctx.request_id,
+        request_id: &record.request_id,
         event_id,
         read_only: record.read_only,
         event_type: "AwsApiCall",

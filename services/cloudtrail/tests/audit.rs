@@ -111,6 +111,7 @@ impl Platform {
         };
         let ctx = self.gateway.ctx(self.jane.clone(), self.home.clone(), "Test", origin);
         let record = AuditRecord {
+            request_id: ctx.request_id.to_string(),
             ctx,
             event_source: source.into(),
             event_name: name.into(),

@@ -35,6 +35,6 @@ mod wire;
 
 pub use buckets::NewBucket;
 pub use error::Error;
-pub use frontend::{Config, Frontend};
+pub use frontend::{Config, Frontend, SERVED};
 pub use service::{S3, SERVICE};
 pub use version_id::VersionId;

@@ -12,6 +12,7 @@ use store::{Key, Store};
 
 use crate::access::{self, Question};
 use crate::error::Error;
+use crate::events;
 use crate::operations::OPERATIONS;
 use crate::records::{Bucket, Part, Version};
 use crate::versions;
@@ -152,6 +153,7 @@ impl S3 {
         let partition = &ctx.scope.partition;
         let record = AuditRecord {
             ctx: ctx.clone(),
+            request_id: events::request_id(ctx.request_id),
             event_source: SERVICE.principal(),
             event_name: ctx.operation.to_owned(),
             read_only: is_read_only(ctx.operation),

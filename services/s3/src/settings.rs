@@ -7,6 +7,8 @@ use crate::error::Error;
 use crate::records::{Bucket, Encryption, Setting};
 
 pub const BUCKET_OWNER_ENFORCED: &str = "BucketOwnerEnforced";
+/// Who may own objects that others write.
+pub const OWNERSHIPS: [&str; 3] = [BUCKET_OWNER_ENFORCED, "BucketOwnerPreferred", "ObjectWriter"];
 
 /// The XML document of a setting, to be kept.
 pub fn write<T: xml::Serialize>(document: &T) -> Result<String, Error> {

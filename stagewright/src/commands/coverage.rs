@@ -43,19 +43,26 @@ struct Row {
     missing: Vec<&'static str>,
 }
 
-/// What a platform on an empty folder serves: the same tables that answer calls.
+impl Row {
+    fn of(service: &aws::Service, served: impl Iterator<Item = &'static str>) -> Self {
+        let served: Vec<&str> = served.collect();
+        let known = service.operations.iter().copied();
+        let missing = known.filter(|operation| !served.contains(operation)).collect();
+        Self { service: service.id, served, missing }
+    }
+}
+
+/// What a platform on an empty folder serves, by service: the same tables that answer calls. S3 has no router, but a
+/// table of its own.
 fn rows() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let platform = Platform::open(&Config::local(folder.path().to_owned()), nowhere, None).await?;
-        let row = |router: &aws::Router| {
-            let served: Vec<&str> = router.served().collect();
-            let known = router.service.operations.iter().copied();
-            let missing = known.filter(|operation| !served.contains(operation)).collect();
-            Row { service: router.service.id, served, missing }
-        };
-        let rows = platform.gateway.routers().map(row).collect();
+        let mut rows: Vec<Row> =
+            platform.gateway.routers().map(|router| Row::of(router.service, router.served())).collect();
+        rows.push(Row::of(&s3::SERVICE, s3::SERVED.iter().copied()));
+        rows.sort_by_key(|row| row.service.to_lowercase());
         platform.close().await;
         Ok(rows)
     })

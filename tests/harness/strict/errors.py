@@ -49,6 +49,7 @@ GENERIC_QUERY = {
 }
 # S3's model names next to none of its errors: these are the documented ones with their statuses.
 GENERIC_S3 = {
+    "AccessControlListNotSupported": {400},
     "AccessDenied": {403},
     "AuthorizationHeaderMalformed": {400},
     "AuthorizationQueryParametersError": {400},
@@ -67,7 +68,9 @@ GENERIC_S3 = {
     "InvalidBucketName": {400},
     "InvalidBucketState": {409},
     "InvalidDigest": {400},
+    "InvalidLocationConstraint": {400},
     "InvalidPart": {400},
+    "InvalidPartNumber": {416},
     "InvalidPartOrder": {400},
     "InvalidRange": {416},
     "InvalidRequest": {400},
@@ -89,9 +92,12 @@ GENERIC_S3 = {
     "NoSuchTagSet": {404},
     "NoSuchUpload": {404},
     "NoSuchVersion": {404},
+    "NoSuchWebsiteConfiguration": {404},
     "NotImplemented": {501},
+    "ObjectLockConfigurationNotFoundError": {404},
     "OwnershipControlsNotFoundError": {404},
     "PreconditionFailed": {412},
+    "ReplicationConfigurationNotFoundError": {404},
     "RequestTimeTooSkewed": {403},
     "ServerSideEncryptionConfigurationNotFoundError": {404},
     "SignatureDoesNotMatch": {403},
@@ -106,11 +112,13 @@ OWN_CONSTRAINT_ERROR = {"codebuild"}
 
 # Members of S3's error documents beside Code and Message; which of them stand depends on the code.
 S3_ERROR_DETAILS = {
-    "AWSAccessKeyId", "ActualObjectSize", "ArgumentName", "ArgumentValue", "BucketName", "CanonicalRequest",
-    "CanonicalRequestBytes", "Condition", "ETag", "Expires", "HeadersNotSigned", "HostId", "Key",
-    "MaxAllowedSkewMilliseconds", "Method", "MinSizeAllowed", "PartNumber", "ProposedSize", "RangeRequested",
-    "Region", "RequestId", "RequestTime", "Resource", "ResourceType", "ServerTime", "SignatureProvided",
-    "StringToSign", "StringToSignBytes", "Token-0", "UploadId", "VersionId", "X-Amz-Expires",
+    "AWSAccessKeyId", "ActualObjectSize", "ActualPartCount", "ArgumentName", "ArgumentValue", "BucketName",
+    "CalculatedDigest", "CanonicalRequest", "CanonicalRequestBytes", "Condition", "Content-MD5", "ETag",
+    "ExpectedDigest", "Expires", "HeadersNotSigned", "HostId", "Key", "LocationConstraint",
+    "MaxAllowedSkewMilliseconds", "MaxSizeAllowed", "Method", "MinSizeAllowed", "PartNumber", "PartNumberRequested",
+    "ProposedSize", "RangeRequested", "Region", "RequestId", "RequestTime", "Resource", "ResourceType", "ServerTime",
+    "SignatureProvided", "Size", "StringToSign", "StringToSignBytes", "Token-0", "UploadId", "VersionId",
+    "X-Amz-Expires",
 }  # fmt: skip
 
 

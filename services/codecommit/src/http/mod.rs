@@ -106,6 +106,7 @@ impl Call<'_> {
     async fn record(&self, parameters: Value, error: Option<&aws::Error>) -> Result<(), aws::Error> {
         let record = AuditRecord {
             ctx: self.ctx.clone(),
+            request_id: self.ctx.request_id.to_string(),
             event_source: CODECOMMIT.principal(),
             event_name: self.ctx.operation.to_owned(),
             read_only: self.ctx.operation == Program::UploadPack.action(),

@@ -101,6 +101,10 @@ fn decoded(document: &[u8], status: u16) -> Error {
     if status >= 500 && status != 501 {
         return Error::internal(format!("{code}: {message}"));
     }
+    if code == "InvalidPolicyDocument" && message.starts_with("Policy condition") {
+        // The document of a form is fine; the form does not keep to it.
+        return Error::AccessDenied("Invalid according to Policy: Policy Condition failed".to_owned());
+    }
     let message = wording(&code).map_or(message, str::to_owned);
     let status = match code.as_str() {
         // The decoder answers these with other statuses than S3.
@@ -163,5 +167,7 @@ mod tests {
         let error = decoded(document, 400);
         assert_eq!((error.code(), error.to_string().as_str()), ("InvalidRequest", "what it says"));
         assert_eq!(decoded(b"garbage", 500).code(), "InternalError");
+        let document = b"<Error><Code>InvalidPolicyDocument</Code><Message>Policy condition 'eq' failed</Message></Error>";
+        assert_eq!((decoded(document, 400).code(), decoded(document, 400).status()), ("AccessDenied", 403));
     }
 }

@@ -105,9 +105,14 @@ impl Exchange {
         }
     }
 
+    /// The operation asked for.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.operation.get().copied()
+    }
+
     /// The operation asked for, where no handler was reached.
     pub fn unheard_operation(&self) -> Option<&'static str> {
-        self.operation.get().copied().filter(|_| self.heard.get().is_none())
+        self.operation().filter(|_| self.heard.get().is_none())
     }
 
     /// Audits a request that no handler heard of: its operation is not built, or its input could not be read.

@@ -10,6 +10,7 @@
 mod authentication;
 mod chunks;
 mod cors;
+mod documents;
 mod error_document;
 mod exchange;
 mod hosts;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws::http::{self as wire, HttpService, Peer};
 use aws::{Gateway, gateway::Origin};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
@@ -31,6 +32,7 @@ use authentication::{Access, Keys};
 pub use chunks::Trailers;
 use exchange::Exchange;
 use hosts::Hosts;
+pub use table::SERVED;
 
 /// In bytes. The largest documents name 10,000 parts, or 1,000 keys.
 const LARGEST_DOCUMENT: usize = 4 * 1024 * 1024;
@@ -88,13 +90,17 @@ impl HttpService for Frontend {
             );
         }
         let is_head = request.method() == Method::HEAD;
+        let closes = waits_for_nothing(&request);
         let request = match authentication::without_signatures_if_open(&exchange, request).await {
             Ok(request) => request,
             Err(error) => return finish(error_document::response(&error, &exchange), &exchange),
         };
         let bucket = cors.as_ref().and_then(|_| self.hosts.bucket_of(&request));
         let response = self.respond(&exchange, request).await;
-        let mut response = error_document::in_s3s_words(response, &exchange).await;
+        let response = error_document::in_s3s_words(response, &exchange).await;
+        let mut response = documents::as_s3_writes(response, exchange.operation())
+            .await
+            .unwrap_or_else(|error| error_document::response(&error, &exchange));
         if let Err(error) = exchange.audit_if_unheard(response.extensions().get::<Error>()).await {
             response = error_document::response(&error, &exchange);
         }
@@ -108,6 +114,9 @@ impl HttpService for Frontend {
         if let Some(asked) = cors {
             cors::allow(&self.s3, bucket, &asked, response.headers_mut()).await;
         }
+        if closes {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         finish(response, &exchange)
     }
 }
@@ -119,6 +128,20 @@ fn limits() -> Arc<StaticConfigProvider> {
     limits.form_max_field_size = LARGEST_FORM_FIELDS;
     limits.form_max_fields_size = LARGEST_FORM_FIELDS;
     Arc::new(StaticConfigProvider::new(Arc::new(limits)))
+}
+
+/// Whether a client waits to be asked for a body of nothing. It is never asked, as there is nothing to read; botocore
+/// then takes the answer to its next request on the connection for part of this one, unless there is none.
+fn waits_for_nothing(request: &wire::Request) -> bool {
+    let is = |name, value: &str| {
+        request
+            .headers()
+            .get(name)
+            .is_some_and(|given| given.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
+    };
+    request.version() == Version::HTTP_11
+        && is(header::EXPECT, "100-continue")
+        && is(header::CONTENT_LENGTH, "0")
 }
 
 fn incoming(request: wire::Request) -> s3s::HttpRequest {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use aws::Ctx;
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -16,8 +15,17 @@ use crate::operations::*;
 /// The operations, for the request of an exchange.
 pub struct Served(pub Arc<Exchange>);
 
+/// In the first block stand the operations as most are; in the second those that are handed the headers that
+/// come after their body, too.
 macro_rules! served {
-    ($($method:ident: $input:ident -> $output:ident = $name:literal, $questions:path, $handler:path;)*) => {
+    (
+        { $($method:ident: $input:ident -> $output:ident = $name:literal, $questions:path, $handler:path;)* }
+        { $($late_method:ident: $late_input:ident -> $late_output:ident = $late_name:literal, $late_questions:path, $late_handler:path;)* }
+    ) => {
+        /// The names of the operations that the table serves. The form of a browser, `PostObject`, has no line:
+        /// the decoder hands it to that of `PutObject`.
+        pub const SERVED: &[&str] = &[$($name,)* $($late_name,)* "PostObject"];
+
         #[async_trait::async_trait]
         impl s3s::S3 for Served {
             $(
@@ -29,31 +37,21 @@ macro_rules! served {
                     exchange.answer(exchange.s3.serve(&ctx, questions, exchange.parameters(), handled).await)
                 }
             )*
-
-            async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
-                let exchange = &self.0;
-                let ctx: Ctx = exchange.begin("PutObject", &request);
-                let questions = put_object::questions(&request.input);
-                let (trailing, names) = trailers(&request);
-                let handled =
-                    put_object::put_object(&exchange.s3, &ctx, request.input, trailing, names.as_deref());
-                exchange.answer(exchange.s3.serve(&ctx, questions, exchange.parameters(), handled).await)
-            }
-
-            async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
-                let exchange = &self.0;
-                let ctx: Ctx = exchange.begin("UploadPart", &request);
-                let questions = upload_part::questions(&request.input);
-                let (trailing, names) = trailers(&request);
-                let handled =
-                    upload_part::upload_part(&exchange.s3, &ctx, request.input, trailing, names.as_deref());
-                exchange.answer(exchange.s3.serve(&ctx, questions, exchange.parameters(), handled).await)
-            }
+            $(
+                async fn $late_method(&self, request: S3Request<$late_input>) -> S3Result<S3Response<$late_output>> {
+                    let exchange = &self.0;
+                    let ctx = exchange.begin($late_name, &request);
+                    let questions = $late_questions(&request.input);
+                    let (trailing, names) = trailers(&request);
+                    let handled = $late_handler(&exchange.s3, &ctx, request.input, trailing, names.as_deref());
+                    exchange.answer(exchange.s3.serve(&ctx, questions, exchange.parameters(), handled).await)
+                }
+            )*
         }
     };
 }
 
-served! {
+served! { {
     abort_multipart_upload: AbortMultipartUploadInput -> AbortMultipartUploadOutput = "AbortMultipartUpload", abort_multipart_upload::questions, abort_multipart_upload::abort_multipart_upload;
     complete_multipart_upload: CompleteMultipartUploadInput -> CompleteMultipartUploadOutput = "CompleteMultipartUpload", complete_multipart_upload::questions, complete_multipart_upload::complete_multipart_upload;
     copy_object: CopyObjectInput -> CopyObjectOutput = "CopyObject", copy_object::questions, copy_object::copy_object;
@@ -113,7 +111,10 @@ served! {
     get_bucket_replication: GetBucketReplicationInput -> GetBucketReplicationOutput = "GetBucketReplication", never_configured::replication_questions, never_configured::replication;
     get_bucket_request_payment: GetBucketRequestPaymentInput -> GetBucketRequestPaymentOutput = "GetBucketRequestPayment", never_configured::request_payment_questions, never_configured::request_payment;
     get_bucket_website: GetBucketWebsiteInput -> GetBucketWebsiteOutput = "GetBucketWebsite", never_configured::website_questions, never_configured::website;
-}
+} {
+    put_object: PutObjectInput -> PutObjectOutput = "PutObject", put_object::questions, put_object::put_object;
+    upload_part: UploadPartInput -> UploadPartOutput = "UploadPart", upload_part::questions, upload_part::upload_part;
+} }
 
 /// The headers that come after the body, and which `x-amz-trailer` announces.
 fn trailers<T>(request: &S3Request<T>) -> (Option<Trailing>, Option<String>) {
@@ -121,4 +122,17 @@ fn trailers<T>(request: &S3Request<T>) -> (Option<Trailing>, Option<String>) {
     let verified = request.trailing_headers.clone().map(Trailing::Verified);
     let unpacked = || request.extensions.get::<Trailers>().cloned().map(Trailing::Unpacked);
     (verified.or_else(unpacked), names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SERVED;
+    use crate::operations::OPERATIONS;
+
+    #[test]
+    fn what_is_served_is_of_the_api() {
+        for operation in SERVED {
+            assert!(OPERATIONS.contains(operation), "{operation}");
+        }
+    }
 }

@@ -1,14 +1,14 @@
 use aws::Ctx;
 use s3s::dto::{
     DeleteBucketOwnershipControlsInput, DeleteBucketOwnershipControlsOutput, GetBucketOwnershipControlsInput,
-    GetBucketOwnershipControlsOutput, OwnershipControls, PutBucketOwnershipControlsInput,
-    PutBucketOwnershipControlsOutput,
+    GetBucketOwnershipControlsOutput, OwnershipControls, OwnershipControlsRule,
+    PutBucketOwnershipControlsInput, PutBucketOwnershipControlsOutput,
 };
 
-use crate::S3;
 use crate::access::Question;
 use crate::error::Error;
 use crate::records::Setting;
+use crate::{S3, settings};
 
 pub fn get_questions(input: &GetBucketOwnershipControlsInput) -> Vec<Question> {
     let question = Question::bucket("s3:GetBucketOwnershipControls", &input.bucket);
@@ -47,6 +47,11 @@ pub async fn put(
     _ctx: &Ctx,
     input: PutBucketOwnershipControlsInput,
 ) -> Result<PutBucketOwnershipControlsOutput, Error> {
+    let rules = &input.ownership_controls.rules;
+    let known = |rule: &OwnershipControlsRule| settings::OWNERSHIPS.contains(&rule.object_ownership.as_str());
+    if rules.len() != 1 || !rules.iter().all(known) {
+        return Err(Error::MalformedXml);
+    }
     super::put_setting(s3, &input.bucket, Setting::OwnershipControls, &input.ownership_controls).await?;
     Ok(PutBucketOwnershipControlsOutput::default())
 }

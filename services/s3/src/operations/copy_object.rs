@@ -100,7 +100,7 @@ pub async fn copy_object(s3: &S3, ctx: &Ctx, mut input: CopyObjectInput) -> Resu
         ));
     }
     let bucket = s3.bucket(&input.bucket).await?;
-    let found = reading::find(s3, source.wanted(ReadConditions::default())).await?;
+    let found = find(s3, source.wanted(ReadConditions::default())).await?;
     conditions(&mut input).check_copy_source(&found.object.etag, found.version.modified_at)?;
     if found.object.size > multipart::LARGEST_PART {
         return Err(Error::InvalidRequest(
@@ -155,6 +155,17 @@ pub async fn copy_object(s3: &S3, ctx: &Ctx, mut input: CopyObjectInput) -> Resu
     };
     crate::show_encryption!(output, &object.attributes.encryption);
     Ok(output)
+}
+
+/// The object that is to be copied. Errors: those of reading, and `InvalidRequest` for a delete marker by its id.
+pub async fn find(s3: &S3, wanted: Wanted) -> Result<Found, Error> {
+    reading::find(s3, wanted).await.map_err(|error| match error {
+        Error::IsDeleteMarker { .. } => Error::InvalidRequest(
+            "The source of a copy request may not specifically refer to a delete marker by version id."
+                .to_owned(),
+        ),
+        other => other,
+    })
 }
 
 /// Reads a source again for its MD5 and checksum, and to make one blob of it. Equal bytes are stored once.

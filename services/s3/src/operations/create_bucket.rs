@@ -67,6 +67,10 @@ fn new_bucket(input: &CreateBucketInput, scope: Scope, ctx: &Ctx) -> Result<Buck
     let ownership = input.object_ownership.clone();
     let ownership =
         ownership.unwrap_or_else(|| ObjectOwnership::from(settings::BUCKET_OWNER_ENFORCED.to_owned()));
+    if !settings::OWNERSHIPS.contains(&ownership.as_str()) {
+        let message = format!("Invalid x-amz-object-ownership header: {}", ownership.as_str());
+        return Err(Error::invalid_argument("x-amz-object-ownership", ownership.as_str(), message));
+    }
     let controls = OwnershipControls { rules: vec![OwnershipControlsRule { object_ownership: ownership }] };
     Ok(Bucket {
         name: input.bucket.clone(),

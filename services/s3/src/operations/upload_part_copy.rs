@@ -1,13 +1,13 @@
 use aws::Ctx;
 use s3s::dto::{CopyPartResult, Range, UploadPartCopyInput, UploadPartCopyOutput};
 
-use super::copy_object::{Source, take};
+use super::copy_object::{Source, find, take};
 use super::upload_part::{keep, upload};
 use crate::access::Question;
 use crate::checksums::{self, Fields};
 use crate::conditions::ReadConditions;
 use crate::error::Error;
-use crate::reading::{self, Wanted};
+use crate::reading::{Found, Wanted};
 use crate::{S3, multipart, wire};
 
 pub fn questions(input: &UploadPartCopyInput) -> Vec<Question> {
@@ -29,9 +29,11 @@ pub async fn upload_part_copy(
     super::refuse_customer_key(input.copy_source_sse_customer_algorithm.as_ref())?;
     let number = multipart::part_number(input.part_number)?;
     let upload = upload(s3, &input.bucket, &input.key, &input.upload_id).await?;
-    let range = input.copy_source_range.as_deref().map(parse_range).transpose()?;
     let wanted = Source::of(&input.copy_source)?.wanted(ReadConditions::default());
-    let found = reading::find(s3, Wanted { range, ..wanted }).await?;
+    let found = match input.copy_source_range.as_deref() {
+        Some(range) => find_range(s3, wanted, range).await?,
+        None => find(s3, wanted).await?,
+    };
     let conditions = ReadConditions {
         if_match: input.copy_source_if_match.take(),
         if_none_match: input.copy_source_if_none_match.take(),
@@ -55,6 +57,25 @@ pub async fn upload_part_copy(
     crate::show_encryption!(output, &upload.attributes.encryption);
     keep(s3, ctx, upload, number, received).await?;
     Ok(output)
+}
+
+/// The object, with all of a range of it. Errors: `InvalidArgument` where it does not have all of it.
+async fn find_range(s3: &S3, wanted: Wanted, text: &str) -> Result<Found, Error> {
+    let range = parse_range(text)?;
+    let outside = |size: u64| {
+        let message = format!("Range specified is not valid for source object of size: {size}");
+        Error::invalid_argument("x-amz-copy-source-range", text, message)
+    };
+    let found =
+        find(s3, Wanted { range: Some(range.clone()), ..wanted }).await.map_err(|error| match error {
+            Error::InvalidRange { size, .. } => outside(size),
+            other => other,
+        })?;
+    match range {
+        // Other readers are given what there is.
+        Range::Int { last: Some(last), .. } if last >= found.object.size => Err(outside(found.object.size)),
+        Range::Int { .. } | Range::Suffix { .. } => Ok(found),
+    }
 }
 
 /// Unlike other ranges, this one has both ends. Errors: `InvalidArgument`.
