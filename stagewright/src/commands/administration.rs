@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::failed;
 use crate::config::Config;
-use crate::platform::Platform;
+use crate::platform::{Platform, snapshot};
 
 const ADMINISTRATOR_ACCESS: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 
@@ -121,6 +121,10 @@ pub fn key(arguments: &KeyArguments) -> ExitCode {
 
 /// Opens the data folder, works as its first administrator, and prints what came of it.
 fn with_client(target: &Target, work: impl AsyncFnOnce(Client) -> Result<Value, aws::Error>) -> ExitCode {
+    // Opening would make a folder, with an administrator whose key nobody would ever see.
+    if let Err(error) = snapshot::check_data(&target.data) {
+        return failed(error);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(error),

@@ -1,7 +1,9 @@
 //! Backups of an embedded data folder, and what is made of them.
 //!
 //! Order matters: the database is copied first. Bytes and git objects are written before a record names them and do
-//! not change afterwards, so whatever the copied records name is there to be copied after.
+//! not change afterwards, so whatever the copied records name is there to be copied after. git may pack meanwhile: it
+//! writes what it packed before it takes the loose objects away, so what vanished from one place is found in another
+//! by looking again.
 
 use std::fs;
 use std::io;
@@ -16,6 +18,16 @@ const REPOSITORIES: &str = "repositories";
 const MASTER_KEY: &str = "master.key";
 /// The database within a backup.
 const DATABASE: &str = "database.sqlite";
+
+/// How often a folder is looked through before it is given up.
+const MOST_LOOKS: usize = 100;
+
+/// Whether all that was listed was there to be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    All,
+    Some,
+}
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,22 +46,27 @@ pub enum Error {
     NoBackup(PathBuf),
     #[error("the database: {0}")]
     Store(#[from] store::Error),
+    #[error("{} kept changing while it was copied", .0.display())]
+    Restless(PathBuf),
     #[error("{path}: {cause}")]
     File { path: PathBuf, cause: io::Error },
 }
 
 /// Copies a data folder, in use or not.
 pub fn take(data: &Path, to: &Path) -> Result<Contents, Error> {
-    if !data.join(STORE).is_dir() {
-        return Err(Error::NoData(data.to_owned()));
-    }
+    check_data(data)?;
     make_new_folder(to)?;
     in_runtime(store::backup_of(data.join(STORE), to.join(DATABASE)))?;
     let mut contents = counted(&to.join(DATABASE))?;
     for part in [MASTER_KEY, BLOBS, REPOSITORIES] {
-        copy(&data.join(part), &to.join(part), &mut contents)?;
+        copy_settled(&data.join(part), &to.join(part), &mut contents)?;
     }
     Ok(contents)
+}
+
+/// Errors: `NoData` where there is no embedded database.
+pub fn check_data(data: &Path) -> Result<(), Error> {
+    if data.join(STORE).is_dir() { Ok(()) } else { Err(Error::NoData(data.to_owned())) }
 }
 
 /// Makes a data folder out of a backup. Builds that ran when it was taken are found lost, and end so.
@@ -60,7 +77,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<Contents, Error> {
     make_new_folder(data)?;
     let mut contents = counted(&from.join(DATABASE))?;
     for part in [MASTER_KEY, BLOBS, REPOSITORIES] {
-        copy(&from.join(part), &data.join(part), &mut contents)?;
+        copy_settled(&from.join(part), &data.join(part), &mut contents)?;
     }
     // Last: a data folder with a database is a whole one.
     in_runtime(store::restore(from.join(DATABASE), data.join(STORE)))?;
@@ -86,33 +103,93 @@ fn counted(path: &Path) -> Result<Contents, Error> {
     Ok(Contents { files: 1, bytes })
 }
 
-/// Copies a file or a folder with all in it. What vanishes meanwhile was not named by a record any more.
-fn copy(from: &Path, to: &Path, contents: &mut Contents) -> Result<(), Error> {
-    let kind = match fs::symlink_metadata(from) {
-        Ok(metadata) => metadata.file_type(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(at(from)(error)),
-    };
-    if kind.is_file() {
-        match fs::copy(from, to) {
-            Ok(bytes) => {
-                contents.files += 1;
-                contents.bytes += bytes;
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(at(from)(error)),
-        }
-    } else if kind.is_dir() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(to).map_err(at(to))?;
-        for entry in fs::read_dir(from).map_err(at(from))? {
-            let entry = entry.map_err(at(from))?;
-            copy(&entry.path(), &to.join(entry.file_name()), contents)?;
+/// Copies a file or a folder with all in it, and looks again until nothing vanished while it looked: only then was
+/// nothing moved from where it was to be looked for to where that had been done.
+fn copy_settled(from: &Path, to: &Path, contents: &mut Contents) -> Result<(), Error> {
+    if !from.exists() {
+        return Ok(());
+    }
+    copy(from, to, contents)?;
+    for _ in 0..MOST_LOOKS {
+        if copy(from, to, contents)? == Seen::All {
+            return Ok(());
         }
     }
-    Ok(())
+    Err(Error::Restless(from.to_owned()))
+}
+
+/// Copies what is not copied yet.
+fn copy(from: &Path, to: &Path, contents: &mut Contents) -> Result<Seen, Error> {
+    let kind = match fs::symlink_metadata(from) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Seen::Some),
+        Err(error) => return Err(at(from)(error)),
+    };
+    if kind.is_dir() {
+        return copy_folder(from, to, contents);
+    }
+    if !kind.is_file() || to.exists() {
+        return Ok(Seen::All);
+    }
+    match fs::copy(from, to) {
+        Ok(bytes) => {
+            contents.files += 1;
+            contents.bytes += bytes;
+            Ok(Seen::All)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Seen::Some),
+        Err(error) => Err(at(from)(error)),
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path, contents: &mut Contents) -> Result<Seen, Error> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(to).map_err(at(to))?;
+    let entries = match fs::read_dir(from) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Seen::Some),
+        Err(error) => return Err(at(from)(error)),
+    };
+    let mut seen = Seen::All;
+    for entry in entries {
+        let entry = entry.map_err(at(from))?;
+        if copy(&entry.path(), &to.join(entry.file_name()), contents)? == Seen::Some {
+            seen = Seen::Some;
+        }
+    }
+    Ok(seen)
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |cause| Error::File { path, cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_packed_between_two_looks_is_copied_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        fs::create_dir_all(from.join("objects/ab")).unwrap();
+        fs::create_dir_all(from.join("objects/pack")).unwrap();
+        fs::write(from.join("objects/ab/cd"), "loose").unwrap();
+        let mut contents = Contents::default();
+        assert_eq!(copy(&from, &to, &mut contents).unwrap(), Seen::All);
+
+        fs::write(from.join("objects/pack/p.pack"), "packed").unwrap();
+        fs::remove_dir_all(from.join("objects/ab")).unwrap();
+        copy_settled(&from, &to, &mut contents).unwrap();
+        assert_eq!(fs::read_to_string(to.join("objects/ab/cd")).unwrap(), "loose");
+        assert_eq!(fs::read_to_string(to.join("objects/pack/p.pack")).unwrap(), "packed");
+        assert_eq!(contents, Contents { files: 2, bytes: 11 });
+    }
+
+    #[test]
+    fn what_is_not_there_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let seen = copy(&dir.path().join("none"), &dir.path().join("to"), &mut Contents::default());
+        assert_eq!(seen.unwrap(), Seen::Some);
+    }
 }
