@@ -82,7 +82,7 @@ def test_a_repository_is_changed_and_deleted(aws, repository):
     assert aws.codecommit.delete_repository(repositoryName=renamed)["repositoryId"] == found["repositoryId"]
     refused("RepositoryDoesNotExistException", aws.codecommit.get_repository, repositoryName=renamed)
     assert "repositoryId" not in aws.codecommit.delete_repository(repositoryName=renamed)
-    refused("InvalidRepositoryNameException", aws.codecommit.delete_repository, repositoryName="no blanks")
+    refused("InvalidRepositoryNameException", aws.codecommit.delete_repository, repositoryName="ends.git")
 
 
 def test_tags(aws, repository):

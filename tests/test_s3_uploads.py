@@ -17,7 +17,7 @@ PART = 5 * MIB
 LARGE = 1 << 30
 # What the server may hold of 1 GiB that goes through it, in KiB, beside what it holds anyway.
 RESIDENT_KIB = 150 * 1024
-LARGE_SECONDS = 120
+LARGE_SECONDS = 300
 
 
 @pytest.fixture(scope="module")

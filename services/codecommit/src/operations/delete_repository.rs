@@ -2,6 +2,7 @@ use aws::Ctx;
 use codecommit_model::{DeleteRepository, DeleteRepositoryOutput};
 use store::{Key, Range};
 
+use super::tags;
 use crate::error::Error;
 use crate::records::{Reference, Repository};
 use crate::service::{CodeCommit, blocking};
@@ -10,11 +11,15 @@ use crate::service::{CodeCommit, blocking};
 const AT_ONCE: usize = 1_000;
 
 /// Deletes a repository with all it holds. A repository that does not exist is no error: the answer then has no id.
+/// Errors: InvalidRepositoryName.
 pub async fn delete_repository(
     codecommit: &CodeCommit,
     ctx: &Ctx,
     input: DeleteRepository,
 ) -> Result<DeleteRepositoryOutput, Error> {
+    if !tags::is_name(&input.repository_name) {
+        return Err(Error::InvalidRepositoryName(input.repository_name));
+    }
     let Some(repository) = codecommit.find_repository(&ctx.scope, &input.repository_name).await? else {
         return Ok(DeleteRepositoryOutput { repository_id: None });
     };

@@ -16,11 +16,13 @@ use crate::operations::*;
 pub struct Served(pub Arc<Exchange>);
 
 /// In the first block stand the operations as most are; in the second those that are handed the headers that
-/// come after their body, too.
+/// come after their body, too; in the third those that ask for a setting which cannot be made. They say so in S3's
+/// words, as tools that take stock of a bucket want to hear it, and are not counted as served.
 macro_rules! served {
     (
         { $($method:ident: $input:ident -> $output:ident = $name:literal, $questions:path, $handler:path;)* }
         { $($late_method:ident: $late_input:ident -> $late_output:ident = $late_name:literal, $late_questions:path, $late_handler:path;)* }
+        { $($no_method:ident: $no_input:ident -> $no_output:ident = $no_name:literal, $no_questions:path, $no_handler:path;)* }
     ) => {
         /// The names of the operations that the table serves. The form of a browser, `PostObject`, has no line:
         /// the decoder hands it to that of `PutObject`.
@@ -44,6 +46,15 @@ macro_rules! served {
                     let questions = $late_questions(&request.input);
                     let (trailing, names) = trailers(&request);
                     let handled = $late_handler(&exchange.s3, &ctx, request.input, trailing, names.as_deref());
+                    exchange.answer(exchange.s3.serve(&ctx, questions, exchange.parameters(), handled).await)
+                }
+            )*
+            $(
+                async fn $no_method(&self, request: S3Request<$no_input>) -> S3Result<S3Response<$no_output>> {
+                    let exchange = &self.0;
+                    let ctx = exchange.begin($no_name, &request);
+                    let questions = $no_questions(&request.input);
+                    let handled = $no_handler(&exchange.s3, &ctx, request.input);
                     exchange.answer(exchange.s3.serve(&ctx, questions, exchange.parameters(), handled).await)
                 }
             )*
@@ -107,13 +118,14 @@ served! { {
     put_object_acl: PutObjectAclInput -> PutObjectAclOutput = "PutObjectAcl", acl::put_object_questions, acl::put_object;
     get_bucket_accelerate_configuration: GetBucketAccelerateConfigurationInput -> GetBucketAccelerateConfigurationOutput = "GetBucketAccelerateConfiguration", never_configured::accelerate_questions, never_configured::accelerate;
     get_bucket_logging: GetBucketLoggingInput -> GetBucketLoggingOutput = "GetBucketLogging", never_configured::logging_questions, never_configured::logging;
-    get_object_lock_configuration: GetObjectLockConfigurationInput -> GetObjectLockConfigurationOutput = "GetObjectLockConfiguration", never_configured::object_lock_questions, never_configured::object_lock;
-    get_bucket_replication: GetBucketReplicationInput -> GetBucketReplicationOutput = "GetBucketReplication", never_configured::replication_questions, never_configured::replication;
     get_bucket_request_payment: GetBucketRequestPaymentInput -> GetBucketRequestPaymentOutput = "GetBucketRequestPayment", never_configured::request_payment_questions, never_configured::request_payment;
-    get_bucket_website: GetBucketWebsiteInput -> GetBucketWebsiteOutput = "GetBucketWebsite", never_configured::website_questions, never_configured::website;
 } {
     put_object: PutObjectInput -> PutObjectOutput = "PutObject", put_object::questions, put_object::put_object;
     upload_part: UploadPartInput -> UploadPartOutput = "UploadPart", upload_part::questions, upload_part::upload_part;
+} {
+    get_object_lock_configuration: GetObjectLockConfigurationInput -> GetObjectLockConfigurationOutput = "GetObjectLockConfiguration", never_configured::object_lock_questions, never_configured::object_lock;
+    get_bucket_replication: GetBucketReplicationInput -> GetBucketReplicationOutput = "GetBucketReplication", never_configured::replication_questions, never_configured::replication;
+    get_bucket_website: GetBucketWebsiteInput -> GetBucketWebsiteOutput = "GetBucketWebsite", never_configured::website_questions, never_configured::website;
 } }
 
 /// The headers that come after the body, and which `x-amz-trailer` announces.

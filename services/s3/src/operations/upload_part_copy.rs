@@ -66,11 +66,10 @@ async fn find_range(s3: &S3, wanted: Wanted, text: &str) -> Result<Found, Error>
         let message = format!("Range specified is not valid for source object of size: {size}");
         Error::invalid_argument("x-amz-copy-source-range", text, message)
     };
-    let found =
-        find(s3, Wanted { range: Some(range.clone()), ..wanted }).await.map_err(|error| match error {
-            Error::InvalidRange { size, .. } => outside(size),
-            other => other,
-        })?;
+    let found = find(s3, Wanted { range: Some(range), ..wanted }).await.map_err(|error| match error {
+        Error::InvalidRange { size, .. } => outside(size),
+        other => other,
+    })?;
     match range {
         // Other readers are given what there is.
         Range::Int { last: Some(last), .. } if last >= found.object.size => Err(outside(found.object.size)),
