@@ -103,6 +103,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
                 let fitting = fitting_bytes(word, columns);
                 line.push_str(&word[..fitting]);
                 word = &word[fitting..];
+                if word.is_empty() {
+                    break;
+                }
             }
             lines.push(String::new());
         }
