@@ -62,6 +62,76 @@ def test_a_repository_is_made_and_found(aws, server):
     refused("RepositoryNamesRequiredException", aws.codecommit.batch_get_repositories, repositoryNames=[])
 
 
+@pytest.mark.parametrize(
+    ("code", "operation", "arguments"),
+    [
+        ("RepositoryNameRequiredException", "create_repository", {}),
+        ("RepositoryNameRequiredException", "update_repository_name", {"newName": "new"}),
+        ("RepositoryNameRequiredException", "get_branch", {"branchName": "main"}),
+        ("InvalidRepositoryNameException", "get_repository", {"repositoryName": "a b"}),
+        ("InvalidRepositoryNameException", "delete_repository", {"repositoryName": ""}),
+        ("InvalidRepositoryNameException", "batch_get_repositories", {"repositoryNames": ["fine", "n" * 101]}),
+        ("RepositoryNamesRequiredException", "batch_get_repositories", {}),
+        (
+            "InvalidRepositoryDescriptionException",
+            "create_repository",
+            {"repositoryName": "r", "repositoryDescription": "d" * 1001},
+        ),
+        ("EncryptionKeyInvalidIdException", "create_repository", {"repositoryName": "r", "kmsKeyId": "no key"}),
+        ("InvalidTagsMapException", "create_repository", {"repositoryName": "r", "tags": {"": "v"}}),
+        ("InvalidSortByException", "list_repositories", {"sortBy": "size"}),
+        ("InvalidOrderException", "list_repositories", {"order": "random"}),
+        ("BranchNameRequiredException", "create_branch", {"repositoryName": "r", "commitId": ZEROES}),
+        ("InvalidBranchNameException", "delete_branch", {"repositoryName": "r", "branchName": "b" * 257}),
+        ("BranchNameRequiredException", "update_default_branch", {"repositoryName": "r"}),
+        ("CommitIdRequiredException", "create_branch", {"repositoryName": "r", "branchName": "b"}),
+        ("CommitIdRequiredException", "get_commit", {"repositoryName": "r"}),
+        ("CommitIdsListRequiredException", "batch_get_commits", {"repositoryName": "r"}),
+        ("CommitRequiredException", "get_differences", {"repositoryName": "r"}),
+        ("BlobIdRequiredException", "get_blob", {"repositoryName": "r"}),
+        ("PathRequiredException", "get_file", {"repositoryName": "r"}),
+        ("PathRequiredException", "get_folder", {"repositoryName": "r"}),
+        (
+            "ParentCommitIdRequiredException",
+            "delete_file",
+            {"repositoryName": "r", "branchName": "b", "filePath": "f"},
+        ),
+        ("FileContentRequiredException", "put_file", {"repositoryName": "r", "branchName": "b", "filePath": "f"}),
+        (
+            "InvalidFileModeException",
+            "put_file",
+            {"repositoryName": "r", "branchName": "b", "filePath": "f", "fileContent": b"", "fileMode": "0644"},
+        ),
+        (
+            "FileContentSizeLimitExceededException",
+            "put_file",
+            {"repositoryName": "r", "branchName": "b", "filePath": "f", "fileContent": b"x" * (6 * 1024 * 1024 + 1)},
+        ),
+        (
+            "PathRequiredException",
+            "create_commit",
+            {"repositoryName": "r", "branchName": "b", "putFiles": [{"sourceFile": {"isMove": True}}]},
+        ),
+        (
+            "FileModeRequiredException",
+            "create_commit",
+            {"repositoryName": "r", "branchName": "b", "setFileModes": [{"filePath": "f"}]},
+        ),
+        ("ResourceArnRequiredException", "list_tags_for_resource", {}),
+        ("TagsMapRequiredException", "tag_resource", {"resourceArn": "arn:aws:codecommit:r:1:x"}),
+        ("TagKeysListRequiredException", "untag_resource", {"resourceArn": "arn:aws:codecommit:r:1:x"}),
+        ("InvalidTagKeysListException", "untag_resource", {"resourceArn": "arn:aws:codecommit:r:1:x", "tagKeys": [""]}),
+    ],
+)
+def test_a_violated_constraint_has_an_error_of_its_own(aws, code, operation, arguments):
+    refused(code, getattr(aws.unchecked("codecommit"), operation), **arguments)
+
+
+def test_a_wrong_name_is_refused_in_awss_words(aws):
+    message = refused("InvalidRepositoryNameException", aws.codecommit.get_repository, repositoryName="a/b")
+    assert message.startswith("The repository name is not valid. Repository names can be any valid combination of ")
+
+
 def test_a_repository_is_changed_and_deleted(aws, repository):
     aws.codecommit.update_repository_description(repositoryName=repository, repositoryDescription="New words")
     renamed = unique("renamed")

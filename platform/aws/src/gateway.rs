@@ -112,7 +112,8 @@ impl Gateway {
         let model = route.model();
         let mut parameters = json::redacted_value(input.as_ref(), model.input);
         let mut resources = Vec::new();
-        let result = match validation::check(service, model, input.as_ref(), missing) {
+        let own_errors = self.routers.get(service.id).map_or(&[][..], |router| router.own_errors);
+        let result = match validation::check(service, own_errors, model, input.as_ref(), missing) {
             Ok(()) => self.authorised(ctx, service, route, input, &mut resources).await,
             Err(refused) => Err(refused),
         };

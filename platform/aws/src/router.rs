@@ -14,6 +14,7 @@ use crate::names::Scope;
 use crate::operation::{Operation, OperationModel, Service};
 use crate::security::Access;
 use crate::shape::{ReadError, Reader, Schema, Shape, Writer};
+use crate::validation::OwnError;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -98,6 +99,8 @@ pub trait Hide: Send + Sync {
 /// What one service serves.
 pub struct Router {
     pub service: &'static Service,
+    /// Violated constraints that are answered with errors of the service's own.
+    pub own_errors: &'static [OwnError],
     routes: BTreeMap<&'static str, Arc<dyn Route>>,
     hidden: BTreeMap<&'static str, Arc<dyn Hide>>,
 }
@@ -110,7 +113,7 @@ pub struct RouterBuilder<S> {
 
 impl Router {
     pub fn of<S: Send + Sync + 'static>(service: &'static Service, state: Arc<S>) -> RouterBuilder<S> {
-        let router = Self { service, routes: BTreeMap::new(), hidden: BTreeMap::new() };
+        let router = Self { service, own_errors: &[], routes: BTreeMap::new(), hidden: BTreeMap::new() };
         RouterBuilder { state, router }
     }
 
@@ -158,6 +161,13 @@ impl<S: Send + Sync + 'static> RouterBuilder<S> {
     #[must_use]
     pub fn hiding(mut self, hide: Arc<dyn Hide>, operations: &[&'static str]) -> Self {
         self.router.hidden.extend(operations.iter().map(|operation| (*operation, hide.clone())));
+        self
+    }
+
+    /// Answers violated constraints with errors of the service's own instead of its validation error.
+    #[must_use]
+    pub fn refusing(mut self, own_errors: &'static [OwnError]) -> Self {
+        self.router.own_errors = own_errors;
         self
     }
 

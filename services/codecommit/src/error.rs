@@ -9,8 +9,14 @@ pub enum Error {
     RepositoryDoesNotExist(String),
     #[error("Repository named {0} already exists")]
     RepositoryNameExists(String),
-    #[error("The repository name is not valid: {0}")]
-    InvalidRepositoryName(String),
+    #[error(
+        "The repository name is not valid. Repository names can be any valid combination of letters, numbers, periods, \
+         underscores, and dashes between 1 and 100 characters in length. Names are case sensitive. For more information, \
+         see Limits in the AWS CodeCommit User Guide."
+    )]
+    InvalidRepositoryName,
+    #[error("The repository description is longer than {0} characters")]
+    InvalidRepositoryDescription(usize),
     #[error("A repository name is required")]
     RepositoryNameRequired,
     #[error("At least one repository name is required")]
@@ -96,6 +102,10 @@ pub enum Error {
     SamePathRequest(String),
     #[error("The file content exceeds the limit of {} MB", .0 / 1_048_576)]
     FileContentSizeLimitExceeded(usize),
+    #[error("The content of the file is required")]
+    FileContentRequired,
+    #[error("A file mode is required")]
+    FileModeRequired,
     #[error("The file mode is not valid: {0}")]
     InvalidFileMode(String),
     #[error("The name exceeds the limit of {0} characters")]
@@ -117,10 +127,16 @@ pub enum Error {
     #[error("The branch was changed at the same time. Try again")]
     ConcurrentReferenceUpdate,
 
+    #[error("A resource ARN is required")]
+    ResourceArnRequired,
     #[error("The resource ARN is not valid: {0}")]
     InvalidResourceArn(String),
+    #[error("At least one tag is required")]
+    TagsMapRequired,
     #[error("The tags are not valid: {0}")]
     InvalidTagsMap(&'static str),
+    #[error("At least one tag key is required")]
+    TagKeysListRequired,
     #[error("The tag keys are not valid: {0}")]
     InvalidTagKeysList(&'static str),
     #[error("A repository can have at most {0} tags")]
@@ -128,6 +144,8 @@ pub enum Error {
     #[error("Tag keys that begin with aws: are reserved")]
     InvalidSystemTagUsage,
 
+    #[error("The ID of the encryption key is not valid: {0}")]
+    EncryptionKeyInvalidId(String),
     /// Nothing is encrypted under keys yet; to take one and leave it at that would be a lie.
     #[error("Encryption of repositories under a KMS key is not built yet; leave kmsKeyId out.")]
     EncryptionNotBuilt,
@@ -159,7 +177,8 @@ impl Error {
         Some(match self {
             Self::RepositoryDoesNotExist(_) => "RepositoryDoesNotExistException",
             Self::RepositoryNameExists(_) => "RepositoryNameExistsException",
-            Self::InvalidRepositoryName(_) => "InvalidRepositoryNameException",
+            Self::InvalidRepositoryName => "InvalidRepositoryNameException",
+            Self::InvalidRepositoryDescription(_) => "InvalidRepositoryDescriptionException",
             Self::RepositoryNameRequired => "RepositoryNameRequiredException",
             Self::RepositoryNamesRequired => "RepositoryNamesRequiredException",
             Self::MaximumRepositoryNamesExceeded(_) => "MaximumRepositoryNamesExceededException",
@@ -200,6 +219,8 @@ impl Error {
             Self::FileContentAndSourceFileSpecified(_) => "FileContentAndSourceFileSpecifiedException",
             Self::SamePathRequest(_) => "SamePathRequestException",
             Self::FileContentSizeLimitExceeded(_) => "FileContentSizeLimitExceededException",
+            Self::FileContentRequired => "FileContentRequiredException",
+            Self::FileModeRequired => "FileModeRequiredException",
             Self::InvalidFileMode(_) => "InvalidFileModeException",
             Self::NameLengthExceeded(_) => "NameLengthExceededException",
             Self::InvalidEmail(_) => "InvalidEmailException",
@@ -210,11 +231,15 @@ impl Error {
             Self::DirectoryNameConflictsWithFileName(_) => "DirectoryNameConflictsWithFileNameException",
             Self::FilePathConflictsWithSubmodulePath(_) => "FilePathConflictsWithSubmodulePathException",
             Self::ConcurrentReferenceUpdate => "ConcurrentReferenceUpdateException",
+            Self::ResourceArnRequired => "ResourceArnRequiredException",
             Self::InvalidResourceArn(_) => "InvalidResourceArnException",
+            Self::TagsMapRequired => "TagsMapRequiredException",
             Self::InvalidTagsMap(_) => "InvalidTagsMapException",
+            Self::TagKeysListRequired => "TagKeysListRequiredException",
             Self::InvalidTagKeysList(_) => "InvalidTagKeysListException",
             Self::TooManyTags(_) => "TooManyTagsException",
             Self::InvalidSystemTagUsage => "InvalidSystemTagUsageException",
+            Self::EncryptionKeyInvalidId(_) => "EncryptionKeyInvalidIdException",
             Self::EncryptionNotBuilt => "NotImplemented",
             Self::Other(_) | Self::Store(_) | Self::Git(_) => return None,
         })

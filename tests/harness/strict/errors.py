@@ -108,7 +108,7 @@ GENERIC_S3 = {
 GENERIC = {"json": GENERIC_JSON, "rest-json": GENERIC_REST_JSON, "query": GENERIC_QUERY, "rest-xml": GENERIC_S3}
 
 # Services that answer a broken constraint with an error of their own, so not with ValidationException.
-OWN_CONSTRAINT_ERROR = {"codebuild"}
+OWN_CONSTRAINT_ERROR = {"codebuild", "codecommit"}
 
 # Members of S3's error documents beside Code and Message; which of them stand depends on the code.
 S3_ERROR_DETAILS = {

@@ -5,6 +5,7 @@
 //! summed up in `docs/wire.md`.
 
 pub mod constraints;
+mod own_error;
 mod printed;
 mod walk;
 
@@ -17,14 +18,17 @@ use crate::shape::{Kind, Member, Path, Schema, Segment, Writer};
 use crate::timestamp::Timestamp;
 use walk::Walk;
 
+pub use own_error::{Demand, OwnError};
+
 /// Longer values are cut in messages.
 const SHOWN_VALUE_LENGTH: usize = 256;
 /// AWS lists every violation; a hostile input must not make a message without end.
 const LISTED_VIOLATIONS: usize = 20;
 
-/// Errors: the service's validation error with all violations.
+/// Errors: that of the first row of `own` that fits a violation; else the service's validation error with all violations.
 pub fn check(
     service: &Service,
+    own: &[OwnError],
     model: &OperationModel,
     input: &dyn AnyShape,
     missing: &[Path],
@@ -33,6 +37,10 @@ pub fn check(
     input.write(model.input, &mut validator);
     if validator.count == 0 {
         return Ok(());
+    }
+    let of_violations = |row: &OwnError| validator.violations.iter().find_map(|told| told.answer(row, model));
+    if let Some(error) = own.iter().find_map(of_violations) {
+        return Err(error);
     }
     let listed = listed(&validator.violations, service.validation.shows_values, model.input, input);
     let noun = if validator.count == 1 { "error" } else { "errors" };
@@ -45,6 +53,17 @@ struct Violation {
     path: Path,
     value: Value,
     constraint: String,
+}
+
+impl Violation {
+    fn answer(&self, row: &OwnError, model: &OperationModel) -> Option<Error> {
+        let (demand, value) = match &self.value {
+            Value::Null => (Demand::Present, String::new()),
+            Value::Text(text) => (Demand::Fitting, text.chars().take(SHOWN_VALUE_LENGTH).collect()),
+            Value::Container | Value::Hidden => (Demand::Fitting, String::new()),
+        };
+        row.answer(model, &self.path, demand, &value)
+    }
 }
 
 /// What a message shows of a value.
@@ -279,17 +298,17 @@ mod tests {
         errors: &[],
     };
     crate::operation! { Paint = SERVICE "Paint" {
-        input PAINT; output Inner INNER; http "POST" "/" 200; errors [];
+        input PAINT; output Inner INNER; http "POST" "/" 200; errors ["NameRequired", "InvalidName",];
     } }
 
     fn refused(paint: &Paint, missing: &[Path]) -> String {
-        check(&SERVICE, Paint::MODEL, paint, missing).unwrap_err().message
+        check(&SERVICE, &[], Paint::MODEL, paint, missing).unwrap_err().message
     }
 
     #[test]
     fn what_fits_passes() {
         let paint = Paint { name: "wall".to_owned(), colour: Some(Colour::Red), ..Paint::default() };
-        assert!(check(&SERVICE, Paint::MODEL, &paint, &[]).is_ok());
+        assert!(check(&SERVICE, &[], Paint::MODEL, &paint, &[]).is_ok());
     }
 
     #[test]
@@ -310,6 +329,34 @@ mod tests {
             refused(&Paint::default(), &[missing]),
             "1 validation error detected: Value null at 'name' failed to satisfy constraint: Member must not be null"
         );
+    }
+
+    static OWN: [OwnError; 4] = [
+        OwnError::unfit("names", |_| Error::new("NotOfThisOperation", "")),
+        OwnError::missing("Name", |_| Error::new("NameRequired", "A name is required")),
+        OwnError::unfit("Name", |name| Error::new("InvalidName", format!("No name: {name}"))),
+        OwnError::unfit("colour", |_| Error::new("InvalidName", "No colour")),
+    ];
+
+    #[test]
+    fn the_first_own_error_that_fits_answers_a_violation() {
+        let check = |paint: &Paint, missing: &[Path]| check(&SERVICE, &OWN, Paint::MODEL, paint, missing);
+        let pink = Some(Colour::from("PINK"));
+        let paint = Paint { name: "LOUD".to_owned(), colour: pink.clone(), ..Paint::default() };
+        assert_eq!(check(&paint, &[]), Err(Error::new("InvalidName", "No name: LOUD")));
+        let missing = [Path(vec![Segment::Member("Name")])];
+        let nameless = Paint { colour: pink, ..Paint::default() };
+        assert_eq!(check(&nameless, &missing), Err(Error::new("NameRequired", "A name is required")));
+        let fits = Paint { name: "wall".to_owned(), ..Paint::default() };
+        assert_eq!(check(&fits, &[]), Ok(()));
+    }
+
+    #[test]
+    fn what_no_own_error_is_for_is_a_validation_error() {
+        let names = Some(vec![String::new()]);
+        let paint = Paint { name: "wall".to_owned(), names, ..Paint::default() };
+        let error = check(&SERVICE, &OWN, Paint::MODEL, &paint, &[]).unwrap_err();
+        assert_eq!(error.code, "ValidationException");
     }
 
     #[test]
@@ -390,7 +437,7 @@ mod tests {
             choice: Some(Choice { b: Some(2.0), ..Choice::default() }),
             ..Tag::default()
         };
-        let error = check(&SERVICE, Label::MODEL, &Label { tags: Some(vec![tag]) }, &[]).unwrap_err();
+        let error = check(&SERVICE, &[], Label::MODEL, &Label { tags: Some(vec![tag]) }, &[]).unwrap_err();
         assert_eq!(
             error.message,
             "1 validation error detected: Value '[Tag(key=k, value=null, secret=***Sensitive Data Redacted***, \
@@ -403,8 +450,9 @@ mod tests {
     fn a_union_has_exactly_one_member() {
         for (a, b, count) in [(None, None, 0), (Some(1), Some(1.0), 2)] {
             let tag = Tag { key: "k".to_owned(), choice: Some(Choice { a, b }), ..Tag::default() };
-            let message =
-                check(&SERVICE, Label::MODEL, &Label { tags: Some(vec![tag]) }, &[]).unwrap_err().message;
+            let message = check(&SERVICE, &[], Label::MODEL, &Label { tags: Some(vec![tag]) }, &[])
+                .unwrap_err()
+                .message;
             let expected = format!("exactly one of its members set, not {count}");
             assert!(
                 message.contains("at 'tags.1.member.choice'") && message.ends_with(&expected),

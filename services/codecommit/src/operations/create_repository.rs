@@ -19,7 +19,7 @@ pub async fn create_repository(
     input: CreateRepository,
 ) -> Result<CreateRepositoryOutput, Error> {
     if !tags::is_name(&input.repository_name) {
-        return Err(Error::InvalidRepositoryName(input.repository_name));
+        return Err(Error::InvalidRepositoryName);
     }
     if input.kms_key_id.is_some() {
         return Err(Error::EncryptionNotBuilt);

@@ -20,6 +20,7 @@ mod get_repository;
 mod list_branches;
 mod list_repositories;
 mod list_tags_for_resource;
+mod own_errors;
 mod put_file;
 mod tag_resource;
 mod tags;
@@ -42,6 +43,7 @@ pub use tags::is_name as is_repository_name;
 /// All operations that are served, and on what the policies are asked.
 pub fn router(codecommit: Arc<CodeCommit>) -> Router {
     Router::of(&CODECOMMIT, codecommit)
+        .refusing(&own_errors::OWN_ERRORS)
         .on_resolved(batch_get_commits::batch_get_commits, access::to_repository)
         .on_resolved(batch_get_repositories::batch_get_repositories, access::to_repositories)
         .on_resolved(create_branch::create_branch, access::to_repository)

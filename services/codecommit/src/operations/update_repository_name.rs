@@ -14,7 +14,7 @@ pub async fn update_repository_name(
     input: UpdateRepositoryName,
 ) -> Result<UpdateRepositoryNameOutput, Error> {
     if !tags::is_name(&input.new_name) {
-        return Err(Error::InvalidRepositoryName(input.new_name));
+        return Err(Error::InvalidRepositoryName);
     }
     let (old, new) = (input.old_name, input.new_name);
     let (scope, now) = (ctx.scope.clone(), ctx.now());
