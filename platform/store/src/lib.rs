@@ -33,9 +33,11 @@
 //! **Closures** run on a database thread. They hold up the engine while they run, so they compute and do nothing else;
 //! they may be run again after a conflict; and they end by themselves even if their caller stops waiting.
 
+mod aftermath;
 mod error;
 mod job;
 mod key;
+mod meters;
 mod outbox;
 mod payload;
 mod pool;

@@ -2,6 +2,7 @@
 //! subscriber of their topic in order, at least once.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -52,6 +53,7 @@ impl WriteTx<'_> {
                    VALUES (?1, outbox_number(CAST(?2 AS BIGINT)), clock_millis(), ?3)";
         self.execute(sql, &[Parameter::Text(topic), Parameter::Integer(count), Parameter::Bytes(&payload)])?;
         self.touch(Signal::Topic(topic.to_owned()));
+        self.appended(topic, Payload::from_encoded(payload));
         Ok(())
     }
 
@@ -133,6 +135,12 @@ impl Store {
         let listener = self.signals().listen(&Signal::Topic(topic.to_owned()));
         let position: i64 = self.read(move |tx| tx.latest(&of)).await?;
         Ok(self.subscription(topic, None, position, listener))
+    }
+
+    /// Tells of every entry of a topic that this process appends, once it is committed and at most once: for whoever
+    /// counts. It runs on a database thread, so it must be quick and wait for nothing.
+    pub fn observe(&self, topic: &str, tell: impl Fn(&Payload) + Send + Sync + 'static) {
+        self.aftermath().observe(topic, Arc::new(tell));
     }
 
     /// Takes away entries that every known subscriber of their topic has acknowledged and that are older than the

@@ -26,6 +26,10 @@ impl Payload {
         serde_json::to_vec(value).map_err(|error| Error::encode("a payload", error))
     }
 
+    pub(crate) fn from_encoded(bytes: Vec<u8>) -> Payload {
+        Payload(bytes.into())
+    }
+
     pub(crate) fn from_stored(bytes: &[u8]) -> Payload {
         Payload(bytes::Bytes::copy_from_slice(bytes))
     }

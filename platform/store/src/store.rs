@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::aftermath::Aftermath;
 use crate::job::{self, Isolation, Job};
 use crate::pool::Threads;
 use crate::signal::Signals;
@@ -53,7 +54,7 @@ pub struct Store {
 struct Inner {
     channels: RwLock<Option<Channels>>,
     threads: Threads,
-    signals: Signals,
+    aftermath: Aftermath,
     options: Options,
     /// The file that backups read; `None` on PostgreSQL.
     sqlite_file: Option<PathBuf>,
@@ -141,7 +142,7 @@ impl Store {
                 Reads::Threads(reads) => drop(reads),
             }
         }
-        self.inner.signals.close();
+        self.inner.aftermath.signals.close();
         let inner = self.inner.clone();
         // The threads end as they find their channels closed and empty.
         let _ = blocking(move || {
@@ -163,7 +164,11 @@ impl Store {
     }
 
     pub(crate) fn signals(&self) -> &Signals {
-        &self.inner.signals
+        &self.inner.aftermath.signals
+    }
+
+    pub(crate) fn aftermath(&self) -> &Aftermath {
+        &self.inner.aftermath
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -172,20 +177,20 @@ impl Store {
 
     fn start(config: Config, options: Options) -> Result<Store, Error> {
         let (writes, written) = mpsc::channel(WAITING);
-        let (threads, signals) = (Threads::default(), Signals::default());
+        let (threads, aftermath) = (Threads::default(), Aftermath::default());
         let (sqlite_file, reads) = match config {
             Config::Sqlite { dir } => {
-                let (file, readers) = sqlite::start(&dir, options.readers, written, &threads, &signals)?;
+                let (file, readers) = sqlite::start(&dir, options.readers, written, &threads, &aftermath)?;
                 (Some(file), Reads::Here(Arc::new(readers)))
             }
             Config::Postgres { url } => {
                 let (reads, read) = mpsc::channel(WAITING);
-                postgres::start(&url, &options, read, written, &threads, &signals)?;
+                postgres::start(&url, &options, read, written, &threads, &aftermath)?;
                 (None, Reads::Threads(reads))
             }
         };
         let channels = RwLock::new(Some(Channels { writes, reads }));
-        Ok(Store { inner: Arc::new(Inner { channels, threads, signals, options, sqlite_file }) })
+        Ok(Store { inner: Arc::new(Inner { channels, threads, aftermath, options, sqlite_file }) })
     }
 
     fn channels(&self) -> Result<Channels, Error> {

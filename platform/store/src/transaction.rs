@@ -1,13 +1,13 @@
 //! Documents within a transaction.
 
-use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 
+use crate::aftermath::{Appended, Effects};
 use crate::key;
 use crate::record::{decode, decode_indexes, encode, encode_indexes};
 use crate::signal::Signal;
 use crate::sql::{self, Connection, Document, Parameter, Row, signed, unsigned};
-use crate::{Error, Key, Page, Range, Record, Versioned};
+use crate::{Error, Key, Page, Payload, Range, Record, Versioned};
 
 /// The numbers that PostgreSQL has for the outbox entries of one transaction (schema_1.sql).
 const MOST_APPENDED: i64 = 1_000_000;
@@ -24,7 +24,7 @@ pub struct ReadTx<'a> {
 /// Its changes, the outbox entries and the queue entries become durable together, or not at all.
 pub struct WriteTx<'a> {
     read: ReadTx<'a>,
-    touched: BTreeSet<Signal>,
+    effects: Effects,
     appended: i64,
 }
 
@@ -208,7 +208,7 @@ impl<'a> WriteTx<'a> {
     }
 
     pub(crate) fn new(connection: &'a mut (dyn Connection + 'a)) -> WriteTx<'a> {
-        WriteTx { read: ReadTx::new(connection), touched: BTreeSet::new(), appended: 0 }
+        WriteTx { read: ReadTx::new(connection), effects: Effects::default(), appended: 0 }
     }
 
     /// Runs a statement that answers no rows.
@@ -218,7 +218,12 @@ impl<'a> WriteTx<'a> {
 
     /// Whoever waits for this is woken once the transaction is committed.
     pub(crate) fn touch(&mut self, signal: Signal) {
-        self.touched.insert(signal);
+        self.effects.signals.insert(signal);
+    }
+
+    /// Whoever observes the topic is told once the transaction is committed.
+    pub(crate) fn appended(&mut self, topic: &str, payload: Payload) {
+        self.effects.appended.push(Appended { topic: topic.to_owned(), payload });
     }
 
     /// Counts the outbox entries of this transaction, from 1. Errors: `Unsupported` when there are too many.
@@ -231,11 +236,11 @@ impl<'a> WriteTx<'a> {
         Ok(self.appended)
     }
 
-    /// What the closure left behind: the signals to raise, or the failure that forbids to commit.
-    pub(crate) fn finish(self) -> Result<BTreeSet<Signal>, Error> {
+    /// What is to be done after the commit, or the failure that forbids to commit.
+    pub(crate) fn finish(self) -> Result<Effects, Error> {
         match self.read.failure {
             Some(failure) => Err(failure),
-            None => Ok(self.touched),
+            None => Ok(self.effects),
         }
     }
 

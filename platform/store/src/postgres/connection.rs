@@ -5,10 +5,12 @@ use std::error::Error as _;
 
 use postgres::error::SqlState;
 use postgres::types::ToSql;
-use postgres::{Client, NoTls, Statement};
+use postgres::{Client, Statement};
 
 use crate::Error;
 use crate::sql::{self, Connection, Document, Parameter, Row};
+
+use super::Address;
 
 pub(super) struct Postgres {
     pub(super) client: Client,
@@ -16,9 +18,9 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn connect(config: &postgres::Config) -> Result<Postgres, Error> {
-        let mut client =
-            config.connect(NoTls).map_err(|error| Error::Unavailable { cause: describe(&error) })?;
+    pub(super) fn connect(address: &Address) -> Result<Postgres, Error> {
+        let connected = address.config.connect(address.tls.clone());
+        let mut client = connected.map_err(|error| Error::Unavailable { cause: describe(&error) })?;
         // A sequential scan would make a serialisable transaction conflict with every other that writes the table.
         // Compiling such short statements takes a hundred times longer than running them.
         // What is acknowledged must be on the disk, even where the server's default says otherwise.

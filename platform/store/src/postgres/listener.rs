@@ -55,10 +55,10 @@ fn send(postgres: &mut Postgres, server: &Server, message: &str) -> Result<(), E
 }
 
 fn listen(server: &Server) -> Result<(), Error> {
-    let mut postgres = Postgres::connect(&server.config)?;
+    let mut postgres = Postgres::connect(&server.address)?;
     postgres.batch(&format!("LISTEN {}", server.channel))?;
     // What was committed while nobody listened.
-    server.signals.raise_all();
+    server.aftermath.signals.raise_all();
     while !server.closing.load(Ordering::Acquire) {
         let mut notifications = postgres.client.notifications();
         let mut heard = notifications.timeout_iter(LOOK_UP);
@@ -92,8 +92,8 @@ fn hear(server: &Server, message: &str) {
         return;
     }
     match what.split_once(' ') {
-        Some(("topic", name)) => server.signals.raise(&Signal::Topic(name.to_owned())),
-        Some(("queue", name)) => server.signals.raise(&Signal::Queue(name.to_owned())),
-        _ => server.signals.raise_all(),
+        Some(("topic", name)) => server.aftermath.signals.raise(&Signal::Topic(name.to_owned())),
+        Some(("queue", name)) => server.aftermath.signals.raise(&Signal::Queue(name.to_owned())),
+        _ => server.aftermath.signals.raise_all(),
     }
 }

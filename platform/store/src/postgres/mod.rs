@@ -7,6 +7,7 @@
 mod connection;
 mod listener;
 mod schema;
+mod tls;
 mod worker;
 
 use std::collections::hash_map::RandomState;
@@ -17,23 +18,30 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::aftermath::Aftermath;
 use crate::job::Job;
 use crate::pool::{Jobs, Threads};
-use crate::signal::Signals;
 use crate::{Error, Options};
 
 use connection::Postgres;
+use tls::Tls;
 use worker::Worker;
 
 /// What the threads of one store share.
 struct Server {
-    config: postgres::Config,
+    address: Address,
     /// The channel on which the nodes that use this schema notify each other.
     channel: String,
     /// Tells our own notifications from those of other nodes.
     node: String,
-    signals: Signals,
+    aftermath: Aftermath,
     closing: AtomicBool,
+}
+
+/// Where the server is, and how connections to it are made.
+struct Address {
+    config: postgres::Config,
+    tls: Tls,
 }
 
 /// Connects, migrates the schema and starts the threads.
@@ -43,16 +51,16 @@ pub(crate) fn start(
     reads: mpsc::Receiver<Box<dyn Job>>,
     writes: mpsc::Receiver<Box<dyn Job>>,
     threads: &Threads,
-    signals: &Signals,
+    aftermath: &Aftermath,
 ) -> Result<(), Error> {
-    let config = configure(url)?;
-    let mut connection = Postgres::connect(&config)?;
+    let address = Address::of(url)?;
+    let mut connection = Postgres::connect(&address)?;
     schema::migrate(&mut connection)?;
     let server = Arc::new(Server {
-        config,
+        address,
         channel: listener::channel(&mut connection)?,
         node: format!("{:016x}", RandomState::new().hash_one(std::process::id())),
-        signals: signals.clone(),
+        aftermath: aftermath.clone(),
         closing: AtomicBool::new(false),
     });
     let (reads, writes) = (Jobs::new(reads), Jobs::new(writes));
@@ -68,20 +76,24 @@ pub(crate) fn start(
     threads.spawn("store-listener", move || listener::run(&server))
 }
 
-fn configure(url: &str) -> Result<postgres::Config, Error> {
-    let mut config: postgres::Config = url.parse().map_err(|error: postgres::Error| {
-        // The URL holds a password, so it is not repeated.
-        Error::engine(format!("the database URL cannot be read: {error}"))
-    })?;
-    if config.get_application_name().is_none() {
-        config.application_name("stagewright");
+impl Address {
+    fn of(url: &str) -> Result<Self, Error> {
+        let (settings, url) = tls::settings(url)?;
+        let mut config: postgres::Config = url.parse().map_err(|error: postgres::Error| {
+            // The URL holds a password, so it is not repeated.
+            Error::engine(format!("the database URL cannot be read: {error}"))
+        })?;
+        config.ssl_mode(settings.mode.negotiated());
+        if config.get_application_name().is_none() {
+            config.application_name("stagewright");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(Duration::from_secs(10));
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            // Notice within this time that the server is gone, rather than within the kernel's quarter of an hour.
+            config.tcp_user_timeout(Duration::from_secs(30));
+        }
+        Ok(Self { config, tls: Tls::new(&settings)? })
     }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(Duration::from_secs(10));
-    }
-    if config.get_tcp_user_timeout().is_none() {
-        // Notice within this time that the server is gone, rather than within the kernel's quarter of an hour.
-        config.tcp_user_timeout(Duration::from_secs(30));
-    }
-    Ok(config)
 }

@@ -1,13 +1,12 @@
 //! A thread that runs transactions on its own connection.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::aftermath::Effects;
 use crate::job::{Isolation, Job};
 use crate::pool::Jobs;
-use crate::signal::Signal;
 use crate::{Error, WriteTx};
 
 use super::connection::Postgres;
@@ -33,23 +32,21 @@ impl Worker {
     pub(super) fn run(mut self, jobs: &Jobs) {
         while let Some(mut job) = jobs.next() {
             let outcome = self.perform(&mut *job);
-            let (committed, touched) = match outcome {
-                Ok(touched) => (Ok(()), touched),
-                Err(error) => (Err(error), BTreeSet::new()),
+            let (committed, effects) = match outcome {
+                Ok(effects) => (Ok(()), effects),
+                Err(error) => (Err(error), Effects::default()),
             };
-            for signal in &touched {
-                self.server.signals.raise(signal);
-            }
+            self.server.aftermath.follow(&effects);
             job.finish(committed);
             // After the commit, not within: PostgreSQL lets transactions that notify commit only one at a time.
-            self.tell(|postgres, server| listener::notify(postgres, server, &touched));
+            self.tell(|postgres, server| listener::notify(postgres, server, &effects.signals));
         }
         self.server.closing.store(true, Ordering::Release);
         self.tell(listener::notify_closing);
     }
 
     /// Runs the job until it is committed, rolled back by itself, or fails for good.
-    fn perform(&mut self, job: &mut dyn Job) -> Result<BTreeSet<Signal>, Error> {
+    fn perform(&mut self, job: &mut dyn Job) -> Result<Effects, Error> {
         let (mut conflicts, mut broken) = (0, 0);
         loop {
             match self.attempt(job) {
@@ -73,15 +70,15 @@ impl Worker {
                     self.connection = None;
                     return Err(error);
                 }
-                Ok(touched) => return Ok(touched),
+                Ok(effects) => return Ok(effects),
             }
         }
     }
 
-    fn attempt(&mut self, job: &mut dyn Job) -> Result<BTreeSet<Signal>, Error> {
+    fn attempt(&mut self, job: &mut dyn Job) -> Result<Effects, Error> {
         let postgres = match &mut self.connection {
             Some(postgres) if !postgres.is_closed() => postgres,
-            place => place.insert(Postgres::connect(&self.server.config)?),
+            place => place.insert(Postgres::connect(&self.server.address)?),
         };
         postgres.batch(match job.isolation() {
             Isolation::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -90,8 +87,8 @@ impl Worker {
         })?;
         let mut tx = WriteTx::new(postgres);
         let keep = job.run(&mut tx);
-        let touched = match tx.finish() {
-            Ok(touched) => touched,
+        let effects = match tx.finish() {
+            Ok(effects) => effects,
             Err(error) => {
                 // On a broken connection this fails too, and the server rolls back by itself.
                 let _ = postgres.batch("ROLLBACK");
@@ -100,11 +97,15 @@ impl Worker {
         };
         if !keep {
             postgres.batch("ROLLBACK")?;
-            return Ok(BTreeSet::new());
+            return Ok(Effects::default());
         }
         // `Contention` is a clear no; whatever else goes wrong now leaves open what the server did.
+        let begun = Instant::now();
         postgres.batch("COMMIT").map_err(Error::while_committing)?;
-        Ok(touched)
+        if job.isolation() != Isolation::Snapshot {
+            self.server.aftermath.meters.committed(1, begun.elapsed());
+        }
+        Ok(effects)
     }
 
     fn tell(&mut self, tell: impl FnOnce(&mut Postgres, &Server) -> Result<(), Error>) {

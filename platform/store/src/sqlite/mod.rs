@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 use crate::Error;
+use crate::aftermath::Aftermath;
 use crate::job::Job;
 use crate::pool::Threads;
-use crate::signal::Signals;
 
 use connection::Sqlite;
 use folder::Folder;
@@ -27,7 +27,7 @@ pub(crate) fn start(
     readers: usize,
     writes: mpsc::Receiver<Box<dyn Job>>,
     threads: &Threads,
-    signals: &Signals,
+    aftermath: &Aftermath,
 ) -> Result<(PathBuf, Readers), Error> {
     let folder = Folder::lock(dir)?;
     let file = folder.database();
@@ -35,7 +35,7 @@ pub(crate) fn start(
     schema::migrate(&mut connection)?;
     folder.sync()?;
     let readers = Readers::open(&file, readers)?;
-    let writer = Writer::new(connection, signals.clone(), folder)?;
+    let writer = Writer::new(connection, aftermath.clone(), folder)?;
     threads.spawn("store-writer", move || writer.run(writes))?;
     Ok((file, readers))
 }

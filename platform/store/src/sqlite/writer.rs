@@ -6,14 +6,14 @@
 //! fails and leaves changes, the transaction is rolled back, and those that were run are run again, now each within a
 //! savepoint.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use crate::aftermath::{Aftermath, Effects};
 use crate::job::Job;
-use crate::signal::{Signal, Signals};
 use crate::sql::{Connection, Parameter};
 use crate::{Error, WriteTx};
 
@@ -31,7 +31,7 @@ type Jobs = mpsc::Receiver<Box<dyn Job>>;
 
 pub(crate) struct Writer {
     sqlite: Sqlite,
-    signals: Signals,
+    aftermath: Aftermath,
     /// The number that the database has as handed out.
     stored_number: i64,
     /// How many closures the last commit was for, and how long it took.
@@ -42,12 +42,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(sqlite: Sqlite, signals: Signals, folder: Folder) -> Result<Writer, Error> {
+    pub(crate) fn new(sqlite: Sqlite, aftermath: Aftermath, folder: Folder) -> Result<Writer, Error> {
         let last = sqlite.connection.query_row("SELECT last FROM number", [], |row| row.get(0));
         let stored_number = last.map_err(failure)?;
         sqlite.number.store(stored_number, Ordering::Relaxed);
         let last_commit = Duration::ZERO;
-        Ok(Writer { sqlite, signals, stored_number, last_group: 0, last_commit, _folder: folder })
+        Ok(Writer { sqlite, aftermath, stored_number, last_group: 0, last_commit, _folder: folder })
     }
 
     /// Writes until the store is closed and nothing waits any more.
@@ -70,8 +70,8 @@ impl Writer {
         let mut gathering = None;
         while let Some(mut job) = again.pop_front().or_else(|| self.next(jobs, group.len(), &mut gathering)) {
             match self.run_job(&mut *job, apart) {
-                Ok(Outcome::Keep(signals)) => group.keep(job, signals),
-                Ok(Outcome::Refused) => group.keep(job, BTreeSet::new()),
+                Ok(Outcome::Keep(effects)) => group.keep(job, effects),
+                Ok(Outcome::Refused) => group.keep(job, Effects::default()),
                 Ok(Outcome::Failed(error)) => group.jobs.push((job, Some(error))),
                 Ok(Outcome::RunApart) => {
                     apart = true;
@@ -86,7 +86,7 @@ impl Writer {
                 Err(error) => {
                     // It may have undone what the jobs before this one wrote.
                     self.abandon();
-                    group.keep(job, BTreeSet::new());
+                    group.keep(job, Effects::default());
                     group.finish(&Err(error.clone()));
                     return again.into_iter().for_each(|job| job.finish(Err(error.clone())));
                 }
@@ -96,9 +96,8 @@ impl Writer {
         let committed = self.commit();
         (self.last_group, self.last_commit) = (group.len(), begun.elapsed());
         if committed.is_ok() {
-            for signal in &group.touched {
-                self.signals.raise(signal);
-            }
+            self.aftermath.meters.committed(self.last_group, self.last_commit);
+            self.aftermath.follow(&group.effects);
         }
         group.finish(&committed);
     }
@@ -132,10 +131,10 @@ impl Writer {
         let changes = self.sqlite.connection.total_changes();
         let mut tx = WriteTx::new(&mut self.sqlite);
         let keep = job.run(&mut tx);
-        let touched = tx.finish();
+        let effects = tx.finish();
         let unchanged = self.sqlite.in_transaction() && self.sqlite.connection.total_changes() == changes;
-        match touched {
-            Ok(touched) if keep && self.sqlite.in_transaction() => Outcome::Keep(touched),
+        match effects {
+            Ok(effects) if keep && self.sqlite.in_transaction() => Outcome::Keep(effects),
             Ok(_) if unchanged => Outcome::Refused,
             Err(failure) if unchanged => Outcome::Failed(failure),
             Ok(_) | Err(_) => Outcome::RunApart,
@@ -147,20 +146,20 @@ impl Writer {
         self.sqlite.run("SAVEPOINT job")?;
         let mut tx = WriteTx::new(&mut self.sqlite);
         let keep = job.run(&mut tx);
-        let touched = tx.finish();
+        let effects = tx.finish();
         if !self.sqlite.in_transaction() {
-            return Err(touched
+            return Err(effects
                 .err()
                 .unwrap_or_else(|| Error::engine("the database gave the transaction up")));
         }
-        if !keep || touched.is_err() {
+        if !keep || effects.is_err() {
             self.sqlite.run("ROLLBACK TO job")?;
         }
         self.sqlite.run("RELEASE job")?;
-        Ok(match touched {
+        Ok(match effects {
             Err(failure) => Outcome::Failed(failure),
             Ok(_) if !keep => Outcome::Refused,
-            Ok(touched) => Outcome::Keep(touched),
+            Ok(effects) => Outcome::Keep(effects),
         })
     }
 
@@ -198,7 +197,7 @@ impl Writer {
 
 /// What became of one closure of a group.
 enum Outcome {
-    Keep(BTreeSet<Signal>),
+    Keep(Effects),
     /// It answered an error, and left no changes.
     Refused,
     /// The engine failed it, and it left no changes.
@@ -211,7 +210,7 @@ enum Outcome {
 #[derive(Default)]
 struct Group {
     jobs: Vec<(Box<dyn Job>, Option<Error>)>,
-    touched: BTreeSet<Signal>,
+    effects: Effects,
 }
 
 impl Group {
@@ -219,9 +218,9 @@ impl Group {
         self.jobs.len()
     }
 
-    fn keep(&mut self, job: Box<dyn Job>, touched: BTreeSet<Signal>) {
+    fn keep(&mut self, job: Box<dyn Job>, effects: Effects) {
         self.jobs.push((job, None));
-        self.touched.extend(touched);
+        self.effects.extend(effects);
     }
 
     fn finish(self, outcome: &Result<(), Error>) {
@@ -267,7 +266,7 @@ mod tests {
         let folder = Folder::lock(dir).unwrap();
         let mut sqlite = Sqlite::writer(&folder.database()).unwrap();
         schema::migrate(&mut sqlite).unwrap();
-        Writer::new(sqlite, Signals::default(), folder).unwrap()
+        Writer::new(sqlite, Aftermath::default(), folder).unwrap()
     }
 
     /// Has the writer run jobs that all wait when it begins.

@@ -37,7 +37,7 @@ impl Rig {
         static NOTE: Once = Once::new();
         static SCHEMAS: AtomicU32 = AtomicU32::new(0);
         let Ok(url) = std::env::var(POSTGRES) else {
-            NOTE.call_once(note_that_postgres_did_not_run);
+            NOTE.call_once(|| note(&format!("{POSTGRES} is not set: the PostgreSQL half did not run.")));
             return None;
         };
         let schema = format!("contract_{}_{}", std::process::id(), SCHEMAS.fetch_add(1, Ordering::Relaxed));
@@ -109,8 +109,8 @@ async fn execute(url: String, statement: String) {
     clippy::explicit_write,
     reason = "goes past the test harness, which swallows what passing tests print"
 )]
-fn note_that_postgres_did_not_run() {
-    writeln!(std::io::stderr(), "NOTE: {POSTGRES} is not set: the PostgreSQL half did not run.").unwrap();
+pub fn note(text: &str) {
+    writeln!(std::io::stderr(), "NOTE: {text}").unwrap();
 }
 
 /// Waits for what is expected soon, and fails when it does not come.
