@@ -38,6 +38,9 @@ pub enum Error {
     Config { url: String, cause: String },
     #[error("blob storage: {0}")]
     S3(#[source] object_store::Error),
+    /// The store that records what becomes of blobs.
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// A write failed before, so the blob cannot be finished.
     #[error("the blob is incomplete, because an earlier write failed or was given up")]
     Incomplete,

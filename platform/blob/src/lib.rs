@@ -10,10 +10,9 @@
 //! **Why the local folder does not go through `object_store`.** Its adapter can sync files and folders, but it needs the
 //! final name before the first byte, stages beside the final name, and leaves what a crash left. S3 does go through it.
 //!
-//! **Collecting garbage.** Whoever knows which blobs are referenced lists the others and calls
-//! [`Blobs::delete_if_older`] with a time well before now: putting equal bytes again makes a blob young again, so one
-//! that is about to be referenced is not lost.
+//! **Collecting garbage.** Records name blobs through [`collection`], which takes away what none names.
 
+pub mod collection;
 mod error;
 mod folder;
 mod id;

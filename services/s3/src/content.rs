@@ -5,10 +5,12 @@ use std::pin::Pin;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use blob::collection::{self, Ticket};
 use blob::{Blobs, Digest};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use md5::{Digest as _, Md5};
+use store::Store;
 
 use crate::checksums::{self, ChecksumType, Declared, StoredChecksum};
 use crate::error::Error;
@@ -59,6 +61,8 @@ impl Trailing {
 #[derive(Clone, Debug)]
 pub struct Received {
     pub blob: Digest,
+    /// With it a record may name the blob.
+    pub ticket: Ticket,
     pub size: u64,
     /// The MD5 in hex: the ETag of a plain object or part.
     pub etag: String,
@@ -74,7 +78,12 @@ pub struct Piece {
 
 /// Stores a body. Nothing is kept of one that is not as declared.
 /// Errors: `EntityTooLarge`, `IncompleteBody`, `InvalidDigest`, `BadDigest`, `XAmzContentSHA256Mismatch`.
-pub async fn receive(blobs: &Blobs, mut body: Incoming, mut expected: Expected) -> Result<Received, Error> {
+pub async fn receive(
+    store: &Store,
+    blobs: &Blobs,
+    mut body: Incoming,
+    mut expected: Expected,
+) -> Result<Received, Error> {
     if let Some(length) = expected.length {
         check_size(length, expected.limit)?;
     }
@@ -105,8 +114,9 @@ pub async fn receive(blobs: &Blobs, mut body: Incoming, mut expected: Expected) 
         expected.checksum.complete(|name| trailing.get(name))?;
     }
     expected.checksum.verify(&checksum)?;
+    let ticket = collection::ticket(store).await?;
     let blob = writer.finish().await?;
-    Ok(Received { blob: blob.digest, size, etag: hex::encode(md5), checksum })
+    Ok(Received { blob: blob.digest, ticket, size, etag: hex::encode(md5), checksum })
 }
 
 /// Sends pieces one after the other; each is opened when its turn comes.
@@ -171,8 +181,9 @@ mod tests {
         Box::pin(stream::iter(pieces))
     }
 
-    async fn blobs(dir: &tempfile::TempDir) -> Blobs {
-        Blobs::open(blob::Config::Folder { dir: dir.path().to_owned() }).await.unwrap()
+    async fn storage(dir: &tempfile::TempDir) -> (Store, Blobs) {
+        let store = Store::open(store::Config::Sqlite { dir: dir.path().join("store") }).await.unwrap();
+        (store, Blobs::open(blob::Config::Folder { dir: dir.path().join("blobs") }).await.unwrap())
     }
 
     fn limit(limit: u64) -> Expected {
@@ -195,8 +206,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_received_can_be_sent_again() {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = blobs(&dir).await;
-        let received = receive(&blobs, incoming(&["hel", "lo"]), limit(5)).await.unwrap();
+        let (store, blobs) = storage(&dir).await;
+        let received = receive(&store, &blobs, incoming(&["hel", "lo"]), limit(5)).await.unwrap();
         assert_eq!(received.etag, "5d41402abc4b2a76b9719d911017c592");
         assert_eq!(received.size, 5);
         let parts = [(received.blob, 5), (received.blob, 5)];
@@ -207,9 +218,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_not_as_declared_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = blobs(&dir).await;
+        let (store, blobs) = storage(&dir).await;
         let code = async |expected: Expected| {
-            receive(&blobs, incoming(&["hello"]), expected).await.unwrap_err().code().to_owned()
+            receive(&store, &blobs, incoming(&["hello"]), expected).await.unwrap_err().code().to_owned()
         };
         assert_eq!(code(limit(4)).await, "EntityTooLarge");
         assert_eq!(code(Expected { length: Some(6), ..limit(9) }).await, "IncompleteBody");

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use blob::collection::NamingError;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::checksums::Algorithm;
@@ -102,6 +103,9 @@ pub enum Error {
     NotImplemented(String),
     #[error("The bucket is in this state of versioning: {0}")]
     InvalidBucketState(String),
+    /// What was to be recorded was overtaken; the same call succeeds when it is made again, as clients do by themselves.
+    #[error("Please reduce your request rate.")]
+    SlowDown,
     /// The cause goes to the log, where the error meets the edge; the client learns nothing of it.
     #[error("We encountered an internal error. Please try again.")]
     Internal(Arc<str>),
@@ -182,6 +186,7 @@ impl Error {
             Self::AccessDenied(_) | Self::HeadersNotSigned { .. } => ("AccessDenied", 403),
             Self::NotImplemented(_) => ("NotImplemented", 501),
             Self::InvalidBucketState(_) => ("InvalidBucketState", 409),
+            Self::SlowDown => ("SlowDown", 503),
             Self::Internal(_) => ("InternalError", 500),
             Self::Unauthenticated { code, status, .. } => (code, *status),
             Self::Undecodable { code, status, .. } => (code, *status),
@@ -273,6 +278,7 @@ impl Error {
             | Self::AccessDenied(_)
             | Self::NotImplemented(_)
             | Self::InvalidBucketState(_)
+            | Self::SlowDown
             | Self::Internal(_)
             | Self::Undecodable { .. }
             | Self::Refused(_) => Vec::new(),
@@ -318,6 +324,15 @@ impl From<store::Error> for Error {
 impl From<blob::Error> for Error {
     fn from(error: blob::Error) -> Self {
         Self::internal(error)
+    }
+}
+
+impl From<NamingError> for Error {
+    fn from(error: NamingError) -> Self {
+        match error {
+            NamingError::Collected(_) | NamingError::Late(_) => Self::SlowDown,
+            NamingError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -201,6 +201,7 @@ fn end_version(
         let marker = NewVersion {
             key: version.key.clone(),
             content: Content::DeleteMarker,
+            ticket: None,
             at: now,
             random,
             conditions: WriteConditions::default(),
@@ -275,6 +276,7 @@ mod tests {
             let new = NewVersion {
                 key: key.to_owned(),
                 content,
+                ticket: Some(blob::collection::ticket(&self.s3.store).await.unwrap()),
                 at: Timestamp::from_millis(NOW - days_old * DAY),
                 random: Uuid::new_v4(),
                 conditions: WriteConditions::default(),

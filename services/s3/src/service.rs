@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use aws::operation::ValidationStyle;
 use aws::{AuditRecord, Auditor, Authoriser, Ctx, Principal, Protocol, Service};
+use blob::collection::References;
 use blob::{Blobs, Digest};
 use serde_json::Value;
-use store::{Key, Store};
+use store::{Key, ReadTx, Store};
 
 use crate::access::{self, Question};
 use crate::error::Error;
@@ -47,19 +48,6 @@ impl S3 {
         auditor: Arc<dyn Auditor>,
     ) -> Self {
         Self { store, blobs, authoriser, auditor }
-    }
-
-    /// Whether any record names a blob. For whoever collects garbage, who must also spare young blobs: one is
-    /// durable before the record that names it.
-    pub async fn references(&self, blob: Digest) -> Result<bool, store::Error> {
-        let key = Key::of(blob.to_string());
-        self.store
-            .read(move |tx| {
-                let of_version = tx.scan_index::<Version>(Version::BLOB, key.clone(), 1)?;
-                let of_part = tx.scan_index::<Part>(Part::BLOB, key.clone(), 1)?;
-                Ok(!of_version.records.is_empty() || !of_part.records.is_empty())
-            })
-            .await
     }
 
     /// Runs one call: authorise → handle → audit.
@@ -175,6 +163,15 @@ impl S3 {
     pub(crate) async fn bucket(&self, name: &str) -> Result<Bucket, Error> {
         let name = name.to_owned();
         self.store.read(move |tx| versions::bucket(tx, &name)).await
+    }
+}
+
+impl References for S3 {
+    fn names(&self, tx: &mut ReadTx<'_>, blob: Digest) -> Result<bool, store::Error> {
+        let key = Key::of(blob.to_string());
+        let of_version = tx.scan_index::<Version>(Version::BLOB, key.clone(), 1)?;
+        let of_part = tx.scan_index::<Part>(Part::BLOB, key, 1)?;
+        Ok(!of_version.records.is_empty() || !of_part.records.is_empty())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Finding, adding and removing versions inside a transaction.
 
 use aws::Timestamp;
+use blob::collection::{self, Ticket};
 use store::{ReadTx, WriteTx};
 use uuid::Uuid;
 
@@ -17,6 +18,8 @@ const PARTS_AT_ONCE: usize = 1000;
 pub struct NewVersion {
     pub key: String,
     pub content: Content,
+    /// For an object of one blob: with what the record may name it.
+    pub ticket: Option<Ticket>,
     pub at: Timestamp,
     /// Drawn before the transaction, which may run more than once.
     pub random: Uuid,
@@ -85,8 +88,15 @@ pub fn readable(
 }
 
 /// Adds a version under the bucket's versioning: beside the older ones, or in place of the null version.
-/// Errors: `PreconditionFailed`, `NoSuchKey` when its conditions do not hold.
+/// Errors: `PreconditionFailed`, `NoSuchKey` when its conditions do not hold; `SlowDown` when its blob was collected
+/// meanwhile.
 pub fn insert(tx: &mut WriteTx<'_>, bucket: &Bucket, new: &NewVersion) -> Result<Version, Error> {
+    if let Content::Object(object) = &new.content
+        && let Body::Blob(blob) = object.body
+    {
+        let ticket = new.ticket.ok_or_else(|| Error::internal("a blob was to be named without a ticket"))?;
+        collection::name(tx, &ticket, blob)?;
+    }
     let current = newest(tx, &bucket.name, &new.key)?;
     let current_etag = current.as_ref().and_then(Version::object).map(|object| object.etag.as_str());
     new.conditions.check(&new.key, current_etag)?;
@@ -162,4 +172,59 @@ fn null_version(tx: &mut ReadTx<'_>, bucket: &str, key: &str) -> Result<Option<V
 fn next_order(at: Timestamp, current: Option<&Version>) -> u64 {
     let clock = u64::try_from(at.as_millis()).unwrap_or_default().saturating_mul(1000);
     current.map_or(clock, |current| clock.max(current.order + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::{Duration, SystemTime};
+
+    use aws::Scope;
+    use blob::collection::Collector;
+
+    use super::*;
+    use crate::records::{Attributes, Object};
+
+    #[tokio::test]
+    async fn a_blob_that_was_collected_since_it_was_put_is_not_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let store =
+            store::Store::open(store::Config::Sqlite { dir: dir.path().join("store") }).await.unwrap();
+        let blobs = blob::Blobs::open(blob::Config::Folder { dir: dir.path().join("blobs") }).await.unwrap();
+        let bucket = Bucket {
+            name: "bkt".into(),
+            scope: Scope::new("123456789012".parse().unwrap(), "us-east-1".parse().unwrap()),
+            created_at: Timestamp::default(),
+            versioning: Versioning::Off,
+            policy: None,
+            settings: BTreeMap::new(),
+        };
+        let ticket = collection::ticket(&store).await.unwrap();
+        let blob = blobs.put_bytes("hello").await.unwrap();
+        let collector = Collector::new(store.clone(), blobs, Vec::new());
+        for day in 1..4 {
+            collector.pass(SystemTime::now() + Duration::from_secs(25 * 3600) * day).await.unwrap();
+        }
+        let object = Object {
+            size: 5,
+            etag: "e".into(),
+            body: Body::Blob(blob.digest),
+            attributes: Attributes::default(),
+            tags: BTreeMap::new(),
+            checksum: None,
+            upload_id: None,
+        };
+        let new = NewVersion {
+            key: "k".into(),
+            content: Content::Object(Box::new(object)),
+            ticket: Some(ticket),
+            at: Timestamp::now(),
+            random: Uuid::new_v4(),
+            conditions: WriteConditions::default(),
+        };
+        let refused = store.write(move |tx| insert(tx, &bucket, &new)).await.unwrap_err();
+        assert_eq!((refused.code(), refused.status()), ("SlowDown", 503));
+        let page = store.read(|tx| tx.scan::<Version>(store::Range::all(), 10)).await;
+        assert!(page.map_err(|error: store::Error| error).unwrap().records.is_empty());
+    }
 }

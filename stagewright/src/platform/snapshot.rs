@@ -1,9 +1,9 @@
 //! Backups of an embedded data folder, and what is made of them.
 //!
 //! Order matters: the database is copied first. Bytes and git objects are written before a record names them and do
-//! not change afterwards, so whatever the copied records name is there to be copied after. git may pack meanwhile: it
-//! writes what it packed before it takes the loose objects away, so what vanished from one place is found in another
-//! by looking again.
+//! not change afterwards, so whatever the copied records name is there to be copied after: bytes that no record names any
+//! more are kept for another day (`blob::collection::GRACE`). git may pack meanwhile: it writes what it packed before it
+//! takes the loose objects away, so what vanished from one place is found in another by looking again.
 
 use std::fs;
 use std::io;

@@ -98,6 +98,7 @@ fn complete(tx: &mut WriteTx<'_>, ctx: &Ctx, wanted: &Completion) -> Result<(Ver
     let new = NewVersion {
         key: upload.key.clone(),
         content: Content::Object(Box::new(object_of(&upload, assembled))),
+        ticket: None,
         at: ctx.now(),
         random: wanted.random,
         conditions: wanted.conditions.clone(),

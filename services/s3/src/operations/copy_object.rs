@@ -132,6 +132,7 @@ pub async fn copy_object(s3: &S3, ctx: &Ctx, mut input: CopyObjectInput) -> Resu
     let new = NewVersion {
         key: input.key,
         content: Content::Object(Box::new(object.clone())),
+        ticket: Some(received.ticket),
         at: ctx.now(),
         random: Uuid::new_v4(),
         conditions: WriteConditions::default(),
@@ -179,7 +180,7 @@ pub async fn take(s3: &S3, found: &Found, algorithm: Option<Algorithm>) -> Resul
         checksum: Declared { algorithm: algorithm.or(inherited), value: None },
         ..Expected::default()
     };
-    content::receive(&s3.blobs, Box::pin(bytes), expected).await
+    content::receive(&s3.store, &s3.blobs, Box::pin(bytes), expected).await
 }
 
 fn replaces(directive: Option<&str>) -> bool {

@@ -123,6 +123,7 @@ fn delete_current(
             let marker = NewVersion {
                 key: doomed.key.clone(),
                 content: Content::DeleteMarker,
+                ticket: None,
                 at: ctx.now(),
                 random: doomed.random,
                 conditions: WriteConditions::default(),

@@ -65,7 +65,7 @@ pub async fn put_object(
         Some(body) => body.boxed(),
         None => stream::empty().boxed(),
     };
-    let received = content::receive(&s3.blobs, body, expected).await?;
+    let received = content::receive(&s3.store, &s3.blobs, body, expected).await?;
     let object = Object {
         size: received.size,
         etag: received.etag,
@@ -78,6 +78,7 @@ pub async fn put_object(
     let new = NewVersion {
         key: input.key,
         content: Content::Object(Box::new(object.clone())),
+        ticket: Some(received.ticket),
         at: ctx.now(),
         random: Uuid::new_v4(),
         conditions,

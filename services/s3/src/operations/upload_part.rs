@@ -1,4 +1,5 @@
 use aws::Ctx;
+use blob::collection;
 use futures_util::{StreamExt, stream};
 use s3s::dto::{UploadPartInput, UploadPartOutput};
 
@@ -39,7 +40,7 @@ pub async fn upload_part(
         Some(body) => body.boxed(),
         None => stream::empty().boxed(),
     };
-    let received = content::receive(&s3.blobs, body, expected).await?;
+    let received = content::receive(&s3.store, &s3.blobs, body, expected).await?;
     let mut output = UploadPartOutput { e_tag: Some(wire::etag(&received.etag)), ..Default::default() };
     crate::show_encryption!(output, &upload.attributes.encryption);
     crate::set_checksum_fields!(output, Fields::of(Some(&received.checksum)));
@@ -80,6 +81,7 @@ fn check_algorithm(upload: &Upload, declared: &mut Declared) -> Result<(), Error
 
 /// Records a part. Errors: `NoSuchUpload` where the upload ended while the bytes came.
 pub async fn keep(s3: &S3, ctx: &Ctx, upload: Upload, number: u32, received: Received) -> Result<(), Error> {
+    let ticket = received.ticket;
     let part = Part {
         upload_id: upload.id.clone(),
         number,
@@ -94,6 +96,7 @@ pub async fn keep(s3: &S3, ctx: &Ctx, upload: Upload, number: u32, received: Rec
             if !tx.exists::<Upload>(&Upload::key_of(&upload.bucket, &upload.key, &upload.id))? {
                 return Err(Error::NoSuchUpload { upload_id: upload.id.clone() });
             }
+            collection::name(tx, &ticket, part.blob)?;
             tx.put(&part)?;
             Ok(())
         })

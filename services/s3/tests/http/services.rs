@@ -1,5 +1,8 @@
+use std::time::{Duration, SystemTime};
+
 use aws::Objects;
 use aws::objects::{ListObjects, ObjectId, PutObject};
+use blob::collection::{Collector, References};
 use futures_util::TryStreamExt;
 
 use crate::rig::Rig;
@@ -33,10 +36,38 @@ async fn a_blob_is_referenced_while_a_version_or_part_names_it() {
     rig.put("/bkt/k", "hello").await.ok();
     let blob = blob::BlobId::of(b"hello").digest;
     assert!(rig.blobs.head(blob).await.unwrap().is_some());
-    assert!(rig.s3.references(blob).await.unwrap());
+    assert!(names(&rig, blob).await);
     rig.put_with("/bkt/copy", &[("x-amz-copy-source", "bkt/k")], "").await.ok();
     rig.delete("/bkt/k").await.ok();
-    assert!(rig.s3.references(blob).await.unwrap());
+    assert!(names(&rig, blob).await);
     rig.delete("/bkt/copy").await.ok();
-    assert!(!rig.s3.references(blob).await.unwrap());
+    assert!(!names(&rig, blob).await);
+}
+
+async fn names(rig: &Rig, blob: blob::Digest) -> bool {
+    let s3 = rig.s3.clone();
+    rig.store.read(move |tx| s3.names(tx, blob)).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_collector_leaves_objects_parts_and_copies_and_takes_the_rest() {
+    let rig = Rig::with_bucket(None).await;
+    let collector = Collector::new(rig.store.clone(), rig.blobs.clone(), vec![rig.s3.clone()]);
+    rig.put("/bkt/k", "hello").await.ok();
+    rig.put_with("/bkt/copy", &[("x-amz-copy-source", "bkt/k")], "").await.ok();
+    let upload = rig.post("/bkt/big?uploads", "").await.ok();
+    let part = format!("/bkt/big?partNumber=1&uploadId={}", upload.element("UploadId"));
+    rig.put(&part, "a part").await.ok();
+    rig.put("/bkt/gone", "goodbye").await.ok();
+    rig.delete("/bkt/gone").await.ok();
+    rig.delete("/bkt/k").await.ok();
+    for day in 1..5 {
+        collector.pass(SystemTime::now() + Duration::from_secs(25 * 3600) * day).await.unwrap();
+    }
+    let mut left = Vec::new();
+    for content in ["hello", "a part", "goodbye"] {
+        left.push(rig.blobs.head(blob::BlobId::of(content.as_bytes())).await.unwrap().is_some());
+    }
+    assert_eq!(left, [true, true, false]);
+    assert_eq!(rig.get("/bkt/copy").await.ok().body, "hello");
 }
