@@ -13,6 +13,7 @@ mod format;
 mod front_door;
 mod listener;
 mod metrics;
+mod process;
 mod rest;
 mod rpc;
 

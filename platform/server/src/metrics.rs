@@ -1,4 +1,4 @@
-//! Numbers about the front door, as Prometheus text.
+//! What `/metrics` shows, as Prometheus text: the process, the front door, and what services have registered.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,9 +9,14 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
-/// What `/metrics` shows. Services may register more before the server starts.
+use crate::process::Process;
+
+/// The numbers of the front door, with the registry that holds them and those of others.
+///
+/// A service knows nothing of this: it registers its own in the [`Registry`] that it is given when everything is wired
+/// together, and keeps the handles.
 pub struct Metrics {
     registry: Registry,
     calls: Family<Call, Counter>,
@@ -40,18 +45,27 @@ fn latency_histogram() -> Histogram {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::with_registry(Registry::with_prefix("stagewright"))
+        Self::with_registry(Registry::default())
     }
 }
 
 impl Metrics {
+    /// The part of a registry for numbers of this program; the rest is named as other programs name it.
+    pub fn own(registry: &mut Registry) -> &mut Registry {
+        registry.sub_registry_with_prefix("stagewright")
+    }
+
+    /// Adds to what others have registered.
     pub fn with_registry(mut registry: Registry) -> Self {
         let calls = Family::default();
         let seconds = Family::new_with_constructor(latency_histogram as fn() -> Histogram);
         let connections = Gauge::default();
-        registry.register("api_calls", "Calls by service, operation and outcome", calls.clone());
-        registry.register("api_call_seconds", "Time from decoded request to answer", seconds.clone());
-        registry.register("connections", "Open connections", connections.clone());
+        registry.register_collector(Box::new(Process));
+        let own = Self::own(&mut registry);
+        own.register("api_calls", "Calls by service, operation and outcome", calls.clone());
+        let help = "Time from decoded request to answer";
+        own.register_with_unit("api_call", help, Unit::Seconds, seconds.clone());
+        own.register("connections", "Open connections", connections.clone());
         Self { registry, calls, seconds, connections }
     }
 

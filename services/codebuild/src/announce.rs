@@ -12,7 +12,8 @@ use crate::{
     state::News,
 };
 
-const SOURCE: &str = "aws.codebuild";
+pub(crate) const SOURCE: &str = "aws.codebuild";
+pub(crate) const STATE_CHANGE: &str = "CodeBuild Build State Change";
 
 /// Appends the event of a change.
 pub(crate) fn publish(
@@ -22,7 +23,7 @@ pub(crate) fn publish(
     at: Timestamp,
 ) -> Result<(), store::Error> {
     let (detail_type, detail) = match news {
-        News::State => ("CodeBuild Build State Change", state_change(build)),
+        News::State => (STATE_CHANGE, state_change(build)),
         News::PhaseEnded(index) => match build.phases.get(*index) {
             Some(phase) => ("CodeBuild Build Phase Change", phase_change(build, phase)),
             None => return Ok(()),

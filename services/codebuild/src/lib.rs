@@ -18,6 +18,7 @@ mod credentials;
 mod driver;
 mod environment;
 mod error;
+mod meters;
 mod operations;
 mod project;
 mod records;

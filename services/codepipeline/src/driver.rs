@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use crate::CodePipeline;
 use crate::engine::Moment;
 
+pub(crate) use announce::SOURCE;
 pub(crate) use commit::{Cause, Commit, Fault, NewExecution};
 pub(crate) use purge::later as purge_later;
 #[cfg(test)]

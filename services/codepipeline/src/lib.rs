@@ -15,6 +15,7 @@ mod driver;
 pub mod engine;
 pub mod error;
 pub mod jobs;
+mod meters;
 mod operations;
 pub mod providers;
 pub mod records;

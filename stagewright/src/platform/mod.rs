@@ -15,6 +15,7 @@ use aws::client::GatewaySlot;
 use aws::gateway::Origin;
 use aws::{Authenticator, Client, Ctx, Gateway, Scope, Secret, event};
 use blob::Blobs;
+use blob::collection::Collector;
 use cloudtrail::CloudTrail;
 use codebuild::CodeBuild;
 use codecommit::CodeCommit;
@@ -22,6 +23,7 @@ use codepipeline::CodePipeline;
 use eventbridge::EventBridge;
 use iam::{Administrator, Iam, OpenAuthenticator};
 use logs::Logs;
+use prometheus_client::registry::Registry;
 use runner::{Problem, Sandbox, SandboxExecutor};
 use seal::Sealer;
 use server::{FrontDoor, Metrics, Mount};
@@ -69,6 +71,7 @@ pub struct Platform {
     eventbridge: Arc<EventBridge>,
     store: Store,
     executor: Arc<SandboxExecutor>,
+    collector: Arc<Collector>,
     loops: JoinSet<()>,
     pipelines: Option<AbortHandle>,
 }
@@ -98,7 +101,8 @@ impl Platform {
         };
         let cloudtrail = CloudTrail::open(store.clone());
         let logs = Arc::new(Logs::new(store.clone()));
-        let s3 = Arc::new(s3::S3::new(store.clone(), blobs, iam.clone(), cloudtrail.clone()));
+        let s3 = Arc::new(s3::S3::new(store.clone(), blobs.clone(), iam.clone(), cloudtrail.clone()));
+        let collector = Arc::new(Collector::new(store.clone(), blobs, vec![s3.clone()]));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
         let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
         let builds = codebuild::Config::new(endpoint, config.builds.concurrency);
@@ -144,7 +148,13 @@ impl Platform {
             gateway.clone(),
             s3::Config { domains: vec!["localhost".to_owned()] },
         ));
-        let metrics = Arc::new(Metrics::default());
+        let mut registry = Registry::default();
+        let own = Metrics::own(&mut registry);
+        store.register(own);
+        collector.register(own);
+        codebuild.register(own);
+        codepipeline.register(own);
+        let metrics = Arc::new(Metrics::with_registry(registry));
         let limit = config.limits.body_bytes;
         let front_door = Arc::new(FrontDoor::new(gateway.clone(), mounts, frontend, metrics, limit));
 
@@ -162,6 +172,7 @@ impl Platform {
             eventbridge,
             store,
             executor,
+            collector,
             loops: JoinSet::new(),
             pipelines: None,
         })
@@ -176,6 +187,9 @@ impl Platform {
         self.loops.spawn(self.eventbridge.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
+        let (collector, store) = (self.collector.clone(), self.store.clone());
+        self.loops.spawn(async move { collector.run("server").await });
+        self.loops.spawn(async move { store.watch_backlog().await });
     }
 
     /// From now on no pipeline begins anything; builds that run go on.

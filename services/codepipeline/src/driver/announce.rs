@@ -10,7 +10,7 @@ use crate::engine::{ActionState, Change, ExecutionState, StageState, Subject};
 use crate::providers::Artifact;
 use crate::records::{ActionExecution, Execution};
 
-const SOURCE: &str = "aws.codepipeline";
+pub(crate) const SOURCE: &str = "aws.codepipeline";
 
 /// Numbers in these events are printed with a fraction: `1.0`.
 pub(super) fn publish(commit: &mut Commit<'_, '_>, change: &Change) -> Result<(), Fault> {
