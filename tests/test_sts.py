@@ -1,13 +1,22 @@
 """STS operation by operation, and what sessions may do."""
 
 import json
+import re
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
+import botocore.credentials
 import pytest
+from botocore import xform_name
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
 from harness.credentials import Credentials
 from harness.identities import allow, create_role, create_user, policy, trust, unique
-from harness.server import ACCOUNT
+from harness.server import ACCOUNT, REGION
 
 
 def refused(call, **arguments):
@@ -124,6 +133,89 @@ def test_the_reason_of_a_refusal_can_be_decoded(aws):
     message = json.loads(aws.sts.decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"])
     assert message["context"]["principal"]["arn"] == f"arn:aws:iam::{ACCOUNT}:user/{name}"
     assert message["context"]["action"] == "iam:ListUsers"
+
+
+def raw(server, credentials, accept, **form):
+    """Sends a signed form as it stands, as brokers without an SDK do; answers status, content type and text."""
+    body = urllib.parse.urlencode({"Version": "2011-06-15", **form})
+    request = AWSRequest("POST", server.url, {"Content-Type": "application/x-www-form-urlencoded"}, body)
+    request.headers["Accept"] = accept
+    SigV4Auth(credentials, "sts", REGION).add_auth(request)
+    sent = urllib.request.Request(server.url, body.encode(), dict(request.headers.items()))
+    try:
+        with urllib.request.urlopen(sent, timeout=10) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+def test_answers_are_json_for_whoever_accepts_that(aws, server, role):
+    key = botocore.credentials.Credentials(aws.credentials.access_key_id, aws.credentials.secret_access_key)
+    status, kind, text = raw(server, key, "application/json", Action="GetCallerIdentity")
+    assert (status, kind) == (200, "application/json")
+    answer = json.loads(text)["GetCallerIdentityResponse"]
+    assert set(answer) == {"GetCallerIdentityResult", "ResponseMetadata"}
+    expected = aws.sts.get_caller_identity()
+    assert answer["GetCallerIdentityResult"] == {name: expected[name] for name in ("Account", "Arn", "UserId")}
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer["ResponseMetadata"]["RequestId"])
+
+    form = {"Action": "AssumeRole", "RoleArn": role, "RoleSessionName": "broker"}
+    status, _, text = raw(server, key, "application/json", **form, DurationSeconds="900")
+    issued = json.loads(text)["AssumeRoleResponse"]["AssumeRoleResult"]["Credentials"]
+    assert status == 200
+    # Times of JSON are seconds since 1970, not text.
+    assert 800 < issued["Expiration"] - time.time() <= 901
+    held = Credentials(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
+    assert aws.acting_as(held).sts.get_caller_identity()["Arn"].endswith("/broker")
+
+    status, kind, text = raw(server, key, "application/json", **form, DurationSeconds="7200")
+    assert (status, kind) == (400, "application/json")
+    error = json.loads(text)["Error"]
+    assert (error["Code"], error["Type"]) == ("ValidationError", "Sender")
+    assert error["Message"] == "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+
+    status, kind, text = raw(server, key, "*/*", Action="GetCallerIdentity")
+    assert (status, kind) == (200, "text/xml")
+    assert text.lstrip().startswith("<GetCallerIdentityResponse ")
+
+
+def test_durations_have_their_bounds(aws, role):
+    sts = aws.unchecked("sts")
+    for seconds in (899, 43_201):
+        code, message = refused(sts.assume_role, RoleArn=role, RoleSessionName="one", DurationSeconds=seconds)
+        assert (code, "at 'durationSeconds' failed" in message) == ("ValidationError", True), message
+    longer = create_role(aws, trust(AWS=ACCOUNT), allow("sts:AssumeRole"))
+    aws.iam.update_role(RoleName=longer.rsplit("/", 1)[-1], MaxSessionDuration=7200)
+    first = aws.assuming(longer, DurationSeconds=7200)
+    assert refused(first.sts.assume_role, RoleArn=role, RoleSessionName="two", DurationSeconds=3601) == (
+        "ValidationError",
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+    )
+    chained = first.sts.assume_role(RoleArn=role, RoleSessionName="two", DurationSeconds=3600)["Credentials"]
+    assert 3500 < chained["Expiration"].timestamp() - time.time() <= 3601
+    _, user = create_user(aws)
+    token = aws.acting_as(user).client("sts").get_session_token()["Credentials"]
+    assert 43_100 < token["Expiration"].timestamp() - time.time() <= 43_201
+    for seconds in (899, 129_601):
+        code, _ = refused(aws.acting_as(user).unchecked("sts").get_session_token, DurationSeconds=seconds)
+        assert code == "ValidationError"
+
+
+def test_session_tokens_may_only_do_so_much(aws, role):
+    _, user = create_user(aws, allow("sts:*", "iam:*"))
+    session = session_of(aws, aws.acting_as(user).sts.get_session_token())
+    session.sts.assume_role(RoleArn=role, RoleSessionName="one")
+    federated = session_of(aws, aws.acting_as(user).sts.get_federation_token(Name="bob"))
+    assert federated.sts.get_caller_identity()["Arn"].endswith(":federated-user/bob")
+    for caller, operation, arguments in (
+        (session, "GetSessionToken", {}),
+        (session, "GetFederationToken", {"Name": "bob"}),
+        (session, "GetAccessKeyInfo", {"AccessKeyId": aws.credentials.access_key_id}),
+        (federated, "AssumeRole", {"RoleArn": role, "RoleSessionName": "two"}),
+        (federated, "DecodeAuthorizationMessage", {"EncodedMessage": "nothing"}),
+    ):
+        call = getattr(caller.sts, xform_name(operation))
+        assert refused(call, **arguments) == ("AccessDenied", f"Cannot call {operation} with session credentials")
 
 
 def test_the_cli_assumes_a_role(cli, role):

@@ -28,7 +28,7 @@ impl Authoriser for Iam {
         operation: &str,
         accesses: &[Access],
     ) -> Result<(), aws::Error> {
-        refuse_session_tokens(ctx, service)?;
+        refuse_session_tokens(ctx, service, operation)?;
         if accesses.is_empty() {
             return Ok(());
         }
@@ -135,17 +135,27 @@ impl Iam {
 }
 
 /// Credentials of GetSessionToken and GetFederationToken may not call IAM (there is no MFA here that would let the
-/// former). Source: IAM User Guide, "Compare AWS STS credentials".
-fn refuse_session_tokens(ctx: &Ctx, service: &aws::Service) -> Result<(), Error> {
-    let from_token = match &ctx.caller.principal {
-        Principal::User { .. } | Principal::Root { .. } => ctx.caller.session.is_some(),
-        Principal::FederatedUser { .. } => true,
-        Principal::AssumedRole { .. } | Principal::Service { .. } | Principal::Anonymous => false,
+/// former), and of STS only what tells who they are; the former may also assume roles.
+/// Source: IAM User Guide, "Compare AWS STS credentials".
+fn refuse_session_tokens(ctx: &Ctx, service: &aws::Service, operation: &str) -> Result<(), Error> {
+    let of_sts: &[&str] = match &ctx.caller.principal {
+        Principal::User { .. } | Principal::Root { .. } if ctx.caller.session.is_some() => {
+            &["AssumeRole", "GetCallerIdentity"]
+        }
+        Principal::FederatedUser { .. } => &["GetCallerIdentity"],
+        Principal::User { .. }
+        | Principal::Root { .. }
+        | Principal::AssumedRole { .. }
+        | Principal::Service { .. }
+        | Principal::Anonymous => return Ok(()),
     };
-    if from_token && service.prefix == "iam" {
-        return Err(Error::InvalidClientToken("The security token included in the request is invalid"));
+    match service.prefix {
+        "iam" => Err(Error::InvalidClientToken("The security token included in the request is invalid")),
+        "sts" if !of_sts.contains(&operation) => {
+            Err(Error::AccessDenied(format!("Cannot call {operation} with session credentials")))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// S3 prints the resource in quotes, and tells strangers nothing.

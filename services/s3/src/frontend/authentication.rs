@@ -19,6 +19,7 @@ use crate::error::Error;
 const LONGEST_EXPIRY_SECONDS: u64 = 604_800;
 /// Headers that clients leave out of signatures: they say nothing of what is done, or prove themselves.
 const NEVER_SIGNED: [&str; 3] = ["x-amz-user-agent", "x-amz-content-sha256", TOKEN];
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SHA256_DIGITS: usize = 64;
 const TOKEN: &str = "x-amz-security-token";
 
@@ -60,6 +61,7 @@ impl S3Access for Access {
 /// caller by the key alone, takes the signature off and unpacks a body that was signed chunk by chunk.
 pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -> Result<Request, Error> {
     let (mut parts, body) = request.into_parts();
+    check_algorithm(&parts)?;
     if let Some(token) = session_token(&parts.headers, &parts.uri) {
         exchange.session_token.get_or_init(|| token);
     }
@@ -82,6 +84,22 @@ pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -
     parts.uri = without_signature(&parts.uri);
     let body = chunks::unpack(&mut parts, body);
     Ok(Request::from_parts(parts, body))
+}
+
+/// Signatures over several regions (`AWS4-ECDSA-P256-SHA256`), or whatever else a fourth version may bring, are not
+/// verified here, so they prove nothing.
+fn check_algorithm(parts: &http::request::Parts) -> Result<(), Error> {
+    let in_header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let in_header = in_header.and_then(|value| value.split_whitespace().next());
+    let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let in_query = query.filter(|(name, _)| name == "X-Amz-Algorithm").map(|(_, value)| value).next();
+    let is_other = |algorithm: &str| algorithm.starts_with("AWS4-") && algorithm != ALGORITHM;
+    if in_header.is_some_and(is_other) || in_query.is_some_and(|algorithm| is_other(&algorithm)) {
+        let text =
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
+        return Err(Error::InvalidRequest(text.to_owned()));
+    }
+    Ok(())
 }
 
 /// What a signature must cover and how long it may last. The decoder verifies only that it fits what it covers:

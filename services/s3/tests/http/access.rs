@@ -107,3 +107,23 @@ async fn what_is_not_built_says_so_and_is_recorded() {
     let lock = rig.put_with("/bkt/k", &[("x-amz-object-lock-mode", "GOVERNANCE")], "x").await;
     assert_eq!(lock.code(), (400, "InvalidRequest"));
 }
+
+#[tokio::test]
+async fn a_signature_of_another_algorithm_is_refused_with_the_one_that_is_known() {
+    let rig = Rig::with_bucket(None).await;
+    let signed = "AWS4-ECDSA-P256-SHA256 Credential=AKIAROOT/20240102/s3/aws4_request, \
+                  SignedHeaders=host;x-amz-date;x-amz-region-set, Signature=3045";
+    let headers = [("x-anonymous", "1"), ("authorization", signed), ("x-amz-region-set", "*")];
+    let query = "/bkt/k?X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256&X-Amz-Region-Set=%2A&X-Amz-Signature=3045";
+    for answer in [
+        rig.call(Method::PUT, "/bkt/k", &headers, "hello").await,
+        rig.call(Method::GET, query, &[("x-anonymous", "1")], "").await,
+    ] {
+        assert_eq!(answer.code(), (400, "InvalidRequest"));
+        assert_eq!(
+            answer.element("Message"),
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        );
+    }
+    assert_eq!(rig.get("/bkt/k").await.code(), (404, "NoSuchKey"));
+}
