@@ -155,7 +155,16 @@ async fn broken_connections_are_made_again() {
     store.write(|tx| set(tx, "n", 0)).await.unwrap();
     let waiting = tokio::spawn({
         let store = store.clone();
-        async move { soon(store.claim("work", "me", LONG)).await.unwrap() }
+        let claim = async move {
+            loop {
+                match store.claim("work", "me", LONG).await {
+                    // The connection broke while a look that found nothing was committed: workers look again.
+                    Err(Error::CommitUnknown { .. }) => {}
+                    claimed => return claimed.unwrap(),
+                }
+            }
+        };
+        soon(claim)
     });
     for round in 1..=5 {
         assert!(terminate_connections(&rig) > 0, "there were none to break");
