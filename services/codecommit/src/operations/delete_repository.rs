@@ -18,7 +18,7 @@ pub async fn delete_repository(
     input: DeleteRepository,
 ) -> Result<DeleteRepositoryOutput, Error> {
     if !tags::is_name(&input.repository_name) {
-        return Err(Error::InvalidRepositoryName(input.repository_name));
+        return Err(Error::InvalidRepositoryName);
     }
     let Some(repository) = codecommit.find_repository(&ctx.scope, &input.repository_name).await? else {
         return Ok(DeleteRepositoryOutput { repository_id: None });

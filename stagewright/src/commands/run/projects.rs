@@ -74,7 +74,7 @@ fn read(file: &Path) -> Result<CreateProject, String> {
     let project =
         CreateProject::read(model.input, &mut JsonReader { value: &value, progress: &mut progress })
             .map_err(|error| format!("it does not describe a project: {error}"))?;
-    validation::check(CreateProject::SERVICE, model, &project, &progress.missing)
+    validation::check(CreateProject::SERVICE, &[], model, &project, &progress.missing)
         .map_err(|error| error.message)?;
     Ok(project)
 }
