@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from harness.identities import unique
+from harness.identities import allow, create_user, unique
 from harness.refusal import refused
 
 # The checksums of b"123456789", which are the check values of these algorithms.
@@ -81,6 +81,15 @@ def test_an_object_may_hold_nothing(aws, bucket):
     for body in (b"", b"hello", b""):
         assert aws.s3.put_object(Bucket=bucket, Key="k", Body=body)["ETag"] == etag(body)
         assert body_of(aws, bucket, "k") == body
+
+
+def test_an_upload_that_was_refused_leaves_its_client_well(aws, bucket):
+    _, credentials = create_user(aws, allow("s3:GetObject"))
+    s3 = aws.acting_as(credentials).s3
+    aws.s3.put_object(Bucket=bucket, Key="k", Body=b"hello")
+    for _ in range(20):
+        refused("AccessDenied", s3.put_object, Bucket=bucket, Key="k", Body=b"x" * 100_000)
+        assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"hello"
 
 
 def test_an_object_that_is_not_there(aws, bucket):

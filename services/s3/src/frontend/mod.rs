@@ -62,22 +62,7 @@ impl Frontend {
         Self { s3, gateway, hosts: Hosts::new(config.domains), limits: limits() }
     }
 
-    async fn respond(&self, exchange: &Arc<Exchange>, request: wire::Request) -> wire::Response {
-        let mut service = S3ServiceBuilder::new(table::Served(exchange.clone()));
-        service.set_auth(Keys(exchange.clone()));
-        service.set_access(Access(exchange.clone()));
-        service.set_host(self.hosts.clone());
-        service.set_config(self.limits.clone());
-        match service.build().call(incoming(request)).await {
-            Ok(response) => response.map(BodyExt::boxed_unsync),
-            Err(error) => error_document::response(&abandoned(error), exchange),
-        }
-    }
-}
-
-#[async_trait]
-impl HttpService for Frontend {
-    async fn handle(&self, request: wire::Request, peer: Peer) -> wire::Response {
+    async fn answer(&self, request: wire::Request, peer: Peer) -> wire::Response {
         let origin = origin(request.headers(), peer);
         let exchange = Arc::new(Exchange::new(self.s3.clone(), self.gateway.clone(), origin));
         let cors = cors::Asked::of(request.headers(), request.method());
@@ -90,7 +75,6 @@ impl HttpService for Frontend {
             );
         }
         let is_head = request.method() == Method::HEAD;
-        let closes = waits_for_nothing(&request);
         let request = match authentication::without_signatures_if_open(&exchange, request).await {
             Ok(request) => request,
             Err(error) => return finish(error_document::response(&error, &exchange), &exchange),
@@ -114,10 +98,31 @@ impl HttpService for Frontend {
         if let Some(asked) = cors {
             cors::allow(&self.s3, bucket, &asked, response.headers_mut()).await;
         }
-        if closes {
+        finish(response, &exchange)
+    }
+
+    async fn respond(&self, exchange: &Arc<Exchange>, request: wire::Request) -> wire::Response {
+        let mut service = S3ServiceBuilder::new(table::Served(exchange.clone()));
+        service.set_auth(Keys(exchange.clone()));
+        service.set_access(Access(exchange.clone()));
+        service.set_host(self.hosts.clone());
+        service.set_config(self.limits.clone());
+        match service.build().call(incoming(request)).await {
+            Ok(response) => response.map(BodyExt::boxed_unsync),
+            Err(error) => error_document::response(&abandoned(error), exchange),
+        }
+    }
+}
+
+#[async_trait]
+impl HttpService for Frontend {
+    async fn handle(&self, request: wire::Request, peer: Peer) -> wire::Response {
+        let waiting = Waiting::of(&request);
+        let mut response = self.answer(request, peer).await;
+        if waiting.is_some_and(|waiting| waiting.may_not_be_asked(response.status())) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        finish(response, &exchange)
+        response
     }
 }
 
@@ -130,18 +135,28 @@ fn limits() -> Arc<StaticConfigProvider> {
     Arc::new(StaticConfigProvider::new(Arc::new(limits)))
 }
 
-/// Whether a client waits to be asked for a body of nothing. It is never asked, as there is nothing to read; botocore
-/// then takes the answer to its next request on the connection for part of this one, unless there is none.
-fn waits_for_nothing(request: &wire::Request) -> bool {
-    let is = |name, value: &str| {
-        request
-            .headers()
-            .get(name)
-            .is_some_and(|given| given.as_bytes().eq_ignore_ascii_case(value.as_bytes()))
-    };
-    request.version() == Version::HTTP_11
-        && is(header::EXPECT, "100-continue")
-        && is(header::CONTENT_LENGTH, "0")
+/// A client that waits to be asked for its body.
+#[derive(Clone, Copy)]
+struct Waiting {
+    has_body: bool,
+}
+
+impl Waiting {
+    fn of(request: &wire::Request) -> Option<Self> {
+        let is = |name, value: &str| {
+            let given = request.headers().get(name).map(HeaderValue::as_bytes);
+            given.is_some_and(|given| given.eq_ignore_ascii_case(value.as_bytes()))
+        };
+        let waits = request.version() == Version::HTTP_11 && is(header::EXPECT, "100-continue");
+        waits.then(|| Self { has_body: !is(header::CONTENT_LENGTH, "0") })
+    }
+
+    /// Whether it may get its answer without having been asked: a body that is refused is not read, and one of
+    /// nothing cannot be. Its connection has to end then, and say so: botocore would take the answer to its next
+    /// request for part of this one, or write into a connection that is closed.
+    fn may_not_be_asked(self, status: StatusCode) -> bool {
+        !self.has_body || status.as_u16() >= 400
+    }
 }
 
 fn incoming(request: wire::Request) -> s3s::HttpRequest {
