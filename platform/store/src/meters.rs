@@ -91,14 +91,14 @@ impl Store {
     /// polled.
     pub async fn watch_backlog(&self) {
         loop {
-            match self.read(|tx| tx.backlog()).await {
+            match self.read(ReadTx::backlog).await {
                 Ok(backlog) => {
                     let place = &self.aftermath().meters.backlog;
                     *place.lock().unwrap_or_else(PoisonError::into_inner) = backlog;
                 }
                 Err(Error::Closed) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "The queues could not be looked at; it will be tried again.")
+                    tracing::warn!(%error, "The queues could not be looked at; it will be tried again.");
                 }
             }
             tokio::time::sleep(LOOK_EVERY).await;

@@ -69,7 +69,7 @@ pub enum NamingError {
 /// its time runs.
 pub async fn ticket(store: &Store) -> Result<Ticket, store::Error> {
     let drawn_at = SystemTime::now();
-    let number = store.read(|tx| Sequence::current(tx)).await?;
+    let number = store.read(Sequence::current).await?;
     Ok(Ticket { number, drawn_at })
 }
 

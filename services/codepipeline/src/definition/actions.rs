@@ -38,9 +38,14 @@ pub(super) fn check(
             }
             None => {
                 findings.action(placed.path("actionTypeId"), unavailable(placed.action, region));
-                let given = type_name(&placed.action.action_type_id);
-                let known: Vec<_> = action_types.iter().map(|known| type_name(&known.id())).collect();
-                findings.known(&given, known.iter().map(String::as_str));
+                let given = &placed.action.action_type_id;
+                let known: Vec<String> = action_types
+                    .iter()
+                    .map(ActionType::id)
+                    .filter(|known| known.category == given.category)
+                    .map(|known| type_name(&known))
+                    .collect();
+                findings.known(&type_name(given), known.iter().map(String::as_str));
             }
         }
         check_compute_fields(placed, findings);
