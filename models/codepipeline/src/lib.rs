@@ -115,6 +115,12 @@ aws::operation! { ListActionTypes = CODEPIPELINE "ListActionTypes" {
     errors ["ValidationException", "InvalidNextTokenException",];
 } }
 
+aws::operation! { ListDeployActionExecutionTargets = CODEPIPELINE "ListDeployActionExecutionTargets" {
+    input LIST_DEPLOY_ACTION_EXECUTION_TARGETS; output ListDeployActionExecutionTargetsOutput LIST_DEPLOY_ACTION_EXECUTION_TARGETS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "PipelineNotFoundException", "InvalidNextTokenException", "ActionExecutionNotFoundException",];
+} }
+
 aws::operation! { ListPipelineExecutions = CODEPIPELINE "ListPipelineExecutions" {
     input LIST_PIPELINE_EXECUTIONS; output ListPipelineExecutionsOutput LIST_PIPELINE_EXECUTIONS_OUTPUT;
     http "POST" "/" 200;
@@ -127,10 +133,31 @@ aws::operation! { ListPipelines = CODEPIPELINE "ListPipelines" {
     errors ["ValidationException", "InvalidNextTokenException",];
 } }
 
+aws::operation! { ListRuleExecutions = CODEPIPELINE "ListRuleExecutions" {
+    input LIST_RULE_EXECUTIONS; output ListRuleExecutionsOutput LIST_RULE_EXECUTIONS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "PipelineNotFoundException", "InvalidNextTokenException", "PipelineExecutionNotFoundException",];
+} }
+
+aws::operation! { ListRuleTypes = CODEPIPELINE "ListRuleTypes" {
+    input LIST_RULE_TYPES; output ListRuleTypesOutput LIST_RULE_TYPES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "InvalidNextTokenException",];
+} }
+
 aws::operation! { ListTagsForResource = CODEPIPELINE "ListTagsForResource" {
     input LIST_TAGS_FOR_RESOURCE; output ListTagsForResourceOutput LIST_TAGS_FOR_RESOURCE_OUTPUT;
     http "POST" "/" 200;
     errors ["ValidationException", "ResourceNotFoundException", "InvalidNextTokenException", "InvalidArnException",];
+} }
+
+aws::structure! { OVERRIDE_STAGE_CONDITION_OUTPUT: OverrideStageConditionOutput = Structure "OverrideStageConditionOutput" {
+} }
+
+aws::operation! { OverrideStageCondition = CODEPIPELINE "OverrideStageCondition" {
+    input OVERRIDE_STAGE_CONDITION; output OverrideStageConditionOutput OVERRIDE_STAGE_CONDITION_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "ConflictException", "PipelineNotFoundException", "StageNotFoundException", "ConditionNotOverridableException", "NotLatestPipelineExecutionException", "ConcurrentPipelineExecutionsLimitExceededException",];
 } }
 
 aws::operation! { PollForJobs = CODEPIPELINE "PollForJobs" {
@@ -197,6 +224,12 @@ aws::operation! { RetryStageExecution = CODEPIPELINE "RetryStageExecution" {
     input RETRY_STAGE_EXECUTION; output RetryStageExecutionOutput RETRY_STAGE_EXECUTION_OUTPUT;
     http "POST" "/" 200;
     errors ["ValidationException", "ConflictException", "PipelineNotFoundException", "StageNotFoundException", "StageNotRetryableException", "NotLatestPipelineExecutionException", "ConcurrentPipelineExecutionsLimitExceededException",];
+} }
+
+aws::operation! { RollbackStage = CODEPIPELINE "RollbackStage" {
+    input ROLLBACK_STAGE; output RollbackStageOutput ROLLBACK_STAGE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "ConflictException", "PipelineNotFoundException", "PipelineExecutionNotFoundException", "PipelineExecutionOutdatedException", "StageNotFoundException", "UnableToRollbackStageException",];
 } }
 
 aws::operation! { StartPipelineExecution = CODEPIPELINE "StartPipelineExecution" {
@@ -696,6 +729,11 @@ aws::structure! { CONDITION_STATE: ConditionState = Structure "ConditionState" {
 pub static CONDITION_STATE_LIST: Schema =
     Schema::new("ConditionStateList", Kind::List { element: &CONDITION_STATE, wire: "member" });
 
+aws::string_enum! { CONDITION_TYPE: ConditionType = "ConditionType" {
+    BeforeEntry = "BEFORE_ENTRY",
+    OnSuccess = "ON_SUCCESS",
+} }
+
 pub static CONTINUATION_TOKEN: Schema = Schema::new("ContinuationToken", Kind::String).min(1).max(2048);
 
 aws::structure! { CREATE_CUSTOM_ACTION_TYPE: CreateCustomActionType = Structure "CreateCustomActionTypeInput" {
@@ -740,6 +778,36 @@ aws::structure! { DELETE_CUSTOM_ACTION_TYPE: DeleteCustomActionType = Structure 
 aws::structure! { DELETE_PIPELINE: DeletePipeline = Structure "DeletePipelineInput" {
     name: String = "name" PIPELINE_NAME required();
 } }
+
+aws::structure! { DEPLOY_ACTION_EXECUTION_TARGET: DeployActionExecutionTarget = Structure "DeployActionExecutionTarget" {
+    target_id: Option<String> = "targetId" STRING;
+    target_type: Option<String> = "targetType" STRING;
+    status: Option<String> = "status" STRING;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "endTime" TIMESTAMP;
+    events: Option<Vec<DeployTargetEvent>> = "events" DEPLOY_TARGET_EVENT_LIST;
+} }
+
+pub static DEPLOY_ACTION_EXECUTION_TARGET_LIST: Schema = Schema::new(
+    "DeployActionExecutionTargetList",
+    Kind::List { element: &DEPLOY_ACTION_EXECUTION_TARGET, wire: "member" },
+);
+
+aws::structure! { DEPLOY_TARGET_EVENT: DeployTargetEvent = Structure "DeployTargetEvent" {
+    name: Option<String> = "name" STRING;
+    status: Option<String> = "status" STRING;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "endTime" TIMESTAMP;
+    context: Option<DeployTargetEventContext> = "context" DEPLOY_TARGET_EVENT_CONTEXT;
+} }
+
+aws::structure! { DEPLOY_TARGET_EVENT_CONTEXT: DeployTargetEventContext = Structure "DeployTargetEventContext" {
+    ssm_command_id: Option<String> = "ssmCommandId" STRING;
+    message: Option<String> = "message" STRING;
+} }
+
+pub static DEPLOY_TARGET_EVENT_LIST: Schema =
+    Schema::new("DeployTargetEventList", Kind::List { element: &DEPLOY_TARGET_EVENT, wire: "member" });
 
 pub static DESCRIPTION: Schema = Schema::new("Description", Kind::String).min(1).max(160);
 
@@ -1097,6 +1165,19 @@ aws::structure! { LIST_ACTION_TYPES_OUTPUT: ListActionTypesOutput = Structure "L
     next_token: Option<String> = "nextToken" NEXT_TOKEN;
 } }
 
+aws::structure! { LIST_DEPLOY_ACTION_EXECUTION_TARGETS: ListDeployActionExecutionTargets = Structure "ListDeployActionExecutionTargetsInput" {
+    pipeline_name: Option<String> = "pipelineName" PIPELINE_NAME;
+    action_execution_id: String = "actionExecutionId" STRING required();
+    filters: Option<Vec<TargetFilter>> = "filters" TARGET_FILTER_LIST;
+    max_results: Option<i32> = "maxResults" MAX_RESULTS;
+    next_token: Option<String> = "nextToken" NEXT_TOKEN;
+} }
+
+aws::structure! { LIST_DEPLOY_ACTION_EXECUTION_TARGETS_OUTPUT: ListDeployActionExecutionTargetsOutput = Structure "ListDeployActionExecutionTargetsOutput" {
+    targets: Option<Vec<DeployActionExecutionTarget>> = "targets" DEPLOY_ACTION_EXECUTION_TARGET_LIST;
+    next_token: Option<String> = "nextToken" NEXT_TOKEN;
+} }
+
 aws::structure! { LIST_PIPELINE_EXECUTIONS: ListPipelineExecutions = Structure "ListPipelineExecutionsInput" {
     pipeline_name: String = "pipelineName" PIPELINE_NAME required();
     max_results: Option<i32> = "maxResults" MAX_RESULTS;
@@ -1117,6 +1198,27 @@ aws::structure! { LIST_PIPELINES: ListPipelines = Structure "ListPipelinesInput"
 aws::structure! { LIST_PIPELINES_OUTPUT: ListPipelinesOutput = Structure "ListPipelinesOutput" {
     pipelines: Option<Vec<PipelineSummary>> = "pipelines" PIPELINE_LIST;
     next_token: Option<String> = "nextToken" NEXT_TOKEN;
+} }
+
+aws::structure! { LIST_RULE_EXECUTIONS: ListRuleExecutions = Structure "ListRuleExecutionsInput" {
+    pipeline_name: String = "pipelineName" PIPELINE_NAME required();
+    filter: Option<RuleExecutionFilter> = "filter" RULE_EXECUTION_FILTER;
+    max_results: Option<i32> = "maxResults" MAX_RESULTS;
+    next_token: Option<String> = "nextToken" NEXT_TOKEN;
+} }
+
+aws::structure! { LIST_RULE_EXECUTIONS_OUTPUT: ListRuleExecutionsOutput = Structure "ListRuleExecutionsOutput" {
+    rule_execution_details: Option<Vec<RuleExecutionDetail>> = "ruleExecutionDetails" RULE_EXECUTION_DETAIL_LIST;
+    next_token: Option<String> = "nextToken" NEXT_TOKEN;
+} }
+
+aws::structure! { LIST_RULE_TYPES: ListRuleTypes = Structure "ListRuleTypesInput" {
+    rule_owner_filter: Option<RuleOwner> = "ruleOwnerFilter" RULE_OWNER;
+    region_filter: Option<String> = "regionFilter" AWS_REGION_NAME;
+} }
+
+aws::structure! { LIST_RULE_TYPES_OUTPUT: ListRuleTypesOutput = Structure "ListRuleTypesOutput" {
+    rule_types: Vec<RuleType> = "ruleTypes" RULE_TYPE_LIST required();
 } }
 
 aws::structure! { LIST_TAGS_FOR_RESOURCE: ListTagsForResource = Structure "ListTagsForResourceInput" {
@@ -1177,6 +1279,13 @@ pub static OUTPUT_VARIABLES_MAP: Schema = Schema::new(
     "OutputVariablesMap",
     Kind::Map { key: &OUTPUT_VARIABLES_KEY, value: &STRING, key_wire: "key", value_wire: "value" },
 );
+
+aws::structure! { OVERRIDE_STAGE_CONDITION: OverrideStageCondition = Structure "OverrideStageConditionInput" {
+    pipeline_name: String = "pipelineName" PIPELINE_NAME required();
+    stage_name: String = "stageName" STAGE_NAME required();
+    pipeline_execution_id: String = "pipelineExecutionId" PIPELINE_EXECUTION_ID required();
+    condition_type: ConditionType = "conditionType" CONDITION_TYPE required();
+} }
 
 pub static PERCENTAGE: Schema = Schema::new("Percentage", Kind::Integer).min(0).max(100);
 
@@ -1458,6 +1567,11 @@ pub static RESOLVED_PIPELINE_VARIABLE_LIST: Schema = Schema::new(
     Kind::List { element: &RESOLVED_PIPELINE_VARIABLE, wire: "member" },
 );
 
+pub static RESOLVED_RULE_CONFIGURATION_MAP: Schema = Schema::new(
+    "ResolvedRuleConfigurationMap",
+    Kind::Map { key: &STRING, value: &STRING, key_wire: "key", value_wire: "value" },
+);
+
 static REGEX_OF_RESOURCE_ARN: Pattern = Pattern::new(r#"arn:aws(-[\w]+)*:codepipeline:.+:[0-9]{12}:.+"#);
 pub static RESOURCE_ARN: Schema = Schema::new("ResourceArn", Kind::String).pattern(&REGEX_OF_RESOURCE_ARN);
 
@@ -1506,6 +1620,16 @@ pub static REVISION_SUMMARY: Schema = Schema::new("RevisionSummary", Kind::Strin
 static REGEX_OF_ROLE_ARN: Pattern = Pattern::new(r#"arn:aws(-[\w]+)*:iam::[0-9]{12}:role/.*"#);
 pub static ROLE_ARN: Schema = Schema::new("RoleArn", Kind::String).max(1024).pattern(&REGEX_OF_ROLE_ARN);
 
+aws::structure! { ROLLBACK_STAGE: RollbackStage = Structure "RollbackStageInput" {
+    pipeline_name: String = "pipelineName" PIPELINE_NAME required();
+    stage_name: String = "stageName" STAGE_NAME required();
+    target_pipeline_execution_id: String = "targetPipelineExecutionId" PIPELINE_EXECUTION_ID required();
+} }
+
+aws::structure! { ROLLBACK_STAGE_OUTPUT: RollbackStageOutput = Structure "RollbackStageOutput" {
+    pipeline_execution_id: String = "pipelineExecutionId" PIPELINE_EXECUTION_ID required();
+} }
+
 aws::string_enum! { RULE_CATEGORY: RuleCategory = "RuleCategory" {
     Rule = "Rule",
 } }
@@ -1523,6 +1647,28 @@ pub static RULE_CONFIGURATION_MAP: Schema = Schema::new(
 )
 .min(0)
 .max(200);
+
+aws::structure! { RULE_CONFIGURATION_PROPERTY: RuleConfigurationProperty = Structure "RuleConfigurationProperty" {
+    name: String = "name" RULE_CONFIGURATION_KEY required();
+    required: bool = "required" BOOLEAN required();
+    key: bool = "key" BOOLEAN required();
+    secret: bool = "secret" BOOLEAN required();
+    queryable: Option<bool> = "queryable" BOOLEAN;
+    description: Option<String> = "description" DESCRIPTION;
+    r#type: Option<RuleConfigurationPropertyType> = "type" RULE_CONFIGURATION_PROPERTY_TYPE;
+} }
+
+pub static RULE_CONFIGURATION_PROPERTY_LIST: Schema = Schema::new(
+    "RuleConfigurationPropertyList",
+    Kind::List { element: &RULE_CONFIGURATION_PROPERTY, wire: "member" },
+)
+.max(10);
+
+aws::string_enum! { RULE_CONFIGURATION_PROPERTY_TYPE: RuleConfigurationPropertyType = "RuleConfigurationPropertyType" {
+    String = "String",
+    Number = "Number",
+    Boolean = "Boolean",
+} }
 
 pub static RULE_CONFIGURATION_VALUE: Schema =
     Schema::new("RuleConfigurationValue", Kind::String).min(1).max(10000);
@@ -1555,7 +1701,49 @@ aws::structure! { RULE_EXECUTION: RuleExecution = Structure "RuleExecution" {
     error_details: Option<ErrorDetails> = "errorDetails" ERROR_DETAILS;
 } }
 
+aws::structure! { RULE_EXECUTION_DETAIL: RuleExecutionDetail = Structure "RuleExecutionDetail" {
+    pipeline_execution_id: Option<String> = "pipelineExecutionId" PIPELINE_EXECUTION_ID;
+    rule_execution_id: Option<String> = "ruleExecutionId" RULE_EXECUTION_ID;
+    pipeline_version: Option<i32> = "pipelineVersion" PIPELINE_VERSION;
+    stage_name: Option<String> = "stageName" STAGE_NAME;
+    rule_name: Option<String> = "ruleName" RULE_NAME;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    last_update_time: Option<Timestamp> = "lastUpdateTime" TIMESTAMP;
+    updated_by: Option<String> = "updatedBy" STRING;
+    status: Option<RuleExecutionStatus> = "status" RULE_EXECUTION_STATUS;
+    input: Option<RuleExecutionInput> = "input" RULE_EXECUTION_INPUT;
+    output: Option<RuleExecutionOutput> = "output" RULE_EXECUTION_OUTPUT;
+} }
+
+pub static RULE_EXECUTION_DETAIL_LIST: Schema =
+    Schema::new("RuleExecutionDetailList", Kind::List { element: &RULE_EXECUTION_DETAIL, wire: "member" });
+
+aws::structure! { RULE_EXECUTION_FILTER: RuleExecutionFilter = Structure "RuleExecutionFilter" {
+    pipeline_execution_id: Option<String> = "pipelineExecutionId" PIPELINE_EXECUTION_ID;
+    latest_in_pipeline_execution: Option<LatestInPipelineExecutionFilter> = "latestInPipelineExecution" LATEST_IN_PIPELINE_EXECUTION_FILTER;
+} }
+
 pub static RULE_EXECUTION_ID: Schema = Schema::new("RuleExecutionId", Kind::String).min(1).max(200);
+
+aws::structure! { RULE_EXECUTION_INPUT: RuleExecutionInput = Structure "RuleExecutionInput" {
+    rule_type_id: Option<RuleTypeId> = "ruleTypeId" RULE_TYPE_ID;
+    configuration: Option<aws::Map<String>> = "configuration" RULE_CONFIGURATION_MAP;
+    resolved_configuration: Option<aws::Map<String>> = "resolvedConfiguration" RESOLVED_RULE_CONFIGURATION_MAP;
+    role_arn: Option<String> = "roleArn" ROLE_ARN;
+    region: Option<String> = "region" AWS_REGION_NAME;
+    input_artifacts: Option<Vec<ArtifactDetail>> = "inputArtifacts" ARTIFACT_DETAIL_LIST;
+} }
+
+aws::structure! { RULE_EXECUTION_OUTPUT: RuleExecutionOutput = Structure "RuleExecutionOutput" {
+    execution_result: Option<RuleExecutionResult> = "executionResult" RULE_EXECUTION_RESULT;
+} }
+
+aws::structure! { RULE_EXECUTION_RESULT: RuleExecutionResult = Structure "RuleExecutionResult" {
+    external_execution_id: Option<String> = "externalExecutionId" STRING;
+    external_execution_summary: Option<String> = "externalExecutionSummary" STRING;
+    external_execution_url: Option<String> = "externalExecutionUrl" URL;
+    error_details: Option<ErrorDetails> = "errorDetails" ERROR_DETAILS;
+} }
 
 aws::string_enum! { RULE_EXECUTION_STATUS: RuleExecutionStatus = "RuleExecutionStatus" {
     InProgress = "InProgress",
@@ -1599,11 +1787,28 @@ pub static RULE_STATE_LIST: Schema =
 
 pub static RULE_TIMEOUT: Schema = Schema::new("RuleTimeout", Kind::Integer).min(5).max(86400);
 
+aws::structure! { RULE_TYPE: RuleType = Structure "RuleType" {
+    id: RuleTypeId = "id" RULE_TYPE_ID required();
+    settings: Option<RuleTypeSettings> = "settings" RULE_TYPE_SETTINGS;
+    rule_configuration_properties: Option<Vec<RuleConfigurationProperty>> = "ruleConfigurationProperties" RULE_CONFIGURATION_PROPERTY_LIST;
+    input_artifact_details: ArtifactDetails = "inputArtifactDetails" ARTIFACT_DETAILS required();
+} }
+
 aws::structure! { RULE_TYPE_ID: RuleTypeId = Structure "RuleTypeId" {
     category: RuleCategory = "category" RULE_CATEGORY required();
     owner: Option<RuleOwner> = "owner" RULE_OWNER;
     provider: String = "provider" RULE_PROVIDER required();
     version: Option<String> = "version" VERSION;
+} }
+
+pub static RULE_TYPE_LIST: Schema =
+    Schema::new("RuleTypeList", Kind::List { element: &RULE_TYPE, wire: "member" });
+
+aws::structure! { RULE_TYPE_SETTINGS: RuleTypeSettings = Structure "RuleTypeSettings" {
+    third_party_configuration_url: Option<String> = "thirdPartyConfigurationUrl" URL;
+    entity_url_template: Option<String> = "entityUrlTemplate" URL_TEMPLATE;
+    execution_url_template: Option<String> = "executionUrlTemplate" URL_TEMPLATE;
+    revision_url_template: Option<String> = "revisionUrlTemplate" URL_TEMPLATE;
 } }
 
 aws::structure! { S3_ARTIFACT_LOCATION: S3ArtifactLocation = Structure "S3ArtifactLocation" {
@@ -1793,6 +1998,23 @@ aws::structure! { TAG_RESOURCE_OUTPUT: TagResourceOutput = Structure "TagResourc
 
 pub static TAG_VALUE: Schema = Schema::new("TagValue", Kind::String).min(0).max(256);
 
+aws::structure! { TARGET_FILTER: TargetFilter = Structure "TargetFilter" {
+    name: Option<TargetFilterName> = "name" TARGET_FILTER_NAME;
+    values: Option<Vec<String>> = "values" TARGET_FILTER_VALUE_LIST;
+} }
+
+pub static TARGET_FILTER_LIST: Schema =
+    Schema::new("TargetFilterList", Kind::List { element: &TARGET_FILTER, wire: "member" });
+
+aws::string_enum! { TARGET_FILTER_NAME: TargetFilterName = "TargetFilterName" {
+    TargetStatus = "TARGET_STATUS",
+} }
+
+pub static TARGET_FILTER_VALUE: Schema = Schema::new("TargetFilterValue", Kind::String).min(1);
+
+pub static TARGET_FILTER_VALUE_LIST: Schema =
+    Schema::new("TargetFilterValueList", Kind::List { element: &TARGET_FILTER_VALUE, wire: "member" });
+
 aws::structure! { THIRD_PARTY_JOB: ThirdPartyJob = Structure "ThirdPartyJob" {
     client_id: Option<String> = "clientId" CLIENT_ID;
     job_id: Option<String> = "jobId" JOB_ID;
@@ -1924,6 +2146,11 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
         "UpdatePipeline",
     ],
     errors: &[
+        ErrorShape {
+            shape: "ActionExecutionNotFoundException",
+            code: "ActionExecutionNotFoundException",
+            status: 400,
+        },
         ErrorShape { shape: "ActionNotFoundException", code: "ActionNotFoundException", status: 400 },
         ErrorShape { shape: "ActionTypeNotFoundException", code: "ActionTypeNotFoundException", status: 400 },
         ErrorShape {
@@ -1939,6 +2166,11 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
         ErrorShape {
             shape: "ConcurrentPipelineExecutionsLimitExceededException",
             code: "ConcurrentPipelineExecutionsLimitExceededException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "ConditionNotOverridableException",
+            code: "ConditionNotOverridableException",
             status: 400,
         },
         ErrorShape { shape: "ConflictException", code: "ConflictException", status: 400 },
@@ -1997,6 +2229,11 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
             code: "PipelineExecutionNotStoppableException",
             status: 400,
         },
+        ErrorShape {
+            shape: "PipelineExecutionOutdatedException",
+            code: "PipelineExecutionOutdatedException",
+            status: 400,
+        },
         ErrorShape { shape: "PipelineNameInUseException", code: "PipelineNameInUseException", status: 400 },
         ErrorShape { shape: "PipelineNotFoundException", code: "PipelineNotFoundException", status: 400 },
         ErrorShape {
@@ -2009,6 +2246,11 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
         ErrorShape { shape: "StageNotFoundException", code: "StageNotFoundException", status: 400 },
         ErrorShape { shape: "StageNotRetryableException", code: "StageNotRetryableException", status: 400 },
         ErrorShape { shape: "TooManyTagsException", code: "TooManyTagsException", status: 400 },
+        ErrorShape {
+            shape: "UnableToRollbackStageException",
+            code: "UnableToRollbackStageException",
+            status: 400,
+        },
         ErrorShape { shape: "ValidationException", code: "ValidationException", status: 400 },
     ],
 };
@@ -2017,6 +2259,6 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::AcknowledgeJob, $crate::AcknowledgeThirdPartyJob, $crate::CreateCustomActionType, $crate::CreatePipeline, $crate::DeleteCustomActionType, $crate::DeletePipeline, $crate::DisableStageTransition, $crate::EnableStageTransition, $crate::GetActionType, $crate::GetJobDetails, $crate::GetPipeline, $crate::GetPipelineExecution, $crate::GetPipelineState, $crate::GetThirdPartyJobDetails, $crate::ListActionExecutions, $crate::ListActionTypes, $crate::ListPipelineExecutions, $crate::ListPipelines, $crate::ListTagsForResource, $crate::PollForJobs, $crate::PollForThirdPartyJobs, $crate::PutActionRevision, $crate::PutApprovalResult, $crate::PutJobFailureResult, $crate::PutJobSuccessResult, $crate::PutThirdPartyJobFailureResult, $crate::PutThirdPartyJobSuccessResult, $crate::RetryStageExecution, $crate::StartPipelineExecution, $crate::StopPipelineExecution, $crate::TagResource, $crate::UntagResource, $crate::UpdateActionType, $crate::UpdatePipeline, }
+        $with! { $crate::AcknowledgeJob, $crate::AcknowledgeThirdPartyJob, $crate::CreateCustomActionType, $crate::CreatePipeline, $crate::DeleteCustomActionType, $crate::DeletePipeline, $crate::DisableStageTransition, $crate::EnableStageTransition, $crate::GetActionType, $crate::GetJobDetails, $crate::GetPipeline, $crate::GetPipelineExecution, $crate::GetPipelineState, $crate::GetThirdPartyJobDetails, $crate::ListActionExecutions, $crate::ListActionTypes, $crate::ListDeployActionExecutionTargets, $crate::ListPipelineExecutions, $crate::ListPipelines, $crate::ListRuleExecutions, $crate::ListRuleTypes, $crate::ListTagsForResource, $crate::OverrideStageCondition, $crate::PollForJobs, $crate::PollForThirdPartyJobs, $crate::PutActionRevision, $crate::PutApprovalResult, $crate::PutJobFailureResult, $crate::PutJobSuccessResult, $crate::PutThirdPartyJobFailureResult, $crate::PutThirdPartyJobSuccessResult, $crate::RetryStageExecution, $crate::RollbackStage, $crate::StartPipelineExecution, $crate::StopPipelineExecution, $crate::TagResource, $crate::UntagResource, $crate::UpdateActionType, $crate::UpdatePipeline, }
     };
 }

@@ -3,6 +3,7 @@
 mod actions;
 mod artifacts;
 pub mod check;
+pub(crate) mod conditions;
 mod references;
 mod structure;
 
@@ -13,16 +14,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use codepipeline_model::{
-    ActionDeclaration, ArtifactStore, ExecutionMode, PipelineDeclaration, PipelineType, StageDeclaration,
+    self as model, ActionDeclaration, ArtifactStore, ExecutionMode, PipelineDeclaration, PipelineType,
+    RuleDeclaration, StageDeclaration, StageRetryMode,
 };
 
 use crate::catalogue::{self, Owner, built_in};
-use crate::engine::{self, ActionPlan, Plan, StagePlan};
+use crate::engine::{self, ActionPlan, ConditionType, OnFailure, Plan, RetryMode, StagePlan};
 use crate::records::Watch;
 
 pub use check::{Remedy, Violation, check, check_with};
 
-const MILLIS_PER_MINUTE: i64 = 60_000;
+pub(crate) const MILLIS_PER_MINUTE: i64 = 60_000;
 
 /// One version of a pipeline, ready to run. Made of declarations that passed [`check`].
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +38,10 @@ impl Definition {
         let mut declaration = normalised(declaration);
         declaration.version = i32::try_from(version).ok();
         let stages = declaration.stages.iter().map(|stage| {
-            StagePlan::new(stage.name.as_str(), stage.actions.iter().map(action_plan).collect::<Vec<_>>())
+            let actions = stage.actions.iter().map(action_plan).collect::<Vec<_>>();
+            let plan = StagePlan::new(stage.name.as_str(), actions).on_failure(on_failure(stage));
+            conditions::plans(stage)
+                .fold(plan, |plan, (condition, declared)| plan.condition(condition, declared))
         });
         let plan = Plan {
             version,
@@ -56,6 +61,12 @@ impl Definition {
 
     pub fn action(&self, stage: &str, action: &str) -> Option<&ActionDeclaration> {
         self.stage(stage)?.actions.iter().find(|declared| declared.name == action)
+    }
+
+    /// A rule of a stage's condition of a type.
+    pub fn rule(&self, stage: &str, condition: ConditionType, name: &str) -> Option<&RuleDeclaration> {
+        let rules = conditions::declared(self.stage(stage)?, condition).iter().flat_map(|found| &found.rules);
+        rules.flatten().find(|rule| rule.name == name)
     }
 
     /// Stage and action that make an artifact.
@@ -134,6 +145,25 @@ fn normalised(mut declaration: PipelineDeclaration) -> PipelineDeclaration {
         action.output_artifacts.get_or_insert_with(Vec::new);
     }
     declaration
+}
+
+/// Retries all actions only if the declaration says so.
+fn on_failure(stage: &StageDeclaration) -> OnFailure {
+    let Some(declared) = &stage.on_failure else { return OnFailure::Fail };
+    match &declared.result {
+        Some(model::Result::Rollback) => OnFailure::Rollback,
+        Some(model::Result::Retry) => {
+            let mode = declared.retry_configuration.as_ref().and_then(|retry| retry.retry_mode.as_ref());
+            OnFailure::Retry(match mode {
+                Some(StageRetryMode::AllActions) => RetryMode::AllActions,
+                Some(StageRetryMode::FailedActions | StageRetryMode::Other(_)) | None => {
+                    RetryMode::FailedActions
+                }
+            })
+        }
+        // Others do not pass the check.
+        Some(model::Result::Fail | model::Result::Skip | model::Result::Other(_)) | None => OnFailure::Fail,
+    }
 }
 
 fn action_plan(action: &ActionDeclaration) -> ActionPlan {

@@ -9,11 +9,13 @@
 //! Nothing polls: a build that ends wakes its action by the event that CodeBuild publishes ([`changes`]).
 
 mod announce;
+mod begin;
 mod changes;
 mod commit;
 mod inputs;
 pub(crate) mod jobs;
 mod purge;
+mod rules;
 mod step;
 mod timers;
 mod work;

@@ -7,17 +7,21 @@
 //!
 //! What an action *does* (artifacts, configuration, external ids) is not known here; the driver keeps it in records.
 //!
-//! Invariants, checked after each step by the property tests in `properties.rs`:
+//! Invariants, checked after each step by the tests in `properties.rs` and `simulation.rs`; `promises.rs` spells them out:
 //! - a refused event leaves the state as it was;
 //! - a stage is held by at most one execution (SUPERSEDED and QUEUED);
+//! - nobody passes a disabled transition, a stage that did not succeed or was not skipped, or a condition that is not met;
+//! - a rollback goes back to an execution that succeeded in its stage on the same definition, and is none itself;
 //! - an action starts only when every action of lower run order in its stage run has succeeded;
 //! - an execution that ended never changes, unless a stage retry brings it back;
 //! - a later execution is never overtaken by an earlier one (SUPERSEDED and QUEUED);
-//! - every execution in progress runs an action, or waits for a stage or a transition that can be named.
+//! - every execution in progress runs an action or a rule, or waits for a stage or a transition that can be named.
 
 mod command;
+mod condition;
 mod decide;
 mod event;
+mod failure;
 mod flow;
 mod ids;
 mod plan;
@@ -25,18 +29,27 @@ mod refusal;
 mod state;
 
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod story;
+#[cfg(test)]
+mod world;
 
 pub use command::{ActionState, Change, Command, ExecutionState, StageState, Subject};
-pub use event::{Ended, Event, Moment, RetryMode, TransitionType};
-pub use ids::{ActionExecutionId, ApprovalToken, ExecutionId, Name};
-pub use plan::{ActionPlan, Plan, StagePlan};
+pub use condition::{ConditionRun, ConditionStatus, RuleRun, RuleStatus};
+pub use event::{Ended, Event, Moment, RetryMode, RollbackTarget, TransitionType, Verdict};
+pub use ids::{ActionExecutionId, ApprovalToken, ExecutionId, Name, RuleExecutionId};
+pub use plan::{
+    ActionPlan, ConditionPlan, ConditionResult, ConditionType, OnFailure, Plan, RulePlan, StagePlan,
+};
 pub use refusal::Refusal;
 pub use state::{
-    ActionRun, ActionStatus, Execution, ExecutionMode, ExecutionStatus, LatestRun, Pipeline, Position, Stage,
-    StageRun, StageStatus, StopRequest, Transition,
+    ActionRun, ActionStatus, Execution, ExecutionMode, ExecutionStatus, LatestRun, Pipeline, Position,
+    Retries, RetryTrigger, Rollback, Stage, StageRun, StageStatus, StopRequest, Success, Transition,
 };
 
 /// QUEUED and PARALLEL pipelines: executions in progress at one time. Source: CodePipeline quotas.

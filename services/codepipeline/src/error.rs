@@ -47,6 +47,16 @@ pub enum Error {
     StageNotRetryable { stage: String, why: &'static str },
     #[error("Pipeline execution '{id}' is not the latest execution in stage '{stage}'")]
     NotLatestPipelineExecution { id: String, stage: String },
+    #[error("The condition of stage '{stage}' cannot be overridden: {why}")]
+    ConditionNotOverridable { stage: String, why: &'static str },
+    #[error("There is no action execution with id '{0}'")]
+    ActionExecutionNotFound(String),
+    #[error("Stage '{stage}' cannot be rolled back: {why}")]
+    UnableToRollbackStage { stage: String, why: &'static str },
+    #[error(
+        "Pipeline execution '{id}' ran on version {version} of the pipeline, which is not its current version"
+    )]
+    PipelineExecutionOutdated { id: String, version: u32 },
     #[error("Pipeline '{pipeline}' has reached its limit of {limit} concurrent executions", limit = crate::engine::CONCURRENT_EXECUTIONS)]
     ConcurrentPipelineExecutionsLimitExceeded { pipeline: String },
     #[error("Action type '{0}' does not exist")]
@@ -105,6 +115,10 @@ impl Error {
             Self::DuplicatedStopRequest { .. } => "DuplicatedStopRequestException",
             Self::StageNotRetryable { .. } => "StageNotRetryableException",
             Self::NotLatestPipelineExecution { .. } => "NotLatestPipelineExecutionException",
+            Self::ConditionNotOverridable { .. } => "ConditionNotOverridableException",
+            Self::ActionExecutionNotFound(_) => "ActionExecutionNotFoundException",
+            Self::UnableToRollbackStage { .. } => "UnableToRollbackStageException",
+            Self::PipelineExecutionOutdated { .. } => "PipelineExecutionOutdatedException",
             Self::ConcurrentPipelineExecutionsLimitExceeded { .. } => {
                 "ConcurrentPipelineExecutionsLimitExceededException"
             }
@@ -145,9 +159,13 @@ impl Error {
             Refusal::NotLatestExecution => {
                 Self::NotLatestPipelineExecution { id: execution, stage: stage.to_owned() }
             }
+            Refusal::ConditionNotOverridable { stage, why } => Self::ConditionNotOverridable { stage, why },
+            Refusal::UnableToRollback { stage, why } => Self::UnableToRollbackStage { stage, why },
+            Refusal::TargetOutdated(version) => Self::PipelineExecutionOutdated { id: execution, version },
             Refusal::InvalidApprovalToken => Self::InvalidApprovalToken { action: stage.to_owned() },
             Refusal::ActionNotInProgress => Self::ApprovalAlreadyCompleted { action: stage.to_owned() },
             Refusal::ExecutionExists(_)
+            | Refusal::RuleNotInProgress
             | Refusal::VersionOutOfOrder { .. }
             | Refusal::DefinitionMissing(_) => Self::internal(refusal),
         }

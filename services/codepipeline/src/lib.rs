@@ -20,6 +20,7 @@ mod operations;
 pub mod providers;
 pub mod records;
 mod role;
+pub mod rules;
 mod secrets;
 pub mod tags;
 pub mod variables;

@@ -16,9 +16,13 @@ mod get_pipeline_state;
 mod get_third_party_job_details;
 mod list_action_executions;
 mod list_action_types;
+mod list_deploy_action_execution_targets;
 mod list_pipeline_executions;
 mod list_pipelines;
+mod list_rule_executions;
+mod list_rule_types;
 mod list_tags_for_resource;
+mod override_stage_condition;
 mod poll_for_jobs;
 mod poll_for_third_party_jobs;
 mod put_action_revision;
@@ -28,6 +32,7 @@ mod put_job_success_result;
 mod put_third_party_job_failure_result;
 mod put_third_party_job_success_result;
 mod retry_stage_execution;
+mod rollback_stage;
 pub(crate) mod start_pipeline_execution;
 mod stop_pipeline_execution;
 mod tag_resource;
@@ -47,7 +52,7 @@ use crate::catalogue::{ActionTypes, Owner};
 use crate::definition::Definition;
 use crate::definitions::Definitions;
 use crate::driver::Fault;
-use crate::engine::ExecutionId;
+use crate::engine::{Ended, ExecutionId};
 use crate::error::Error;
 use crate::providers::Trouble;
 use crate::records::{self, Execution, Pipeline, action_type};
@@ -86,6 +91,23 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         .on::<RetryStageExecution, _>(retry_stage_execution::retry_stage_execution, |op, scope| {
             on_stage(scope, &op.pipeline_name, &op.stage_name)
         })
+        .on::<RollbackStage, _>(rollback_stage::rollback_stage, |op, scope| {
+            on_stage(scope, &op.pipeline_name, &op.stage_name)
+        })
+        .on::<OverrideStageCondition, _>(override_stage_condition::override_stage_condition, |op, scope| {
+            on_stage(scope, &op.pipeline_name, &op.stage_name)
+        })
+        .on::<ListRuleTypes, _>(list_rule_types::list_rule_types, |_, _| vec![Access::any()])
+        .on::<ListRuleExecutions, _>(list_rule_executions::list_rule_executions, |op, scope| {
+            on_pipeline(scope, &op.pipeline_name)
+        })
+        .on::<ListDeployActionExecutionTargets, _>(
+            list_deploy_action_execution_targets::list_deploy_action_execution_targets,
+            |op, scope| match &op.pipeline_name {
+                Some(pipeline) => on_pipeline(scope, pipeline),
+                None => vec![Access::any()],
+            },
+        )
         .on::<GetPipelineState, _>(get_pipeline_state::get_pipeline_state, |op, scope| {
             on_pipeline(scope, &op.name)
         })
@@ -231,6 +253,19 @@ fn find_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline, id: &str) -> Result<
     let index = Execution::with_id(pipeline.id, execution);
     let page = tx.scan_index::<Execution>(Execution::ID, index, 1)?;
     page.into_records().into_iter().next().ok_or_else(not_found)
+}
+
+/// An execution as it was when it ended, for the engine to take up again; none of one in progress.
+fn ended(
+    tx: &mut ReadTx<'_>,
+    definitions: &Definitions,
+    pipeline: &Pipeline,
+    record: &Execution,
+) -> Result<Option<Ended>, Error> {
+    let Some(execution) = &record.ended else { return Ok(None) };
+    let definition = definitions.get(tx, pipeline.id, execution.version)?;
+    Ok(definition
+        .map(|definition| Ended { execution: Box::new(execution.clone()), plan: definition.plan.clone() }))
 }
 
 /// Where a page begins. Errors: `InvalidNextToken`.

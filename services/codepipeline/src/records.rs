@@ -15,5 +15,5 @@ pub use job::Job;
 pub use secrets::{SecretValue, Secrets};
 pub use v1::{
     ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline,
-    SourceOverride, TakenIn, Watch,
+    RuleExecution, SourceOverride, TakenIn, Watch,
 };

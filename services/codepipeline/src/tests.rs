@@ -2,6 +2,7 @@
 //! by `world`, which can also fail, refuse and be slow.
 
 mod api;
+mod conditions;
 mod crash;
 mod jobs;
 mod journey;

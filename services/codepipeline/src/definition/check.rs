@@ -5,7 +5,7 @@
 
 use codepipeline_model::{ActionDeclaration, PipelineDeclaration, StageDeclaration};
 
-use super::{actions, artifacts, references, structure};
+use super::{actions, artifacts, conditions, references, structure};
 use crate::catalogue::ActionTypes;
 use crate::error::Error;
 
@@ -44,6 +44,7 @@ pub fn check_with(
     actions::check(declaration, region, action_types, &mut findings);
     artifacts::check(declaration, &mut findings);
     references::check(declaration, &mut findings);
+    conditions::check_needs(declaration, &mut findings);
     findings.0
 }
 

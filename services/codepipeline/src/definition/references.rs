@@ -68,6 +68,56 @@ fn check_reference(
     }
 }
 
+/// A rule of a condition, as messages name it.
+pub(super) struct User<'a> {
+    pub(super) path: &'a str,
+    pub(super) stage: &'a str,
+    pub(super) name: &'a str,
+}
+
+/// A configuration value of a rule. `before`: whether an action comes before the rule.
+pub(super) fn check_rule_value(
+    declaration: &PipelineDeclaration,
+    actions: &[Placed<'_>],
+    before: &dyn Fn(&Placed<'_>) -> bool,
+    user: &User<'_>,
+    key: &str,
+    value: &str,
+    findings: &mut Findings,
+) {
+    for reference in references(value) {
+        let path = format!("{}.configuration.{key}", user.path);
+        let place = format!(
+            "StageName=[{}], RuleName=[{}], RuleConfigurationKey=[{key}], VariableReferenceText=[{}]",
+            user.stage, user.name, reference.text
+        );
+        let declared =
+            |name: &str| declaration.variables.iter().flatten().any(|variable| variable.name == name);
+        let known = match reference.name {
+            Some((variables::GLOBAL, _)) => true,
+            Some((variables::PIPELINE, name)) if !has_namespace(actions, variables::PIPELINE) => {
+                if !declared(name) {
+                    findings
+                        .structure(&path, format!("The referenced variables haven't been declared. {place}"));
+                }
+                true
+            }
+            name => name.is_some_and(|(namespace, _)| {
+                let mut makers = actions.iter().filter(|other| before(other));
+                makers.any(|other| other.action.namespace.as_deref() == Some(namespace))
+            }),
+        };
+        if !known {
+            let message = format!(
+                "Valid format for a pipeline execution variable reference is a namespace and a key separated by a \
+                 period (.). The following pipeline execution variables are referencing a namespace that does not \
+                 exist. {place}"
+            );
+            findings.stage(path, message);
+        }
+    }
+}
+
 fn declares_variables(declaration: &PipelineDeclaration) -> bool {
     declaration.variables.as_ref().is_some_and(|variables| !variables.is_empty())
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use codepipeline_model::{ExecutionMode, PipelineDeclaration, PipelineType};
 
 use super::check::{Findings, Placed, placed};
+use super::conditions;
 use crate::error::Error;
 
 const MIN_STAGES: usize = 2;
@@ -21,6 +22,7 @@ pub(super) fn check(declaration: &PipelineDeclaration, region: &aws::Region, fin
     }
     check_variables(declaration, findings);
     check_artifact_stores(declaration, region, findings);
+    conditions::check(declaration, findings);
     check_not_built(declaration, findings);
 }
 
@@ -155,17 +157,5 @@ fn check_artifact_stores(declaration: &PipelineDeclaration, region: &aws::Region
 fn check_not_built(declaration: &PipelineDeclaration, findings: &mut Findings) {
     if declaration.triggers.as_ref().is_some_and(|triggers| !triggers.is_empty()) {
         findings.add("pipeline.triggers", Error::NotImplemented("A trigger with filters"));
-    }
-    for (index, stage) in declaration.stages.iter().enumerate() {
-        let path = |member: &str| format!("pipeline.stages[{index}].{member}");
-        if stage.before_entry.is_some() {
-            findings.add(path("beforeEntry"), Error::NotImplemented("A stage condition"));
-        }
-        if stage.on_success.is_some() {
-            findings.add(path("onSuccess"), Error::NotImplemented("A stage condition"));
-        }
-        if stage.on_failure.is_some() {
-            findings.add(path("onFailure"), Error::NotImplemented("A result on stage failure"));
-        }
     }
 }

@@ -253,10 +253,13 @@ fn artifact_stores_and_regions() {
 #[test]
 fn what_is_not_built_says_so() {
     refused(
-        set("/stages/1/onFailure", json!({"result": "RETRY"})),
+        set(
+            "/triggers",
+            json!([{"providerType": "CodeStarSourceConnection", "gitConfiguration": {"sourceActionName": "Code"}}]),
+        ),
         expect![[r#"
-            pipeline.stages[1].onFailure
-              NotImplemented: A result on stage failure of CodePipeline is not built yet.
+            pipeline.triggers
+              NotImplemented: A trigger with filters of CodePipeline is not built yet.
         "#]],
     );
 }
@@ -277,4 +280,68 @@ fn a_definition_spells_out_what_was_left_out_and_has_a_plan() {
     assert_eq!(plan.stages[1].actions[0].timeout, 36 * 60 * 60_000);
     assert_eq!(definition.producer("Out").unwrap().1.name, "Compile");
     assert_eq!(definition.namespace("Src").unwrap().1.name, "Code");
+}
+
+fn condition(result: &str, provider: &str, configuration: Value) -> Value {
+    let id = json!({"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"});
+    json!({"conditions": [
+        {"result": result, "rules": [{"name": "Check", "ruleTypeId": id, "configuration": configuration}]},
+    ]})
+}
+
+#[test]
+fn conditions_and_their_rules() {
+    let check = |variable: &str| json!({"Variable": variable, "Operator": "EQ", "Value": "x"});
+    let ok = condition("SKIP", "VariableCheck", check("#{Src.CommitId}"));
+    refused(set("/stages/1/beforeEntry", ok), expect![""]);
+    refused(
+        set("/stages/1/beforeEntry", condition("SKIP", "DeploymentWindow", json!({"Zone": "UTC"}))),
+        expect![[r#"
+            pipeline.stages[1].beforeEntry.conditions[0].rules[0].configuration
+              InvalidStageDeclarationException: Rule configuration for rule 'Check' is missing required configuration 'Cron'
+            pipeline.stages[1].beforeEntry.conditions[0].rules[0].configuration.Zone
+              InvalidStageDeclarationException: Rule configuration for rule 'Check' contains unknown configuration 'Zone'
+            pipeline.stages[1].beforeEntry.conditions[0].rules[0]
+              InvalidStageDeclarationException: The result SKIP in stage 'Build' can only be used with the rules LambdaInvoke and VariableCheck
+        "#]],
+    );
+    refused(
+        set("/stages/1/onSuccess", condition("RETRY", "Oracle", json!({}))),
+        expect![[r#"
+            pipeline.stages[1].onSuccess.conditions[0].result
+              InvalidStageDeclarationException: A condition in the onSuccess of stage 'Build' must have one of the results FAIL and ROLLBACK
+            pipeline.stages[1].onSuccess.conditions[0].rules[0].ruleTypeId
+              InvalidStageDeclarationException: RuleType (Category: 'Rule', Provider: 'Oracle') in rule 'Check' of stage 'Build' is not available
+        "#]],
+    );
+    refused(
+        |value| {
+            value["executionMode"] = json!("PARALLEL");
+            value["stages"][2]["onFailure"] = condition("ROLLBACK", "VariableCheck", check("#{Nobody.Key}"));
+            value["stages"][2]["onFailure"]["result"] = json!("ROLLBACK");
+        },
+        expect![[r#"
+            pipeline.stages[2].onFailure
+              InvalidStageDeclarationException: The following stage cannot have a failure exit gate configured with both top level result and conditions: 'Deploy'
+            pipeline.stages[2]
+              InvalidStageDeclarationException: Failure conditions with rollback result type cannot be added to a PARALLEL pipeline.
+            pipeline.stages[2].onFailure.conditions[0].rules[0].configuration.Variable
+              InvalidStageDeclarationException: Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). The following pipeline execution variables are referencing a namespace that does not exist. StageName=[Deploy], RuleName=[Check], RuleConfigurationKey=[Variable], VariableReferenceText=[#{Nobody.Key}]
+        "#]],
+    );
+}
+
+#[test]
+fn conditions_become_part_of_the_plan() {
+    use crate::engine::{ConditionResult, ConditionType, OnFailure, RetryMode};
+    let mut value = base();
+    let window = json!({"Cron": "* * 9-16 ? * MON-FRI"});
+    value["stages"][1]["beforeEntry"] = condition("FAIL", "DeploymentWindow", window);
+    value["stages"][1]["beforeEntry"]["conditions"][0]["rules"][0]["timeoutInMinutes"] = json!(5);
+    let retry = json!({"result": "RETRY", "retryConfiguration": {"retryMode": "ALL_ACTIONS"}});
+    value["stages"][1]["onFailure"] = retry;
+    let plan = &Definition::new(declaration(&value), 1).plan.stages[1];
+    let entry = &plan.conditions[&ConditionType::BeforeEntry];
+    assert_eq!((entry.result, entry.rules[0].timeout), (ConditionResult::Fail, 5 * 60_000));
+    assert_eq!(plan.on_failure, OnFailure::Retry(RetryMode::AllActions));
 }

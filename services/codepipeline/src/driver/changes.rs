@@ -11,7 +11,7 @@ use store::{Delivery, Subscription, WriteTx};
 
 use super::commit::{Cause, Commit, Fault, NewExecution};
 use super::step::{Step, Task};
-use super::{PAUSE, now};
+use super::{PAUSE, now, rules};
 use crate::CodePipeline;
 use crate::definitions::Definitions;
 use crate::engine::{self, ExecutionId, Moment};
@@ -156,6 +156,7 @@ impl News {
                 for action in waiting {
                     observe(tx, &action, seq)?;
                 }
+                rules::build_ended(tx, build, seq)?;
                 Ok(())
             }
         }

@@ -9,17 +9,19 @@ use store::{Range, WriteTx};
 use super::announce;
 use super::inputs;
 use super::jobs;
+use super::rules::{NewRule, RuleStep};
 use super::step::{self, Step, Task};
 use crate::definition::Definition;
 use crate::definitions::Definitions;
 use crate::engine::{
     ActionExecutionId, ActionState, ActionStatus, Change, Command, Event, ExecutionId, ExecutionState,
-    ExecutionStatus, Moment, Refusal, StageState, Subject,
+    ExecutionStatus, Moment, Refusal, RuleExecutionId, StageState, Subject,
 };
 use crate::error::Error;
 use crate::providers::{self, ErrorDetails, Report};
 use crate::records::{
-    ActionExecution, ArtifactRevision, Execution, ExecutionTrigger, Live, Pipeline, SourceOverride,
+    ActionExecution, ArtifactRevision, Execution, ExecutionTrigger, Live, Pipeline, RuleExecution,
+    SourceOverride,
 };
 
 /// What the records keep of an event beyond what the engine decides by.
@@ -33,6 +35,8 @@ pub(crate) struct Cause {
     pub(crate) out_of_time: bool,
     /// Of the execution that is started.
     pub(crate) start: Option<NewExecution>,
+    /// When the provider of a rule wants to look again, milliseconds since 1970.
+    pub(crate) look_at: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,11 +70,12 @@ pub(crate) struct Commit<'a, 'tx> {
     /// Made in this transaction, so not to be remembered yet.
     fresh: Option<Arc<Definition>>,
     pub(super) moment: Moment,
-    live: Live,
+    pub(super) live: Live,
     executions: BTreeMap<ExecutionId, Execution>,
     actions: BTreeMap<ActionExecutionId, ActionExecution>,
+    pub(super) rules: BTreeMap<RuleExecutionId, RuleExecution>,
     /// What follows at once from a command that cannot be carried out.
-    follow_ups: VecDeque<(Event, Cause)>,
+    pub(super) follow_ups: VecDeque<(Event, Cause)>,
 }
 
 impl<'a, 'tx> Commit<'a, 'tx> {
@@ -101,7 +106,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         definition: Arc<Definition>,
     ) -> Self {
         let engine = crate::engine::Pipeline::new(definition.plan.clone());
-        let live = Live { pipeline: pipeline.id, engine, last_action: 0 };
+        let live = Live { pipeline: pipeline.id, engine, last_action: 0, last_rule: 0 };
         let mut commit = Self::begin(tx, definitions, pipeline, moment, live);
         commit.fresh = Some(definition);
         commit
@@ -123,6 +128,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             live,
             executions: BTreeMap::new(),
             actions: BTreeMap::new(),
+            rules: BTreeMap::new(),
             follow_ups: VecDeque::new(),
         }
     }
@@ -159,6 +165,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         let commands = self.live.engine.decide(&self.moment, event)?;
         match event {
             Event::ActionProgressed { action, .. } => self.progressed(*action, cause)?,
+            Event::RuleProgressed { rule, .. } => self.rule_progressed(*rule, cause)?,
             Event::StopRequested { execution, reason, .. } => {
                 self.execution(*execution)?.stop_reason.clone_from(reason);
             }
@@ -170,6 +177,10 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             | Event::TransitionDisabled { .. }
             | Event::TransitionEnabled { .. }
             | Event::StageRetryRequested { .. }
+            | Event::RollbackRequested { .. }
+            | Event::RuleEnded { .. }
+            | Event::RuleTimedOut { .. }
+            | Event::ConditionOverridden { .. }
             | Event::Updated { .. } => {}
         }
         for command in commands {
@@ -213,6 +224,15 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             }
             Command::CancelTimer { id } => {
                 self.tx.dequeue(step::TIMERS, &step::timer_id(id))?;
+            }
+            Command::StartRule { execution, version, stage, condition, rule, id, deadline } => {
+                let started = self.now();
+                let new = NewRule { execution, version, stage, condition, rule, id };
+                self.start_rule(new.record(self.pipeline.id, self.live.last_rule + 1, started), deadline)?;
+            }
+            Command::EndRule { id, status, .. } => self.end_rule(id, status, cause)?,
+            Command::StopRule { execution, id } => {
+                RuleStep::new(self.pipeline, execution, id, Task::Stop).enqueue(self.tx, None)?;
             }
             Command::Announce(change) => self.announce(&change, cause)?,
             Command::Keep(ended) => {
@@ -280,7 +300,8 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                     | StageState::Failed
                     | StageState::Canceled
                     | StageState::Stopping
-                    | StageState::Stopped => drop(record.succeeded_stages.remove(&**stage)),
+                    | StageState::Stopped
+                    | StageState::Skipped => drop(record.succeeded_stages.remove(&**stage)),
                 }
             }
             Subject::Action { id, state, .. } => self.action_changed(change.execution, *id, *state, cause)?,
@@ -325,32 +346,6 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             }
         }
         Ok(())
-    }
-
-    fn new_execution(&self, id: ExecutionId, cause: &Cause) -> Result<Execution, Fault> {
-        let missing =
-            |what: &str| Error::from(aws::Error::internal(format!("{what} of a new execution is missing")));
-        let started = self.live.engine.executions.get(&id).ok_or_else(|| missing("the state"))?;
-        let new = cause.start.clone().ok_or_else(|| missing("the trigger"))?;
-        Ok(Execution {
-            pipeline: self.pipeline.id,
-            id,
-            ordinal: started.ordinal,
-            version: started.version,
-            mode: started.mode,
-            status: started.status,
-            started_at: self.now(),
-            updated_at: self.now(),
-            resumed_at: None,
-            trigger: new.trigger,
-            stop_reason: None,
-            variables: new.variables,
-            overrides: new.overrides,
-            revisions: Vec::new(),
-            succeeded_stages: std::collections::BTreeSet::new(),
-            client_request_token: new.client_request_token,
-            ended: None,
-        })
     }
 
     fn action_changed(
@@ -485,6 +480,9 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         }
         for action in std::mem::take(&mut self.actions).into_values() {
             self.tx.put(&action)?;
+        }
+        for rule in std::mem::take(&mut self.rules).into_values() {
+            self.tx.put(&rule)?;
         }
         Ok(())
     }

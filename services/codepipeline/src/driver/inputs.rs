@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::commit::{Commit, Fault};
 use crate::artifacts;
 use crate::definition::{self, Definition};
+use crate::engine::ExecutionId;
 use crate::providers::{Artifact, ErrorDetails};
 use crate::records::ActionExecution;
 use crate::variables;
@@ -27,7 +28,7 @@ pub(super) fn prepare(
             outputs.map(|output| artifacts::place(&store.location, name, output, record.id)).collect();
     }
     for input in definition::inputs(declared) {
-        match input_artifact(commit, definition, record, input)? {
+        match input_artifact(commit, definition, record.execution, input)? {
             Some(artifact) => record.inputs.push(artifact),
             None => {
                 let message = format!("No action of this execution has made the input artifact '{input}'");
@@ -36,7 +37,7 @@ pub(super) fn prepare(
         }
     }
     let declared_configuration = declared.configuration.clone().unwrap_or_default();
-    match resolve(commit, definition, record, &declared_configuration)? {
+    match resolve(commit, definition, record.execution, &declared_configuration)? {
         Some(resolved) => record.resolved_configuration = resolved,
         None => {
             let message = format!(
@@ -58,25 +59,25 @@ pub(super) fn prepare(
     Ok(Ok(()))
 }
 
-fn input_artifact(
+pub(super) fn input_artifact(
     commit: &mut Commit<'_, '_>,
     definition: &Definition,
-    record: &ActionExecution,
+    execution: ExecutionId,
     name: &str,
 ) -> Result<Option<Artifact>, Fault> {
     let Some((stage, action)) = definition.producer(name) else { return Ok(None) };
-    let maker = commit.last_attempt(record.execution, &stage.name, &action.name)?;
+    let maker = commit.maker(execution, &stage.name, &action.name)?;
     Ok(maker.and_then(|maker| maker.outputs.into_iter().find(|output| output.name == name)))
 }
 
 /// `None`: some variable has no value.
-fn resolve(
+pub(super) fn resolve(
     commit: &mut Commit<'_, '_>,
     definition: &Definition,
-    record: &ActionExecution,
+    execution: ExecutionId,
     configuration: &BTreeMap<String, String>,
 ) -> Result<Option<BTreeMap<String, String>>, Fault> {
-    let values = values(commit, definition, record, configuration)?;
+    let values = values(commit, definition, execution, configuration)?;
     let lookup = |namespace: &str, key: &str| values.get(namespace)?.get(key).cloned();
     let resolved =
         configuration.iter().map(|(key, value)| Ok((key.clone(), variables::resolve(value, lookup)?)));
@@ -87,7 +88,7 @@ fn resolve(
 fn values(
     commit: &mut Commit<'_, '_>,
     definition: &Definition,
-    record: &ActionExecution,
+    execution: ExecutionId,
     configuration: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, BTreeMap<String, String>>, Fault> {
     let references = configuration.values().flat_map(|value| variables::references(value));
@@ -96,12 +97,12 @@ fn values(
     let mut values = BTreeMap::new();
     for namespace in namespaces {
         let known = if namespace == variables::GLOBAL {
-            BTreeMap::from([("PipelineExecutionId".to_owned(), record.execution.to_string())])
+            BTreeMap::from([("PipelineExecutionId".to_owned(), execution.to_string())])
         } else if let Some((stage, action)) = definition.namespace(namespace) {
-            let maker = commit.last_attempt(record.execution, &stage.name, &action.name)?;
+            let maker = commit.maker(execution, &stage.name, &action.name)?;
             maker.and_then(|maker| maker.report.output_variables).unwrap_or_default()
         } else if namespace == variables::PIPELINE {
-            commit.execution(record.execution)?.variables.clone()
+            commit.execution(execution)?.variables.clone()
         } else {
             BTreeMap::new()
         };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::WriteTx;
 use uuid::Uuid;
 
+use super::rules::RuleStep;
 use crate::engine::{ActionExecutionId, ExecutionId};
 use crate::jobs;
 use crate::records::{ActionExecution, Pipeline};
@@ -45,6 +46,14 @@ impl Task {
     pub(super) fn is_stop(self) -> bool {
         matches!(self, Self::Stop | Self::StopLate)
     }
+}
+
+/// An entry of either queue: of an action, or of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Entry {
+    Action(Step),
+    Rule(RuleStep),
 }
 
 impl Step {

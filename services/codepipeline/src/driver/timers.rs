@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::commit::{Cause, Commit, Fault};
-use super::step::{Step, TIMERS, Task};
-use super::{PAUSE, now};
+use super::step::{Entry, TIMERS, Task};
+use super::{PAUSE, now, rules};
 use crate::CodePipeline;
 use crate::engine::Event;
 use crate::providers::ErrorDetails;
@@ -21,7 +21,10 @@ pub(super) async fn run(codepipeline: Arc<CodePipeline>) {
 
 async fn next(codepipeline: &CodePipeline) -> Result<(), Fault> {
     let claimed = codepipeline.store.claim(TIMERS, "codepipeline", codepipeline.lease).await?;
-    let step: Step = claimed.payload.parse()?;
+    let step = match claimed.payload.parse()? {
+        Entry::Action(step) => step,
+        Entry::Rule(step) => return rules::time_out(codepipeline, &step).await,
+    };
     let definitions = codepipeline.definitions.clone();
     let moment = now();
     let write = codepipeline.store.write(move |tx| {

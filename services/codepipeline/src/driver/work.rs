@@ -8,8 +8,8 @@ use store::Claimed;
 use tokio::sync::Semaphore;
 
 use super::commit::{Cause, Commit, Fault};
-use super::step::{Step, Task, WORK};
-use super::{PAUSE, now};
+use super::step::{Entry, Step, Task, WORK};
+use super::{PAUSE, now, rules};
 use crate::CodePipeline;
 use crate::definition::Definition;
 use crate::engine::{ActionStatus, Event};
@@ -81,7 +81,7 @@ fn delay(attempt: u32) -> Duration {
 
 /// Why an entry is to be tried again.
 #[derive(Debug, thiserror::Error)]
-enum Again {
+pub(super) enum Again {
     #[error("{0}")]
     Unavailable(String),
     #[error(transparent)]
@@ -89,7 +89,10 @@ enum Again {
 }
 
 async fn work(codepipeline: &CodePipeline, claimed: &Claimed) -> Result<(), Again> {
-    let step: Step = claimed.payload.parse().map_err(Fault::from)?;
+    let step = match claimed.payload.parse().map_err(Fault::from)? {
+        Entry::Action(step) => step,
+        Entry::Rule(step) => return rules::work(codepipeline, claimed, &step).await,
+    };
     let Some(job) = Job::load(codepipeline, &step).await? else {
         return Ok(complete(codepipeline, claimed).await?);
     };
@@ -247,7 +250,7 @@ fn check_size(outcome: Outcome) -> Outcome {
     Outcome::Failed(report, ErrorDetails::new("JobFailed", message))
 }
 
-async fn complete(codepipeline: &CodePipeline, claimed: &Claimed) -> Result<(), Fault> {
+pub(super) async fn complete(codepipeline: &CodePipeline, claimed: &Claimed) -> Result<(), Fault> {
     let claimed = claimed.clone();
     codepipeline.store.write(move |tx| tx.complete(&claimed)).await.map_err(Fault::from)
 }

@@ -1,6 +1,8 @@
 //! What the engine asks the world to do. Each command may be carried out twice.
 
-use super::ids::{ActionExecutionId, ApprovalToken, ExecutionId, Name};
+use super::condition::RuleStatus;
+use super::ids::{ActionExecutionId, ApprovalToken, ExecutionId, Name, RuleExecutionId};
+use super::plan::ConditionType;
 use super::state::Execution;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,27 @@ pub enum Command {
     },
     CancelTimer {
         id: ActionExecutionId,
+    },
+    /// Let the provider of a rule begin, and give `Event::RuleTimedOut` at `deadline`, milliseconds since 1970.
+    StartRule {
+        execution: ExecutionId,
+        version: u32,
+        stage: Name,
+        condition: ConditionType,
+        rule: Name,
+        id: RuleExecutionId,
+        deadline: i64,
+    },
+    /// The rule ended: record it, and forget its deadline.
+    EndRule {
+        execution: ExecutionId,
+        id: RuleExecutionId,
+        status: RuleStatus,
+    },
+    /// Nobody waits for the rule any more: let the provider end what it still does for it.
+    StopRule {
+        execution: ExecutionId,
+        id: RuleExecutionId,
     },
     /// Something changed its state: record it and tell those who listen.
     Announce(Change),
@@ -93,7 +116,7 @@ event_states!(
     /// States in "CodePipeline Stage Execution State Change".
     StageState {
         Started = "STARTED", Succeeded = "SUCCEEDED", Failed = "FAILED", Canceled = "CANCELED", Resumed = "RESUMED",
-        Stopping = "STOPPING", Stopped = "STOPPED",
+        Stopping = "STOPPING", Stopped = "STOPPED", Skipped = "SKIPPED",
     }
 );
 event_states!(

@@ -2,7 +2,10 @@
 
 mod action;
 mod approval;
+mod condition;
 mod retry;
+mod rollback;
+mod rule;
 mod start;
 mod stop;
 mod transition;
@@ -42,6 +45,15 @@ impl Pipeline {
             }
             Event::StageRetryRequested { execution, stage, mode, ended } => {
                 step.stage_retry_requested(*execution, stage, *mode, ended.as_ref())?;
+            }
+            Event::RollbackRequested { execution, stage, target } => {
+                step.rollback_requested(*execution, stage, target)?;
+            }
+            Event::RuleProgressed { execution, rule } => step.rule_progressed(*execution, *rule)?,
+            Event::RuleEnded { execution, rule, verdict } => step.rule_ended(*execution, *rule, *verdict)?,
+            Event::RuleTimedOut { execution, rule } => step.rule_timed_out(*execution, *rule)?,
+            Event::ConditionOverridden { execution, stage, condition, ended } => {
+                step.condition_overridden(*execution, stage, *condition, ended.as_ref())?;
             }
             Event::Updated { plan } => step.updated(plan)?,
         }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::ids::{ActionExecutionId, ApprovalToken, ExecutionId};
-use super::plan::Plan;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ActionExecutionId, ApprovalToken, ExecutionId, RuleExecutionId};
+use super::plan::{ConditionType, Plan};
 use super::state::Execution;
 
 /// When an event happened, and the seed of every id that follows from it.
@@ -71,6 +73,35 @@ pub enum Event {
         mode: RetryMode,
         ended: Option<Ended>,
     },
+    /// Somebody wants a stage to be as an earlier execution left it. `execution`: the new one that does it, with an id
+    /// that was never used before.
+    RollbackRequested {
+        execution: ExecutionId,
+        stage: String,
+        target: RollbackTarget,
+    },
+    /// A provider reports that it is still at a rule. Refused when the rule is no longer evaluated.
+    RuleProgressed {
+        execution: ExecutionId,
+        rule: RuleExecutionId,
+    },
+    RuleEnded {
+        execution: ExecutionId,
+        rule: RuleExecutionId,
+        verdict: Verdict,
+    },
+    /// The time given with `Command::StartRule` has come.
+    RuleTimedOut {
+        execution: ExecutionId,
+        rule: RuleExecutionId,
+    },
+    /// Somebody lets an execution pass a condition that keeps it. `ended` as in a stage retry.
+    ConditionOverridden {
+        execution: ExecutionId,
+        stage: String,
+        condition: ConditionType,
+        ended: Option<Ended>,
+    },
     /// The definition was replaced. Refused unless its version is the next one.
     Updated {
         plan: Arc<Plan>,
@@ -84,7 +115,27 @@ pub struct Ended {
     pub plan: Arc<Plan>,
 }
 
+/// What came of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Passed,
+    Failed,
+    /// It could not be evaluated.
+    Errored,
+}
+
+/// What is known of the execution that a stage is rolled back to: it may have ended long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RollbackTarget {
+    pub execution: ExecutionId,
+    /// Version of the definition that it ran on.
+    pub version: u32,
+    pub is_rollback: bool,
+    /// Whether it succeeded in the stage on that version.
+    pub succeeded: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RetryMode {
     /// Only the actions that failed, were abandoned or never ran.
     FailedActions,

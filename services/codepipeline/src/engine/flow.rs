@@ -6,19 +6,20 @@
 use std::sync::Arc;
 
 use super::command::{ActionState, Change, Command, ExecutionState, StageState, Subject};
+use super::condition::ConditionStatus;
 use super::event::Moment;
 use super::ids::{ActionExecutionId, ApprovalToken, ExecutionId, Ids, Name};
-use super::plan::Plan;
+use super::plan::{ConditionType, Plan};
 use super::state::{
     ActionRun, ActionStatus, Execution, ExecutionMode, ExecutionStatus, LatestRun, Pipeline, Position, Stage,
-    StageRun, StageStatus,
+    StageRun, StageStatus, Success,
 };
 use super::{CONCURRENT_ACTIONS, CONCURRENT_EXECUTIONS};
 
 pub(super) struct Step<'a> {
     pub(super) state: &'a mut Pipeline,
     pub(super) at: i64,
-    ids: Ids,
+    pub(super) ids: Ids,
     pub(super) commands: Vec<Command>,
 }
 
@@ -81,13 +82,15 @@ impl<'a> Step<'a> {
         self.state.executions.remove(&id)
     }
 
-    fn enter(&mut self, mut execution: Execution, stage: usize) {
+    pub(super) fn enter(&mut self, mut execution: Execution, stage: usize) {
         let plan = self.plan_of(&execution);
         let stage_plan = &plan.stages[stage];
         execution.position = Position::Inside(StageRun::new(stage, stage_plan, self.at));
         self.occupy(&execution);
         self.announce_stage(&execution, StageState::Started);
-        self.start_due(&mut execution);
+        if !self.begin_condition(&mut execution, ConditionType::BeforeEntry) {
+            self.start_due(&mut execution);
+        }
         self.put(execution);
     }
 
@@ -102,7 +105,9 @@ impl<'a> Step<'a> {
             execution: execution.id,
             ordinal: execution.ordinal,
             status: run.status,
-            manual_retries: run.manual_retries,
+            is_rollback: execution.rollback.is_some(),
+            retries: run.retries,
+            conditions: run.conditions.clone(),
         };
         let gate = self.gate(&name);
         gate.holder = Some(execution.id);
@@ -160,40 +165,53 @@ impl<'a> Step<'a> {
 
     /// Goes on after something ended inside a stage: starts what is due, or lets the execution leave the stage.
     pub(super) fn settle(&mut self, mut execution: Execution) {
-        let plan = self.plan_of(&execution);
         let Position::Inside(run) = &execution.position else { return self.put(execution) };
         if run.in_progress().next().is_some() {
             self.start_due(&mut execution);
             return self.put(execution);
         }
-        let stage = run.stage;
-        let all_succeeded = run
-            .actions
-            .iter()
-            .all(|slot| matches!(slot, Some(action) if action.status == ActionStatus::Succeeded));
-        if execution.stop.is_some() {
+        let (evaluating, failed, succeeded) = (run.evaluating(), run.has_failure(), run.all_succeeded());
+        let stop = execution.stop.as_ref().map(|stop| stop.abandon);
+        // Nothing of a condition is worth waiting for.
+        if let Some(condition) = evaluating.filter(|_| stop.is_some() || execution.cancelling) {
+            let abandoned = stop == Some(true);
+            let status = if abandoned { ConditionStatus::Abandoned } else { ConditionStatus::Cancelled };
+            self.end_condition(&mut execution, condition, status);
+        }
+        if stop.is_some() {
             self.leave(execution, StageStatus::Stopped, ExecutionStatus::Stopped);
         } else if execution.cancelling {
             self.leave(execution, StageStatus::Cancelled, ExecutionStatus::Cancelled);
-        } else if run.has_failure() {
-            self.leave(execution, StageStatus::Failed, ExecutionStatus::Failed);
-        } else if !all_succeeded {
+        } else if evaluating.is_some() {
+            self.put(execution);
+        } else if failed {
+            self.stage_failed(execution);
+        } else if !succeeded {
             self.start_due(&mut execution);
             self.put(execution);
-        } else if stage + 1 == plan.stages.len() {
-            self.leave(execution, StageStatus::Succeeded, ExecutionStatus::Succeeded);
+        } else if self.begin_condition(&mut execution, ConditionType::OnSuccess) {
+            self.put(execution);
         } else {
-            self.set_stage_status(&mut execution, StageStatus::Succeeded);
-            let name = plan.stages[stage].name.clone();
-            let id = execution.id;
-            // First onwards, then the lock: the next execution finds this one already ahead of it.
-            self.arrive(execution, stage + 1);
-            self.release(&name, id);
+            self.go_on(execution, StageStatus::Succeeded);
         }
     }
 
+    /// Lets an execution that is done with its stage go to the next one, or end.
+    pub(super) fn go_on(&mut self, mut execution: Execution, status: StageStatus) {
+        let stages = self.plan_of(&execution).stages.len();
+        let next = execution.position.stage() + 1;
+        if next == stages || execution.rollback.is_some() {
+            return self.leave(execution, status, ExecutionStatus::Succeeded);
+        }
+        self.set_stage_status(&mut execution, status);
+        let (name, id) = (self.stage_name(&execution), execution.id);
+        // First onwards, then the lock: the next execution finds this one already ahead of it.
+        self.arrive(execution, next);
+        self.release(&name, id);
+    }
+
     /// Ends the stage run and with it the execution, then lets the next one in.
-    fn leave(&mut self, mut execution: Execution, stage: StageStatus, status: ExecutionStatus) {
+    pub(super) fn leave(&mut self, mut execution: Execution, stage: StageStatus, status: ExecutionStatus) {
         self.set_stage_status(&mut execution, stage);
         let name = self.stage_name(&execution);
         let id = execution.id;
@@ -215,7 +233,7 @@ impl<'a> Step<'a> {
         self.commands.push(Command::Keep(Box::new(execution)));
     }
 
-    fn release(&mut self, stage: &Name, id: ExecutionId) {
+    pub(super) fn release(&mut self, stage: &Name, id: ExecutionId) {
         let gate = self.gate(stage);
         if gate.holder == Some(id) {
             gate.holder = None;
@@ -257,16 +275,33 @@ impl<'a> Step<'a> {
             StageStatus::Stopping => StageState::Stopping,
             StageStatus::Stopped => StageState::Stopped,
             StageStatus::Cancelled => StageState::Canceled,
+            StageStatus::Skipped => StageState::Skipped,
         };
-        let retries = run.manual_retries;
-        let name = self.stage_name(execution);
-        if let Some(latest) = self.state.stages.get_mut(&name).and_then(|gate| gate.latest.as_mut())
-            && latest.execution == execution.id
-        {
-            latest.status = status;
-            latest.manual_retries = retries;
+        self.show_run(execution);
+        if status == StageStatus::Succeeded && execution.rollback.is_none() {
+            let success = Success { execution: execution.id, version: execution.version };
+            let name = self.stage_name(execution);
+            if let Some(gate) = self.state.stages.get_mut(&name)
+                && gate.latest.as_ref().is_some_and(|latest| latest.execution == success.execution)
+            {
+                gate.last_success = Some(success);
+            }
         }
         self.announce_stage(execution, state);
+    }
+
+    /// Shows at its stage how the run of the execution that entered last stands.
+    pub(super) fn show_run(&mut self, execution: &Execution) {
+        let Position::Inside(run) = &execution.position else { return };
+        let name = self.stage_name(execution);
+        let latest = self.state.stages.get_mut(&name).and_then(|gate| gate.latest.as_mut());
+        if let Some(latest) = latest.filter(|latest| latest.execution == execution.id) {
+            latest.status = run.status;
+            latest.retries = run.retries;
+            if latest.conditions != run.conditions {
+                latest.conditions.clone_from(&run.conditions);
+            }
+        }
     }
 
     pub(super) fn stage_name(&self, execution: &Execution) -> Name {

@@ -41,6 +41,10 @@ uuid_id!(
     ActionExecutionId
 );
 uuid_id!(
+    /// One evaluation of one rule of a condition. Providers take it as their client token.
+    RuleExecutionId
+);
+uuid_id!(
     /// What a decider of a manual approval must show; only those who may read the pipeline's state know it.
     ApprovalToken
 );

@@ -24,6 +24,14 @@ pub enum Refusal {
     StageNotRetryable { stage: String, why: &'static str },
     #[error("a later execution has entered the stage")]
     NotLatestExecution,
+    #[error("stage '{stage}' cannot be rolled back: {why}")]
+    UnableToRollback { stage: String, why: &'static str },
+    #[error("the rule is not evaluated")]
+    RuleNotInProgress,
+    #[error("the condition of stage '{stage}' cannot be overridden: {why}")]
+    ConditionNotOverridable { stage: String, why: &'static str },
+    #[error("the target execution ran on version {0} of the definition, which is not the current one")]
+    TargetOutdated(u32),
     #[error("version {given} cannot follow version {current}")]
     VersionOutOfOrder { given: u32, current: u32 },
     /// Whoever loaded the state did not put a definition back that it needs.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::ConditionRun;
 use super::ids::{ActionExecutionId, ApprovalToken, ExecutionId, Name};
-use super::plan::{Plan, StagePlan};
+use super::plan::{ConditionType, Plan, StagePlan};
 
 /// How executions of one pipeline share its stages. Source: CodePipeline User Guide, "Set or change the pipeline
 /// execution mode".
@@ -73,8 +74,19 @@ pub struct Stage {
     pub inbound: VecDeque<ExecutionId>,
     /// The execution that entered last (SUPERSEDED and QUEUED).
     pub latest: Option<LatestRun>,
+    /// The execution that succeeded here last (SUPERSEDED and QUEUED): what an automatic rollback goes back to.
+    #[serde(default)]
+    pub last_success: Option<Success>,
     /// By action name: its last attempt here, which may belong to an execution before the latest.
     pub actions: BTreeMap<Name, ActionExecutionId>,
+}
+
+/// An execution that succeeded in a stage and is no rollback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Success {
+    pub execution: ExecutionId,
+    /// Version of the definition that it ran on.
+    pub version: u32,
 }
 
 /// The gate in front of a stage.
@@ -98,8 +110,32 @@ pub struct LatestRun {
     pub execution: ExecutionId,
     pub ordinal: u64,
     pub status: StageStatus,
-    /// How often somebody retried this run.
-    pub manual_retries: u32,
+    #[serde(default)]
+    pub is_rollback: bool,
+    #[serde(flatten)]
+    pub retries: Retries,
+    /// Conditions that were evaluated in this run.
+    #[serde(default)]
+    pub conditions: BTreeMap<ConditionType, ConditionRun>,
+}
+
+/// How often a stage run was retried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retries {
+    /// How often somebody retried it.
+    #[serde(rename = "manual_retries")]
+    pub manual: u32,
+    /// How often it retried itself.
+    #[serde(rename = "automatic_retries", default)]
+    pub automatic: u32,
+    #[serde(rename = "latest_retry", default)]
+    pub latest: Option<RetryTrigger>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RetryTrigger {
+    Manual,
+    Automatic,
 }
 
 /// One execution in progress, or as it was when it ended.
@@ -119,7 +155,36 @@ pub struct Execution {
     pub stop: Option<StopRequest>,
     /// The definition was replaced: what runs may finish, nothing new starts.
     pub cancelling: bool,
+    /// It runs one stage alone, to undo what a later execution did there.
+    #[serde(default)]
+    pub rollback: Option<Rollback>,
     pub position: Position,
+}
+
+impl Execution {
+    pub(super) fn new(id: ExecutionId, ordinal: u64, plan: &Plan, at: i64) -> Self {
+        Self {
+            id,
+            ordinal,
+            version: plan.version,
+            mode: plan.mode,
+            status: ExecutionStatus::InProgress,
+            started_at: at,
+            attempt: 1,
+            stop: None,
+            cancelling: false,
+            rollback: None,
+            position: Position::Inbound { stage: 0, since: at },
+        }
+    }
+}
+
+/// What a rollback goes back to, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    pub target: ExecutionId,
+    /// The execution whose failure caused it; none: somebody asked for it.
+    pub failed: Option<ExecutionId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,9 +253,13 @@ pub struct StageRun {
     pub since: i64,
     /// Last attempt at each action, in definition order; none for those that did not start yet.
     pub actions: Vec<Option<ActionRun>>,
-    pub manual_retries: u32,
+    #[serde(flatten)]
+    pub retries: Retries,
     /// Milliseconds since 1970.
     pub retried_at: Option<i64>,
+    /// Conditions that were evaluated, or are being so.
+    #[serde(default)]
+    pub conditions: BTreeMap<ConditionType, ConditionRun>,
 }
 
 impl StageRun {
@@ -200,8 +269,9 @@ impl StageRun {
             status: StageStatus::InProgress,
             since: at,
             actions: vec![None; plan.actions.len()],
-            manual_retries: 0,
+            retries: Retries::default(),
             retried_at: None,
+            conditions: BTreeMap::new(),
         }
     }
 
@@ -210,12 +280,28 @@ impl StageRun {
         self.actions.iter().flatten().filter(|run| run.status == ActionStatus::InProgress)
     }
 
+    pub fn all_succeeded(&self) -> bool {
+        let succeeded =
+            |slot: &Option<ActionRun>| matches!(slot, Some(run) if run.status == ActionStatus::Succeeded);
+        self.actions.iter().all(succeeded)
+    }
+
     /// Whether some action ended other than well.
     pub fn has_failure(&self) -> bool {
         self.actions
             .iter()
             .flatten()
             .any(|run| matches!(run.status, ActionStatus::Failed | ActionStatus::Abandoned))
+    }
+
+    /// Makes room for new attempts at what did not succeed.
+    pub(super) fn clear_failed(&mut self) {
+        for slot in &mut self.actions {
+            if matches!(slot, Some(action) if matches!(action.status, ActionStatus::Failed | ActionStatus::Abandoned))
+            {
+                *slot = None;
+            }
+        }
     }
 
     /// Index of an attempt that has not ended.
@@ -234,6 +320,8 @@ pub enum StageStatus {
     Stopping,
     Stopped,
     Cancelled,
+    /// Its entry condition was not met, and said so.
+    Skipped,
 }
 
 impl StageStatus {
@@ -246,6 +334,7 @@ impl StageStatus {
             Self::Stopping => "Stopping",
             Self::Stopped => "Stopped",
             Self::Cancelled => "Cancelled",
+            Self::Skipped => "Skipped",
         }
     }
 }

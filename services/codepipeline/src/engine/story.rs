@@ -1,20 +1,22 @@
 //! Tests in the domain's words: `story.start("e1").succeed("e1", "App")`, then what came of it as lines of text.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use expect_test::Expect;
 use uuid::Uuid;
 
 use super::{
-    ActionExecutionId, ActionPlan, ApprovalToken, Change, Command, Ended, Event, Execution, ExecutionId,
-    ExecutionMode, Moment, Name, Pipeline, Plan, Position, Refusal, RetryMode, StagePlan, Subject,
-    TransitionType,
+    ActionExecutionId, ActionPlan, ApprovalToken, Change, Command, ConditionPlan, ConditionResult,
+    ConditionRun, ConditionType, Ended, Event, Execution, ExecutionId, ExecutionMode, ExecutionState, Moment,
+    Name, OnFailure, Pipeline, Plan, Position, Refusal, RetryMode, RollbackTarget, RuleExecutionId, RulePlan,
+    StagePlan, StageState, Subject, TransitionType, Verdict,
 };
 
 pub(super) const TIMEOUT: i64 = 60_000;
 
-/// `"Source: App, Docs | Build: Lint, Test@2, Ask!"`: `@` gives the run order, `!` marks a manual approval.
+/// `"Source: App, Docs | Build(retry all): Lint, Test@2, Ask!"`: `@` gives the run order, `!` marks a manual approval;
+/// in brackets what the stage does when it fails.
 pub(super) fn plan(version: u32, mode: ExecutionMode, text: &str) -> Arc<Plan> {
     let stages = text.split('|').map(|stage| {
         let (name, actions) = stage.split_once(':').expect("a stage is written 'Name: Action, ...'");
@@ -25,9 +27,42 @@ pub(super) fn plan(version: u32, mode: ExecutionMode, text: &str) -> Arc<Plan> {
             let run_order = run_order.parse().expect("a run order is a number");
             ActionPlan { name: name.into(), run_order, approval, timeout: TIMEOUT }
         });
-        StagePlan::new(name.trim(), actions.collect())
+        let (name, options) = name.split_once('(').unwrap_or((name, ")"));
+        let options = options.trim().trim_end_matches(')').split(',').map(str::trim);
+        let plan = StagePlan::new(name.trim(), actions.collect());
+        options.fold(plan, |plan, option| match option {
+            "" => plan,
+            "retry failed" => plan.on_failure(OnFailure::Retry(RetryMode::FailedActions)),
+            "retry all" => plan.on_failure(OnFailure::Retry(RetryMode::AllActions)),
+            "rollback" => plan.on_failure(OnFailure::Rollback),
+            other => {
+                let (condition, declared) = condition(other);
+                plan.condition(condition, declared)
+            }
+        })
     });
     Arc::new(Plan { version, mode, stages: stages.collect() })
+}
+
+/// `"entry skip window+check"`
+fn condition(text: &str) -> (ConditionType, ConditionPlan) {
+    let [condition, result, rules] = text.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("'{text}' is nothing that a stage does")
+    };
+    let condition = match condition {
+        "entry" => ConditionType::BeforeEntry,
+        "success" => ConditionType::OnSuccess,
+        "failure" => ConditionType::OnFailure,
+        other => panic!("no condition is called '{other}'"),
+    };
+    let result = match result {
+        "fail" => ConditionResult::Fail,
+        "skip" => ConditionResult::Skip,
+        "rollback" => ConditionResult::Rollback,
+        other => panic!("no result is called '{other}'"),
+    };
+    let rules = rules.split('+').map(|name| RulePlan { name: name.into(), timeout: TIMEOUT });
+    (condition, ConditionPlan { result, rules: rules.collect() })
 }
 
 #[derive(Clone)]
@@ -36,7 +71,9 @@ pub(super) struct Story {
     clock: i64,
     told: Vec<String>,
     names: BTreeMap<ExecutionId, String>,
+    succeeded: HashSet<(ExecutionId, Name)>,
     actions: HashMap<ActionExecutionId, (Name, Name)>,
+    rules: HashMap<RuleExecutionId, (Name, Name)>,
     kept: HashMap<ExecutionId, Ended>,
 }
 
@@ -49,7 +86,9 @@ impl Story {
             clock: 0,
             told: Vec::new(),
             names: BTreeMap::new(),
+            succeeded: HashSet::new(),
             actions: HashMap::new(),
+            rules: HashMap::new(),
             kept: HashMap::new(),
         }
     }
@@ -80,7 +119,23 @@ impl Story {
                 let (stage, action) = &self.actions[&id];
                 format!("stop {} {stage}/{action}", self.names[&execution])
             }
-            Command::Announce(change) => self.line(&change),
+            Command::StartRule { execution, stage, rule, id, .. } => {
+                let line = format!("evaluate {} {stage}?{rule}", self.names[&execution]);
+                assert!(self.rules.insert(id, (stage, rule)).is_none(), "the same rule was started twice");
+                line
+            }
+            Command::StopRule { execution, id } => {
+                let (stage, rule) = &self.rules[&id];
+                format!("stop {} {stage}?{rule}", self.names[&execution])
+            }
+            Command::EndRule { execution, id, status } => {
+                let (stage, rule) = &self.rules[&id];
+                format!("{} {stage}?{rule} {}", self.names[&execution], status.as_str())
+            }
+            Command::Announce(change) => {
+                self.remember(&change);
+                self.line(&change)
+            }
             Command::Keep(execution) => {
                 let plan = plans.get(&execution.version).or(self.state.plans.get(&execution.version));
                 let plan = plan.expect("an execution ends on a known definition").clone();
@@ -92,12 +147,34 @@ impl Story {
         self.told.push(line);
     }
 
+    /// Executions that start by themselves are called r1, r2, …
+    fn remember(&mut self, change: &Change) {
+        if !self.names.contains_key(&change.execution) {
+            let known = self.names.values().filter(|name| name.starts_with('r')).count();
+            self.names.insert(change.execution, format!("r{}", known + 1));
+        }
+        if let Subject::Stage { stage, state, .. } = &change.subject {
+            let key = (change.execution, stage.clone());
+            match state {
+                StageState::Succeeded => self.succeeded.insert(key),
+                _ => self.succeeded.remove(&key),
+            };
+        }
+    }
+
     fn line(&self, change: &Change) -> String {
         let who = &self.names[&change.execution];
-        let line = match &change.subject {
-            Subject::Execution { state } => format!("{who} {}", state.as_str()),
-            Subject::Stage { stage, state, .. } => format!("{who} {stage} {}", state.as_str()),
-            Subject::Action { stage, action, state, .. } => {
+        let rollback = self.state.executions.get(&change.execution).and_then(|execution| execution.rollback);
+        let line = match (&change.subject, rollback) {
+            (Subject::Execution { state: ExecutionState::Started }, Some(rollback)) => {
+                let because =
+                    rollback.failed.map(|failed| format!(" because {} failed", self.names[&failed]));
+                let target = &self.names[&rollback.target];
+                format!("{who} STARTED (rollback to {target}{})", because.unwrap_or_default())
+            }
+            (Subject::Execution { state }, _) => format!("{who} {}", state.as_str()),
+            (Subject::Stage { stage, state, .. }, _) => format!("{who} {stage} {}", state.as_str()),
+            (Subject::Action { stage, action, state, .. }, _) => {
                 format!("{who} {stage}/{action} {}", state.as_str())
             }
         };
@@ -122,6 +199,9 @@ impl Story {
     }
 
     pub(super) fn execution(&self, name: &str) -> ExecutionId {
+        if let Some((id, _)) = self.names.iter().find(|(_, known)| *known == name) {
+            return *id;
+        }
         let n: u128 = name.trim_start_matches('e').parse().expect("executions are called e1, e2, ...");
         ExecutionId(Uuid::from_u128(n))
     }
@@ -157,6 +237,38 @@ impl Story {
         self.state.stages.keys().map(|name| &**name).collect()
     }
 
+    /// How the condition stands of the execution that entered a stage last.
+    pub(super) fn condition(&self, stage: &str, condition: ConditionType) -> &'static str {
+        let latest = self.state.stages[stage].latest.as_ref().expect("somebody entered the stage");
+        latest.conditions[&condition].status.as_str()
+    }
+
+    pub(super) fn rule_execution(&self, name: &str, rule: &str) -> RuleExecutionId {
+        let Some(Position::Inside(run)) = self.live(name).map(|execution| &execution.position) else {
+            panic!("{name} is not inside a stage");
+        };
+        let mut running = run.conditions.values().flat_map(ConditionRun::in_progress);
+        let found = running.find(|run| &*self.rules[&run.id].1 == rule);
+        found.unwrap_or_else(|| panic!("{rule} is not evaluated in {name}")).id
+    }
+
+    pub(super) fn try_rule(&mut self, name: &str, rule: RuleExecutionId, verdict: Verdict) -> Told {
+        self.tell(&Event::RuleEnded { execution: self.execution(name), rule, verdict })
+    }
+
+    pub(super) fn try_override(&mut self, name: &str, stage: &str, condition: ConditionType) -> Told {
+        let execution = self.execution(name);
+        let ended = self.ended(name);
+        self.tell(&Event::ConditionOverridden { execution, stage: stage.to_owned(), condition, ended })
+    }
+
+    fn ended(&self, name: &str) -> Option<Ended> {
+        match self.live(name) {
+            Some(_) => None,
+            None => self.kept.get(&self.execution(name)).cloned(),
+        }
+    }
+
     pub(super) fn try_start(&mut self, name: &str) -> Told {
         let execution = self.execution(name);
         self.names.insert(execution, name.to_owned());
@@ -186,11 +298,23 @@ impl Story {
 
     pub(super) fn try_retry(&mut self, name: &str, stage: &str, mode: RetryMode) -> Told {
         let execution = self.execution(name);
-        let ended = match self.live(name) {
-            Some(_) => None,
-            None => self.kept.get(&execution).cloned(),
-        };
+        let ended = self.ended(name);
         self.tell(&Event::StageRetryRequested { execution, stage: stage.to_owned(), mode, ended })
+    }
+
+    pub(super) fn try_roll_back(&mut self, name: &str, stage: &str, target: &str) -> Told {
+        let (execution, target) = (self.execution(name), self.execution(target));
+        self.names.insert(execution, name.to_owned());
+        let live =
+            self.state.executions.get(&target).or(self.kept.get(&target).map(|ended| &*ended.execution));
+        let known = live.expect("the target was started");
+        let target = RollbackTarget {
+            execution: target,
+            version: known.version,
+            is_rollback: known.rollback.is_some(),
+            succeeded: self.succeeded.contains(&(target, stage.into())),
+        };
+        self.tell(&Event::RollbackRequested { execution, stage: stage.to_owned(), target })
     }
 
     fn must(&mut self, told: Told) -> &mut Self {
@@ -252,6 +376,27 @@ impl Story {
 
     pub(super) fn retry(&mut self, name: &str, stage: &str, mode: RetryMode) -> &mut Self {
         let told = self.try_retry(name, stage, mode);
+        self.must(told)
+    }
+
+    pub(super) fn rule(&mut self, name: &str, rule: &str, verdict: Verdict) -> &mut Self {
+        let told = self.try_rule(name, self.rule_execution(name, rule), verdict);
+        self.must(told)
+    }
+
+    pub(super) fn rule_times_out(&mut self, name: &str, rule: &str) -> &mut Self {
+        let (execution, rule) = (self.execution(name), self.rule_execution(name, rule));
+        let told = self.tell(&Event::RuleTimedOut { execution, rule });
+        self.must(told)
+    }
+
+    pub(super) fn overrides(&mut self, name: &str, stage: &str, condition: ConditionType) -> &mut Self {
+        let told = self.try_override(name, stage, condition);
+        self.must(told)
+    }
+
+    pub(super) fn roll_back(&mut self, name: &str, stage: &str, target: &str) -> &mut Self {
+        let told = self.try_roll_back(name, stage, target);
         self.must(told)
     }
 

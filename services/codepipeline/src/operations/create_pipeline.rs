@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::start_pipeline_execution::default_variables;
 use crate::catalogue::ActionTypes;
-use crate::definition::{Definition, check_with};
+use crate::definition::{Definition, check_with, conditions};
 use crate::definitions;
 use crate::driver::{self, Cause, Commit, Fault, NewExecution};
 use crate::engine::{Event, ExecutionId};
@@ -104,10 +104,10 @@ pub(super) async fn check_declaration(
     };
     let role = assumable(None);
     let client = role.client().await.map_err(refused)?;
-    for action in declaration.stages.iter().flat_map(|stage| &stage.actions) {
-        if let Some(action_role) = action.role_arn.as_deref() {
-            assumable(Some(action_role)).client().await.map_err(refused)?;
-        }
+    let actions = declaration.stages.iter().flat_map(|stage| &stage.actions);
+    let action_roles = actions.filter_map(|action| action.role_arn.as_deref());
+    for role in action_roles.chain(conditions::roles(declaration)) {
+        assumable(Some(role)).client().await.map_err(refused)?;
     }
     let stores =
         declaration.artifact_store.iter().chain(declaration.artifact_stores.iter().flat_map(|s| s.values()));

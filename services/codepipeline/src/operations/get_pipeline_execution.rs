@@ -1,11 +1,11 @@
 use aws::Ctx;
 use codepipeline_model::{
     ArtifactRevision, ExecutionMode, ExecutionTrigger, ExecutionType, GetPipelineExecution,
-    GetPipelineExecutionOutput, PipelineExecution, ResolvedPipelineVariable,
+    GetPipelineExecutionOutput, PipelineExecution, PipelineRollbackMetadata, ResolvedPipelineVariable,
 };
 
 use crate::CodePipeline;
-use crate::engine;
+use crate::engine::{self, ExecutionId};
 use crate::error::Error;
 use crate::records;
 
@@ -39,8 +39,8 @@ pub(super) async fn get_pipeline_execution(
         variables: Some(variables).filter(|variables| !variables.is_empty()),
         trigger: Some(trigger(&execution.trigger)),
         execution_mode: Some(execution_mode(execution.mode)),
-        execution_type: Some(ExecutionType::Standard),
-        rollback_metadata: None,
+        execution_type: Some(execution_type(execution.rollback_target.is_some())),
+        rollback_metadata: execution.rollback_target.map(rollback_metadata),
     };
     Ok(GetPipelineExecutionOutput { pipeline_execution: Some(execution) })
 }
@@ -62,6 +62,14 @@ pub(super) fn trigger(trigger: &records::ExecutionTrigger) -> ExecutionTrigger {
         trigger_type: Some(trigger.kind.as_str().into()),
         trigger_detail: Some(trigger.detail.clone()),
     }
+}
+
+pub(super) fn execution_type(is_rollback: bool) -> ExecutionType {
+    if is_rollback { ExecutionType::Rollback } else { ExecutionType::Standard }
+}
+
+pub(super) fn rollback_metadata(target: ExecutionId) -> PipelineRollbackMetadata {
+    PipelineRollbackMetadata { rollback_target_pipeline_execution_id: Some(target.to_string()) }
 }
 
 pub(super) fn execution_mode(mode: engine::ExecutionMode) -> ExecutionMode {

@@ -1,15 +1,20 @@
+mod condition_state;
+
 use std::collections::BTreeMap;
 
 use aws::{Ctx, Timestamp};
 use codepipeline_model::{
-    ActionDeclaration, ActionExecution as ActionExecutionState, ActionRevision, ActionState, ErrorDetails,
-    ExecutionType, GetPipelineState, GetPipelineStateOutput, RetryStageMetadata, RetryTrigger,
-    StageDeclaration, StageExecution, StageState, TransitionState,
+    self as model, ActionDeclaration, ActionExecution as ActionExecutionState, ActionRevision, ActionState,
+    ErrorDetails, GetPipelineState, GetPipelineStateOutput, RetryStageMetadata, StageDeclaration,
+    StageExecution, StageState, TransitionState,
 };
 use store::ReadTx;
 
+use super::get_pipeline_execution::execution_type;
 use crate::catalogue::{Owner, Placeholder};
-use crate::engine::{ActionExecutionId, ActionStatus, ExecutionId, Stage};
+use crate::engine::{
+    ActionExecutionId, ActionStatus, ConditionType, ExecutionId, Retries, RetryTrigger, Stage,
+};
 use crate::error::Error;
 use crate::records::{self, ActionExecution, Live, Pipeline};
 use crate::{CodePipeline, jobs, variables};
@@ -57,33 +62,46 @@ fn stage_state(
         let latest = stage.actions.get(action.name.as_str()).copied();
         actions.push(action_state(tx, pipeline, action, latest)?);
     }
+    // Rollbacks never wait in front of a stage.
     let inbound: Vec<StageExecution> =
-        stage.inbound.iter().map(|id| stage_execution(*id, "InProgress")).collect();
+        stage.inbound.iter().map(|id| stage_execution(*id, "InProgress", false)).collect();
     let latest = stage.latest.as_ref();
+    let mut state = |condition| condition_state::condition_state(tx, pipeline, declared, latest, condition);
     Ok(StageState {
         stage_name: Some(declared.name.clone()),
         inbound_execution: inbound.first().cloned(),
         inbound_executions: Some(inbound).filter(|inbound| !inbound.is_empty()),
         inbound_transition_state: Some(transition_state(stage)),
         action_states: Some(actions),
-        latest_execution: latest.map(|latest| stage_execution(latest.execution, latest.status.as_str())),
-        retry_stage_metadata: latest.filter(|latest| latest.manual_retries > 0).map(|latest| {
-            RetryStageMetadata {
-                auto_stage_retry_attempt: None,
-                manual_stage_retry_attempt: i32::try_from(latest.manual_retries).ok(),
-                latest_retry_trigger: Some(RetryTrigger::ManualStageRetry),
-            }
-        }),
-        ..StageState::default()
+        latest_execution: latest
+            .map(|latest| stage_execution(latest.execution, latest.status.as_str(), latest.is_rollback)),
+        retry_stage_metadata: latest.and_then(|latest| retries(latest.retries)),
+        before_entry_condition_state: state(ConditionType::BeforeEntry)?,
+        on_success_condition_state: state(ConditionType::OnSuccess)?,
+        on_failure_condition_state: state(ConditionType::OnFailure)?,
     })
 }
 
-fn stage_execution(id: ExecutionId, status: &str) -> StageExecution {
+fn stage_execution(id: ExecutionId, status: &str, is_rollback: bool) -> StageExecution {
     StageExecution {
         pipeline_execution_id: id.to_string(),
         status: status.into(),
-        r#type: Some(ExecutionType::Standard),
+        r#type: Some(execution_type(is_rollback)),
     }
+}
+
+/// Nothing of a stage that was never retried; of the two counts only those that are not zero.
+fn retries(retries: Retries) -> Option<RetryStageMetadata> {
+    let count = |attempts: u32| i32::try_from(attempts).ok().filter(|attempts| *attempts > 0);
+    let latest = retries.latest.or_else(|| (retries.manual > 0).then_some(RetryTrigger::Manual))?;
+    Some(RetryStageMetadata {
+        auto_stage_retry_attempt: count(retries.automatic),
+        manual_stage_retry_attempt: count(retries.manual),
+        latest_retry_trigger: Some(match latest {
+            RetryTrigger::Manual => model::RetryTrigger::ManualStageRetry,
+            RetryTrigger::Automatic => model::RetryTrigger::AutomatedStageRetry,
+        }),
+    })
 }
 
 fn transition_state(stage: &Stage) -> TransitionState {

@@ -135,7 +135,7 @@ fn output(record: &ActionExecution) -> ActionExecutionOutput {
     }
 }
 
-fn artifacts(artifacts: &[Artifact]) -> Vec<ArtifactDetail> {
+pub(super) fn artifacts(artifacts: &[Artifact]) -> Vec<ArtifactDetail> {
     let details = artifacts.iter().map(|artifact| ArtifactDetail {
         name: Some(artifact.name.clone()),
         s3location: Some(S3Location {

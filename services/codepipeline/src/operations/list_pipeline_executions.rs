@@ -1,11 +1,11 @@
 use aws::Ctx;
 use codepipeline_model::{
-    ExecutionType, ListPipelineExecutions, ListPipelineExecutionsOutput, PipelineExecutionSummary,
-    SourceRevision, StopExecutionTrigger,
+    ListPipelineExecutions, ListPipelineExecutionsOutput, PipelineExecutionSummary, SourceRevision,
+    StopExecutionTrigger,
 };
 use store::Range;
 
-use super::get_pipeline_execution::{execution_mode, trigger};
+use super::get_pipeline_execution::{execution_mode, execution_type, rollback_metadata, trigger};
 use crate::CodePipeline;
 use crate::error::Error;
 use crate::records::Execution;
@@ -59,7 +59,7 @@ fn summary(execution: Execution) -> PipelineExecutionSummary {
         trigger: Some(trigger(&execution.trigger)),
         stop_trigger: execution.stop_reason.map(|reason| StopExecutionTrigger { reason: Some(reason) }),
         execution_mode: Some(execution_mode(execution.mode)),
-        execution_type: Some(ExecutionType::Standard),
-        rollback_metadata: None,
+        execution_type: Some(execution_type(execution.rollback_target.is_some())),
+        rollback_metadata: execution.rollback_target.map(rollback_metadata),
     }
 }

@@ -3,7 +3,7 @@ use codepipeline_model::{RetryStageExecution, RetryStageExecutionOutput, StageRe
 
 use crate::CodePipeline;
 use crate::driver::{self, Cause, Commit, Fault};
-use crate::engine::{Ended, Event, Refusal, RetryMode};
+use crate::engine::{Event, Refusal, RetryMode};
 use crate::error::Error;
 
 /// Runs a stage again in which an execution failed or was stopped; the execution keeps its id and goes on from there.
@@ -33,13 +33,7 @@ pub(super) async fn retry_stage_execution(
             other => other,
         };
         let record = super::find_execution(tx, &pipeline, &input.pipeline_execution_id).map_err(unknown)?;
-        let ended = match &record.ended {
-            Some(execution) => definitions.get(tx, pipeline.id, execution.version)?.map(|definition| Ended {
-                execution: Box::new(execution.clone()),
-                plan: definition.plan.clone(),
-            }),
-            None => None,
-        };
+        let ended = super::ended(tx, &definitions, &pipeline, &record)?;
         let stage = input.stage_name.clone();
         let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
         commit.apply(Event::StageRetryRequested { execution: record.id, stage, mode, ended }, &cause)?;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use aws::Ctx;
 use codepipeline_model::{
-    PipelineVariable, SourceRevisionOverride, SourceRevisionType, StartPipelineExecution,
+    PipelineType, PipelineVariable, SourceRevisionOverride, SourceRevisionType, StartPipelineExecution,
     StartPipelineExecutionOutput,
 };
 use uuid::Uuid;
@@ -93,6 +93,11 @@ fn overrides(
     definition: &Definition,
     given: &[SourceRevisionOverride],
 ) -> Result<Vec<SourceOverride>, Error> {
+    // Source: CodePipeline User Guide, "Pipeline types".
+    if !given.is_empty() && definition.declaration.pipeline_type.as_ref() == Some(&PipelineType::V1) {
+        let message = "Source revision overrides can only be used with V2 pipelines";
+        return Err(Error::Validation(message.to_owned()));
+    }
     let overrides = given.iter().map(|given| {
         let name = &given.action_name;
         let mut sources = definition.actions().map(|(_, action)| action);
@@ -101,12 +106,14 @@ fn overrides(
             .ok_or_else(|| {
                 Error::Validation(format!("The pipeline has no source action with the name '{name}'"))
             })?;
+        let provider = source.action_type_id.provider.as_str();
         let fits = match &given.revision_type {
-            SourceRevisionType::CommitId => source.action_type_id.provider == "CodeCommit",
-            SourceRevisionType::S3ObjectVersionId | SourceRevisionType::S3ObjectKey => {
-                source.action_type_id.provider == "S3"
+            SourceRevisionType::CommitId => {
+                matches!(provider, "CodeCommit" | "CodeStarSourceConnection" | "GitHub")
             }
-            SourceRevisionType::ImageDigest | SourceRevisionType::Other(_) => false,
+            SourceRevisionType::S3ObjectVersionId | SourceRevisionType::S3ObjectKey => provider == "S3",
+            SourceRevisionType::ImageDigest => provider == "ECR",
+            SourceRevisionType::Other(_) => false,
         };
         let kind = given.revision_type.as_str().to_owned();
         if !fits {
@@ -114,7 +121,17 @@ fn overrides(
                 "A revision of type {kind} does not fit source action '{name}'"
             )));
         }
+        if given.revision_type == SourceRevisionType::ImageDigest && !is_digest(&given.revision_value) {
+            let message = format!("'{}' is not the digest of an image", given.revision_value);
+            return Err(Error::Validation(message));
+        }
         Ok(SourceOverride { action: name.clone(), kind, value: given.revision_value.clone() })
     });
     overrides.collect()
+}
+
+/// `sha256:` and the hash in hexadecimal.
+fn is_digest(value: &str) -> bool {
+    let hash = value.strip_prefix("sha256:").unwrap_or_default();
+    hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit())
 }

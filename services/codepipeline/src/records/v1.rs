@@ -6,7 +6,10 @@ use serde_json::Value;
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use crate::engine::{self, ActionExecutionId, ActionStatus, ApprovalToken, ExecutionId, ExecutionStatus};
+use crate::engine::{
+    self, ActionExecutionId, ActionStatus, ApprovalToken, ConditionType, ExecutionId, ExecutionStatus,
+    RuleExecutionId, RuleStatus,
+};
 use crate::providers::{Artifact, ErrorDetails, Report, Revision};
 
 /// A pipeline by name. Key: account, region, name.
@@ -112,6 +115,9 @@ pub struct Live {
     pub engine: engine::Pipeline,
     /// Number of the action execution that was started last.
     pub last_action: u64,
+    /// Number of the rule execution that was started last.
+    #[serde(default)]
+    pub last_rule: u64,
 }
 
 impl Live {
@@ -154,6 +160,9 @@ pub struct Execution {
     /// Stages in which it succeeded on this version of the definition.
     pub succeeded_stages: BTreeSet<String>,
     pub client_request_token: Option<String>,
+    /// Of a rollback: the execution whose source revisions, artifacts and variables it takes.
+    #[serde(default)]
+    pub rollback_target: Option<ExecutionId>,
     /// As it left the engine when it ended: what a stage retry begins from.
     pub ended: Option<engine::Execution>,
 }
@@ -308,6 +317,92 @@ impl Record for ActionExecution {
             indexes.push(Index::new(Self::TOKEN, Self::with_token(self.pipeline, token)));
         }
         if let (ActionStatus::InProgress, Some(id)) = (self.status, &self.report.external_execution_id) {
+            indexes.push(Index::new(Self::EXTERNAL, Self::with_external_id(id)));
+        }
+        indexes
+    }
+}
+
+/// One evaluation of one rule of a stage's condition. Key: pipeline, number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleExecution {
+    pub pipeline: Uuid,
+    /// Rule executions of a pipeline in the order of their start.
+    pub number: u64,
+    pub id: RuleExecutionId,
+    pub execution: ExecutionId,
+    /// Version of the definition.
+    pub version: u32,
+    pub stage: String,
+    pub condition: ConditionType,
+    pub rule: String,
+    pub status: RuleStatus,
+    pub started_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// ARN of who overrode the condition, or stopped the execution.
+    pub updated_by: Option<String>,
+    pub resolved_configuration: BTreeMap<String, String>,
+    pub inputs: Vec<Artifact>,
+    pub report: Report,
+    pub error: Option<ErrorDetails>,
+    /// When its provider wants to look again, milliseconds since 1970.
+    pub look_at: Option<i64>,
+}
+
+impl RuleExecution {
+    pub const ID: &str = "id";
+    pub const EXECUTION: &str = "execution";
+    pub const RULE: &str = "rule";
+    pub const EXTERNAL: &str = "external";
+
+    pub fn of_pipeline(pipeline: Uuid) -> Key {
+        Key::of(pipeline.to_string())
+    }
+
+    pub fn with_id(pipeline: Uuid, id: RuleExecutionId) -> Key {
+        Self::of_pipeline(pipeline).and(id.to_string())
+    }
+
+    /// Index prefix of those of one execution, in the order of their start.
+    pub fn of_execution(pipeline: Uuid, execution: ExecutionId) -> Key {
+        Self::of_pipeline(pipeline).and(execution.to_string())
+    }
+
+    /// Index prefix of the evaluations of this rule in its execution, in the order of their start.
+    pub fn of_rule(&self) -> Key {
+        let condition = match self.condition {
+            ConditionType::BeforeEntry => "before-entry",
+            ConditionType::OnSuccess => "on-success",
+            ConditionType::OnFailure => "on-failure",
+        };
+        Self::of_execution(self.pipeline, self.execution)
+            .and(self.stage.as_str())
+            .and(condition)
+            .and(self.rule.as_str())
+    }
+
+    /// Index key of those in progress whose work goes by this name elsewhere.
+    pub fn with_external_id(external_execution_id: &str) -> Key {
+        Key::of(external_execution_id)
+    }
+}
+
+impl Record for RuleExecution {
+    const KIND: &'static str = "codepipeline/rule-execution";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::of_pipeline(self.pipeline).and_u64(self.number)
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        let execution = Self::of_execution(self.pipeline, self.execution).and_u64(self.number);
+        let mut indexes = vec![
+            Index::new(Self::ID, Self::with_id(self.pipeline, self.id)),
+            Index::new(Self::EXECUTION, execution),
+            Index::new(Self::RULE, self.of_rule().and_u64(self.number)),
+        ];
+        if let (RuleStatus::InProgress, Some(id)) = (self.status, &self.report.external_execution_id) {
             indexes.push(Index::new(Self::EXTERNAL, Self::with_external_id(id)));
         }
         indexes

@@ -6,11 +6,9 @@ use crate::engine::command::ExecutionState;
 use crate::engine::event::{Ended, RetryMode};
 use crate::engine::flow::Step;
 use crate::engine::ids::ExecutionId;
-use crate::engine::plan::Plan;
+use crate::engine::plan::{ConditionType, Plan};
 use crate::engine::refusal::Refusal;
-use crate::engine::state::{
-    ActionStatus, Execution, ExecutionMode, ExecutionStatus, Position, StageRun, StageStatus,
-};
+use crate::engine::state::{Execution, ExecutionMode, ExecutionStatus, Position, RetryTrigger, StageStatus};
 
 impl Step<'_> {
     pub(super) fn stage_retry_requested(
@@ -20,13 +18,7 @@ impl Step<'_> {
         mode: RetryMode,
         ended: Option<&Ended>,
     ) -> Result<(), Refusal> {
-        let (mut execution, plan) = match (self.state.executions.get(&id), ended) {
-            (Some(live), _) => (live.clone(), self.plan_of(live)),
-            (None, Some(ended)) if ended.execution.id == id => {
-                (Execution::clone(&ended.execution), ended.plan.clone())
-            }
-            (None, _) => return Err(Refusal::ExecutionNotInProgress(id)),
-        };
+        let (mut execution, plan) = self.recall(id, ended)?;
         self.check_latest(&execution, &plan, stage)?;
         if Some(execution.position.stage()) != plan.stage_index(stage) {
             return Err(not_retryable(stage, "the execution is not in it"));
@@ -37,22 +29,47 @@ impl Step<'_> {
             return Err(Refusal::ConcurrentExecutionsLimit);
         }
         // Nothing is refused from here on.
+        self.bring_back(&mut execution, plan);
+        self.resume(&mut execution);
+        self.put(execution);
+        Ok(())
+    }
+
+    /// A copy of an execution, in progress or ended, and the definition that it runs on.
+    pub(super) fn recall(
+        &self,
+        id: ExecutionId,
+        ended: Option<&Ended>,
+    ) -> Result<(Execution, Arc<Plan>), Refusal> {
+        match (self.state.executions.get(&id), ended) {
+            (Some(live), _) => Ok((live.clone(), self.plan_of(live))),
+            (None, Some(ended)) if ended.execution.id == id => {
+                Ok((Execution::clone(&ended.execution), ended.plan.clone()))
+            }
+            (None, _) => Err(Refusal::ExecutionNotInProgress(id)),
+        }
+    }
+
+    /// Puts an execution back to work in the stage where it ended.
+    pub(super) fn bring_back(&mut self, execution: &mut Execution, plan: Arc<Plan>) {
         self.state.plans.entry(execution.version).or_insert(plan);
         execution.status = ExecutionStatus::InProgress;
         execution.stop = None;
         // One that was stopped while an update was about to cancel it goes on like any other.
         execution.cancelling = false;
         execution.attempt += 1;
-        self.announce_execution(&execution, ExecutionState::Resumed);
-        self.occupy(&execution);
-        self.set_stage_status(&mut execution, StageStatus::InProgress);
-        self.start_due(&mut execution);
-        self.put(execution);
-        Ok(())
+        self.announce_execution(execution, ExecutionState::Resumed);
+        self.occupy(execution);
+        self.set_stage_status(execution, StageStatus::InProgress);
     }
 
     /// Once a later execution has entered the stage, an earlier one may not come back to it.
-    fn check_latest(&self, execution: &Execution, plan: &Plan, stage: &str) -> Result<(), Refusal> {
+    pub(super) fn check_latest(
+        &self,
+        execution: &Execution,
+        plan: &Plan,
+        stage: &str,
+    ) -> Result<(), Refusal> {
         if plan.stage_index(stage).is_none() {
             return Err(Refusal::StageNotFound(stage.to_owned()));
         }
@@ -72,11 +89,20 @@ impl Step<'_> {
 
     /// An execution that ended goes on with the definition of today, which must have left the retried stage as it was.
     /// PARALLEL executions keep their own.
-    fn pin_retried(&self, execution: &mut Execution, plan: &Arc<Plan>, stage: &str) -> Result<(), Refusal> {
+    pub(super) fn pin_retried(
+        &self,
+        execution: &mut Execution,
+        plan: &Arc<Plan>,
+        stage: &str,
+    ) -> Result<(), Refusal> {
         if execution.mode == ExecutionMode::Parallel || execution.version == self.state.version {
             return Ok(());
         }
         let changed = || not_retryable(stage, "the structure of the stage has changed since");
+        // The artifacts that a rollback takes were made by the definition that it began with.
+        if execution.rollback.is_some() {
+            return Err(changed());
+        }
         let current = self.state.plan().ok_or(Refusal::DefinitionMissing(self.state.version))?;
         let index = current.stage_index(stage).ok_or_else(changed)?;
         let before = plan.stage_index(stage).and_then(|index| plan.stages.get(index));
@@ -113,6 +139,9 @@ fn reopen(execution: &mut Execution, stage: &str, mode: RetryMode, at: i64) -> R
     let Position::Inside(run) = &mut execution.position else {
         return Err(not_retryable(stage, "the execution waits in front of it"));
     };
+    if run.evaluating().is_some() {
+        return Err(not_retryable(stage, "a condition of it is being evaluated"));
+    }
     let ended = execution.status.has_ended();
     match mode {
         RetryMode::AllActions if !ended => return Err(not_retryable(stage, "actions are in progress")),
@@ -120,25 +149,19 @@ fn reopen(execution: &mut Execution, stage: &str, mode: RetryMode, at: i64) -> R
         RetryMode::FailedActions => {
             // A stopped run may also have actions that never started; one in progress has those anyway.
             let never_ran = ended && run.actions.iter().any(Option::is_none);
-            if !run.has_failure() && !never_ran {
+            let kept = run.is_kept_by(ConditionType::OnSuccess);
+            if !run.has_failure() && !never_ran && !kept {
                 return Err(not_retryable(stage, "no action in it has failed"));
             }
-            clear_failed(run);
+            run.clear_failed();
         }
     }
-    run.manual_retries += 1;
+    run.forget_exit();
+    run.retries.manual += 1;
+    run.retries.latest = Some(RetryTrigger::Manual);
     run.retried_at = Some(at);
     run.status = StageStatus::InProgress;
     Ok(())
-}
-
-fn clear_failed(run: &mut StageRun) {
-    for slot in &mut run.actions {
-        if matches!(slot, Some(action) if matches!(action.status, ActionStatus::Failed | ActionStatus::Abandoned))
-        {
-            *slot = None;
-        }
-    }
 }
 
 fn not_retryable(stage: &str, why: &'static str) -> Refusal {

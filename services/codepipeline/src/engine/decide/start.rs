@@ -4,7 +4,7 @@ use crate::engine::command::ExecutionState;
 use crate::engine::flow::Step;
 use crate::engine::ids::ExecutionId;
 use crate::engine::refusal::Refusal;
-use crate::engine::state::{Execution, ExecutionStatus, Position};
+use crate::engine::state::Execution;
 
 impl Step<'_> {
     pub(super) fn started(&mut self, id: ExecutionId) -> Result<(), Refusal> {
@@ -12,23 +12,12 @@ impl Step<'_> {
             return Err(Refusal::ExecutionExists(id));
         }
         let version = self.state.version;
-        let mode = self.state.plan().ok_or(Refusal::DefinitionMissing(version))?.mode;
-        if !self.has_room(mode) {
+        let plan = self.state.plan().ok_or(Refusal::DefinitionMissing(version))?.clone();
+        if !self.has_room(plan.mode) {
             return Err(Refusal::ConcurrentExecutionsLimit);
         }
         self.state.last_ordinal += 1;
-        let execution = Execution {
-            id,
-            ordinal: self.state.last_ordinal,
-            version,
-            mode,
-            status: ExecutionStatus::InProgress,
-            started_at: self.at,
-            attempt: 1,
-            stop: None,
-            cancelling: false,
-            position: Position::Inbound { stage: 0, since: self.at },
-        };
+        let execution = Execution::new(id, self.state.last_ordinal, &plan, self.at);
         self.announce_execution(&execution, ExecutionState::Started);
         self.arrive(execution, 0);
         Ok(())

@@ -29,25 +29,33 @@ impl Step<'_> {
     }
 
     fn cancel_in_progress(&mut self) {
-        let in_order: BTreeMap<u64, ExecutionId> = self
-            .state
-            .executions
-            .values()
-            .filter(|execution| execution.mode != ExecutionMode::Parallel)
-            .map(|execution| (execution.ordinal, execution.id))
-            .collect();
-        for id in in_order.into_values() {
-            let Some(mut execution) = self.state.executions.remove(&id) else { continue };
-            match &execution.position {
-                Position::Inbound { .. } => {
-                    let stage = self.stage_name(&execution);
-                    self.gate(&stage).inbound.retain(|waiting| *waiting != id);
-                    self.end(execution, ExecutionStatus::Cancelled);
-                }
-                Position::Inside(_) => {
-                    execution.cancelling = true;
-                    self.put(execution);
-                }
+        // Those who wait first: else one that leaves its stage at once would let the next one in.
+        for inside in [false, true] {
+            let in_order: BTreeMap<u64, ExecutionId> = self
+                .state
+                .executions
+                .values()
+                .filter(|execution| execution.mode != ExecutionMode::Parallel)
+                .filter(|execution| matches!(execution.position, Position::Inside(_)) == inside)
+                .map(|execution| (execution.ordinal, execution.id))
+                .collect();
+            for id in in_order.into_values() {
+                self.cancel(id);
+            }
+        }
+    }
+
+    fn cancel(&mut self, id: ExecutionId) {
+        let Some(mut execution) = self.state.executions.remove(&id) else { return };
+        match &execution.position {
+            Position::Inbound { .. } => {
+                let stage = self.stage_name(&execution);
+                self.gate(&stage).inbound.retain(|waiting| *waiting != id);
+                self.end(execution, ExecutionStatus::Cancelled);
+            }
+            Position::Inside(_) => {
+                execution.cancelling = true;
+                self.settle(execution);
             }
         }
     }
