@@ -179,6 +179,14 @@ def measure_store(table):
     )
 
 
+def measure_engine(table):
+    output = subprocess.run([TARGET / "bench", "engine"], check=True, capture_output=True, text=True).stdout
+    rate = json.loads(output)["decisions_per_second"]
+    table.add(
+        "decisions of the pipeline engine", f"{rate:.0f}/s", "one core", f"{rate / 1e6:.2f} M/s", "≥ 1 M/s", rate >= 1e6
+    )
+
+
 def resident_mebibytes(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
@@ -294,6 +302,7 @@ def measure_sandbox(table, folder, builds=20):
 
 MEASURES = {
     "store": lambda table, folder: measure_store(table),
+    "engine": lambda table, folder: measure_engine(table),
     "api": measure_api,
     "push": measure_push,
     "sandbox": measure_sandbox,

@@ -1,7 +1,8 @@
-//! The load half of `scripts/bench`: a signing client that keeps connections busy, and a bare server to
-//! compare with. `bench/run.py` starts servers and peers and prints the table.
+//! The load half of `scripts/bench`: a signing client that keeps connections busy, a bare server to compare with, and
+//! CodePipeline's core by itself. `bench/run.py` starts servers and peers and prints the table.
 
 mod bare;
+mod engine;
 mod load;
 mod signing;
 
@@ -15,6 +16,8 @@ enum Command {
     Load(load::Arguments),
     /// Answer every request with the same bytes: what HTTP alone costs
     Bare(bare::Arguments),
+    /// Decide upon events in the pure core of CodePipeline, on one core; prints one JSON object
+    Engine(engine::Arguments),
 }
 
 #[tokio::main]
@@ -22,6 +25,7 @@ async fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Load(arguments) => load::run(arguments).await,
         Command::Bare(arguments) => bare::run(arguments).await,
+        Command::Engine(arguments) => engine::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
