@@ -91,7 +91,12 @@ impl Store {
     /// polled.
     pub async fn watch_backlog(&self) {
         loop {
-            match self.read(ReadTx::backlog).await {
+            #[expect(
+                clippy::redundant_closure_for_method_calls,
+                reason = "the method is that of one lifetime of a transaction, the closure of every one"
+            )]
+            let backlog = self.read(|tx| tx.backlog()).await;
+            match backlog {
                 Ok(backlog) => {
                     let place = &self.aftermath().meters.backlog;
                     *place.lock().unwrap_or_else(PoisonError::into_inner) = backlog;

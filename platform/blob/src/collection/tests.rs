@@ -282,19 +282,17 @@ async fn play(steps: &[Step]) -> (u32, u32) {
 #[test]
 fn no_order_of_steps_deletes_what_a_record_names() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (mut named, mut erased) = (0, 0);
+    let (named, erased) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
     let mut runner =
         proptest::test_runner::TestRunner::new(ProptestConfig { cases: 40, ..ProptestConfig::default() });
-    let counts = std::cell::RefCell::new((&mut named, &mut erased));
     runner
         .run(&proptest::collection::vec(steps(), 20..60), |steps| {
             let (of_named, of_erased) = runtime.block_on(play(&steps));
-            let mut counts = counts.borrow_mut();
-            *counts.0 += of_named;
-            *counts.1 += of_erased;
+            named.set(named.get() + of_named);
+            erased.set(erased.get() + of_erased);
             Ok(())
         })
         .unwrap();
-    drop(counts);
+    let (named, erased) = (named.get(), erased.get());
     assert!(named > 20 && erased > 20, "too little happened: {named} named, {erased} erased");
 }
