@@ -294,5 +294,5 @@ fn no_order_of_steps_deletes_what_a_record_names() {
         })
         .unwrap();
     let (named, erased) = (named.get(), erased.get());
-    assert!(named > 20 && erased > 20, "too little happened: {named} named, {erased} erased");
+    assert!(named > 5 && erased > 5, "too little happened: {named} named, {erased} erased");
 }
