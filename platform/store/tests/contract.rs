@@ -85,6 +85,7 @@ contract! {
         retention_keeps_acknowledged_entries,
         an_unsubscribed_name_holds_nothing_back,
         a_follower_sees_what_comes_from_now_on,
+        an_observer_is_told_of_what_was_committed,
         waiting_ends_when_the_store_is_closed,
     }
     queue::{
@@ -100,6 +101,7 @@ contract! {
         many_workers_claim_each_entry_once,
         a_claim_that_nobody_waits_for_is_given_back,
         queues_are_apart_and_survive_a_restart,
+        what_waits_and_what_was_committed_is_shown_in_numbers,
     }
     model::{
         random_operations_agree_with_a_map,

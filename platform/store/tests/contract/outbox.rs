@@ -1,3 +1,4 @@
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use store::{Delivery, Error, Key, Options, Range, Store, Subscription};
@@ -240,4 +241,22 @@ pub async fn waiting_ends_when_the_store_is_closed(rig: &Rig) {
     store.close().await;
     assert!(matches!(soon(waiting).await.unwrap(), Err(Error::Closed)));
     assert!(matches!(soon(claiming).await.unwrap(), Err(Error::Closed)));
+}
+
+pub async fn an_observer_is_told_of_what_was_committed(rig: &Rig) {
+    let store = rig.open().await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = seen.clone();
+    store.observe("events", move |payload| told.lock().unwrap().push(payload.parse::<u64>().unwrap()));
+    store.observe("events", |_| panic!("an observer's mistake harms nobody"));
+    append(&store, "events", 1..3).await;
+    append(&store, "others", 3..4).await;
+    let undone = store.write(|tx| {
+        tx.append("events", &4)?;
+        Err::<(), _>(Error::Closed)
+    });
+    assert!(undone.await.is_err());
+    append(&store, "events", 5..6).await;
+    // It is told before the writer is answered.
+    assert_eq!(*seen.lock().unwrap(), [1, 2, 5]);
 }

@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use store::{Claimed, Error, Store};
 
 use crate::rig::{Rig, soon};
@@ -218,4 +220,60 @@ pub async fn queues_are_apart_and_survive_a_restart(rig: &Rig) {
     let again = claim(&store, LONG).await;
     assert_eq!((again.id.as_str(), again.attempt), ("a", 2), "its worker is gone");
     assert!(matches!(complete(&store, &claimed).await, Err(Error::LeaseLost { .. })));
+}
+
+pub async fn what_waits_and_what_was_committed_is_shown_in_numbers(rig: &Rig) {
+    let store = rig.open().await;
+    let mut registry = Registry::default();
+    store.register(&mut registry);
+    for (id, not_before) in
+        [("first", Some(1_000)), ("second", Some(2_000)), ("later", Some(now() + 600_000))]
+    {
+        enqueue(&store, id, not_before).await;
+    }
+    claim(&store, LONG).await;
+    let mut subscription = store.subscribe("events", "reader").await.unwrap();
+    for number in 0..3 {
+        store.write(move |tx| tx.append("events", &number)).await.unwrap();
+    }
+    let first = soon(subscription.next()).await.unwrap();
+    subscription.acknowledge(first.seq).await.unwrap();
+
+    let watching = tokio::spawn({
+        let store = store.clone();
+        async move { store.watch_backlog().await }
+    });
+    let text = soon(async {
+        loop {
+            let mut text = String::new();
+            encode(&mut text, &registry).unwrap();
+            if text.contains("queue_entries{") {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let text = text.await;
+    for line in [
+        "queue_entries{queue=\"work\",state=\"held\"} 1.0",
+        "queue_entries{queue=\"work\",state=\"due\"} 1.0",
+        "queue_entries{queue=\"work\",state=\"later\"} 1.0",
+        "outbox_backlog_entries{topic=\"events\",subscriber=\"reader\"} 2.0",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line} is not in {text}");
+    }
+    let value = |name: &str| -> f64 {
+        let line =
+            text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {text}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    // Due since 1970: the second entry, as the first is held.
+    assert!(value("queue_oldest_due_seconds{queue=\"work\"}") > 1e9);
+    assert!((0.0..600.0).contains(&value("outbox_lag_seconds{")));
+    // Three entries, a claim, a subscription, three appended, an acknowledgement.
+    assert!(value("store_transactions_total") >= 9.0);
+    assert!(value("store_commit_seconds_sum") > 0.0);
+    assert!(value("store_commit_seconds_count") <= value("store_transactions_total"));
+    store.close().await;
+    soon(watching).await.unwrap();
 }
