@@ -4,6 +4,7 @@
 //! event that is delivered twice, or to two nodes, starts nothing twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::{Event, Scope, event};
 use serde_json::Value;
@@ -21,6 +22,8 @@ use crate::records::{ActionExecution, ExecutionTrigger, Pipeline, SourceOverride
 const SUBSCRIBER: &str = "codepipeline";
 /// How many events that mean nothing here are passed over before the place in the stream is kept.
 const PASSED_OVER: u32 = 200;
+/// How long no event has to come before it is kept all the same: so what waits in the stream is what nobody has seen.
+const QUIET: Duration = Duration::from_secs(1);
 /// Pipelines that one change starts at most; more cannot watch one source. Source: quota of polling pipelines.
 const WATCHERS: usize = 300;
 
@@ -35,9 +38,20 @@ pub(super) async fn run(codepipeline: Arc<CodePipeline>) {
 async fn follow(codepipeline: &CodePipeline) -> Result<std::convert::Infallible, Fault> {
     let mut subscription: Subscription = codepipeline.store.subscribe(event::TOPIC, SUBSCRIBER).await?;
     let mut passed_over = 0;
+    let mut last = 0;
     loop {
-        let delivery = subscription.next().await?;
+        let next = match passed_over {
+            0 => Ok(subscription.next().await),
+            _ => tokio::time::timeout(QUIET, subscription.next()).await,
+        };
+        let Ok(delivery) = next else {
+            subscription.acknowledge(last).await?;
+            passed_over = 0;
+            continue;
+        };
+        let delivery = delivery?;
         let seq = delivery.seq;
+        last = seq;
         match News::of(&delivery) {
             Some(news) => {
                 let definitions = codepipeline.definitions.clone();
