@@ -29,7 +29,7 @@ fn provider_that_there_is_not() {
            |
         20 |           actionTypeId: {category: Build, owner: AWS, provider: Jenkins, version: "1"}
            |           ^^^^^^^^^^^^
-           = help: known here are `Source AWS CodeCommit 1`, `Source AWS S3 1`, `Build AWS CodeBuild 1`, `Test AWS CodeBuild 1`, `Approval AWS Manual 1` and `Deploy AWS S3 1`
+           = help: known here are `Build AWS CodeBuild 1` and `Build AWS ECRBuildAndPublish 1`
 
     "#]],
     );
@@ -140,17 +140,35 @@ fn what_only_v2_has() {
 }
 
 #[test]
-fn what_is_not_built_yet() {
+fn condition_without_rules() {
     let condition = "    - name: Build\n      beforeEntry: {conditions: [{result: FAIL}]}";
     changed(
         "    - name: Build",
         condition,
         expect![[r#"
         pipeline
-        p.yaml:17:7: error: A stage condition of CodePipeline is not built yet.
+        p.yaml:17:34: error: A condition in stage 'Build' must have at least 1 rule
            |
         17 |       beforeEntry: {conditions: [{result: FAIL}]}
-           |       ^^^^^^^^^^^
+           |                                  ^
+
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_not_built_yet() {
+    let trigger = "pipelineType: V2\n  triggers: [{providerType: CodeStarSourceConnection, gitConfiguration: \
+                   {sourceActionName: Fetch, push: [{branches: {includes: [main]}}]}}]";
+    changed(
+        "pipelineType: V2",
+        trigger,
+        expect![[r#"
+        pipeline
+        p.yaml:5:3: error: A trigger with filters of CodePipeline is not built yet.
+          |
+        5 |   triggers: [{providerType: CodeStarSourceConnection, gitConfiguration: {sourceActionName: Fetch, push: [{branches: {inc…
+          |   ^^^^^^^^
 
     "#]],
     );
