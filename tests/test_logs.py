@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import signal
 import socket
 import subprocess
 import threading
@@ -446,8 +445,8 @@ class Followed:
         return False
 
     def end(self):
-        """Ends the process as a user does, with Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
+        """Ends the process. Not with Ctrl-C: where the tests themselves run in the background, that is ignored."""
+        self.process.terminate()
         self.process.wait(timeout=10)
         self._reader.join()
 

@@ -261,7 +261,7 @@ def database(request):
 
 
 @pytest.mark.parametrize("database", ENGINES, indirect=True)
-def test_what_was_acknowledged_outlives_a_crash_on_each_engine(start, tmp_path, database):
+def test_what_was_acknowledged_outlives_a_crash_on_each_engine(database, start, tmp_path):
     server = start(*database)
     aws = Aws(server.url, ADMINISTRATOR)
     job = Deployment(aws, tmp_path)
@@ -273,6 +273,17 @@ def test_what_was_acknowledged_outlives_a_crash_on_each_engine(start, tmp_path, 
     job.wait_until_deployed("before the crash")
     job.push(git, "after the crash")
     job.wait_until_deployed("after the crash")
+
+
+@pytest.mark.parametrize("database", ENGINES[1:], indirect=True)
+def test_a_server_without_its_database_stops_and_says_so(database, start):
+    server = start(*database)
+    Aws(server.url, ADMINISTRATOR).codecommit.list_repositories()  # Its record is still to be written.
+    name = urllib.parse.urlsplit(database[1]).path.removeprefix("/")
+    subprocess.run(["psql", "--quiet", POSTGRES, "--command", f"DROP DATABASE {name} WITH (FORCE)"], check=True)
+    assert server.stop() == 1
+    assert "could not be written" in server.log_tail()
+    subprocess.run(["psql", "--quiet", POSTGRES, "--command", f"CREATE DATABASE {name}"], check=True)
 
 
 def test_bytes_in_the_storage_of_another_server(start):

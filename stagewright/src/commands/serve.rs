@@ -1,11 +1,13 @@
 //! `stagewright serve`: the platform behind one port.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aws::Secret;
 use server::Limits;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
 use super::failed;
 use crate::config::{Auth, Config, Flags};
@@ -14,6 +16,9 @@ use crate::tracing_output;
 
 const KEY_ID: &str = "STAGEWRIGHT_ADMIN_ACCESS_KEY_ID";
 const SECRET: &str = "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY";
+/// From the signal to the end, what is left to be written included. Longer than calls in progress may go on
+/// (`Limits::drain`); a supervisor that was promised 10 s kills what takes longer.
+const STOPPING: Duration = Duration::from_secs(9);
 
 #[derive(clap::Args)]
 #[command(
@@ -45,7 +50,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let ended = runtime.block_on(serve(config, given_key));
     // Threads that still wait for a disk or a child must not hold up the end.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_millis(500));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(error),
@@ -83,14 +88,22 @@ async fn serve(
     tracing::info!(address = %bound, data = %config.data.display(), "serving on http://{bound}");
     platform.start();
     let limits = Limits { connections: config.limits.connections, ..Limits::default() };
+    let (asked, told) = tokio::sync::oneshot::channel();
     let stop = async move {
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
         }
         tracing::info!("stopping");
+        // Nobody listens when the server has ended already.
+        let _ = asked.send(Instant::now());
     };
     server::serve(listener, platform.front_door.clone(), limits, stop).await;
-    platform.close().await;
+    let ends_by = told.await.unwrap_or_else(|_| Instant::now()) + STOPPING;
+    if tokio::time::timeout_at(ends_by, platform.close()).await.is_err() {
+        let lost = "the last records of who read what could not be written: the database does not answer";
+        tracing::error!(seconds = STOPPING.as_secs(), "{lost}");
+        return Err(lost.into());
+    }
     Ok(())
 }
