@@ -126,6 +126,8 @@ impl Starter {
     async fn start(&self, plan: Plan) -> Result<(), Error> {
         let _one_at_a_time = self.starting.lock().await;
         let id = plan.id;
+        // Nobody waits for it: a start does without if it takes longer.
+        drop(tokio::task::spawn_blocking(control_group::prepare_admission));
         let assignment = Assignment { plan, sandbox: self.sandbox.clone() };
         let is_to_start = with_folder(self.folder(id), id, move |folder| {
             folder.create()?;

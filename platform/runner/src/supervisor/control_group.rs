@@ -98,10 +98,50 @@ impl ControlGroup {
     }
 }
 
+/// Lets the kernel prepare for [`ControlGroup::admit`] while the environment is being started.
+///
+/// To move a process, Linux first waits until every processor has noticed that one is about to be moved (an RCU grace
+/// period: 5 to 20 ms on an idle machine), and spares the next mover that wait for about as long. Moving the calling
+/// process to where it is already costs that wait and changes nothing. Blocks. Where this process may not do so, it may
+/// not make groups either.
+pub(crate) fn prepare_admission() {
+    let Ok(memberships) = fs::read_to_string("/proc/self/cgroup") else { return };
+    let group = if Path::new(HIERARCHY).join("cgroup.controllers").exists() {
+        own_group(&memberships, "").map(|group| Path::new(HIERARCHY).join(group))
+    } else {
+        own_group(&memberships, "memory").map(|group| Path::new(HIERARCHY).join("memory").join(group))
+    };
+    // Process 0 is the writer itself.
+    let _not_permitted = group.map(|group| fs::write(group.join("cgroup.procs"), "0"));
+}
+
+/// The group, relative to the hierarchy's root, in which `/proc/self/cgroup` says the process is for a controller; the
+/// hierarchy of version 2 has an empty name there.
+fn own_group<'a>(memberships: &'a str, controller: &str) -> Option<&'a str> {
+    memberships.lines().find_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, group) = rest.split_once(':')?;
+        controllers.split(',').any(|name| name == controller).then(|| group.trim_start_matches('/'))
+    })
+}
+
 /// Removes what a supervisor has left that could not clean up after itself.
 pub(crate) fn discard(build: &str) {
     let hierarchy = Path::new(HIERARCHY);
     for folder in [hierarchy.to_owned(), hierarchy.join("memory"), hierarchy.join("pids")] {
         let _none_or_in_use = fs::remove_dir(folder.join(PARENT).join(build));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_group;
+
+    #[test]
+    fn a_process_is_in_one_group_for_each_controller() {
+        let memberships = "9:name=systemd:/\n4:cpu,memory:/builds/a:b\n0::/user.slice\n";
+        assert_eq!(own_group(memberships, "memory"), Some("builds/a:b"));
+        assert_eq!(own_group(memberships, ""), Some("user.slice"));
+        assert_eq!(own_group(memberships, "pids"), None);
     }
 }
