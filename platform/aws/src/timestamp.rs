@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -42,21 +43,27 @@ impl Timestamp {
 
     /// `2024-01-02T03:04:05Z`, with milliseconds only where there are some: XML, form bodies, query strings.
     pub fn to_iso8601(self) -> String {
-        if self.0.rem_euclid(1000) == 0 {
-            self.format("%Y-%m-%dT%H:%M:%SZ")
-        } else {
-            self.format("%Y-%m-%dT%H:%M:%S.%3fZ")
-        }
+        if self.0.rem_euclid(1000) == 0 { self.to_iso8601_secs() } else { self.to_iso8601_millis() }
     }
 
     /// `2024-01-02T03:04:05.678Z`: S3's XML and event records.
     pub fn to_iso8601_millis(self) -> String {
-        self.format("%Y-%m-%dT%H:%M:%S.%3fZ")
+        self.to_iso8601_with(3)
     }
 
     /// `2024-01-02T03:04:05Z`, the fraction cut off: EventBridge's envelope, CloudTrail.
     pub fn to_iso8601_secs(self) -> String {
-        self.format("%Y-%m-%dT%H:%M:%SZ")
+        self.to_iso8601_with(0)
+    }
+
+    /// With so many digits of the second's fraction, the rest cut off. Not by a format of `strftime`: several such
+    /// instants are written in each call.
+    fn to_iso8601_with(self, digits: u8) -> String {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new();
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(at) => PRINTER.precision(Some(digits)).timestamp_to_string(&at),
+            Err(_) => self.0.to_string(),
+        }
     }
 
     /// `20240102T030405Z`: signatures.
@@ -123,11 +130,19 @@ mod tests {
     fn formats_and_parses_what_the_protocols_use() {
         let at = Timestamp::from_millis(1_704_164_645_678);
         assert_eq!(at.to_iso8601(), "2024-01-02T03:04:05.678Z");
+        assert_eq!(at.to_iso8601_millis(), "2024-01-02T03:04:05.678Z");
         assert_eq!(at.to_iso8601_secs(), "2024-01-02T03:04:05Z");
         assert_eq!(at.to_basic(), "20240102T030405Z");
         assert_eq!(at.to_http_date(), "Tue, 02 Jan 2024 03:04:05 GMT");
         assert_eq!(Timestamp::parse_iso8601(&at.to_iso8601()), Some(at));
         let whole = Timestamp::from_millis(1_704_164_645_000);
+        assert_eq!(whole.to_iso8601(), "2024-01-02T03:04:05Z");
+        assert_eq!(whole.to_iso8601_millis(), "2024-01-02T03:04:05.000Z");
+        let before = Timestamp::from_millis(-1);
+        assert_eq!(
+            (before.to_iso8601(), before.to_iso8601_secs()),
+            ("1969-12-31T23:59:59.999Z".into(), "1969-12-31T23:59:59Z".into())
+        );
         assert_eq!(Timestamp::parse_basic("20240102T030405Z"), Some(whole));
         assert_eq!(Timestamp::parse_http_date(&at.to_http_date()), Some(whole));
         assert_eq!(Timestamp::from_secs_f64(1_704_164_645.678), Some(at));

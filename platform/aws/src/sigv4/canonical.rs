@@ -43,16 +43,24 @@ pub fn query_without(raw: &str, omitted: Option<&str>) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 
-/// The headers named, in order, each with its line end; a header that is not there has an empty value.
-pub fn headers(map: &HeaderMap, signed: &[&str]) -> String {
-    let mut out = String::new();
+/// The headers named, in order, each with its line end; a header that is not there has an empty value. `host` stands in
+/// for a missing `Host`, which HTTP/2 does without.
+pub fn headers(map: &HeaderMap, signed: &[&str], host: Option<&str>) -> String {
+    let mut out = String::with_capacity(256);
     for name in signed {
-        let values: Vec<String> = map
-            .get_all(*name)
-            .iter()
-            .map(|value| collapse(&String::from_utf8_lossy(value.as_bytes())))
-            .collect();
-        out.push_str(&format!("{name}:{}\n", values.join(",")));
+        out.push_str(name);
+        out.push(':');
+        let mut values = map.get_all(*name).iter().peekable();
+        if values.peek().is_none() && *name == "host" {
+            out.push_str(host.unwrap_or_default());
+        }
+        for (nth, value) in values.enumerate() {
+            if nth > 0 {
+                out.push(',');
+            }
+            collapse(&String::from_utf8_lossy(value.as_bytes()), &mut out);
+        }
+        out.push('\n');
     }
     out
 }
@@ -63,9 +71,14 @@ fn encoded_again(text: &str) -> String {
     percent_encode(&decoded, STRICT).to_string()
 }
 
-/// Trimmed, and runs of blanks made one.
-fn collapse(value: &str) -> String {
-    value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+/// Appends a value trimmed, and with runs of blanks made one.
+fn collapse(value: &str, out: &mut String) {
+    for (nth, word) in value.split_ascii_whitespace().enumerate() {
+        if nth > 0 {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +103,14 @@ mod tests {
         let mut map = HeaderMap::new();
         map.append("x-amz-meta", "  a   b ".parse().unwrap());
         map.append("x-amz-meta", "c".parse().unwrap());
-        assert_eq!(headers(&map, &["x-amz-meta", "absent"]), "x-amz-meta:a b,c\nabsent:\n");
+        assert_eq!(headers(&map, &["x-amz-meta", "absent"], None), "x-amz-meta:a b,c\nabsent:\n");
+    }
+
+    #[test]
+    fn an_authority_stands_in_for_a_missing_host_only() {
+        let mut map = HeaderMap::new();
+        assert_eq!(headers(&map, &["host"], Some("authority")), "host:authority\n");
+        map.append("host", "named".parse().unwrap());
+        assert_eq!(headers(&map, &["host"], Some("authority")), "host:named\n");
     }
 }

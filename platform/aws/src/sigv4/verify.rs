@@ -140,13 +140,7 @@ fn signature_of(
     payload: &str,
 ) -> String {
     let names: Vec<&str> = signed.signed_headers.iter().map(String::as_str).collect();
-    let mut headers = parts.headers.clone();
-    if !headers.contains_key(http::header::HOST)
-        && let Some(authority) = parts.uri.authority()
-        && let Ok(value) = authority.as_str().parse()
-    {
-        headers.insert(http::header::HOST, value);
-    }
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
     let path = match signed.scope.service.as_str() {
         // A key may hold `//` and `..`: S3 takes the path as it was sent.
         "s3" | "s3express" | "s3-outposts" => parts.uri.path().to_owned(),
@@ -155,7 +149,7 @@ fn signature_of(
     let canonical = format!(
         "{}\n{path}\n{query}\n{}\n{}\n{payload}",
         parts.method,
-        canonical::headers(&headers, &names),
+        canonical::headers(&parts.headers, &names, authority),
         names.join(";"),
     );
     let string_to_sign =
