@@ -237,6 +237,17 @@ def names_of_localhost(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
+def test_a_refusal_reaches_who_still_sends(server, bucket):
+    # Without `Expect`: the server answers after the headers, the client listens after its body.
+    host = urllib.parse.urlsplit(server.url).netloc
+    for _ in range(5):
+        connection = http.client.HTTPConnection(host, timeout=60)
+        connection.request("PUT", f"/{bucket}/of-nobody", body=b"x" * 20_000_000)
+        answer = connection.getresponse()
+        assert (answer.status, b"<Code>AccessDenied</Code>" in answer.read()) == (403, True)
+        connection.close()
+
+
 def test_a_bucket_in_the_host_name(server, aws, names_of_localhost):
     local = Aws(f"http://localhost:{server.port}", aws.credentials)
     client = local.client("s3", s3={"addressing_style": "virtual"}, signature_version="s3v4")

@@ -19,9 +19,6 @@ from harness.server import ACCOUNT, REGION
 
 SERVICES = ["cloudtrail", "codebuild", "codecommit", "codepipeline", "events", "iam", "logs", "s3", "sts"]
 
-# The answer to a refused upload is lost when the connection ends while the client still sends: it asks once more.
-PATIENT = {"retries": {"total_max_attempts": 3}}
-
 # What needs no permission, so nobody who signed is refused.
 FREE = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
 # What refuses each of its keys, inside an answer of success.
@@ -123,20 +120,20 @@ def test_without_a_signature(server, service):
 @pytest.mark.parametrize("service", SERVICES)
 def test_with_an_unknown_key(server, service):
     unknown = Aws(server.url, Credentials("AKIANOBODYNOBODY2222", "nobody+knows+this+secret+access+key+4040"))
-    assert sweep(unknown.client(service, **PATIENT), "unknown key") == []
+    assert sweep(unknown.client(service), "unknown key") == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_with_a_wrong_secret(server, service):
     known = server.administrator.access_key_id
     thief = Aws(server.url, Credentials(known, "guessed+this+secret+access+key+of+40+chr"))
-    assert sweep(thief.client(service, **PATIENT), "wrong secret") == []
+    assert sweep(thief.client(service), "wrong secret") == []
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_without_permission(stranger, service):
     name, clients = stranger
-    client = clients.client(service, **PATIENT)
+    client = clients.client(service)
     prefix = {"logs": "logs", "sts": "sts"}.get(service, service)
     words = re.compile(
         rf"User: arn:aws:iam::{ACCOUNT}:user/{name} is not authorized to perform: {prefix}:\w+"
@@ -158,7 +155,7 @@ def test_without_permission(stranger, service):
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_refused_call_leaves_an_audit_record(stranger, aws, service):
     name, clients = stranger
-    client = clients.client(service, **PATIENT)
+    client = clients.client(service)
     operations = {operation for operation in served_by(service) if not is_about_an_object(client, operation)}
     for operation in operations:
         refusal(client, operation)

@@ -11,6 +11,7 @@ mod destination;
 mod elsewhere;
 mod format;
 mod front_door;
+mod lingering;
 mod listener;
 mod metrics;
 mod process;

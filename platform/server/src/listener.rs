@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::http::{Body, BodyError, Peer};
+use aws::http::{Body, Peer};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::front_door::FrontDoor;
+use crate::lingering::{Lingering, Unread};
 
 /// Bounds on what strangers can hold open.
 #[derive(Clone, Copy, Debug)]
@@ -96,11 +97,19 @@ fn connection(
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     let peer = Peer { ip: address.ip(), secure_transport: false };
+    let unread = Unread::default();
+    let stream = Lingering::new(stream, unread.clone());
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let door = door.clone();
+        let (door, unread) = (door.clone(), unread.clone());
         async move {
-            let request = request.map(|body| -> Body { body.map_err(BodyError::from).boxed_unsync() });
-            Ok::<_, Infallible>(door.handle(request, peer).await)
+            let is_http1 = request.version() < http::Version::HTTP_2;
+            let request = request.map(|body| -> Body { unread.watch(body).boxed_unsync() });
+            let mut response = door.handle(request, peer).await;
+            // Requests of HTTP/2 share a connection and end by themselves.
+            if is_http1 {
+                unread.tell(&mut response);
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned()
