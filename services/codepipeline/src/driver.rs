@@ -16,6 +16,7 @@ mod inputs;
 pub(crate) mod jobs;
 mod purge;
 mod rules;
+mod start;
 mod step;
 mod timers;
 mod work;
@@ -31,6 +32,7 @@ use crate::engine::Moment;
 pub(crate) use announce::SOURCE;
 pub(crate) use commit::{Cause, Commit, Fault, NewExecution};
 pub(crate) use purge::later as purge_later;
+pub(crate) use start::{Started, Triggered, change_of, start};
 #[cfg(test)]
 pub(crate) use step::Task;
 

@@ -8,6 +8,7 @@ pub mod action_type;
 mod job;
 mod secrets;
 mod v1;
+pub mod webhook;
 
 pub use action_revision::PushedRevision;
 pub use action_type::ActionType;
@@ -17,3 +18,4 @@ pub use v1::{
     ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline,
     RuleExecution, SourceOverride, TakenIn, Watch,
 };
+pub use webhook::{Webhook, WebhookFailure};

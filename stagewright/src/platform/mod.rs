@@ -105,10 +105,12 @@ impl Platform {
         let collector = Arc::new(Collector::new(store.clone(), blobs, vec![s3.clone()]));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
         let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
-        let builds = codebuild::Config::new(endpoint, config.builds.concurrency);
+        let builds = codebuild::Config::new(endpoint.clone(), config.builds.concurrency);
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
-        let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone(), sealer.clone()));
+        let webhooks = codepipeline::Config { endpoint, github_api: config.github.api.clone() };
+        let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
+        let codepipeline = Arc::new(codepipeline.with_config(webhooks));
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer));
 
         let routers = vec![
@@ -141,6 +143,10 @@ impl Platform {
             Mount {
                 prefix: codebuild::CredentialsEndpoint::PREFIX,
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
+            },
+            Mount {
+                prefix: codepipeline::webhooks::WebhookEndpoint::PREFIX,
+                service: Arc::new(codepipeline::webhooks::WebhookEndpoint::new(codepipeline.clone())),
             },
         ];
         let frontend = Arc::new(s3::Frontend::new(

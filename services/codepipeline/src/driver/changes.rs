@@ -10,13 +10,13 @@ use aws::{Event, Scope, event};
 use serde_json::Value;
 use store::{Delivery, Subscription, WriteTx};
 
-use super::commit::{Cause, Commit, Fault, NewExecution};
+use super::commit::Fault;
+use super::start::{self, Started, Triggered};
 use super::step::{Step, Task};
 use super::{PAUSE, now, rules};
 use crate::CodePipeline;
 use crate::definitions::Definitions;
-use crate::engine::{self, ExecutionId, Moment};
-use crate::operations::start_pipeline_execution::default_variables;
+use crate::engine::Moment;
 use crate::records::{ActionExecution, ExecutionTrigger, Pipeline, SourceOverride, TakenIn, Watch};
 
 const SUBSCRIBER: &str = "codepipeline";
@@ -159,7 +159,7 @@ impl News {
                     };
                     let Some(watch) = pipeline.watches.iter().find(watches) else { continue };
                     let moment = of_pipeline(moment, number);
-                    start(tx, definitions, pipeline, watch, revision.as_ref(), moment)?;
+                    changed(tx, definitions, pipeline, watch, revision.as_ref(), moment)?;
                 }
                 Ok(())
             }
@@ -182,7 +182,7 @@ fn of_pipeline(moment: Moment, number: usize) -> Moment {
     Moment { seed: *blake3::keyed_hash(&moment.seed, &number.to_le_bytes()).as_bytes(), ..moment }
 }
 
-fn start(
+fn changed(
     tx: &mut WriteTx<'_>,
     definitions: &Definitions,
     pipeline: &Pipeline,
@@ -190,44 +190,20 @@ fn start(
     revision: Option<&Revision>,
     moment: Moment,
 ) -> Result<(), Fault> {
-    let Some(definition) = definitions.get(tx, pipeline.id, pipeline.version)? else { return Ok(()) };
-    let Ok(variables) = default_variables(&definition) else {
-        tracing::warn!(
-            pipeline = pipeline.name,
-            "a change starts no execution: a variable has no default value"
-        );
-        return Ok(());
-    };
     let overrides = revision.map(|revision| SourceOverride {
         action: watch.action.clone(),
         kind: revision.kind.to_owned(),
         value: revision.value.clone(),
     });
-    let trigger = ExecutionTrigger { kind: "PollForSourceChanges".to_owned(), detail: watch.action.clone() };
-    let new = NewExecution {
-        trigger,
-        variables,
+    let triggered = Triggered {
+        trigger: ExecutionTrigger { kind: "PollForSourceChanges".to_owned(), detail: watch.action.clone() },
         overrides: overrides.into_iter().collect(),
-        client_request_token: None,
+        change: None,
     };
-    let execution = ExecutionId(uuid::Builder::from_random_bytes(first_bytes(moment)).into_uuid());
-    let mut commit = Commit::load(tx, definitions, pipeline, moment)?;
-    match commit.apply(engine::Event::Started { execution }, &Cause { start: Some(new), ..Cause::default() })
-    {
-        Ok(()) => commit.finish(),
-        Err(Fault::Refused(refusal)) => {
-            tracing::warn!(pipeline = pipeline.name, %refusal, "a change starts no execution");
-            Ok(())
-        }
-        Err(error @ Fault::Error(_)) => Err(error),
+    if let Started::Not(why) = start::start(tx, definitions, pipeline, triggered, moment)? {
+        tracing::warn!(pipeline = pipeline.name, why, "a change starts no execution");
     }
-}
-
-fn first_bytes(moment: Moment) -> [u8; 16] {
-    let hash = blake3::keyed_hash(&moment.seed, b"execution");
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.as_bytes()[..16]);
-    bytes
+    Ok(())
 }
 
 fn observe(tx: &mut WriteTx<'_>, action: &ActionExecution, seq: u64) -> Result<(), Fault> {
