@@ -17,7 +17,19 @@ from harness.identities import create_user, unique
 from harness.minimal_input import minimal_input
 from harness.server import ACCOUNT, REGION
 
-SERVICES = ["cloudtrail", "codebuild", "codecommit", "codepipeline", "events", "iam", "logs", "s3", "sts"]
+SERVICES = [
+    "cloudtrail",
+    "codebuild",
+    "codecommit",
+    "codeconnections",
+    "codepipeline",
+    "codestar-connections",
+    "events",
+    "iam",
+    "logs",
+    "s3",
+    "sts",
+]
 
 # The answer to a refused upload is lost when the connection ends while the client still sends: it asks once more.
 PATIENT = {"retries": {"total_max_attempts": 3}}

@@ -19,6 +19,7 @@ mod rules;
 mod start;
 mod step;
 mod timers;
+mod triggers;
 mod work;
 
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
     }
     loops.spawn(timers::run(codepipeline.clone()));
     loops.spawn(purge::run(codepipeline.clone()));
+    loops.spawn(triggers::run(codepipeline.clone()));
     loops.spawn(changes::run(codepipeline));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {

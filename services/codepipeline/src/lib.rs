@@ -23,6 +23,7 @@ mod role;
 pub mod rules;
 mod secrets;
 pub mod tags;
+pub mod triggers;
 pub mod variables;
 pub mod webhooks;
 

@@ -49,6 +49,8 @@ pub enum Error {
     Administrator(#[from] iam::Error),
     #[error("the repositories: {0}")]
     Repositories(#[from] codecommit::Error),
+    #[error("the folder of what is fetched from Git hosts: {0}")]
+    Connections(std::io::Error),
     #[error("the folder of builds: {0}")]
     Builds(std::io::Error),
     #[error("this program's own file: {0}")]
@@ -105,6 +107,14 @@ impl Platform {
         let collector = Arc::new(Collector::new(store.clone(), blobs, vec![s3.clone()]));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
         let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
+        codeconnections::CodeConnections::clean_up(&config.data).map_err(Error::Connections)?;
+        let codeconnections = Arc::new(codeconnections::CodeConnections::new(
+            store.clone(),
+            client.clone(),
+            sealer.clone(),
+            &config.data,
+            endpoint.clone(),
+        ));
         let builds = codebuild::Config::new(endpoint.clone(), config.builds.concurrency);
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
@@ -113,7 +123,7 @@ impl Platform {
         let codepipeline = Arc::new(codepipeline.with_config(webhooks));
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer));
 
-        let routers = vec![
+        let mut routers = vec![
             iam::iam_router(iam.clone()),
             iam::sts_router(iam.clone()),
             cloudtrail::router(cloudtrail.clone()),
@@ -123,6 +133,7 @@ impl Platform {
             codepipeline::router(codepipeline.clone()),
             eventbridge::router(eventbridge.clone()),
         ];
+        routers.extend(codeconnections::routers(&codeconnections));
         let key = page_token_key::of(&store).await?;
         let gateway = Arc::new(Gateway::new(
             home,
@@ -143,6 +154,10 @@ impl Platform {
             Mount {
                 prefix: codebuild::CredentialsEndpoint::PREFIX,
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
+            },
+            Mount {
+                prefix: codeconnections::WebhookEndpoint::PREFIX,
+                service: Arc::new(codeconnections::WebhookEndpoint::new(codeconnections)),
             },
             Mount {
                 prefix: codepipeline::webhooks::WebhookEndpoint::PREFIX,

@@ -6,18 +6,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Event, Scope, event};
+use aws::{Event, Scope, Timestamp, event};
 use serde_json::Value;
 use store::{Delivery, Subscription, WriteTx};
 
 use super::commit::Fault;
 use super::start::{self, Started, Triggered};
 use super::step::{Step, Task};
-use super::{PAUSE, now, rules};
+use super::{PAUSE, now, rules, triggers};
 use crate::CodePipeline;
+use crate::definition::CONNECTIONS;
 use crate::definitions::Definitions;
 use crate::engine::Moment;
 use crate::records::{ActionExecution, ExecutionTrigger, Pipeline, SourceOverride, TakenIn, Watch};
+use crate::triggers::Change;
 
 const SUBSCRIBER: &str = "codepipeline";
 /// How many events that mean nothing here are passed over before the place in the stream is kept.
@@ -89,6 +91,8 @@ enum News {
         item: String,
         revision: Option<Revision>,
     },
+    /// A repository behind a connection was changed.
+    Connected { scope: Scope, change: Box<Change> },
     /// A build has ended.
     BuildEnded { build: String },
 }
@@ -130,6 +134,9 @@ impl News {
                 revision: text("/object/version-id")
                     .map(|value| Revision { kind: "S3_OBJECT_VERSION_ID", value }),
             }),
+            ("aws.codeconnections", "CodeConnections Repository State Change") => {
+                Some(Self::Connected { scope, change: Box::new(Change::of(&event.detail)?) })
+            }
             ("aws.codebuild", "CodeBuild Build State Change") => {
                 if text("/build-status")? == "IN_PROGRESS" {
                     return None;
@@ -160,6 +167,15 @@ impl News {
                     let Some(watch) = pipeline.watches.iter().find(watches) else { continue };
                     let moment = of_pipeline(moment, number);
                     changed(tx, definitions, pipeline, watch, revision.as_ref(), moment)?;
+                }
+                Ok(())
+            }
+            Self::Connected { scope, change } => {
+                let (connection, repository) = (&change.connection_arn, &change.repository);
+                let index = Pipeline::watching(scope, CONNECTIONS, connection, repository);
+                let watching = tx.scan_index::<Pipeline>(Pipeline::WATCH, index, WATCHERS)?.into_records();
+                for pipeline in &watching {
+                    triggers::take_in(tx, pipeline, seq, change, Timestamp::from_millis(moment.at))?;
                 }
                 Ok(())
             }
@@ -217,7 +233,6 @@ fn observe(tx: &mut WriteTx<'_>, action: &ActionExecution, seq: u64) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use aws::Timestamp;
     use serde_json::json;
 
     use super::*;

@@ -50,7 +50,10 @@ impl Filter {
 fn is(value: &Value, wanted: &str) -> bool {
     match value {
         Value::String(text) => text == wanted,
-        other => other.to_string() == wanted,
+        other => {
+            let printed = other.to_string();
+            printed == wanted
+        }
     }
 }
 

@@ -157,7 +157,7 @@ fn condition_without_rules() {
 }
 
 #[test]
-fn what_is_not_built_yet() {
+fn triggers_are_for_connections() {
     let trigger = "pipelineType: V2\n  triggers: [{providerType: CodeStarSourceConnection, gitConfiguration: \
                    {sourceActionName: Fetch, push: [{branches: {includes: [main]}}]}}]";
     changed(

@@ -1,0 +1,63 @@
+//! CodeConnections, also called CodeStar connections: how the platform reaches repositories on Git hosts elsewhere.
+//!
+//! A connection is made by the API and authorised by an operator, who gives the token that AWS's console would get by a
+//! handshake. From then on CodePipeline takes revisions through it (`operations::upload_revision`), with a role that may
+//! use it, and the host's webhooks (`endpoint`, `delivery`) become events that start pipelines.
+
+mod change;
+mod delivery;
+mod endpoint;
+pub mod error;
+mod git;
+mod git_url;
+mod operations;
+pub mod provider;
+pub mod records;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws::Client;
+use seal::Sealer;
+use store::Store;
+
+pub use endpoint::WebhookEndpoint;
+pub use error::Error;
+pub use operations::routers;
+
+use crate::git::Git;
+
+/// The service's state.
+pub struct CodeConnections {
+    store: Store,
+    client: Client,
+    /// For tokens and secrets of webhooks.
+    sealer: Sealer,
+    git: Git,
+    /// The server's own address as others reach it: that of webhooks begins with it.
+    endpoint: String,
+}
+
+impl CodeConnections {
+    /// `client` needs no identity: the service acts as its callers.
+    pub fn new(store: Store, client: Client, sealer: Sealer, data: &Path, endpoint: String) -> Self {
+        Self { store, client, sealer, git: Git::new(work_folder(data)), endpoint }
+    }
+
+    /// Takes away what a crash has left of repositories that were being fetched. Before the first call.
+    pub fn clean_up(data: &Path) -> std::io::Result<()> {
+        match std::fs::remove_dir_all(work_folder(data)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// For the routers of both names.
+    pub(crate) fn shared(self: &Arc<Self>, service: &'static aws::Service) -> Arc<operations::Named> {
+        Arc::new(operations::Named { service, codeconnections: self.clone() })
+    }
+}
+
+fn work_folder(data: &Path) -> PathBuf {
+    data.join("codeconnections")
+}
