@@ -495,6 +495,8 @@ def test_a_delivery_that_is_repeated_starts_one_execution(aws, place, connection
 
     with concurrent.futures.ThreadPoolExecutor(4) as threads:
         list(threads.map(deliver, range(8)))
+    # The bytes that are signed are the same under another name.
+    connection.push(repository, "refs/heads/main", repository.first, commit)
     last = repository.commit({"index.html": "three"})
     connection.push(repository, "refs/heads/main", commit, last)
     assert [told["commit-id"] for told in pipeline.wait_triggered(2)] == [commit, last]
@@ -617,6 +619,26 @@ def test_files_that_nobody_knows_start_the_pipeline(aws, place, connection, repo
     assert pipeline.wait_triggered(1)[0]["commit-id"] == repository.first
 
 
+def test_rules_can_be_about_changes_behind_connections(aws, connection, repository):
+    group, rule = unique("/events/changed"), unique("changed")
+    aws.logs.create_log_group(logGroupName=group)
+    pattern = {"source": ["aws.codeconnections"], "detail": {"full-repository-name": [repository.name]}}
+    aws.events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    role = create_role(aws, trust(Service="events.amazonaws.com"), allow("logs:*"))
+    target = {"Id": "log", "Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}", "RoleArn": role}
+    assert aws.events.put_targets(Rule=rule, Targets=[target])["FailedEntryCount"] == 0
+    connection.push(repository, "refs/heads/main", NOTHING, repository.first)
+    (event,) = until(
+        lambda: [json.loads(one["message"]) for one in aws.logs.filter_log_events(logGroupName=group)["events"]],
+        SECONDS,
+        "the event of the push",
+    )
+    assert (event["detail-type"], event["resources"]) == ("CodeConnections Repository State Change", [connection.arn])
+    detail = {name: event["detail"][name] for name in ("event", "reference-type", "reference-name", "commit-id")}
+    expected = {"event": "referenceCreated", "reference-type": "branch", "reference-name": "main"}
+    assert detail == expected | {"commit-id": repository.first}
+
+
 def test_events_tell_what_a_connection_has_brought(aws, place, connection, repository):
     group = unique("/events/connected")
     aws.logs.create_log_group(logGroupName=group)
@@ -646,6 +668,21 @@ def test_events_tell_what_a_connection_has_brought(aws, place, connection, repos
         *("commit-message", "connection-arn", "full-repository-name", "provider-type"),
     }
     assert (told["commit-id"], told["author-email"]) == (repository.first, "ada@example.com")
+
+
+def test_who_makes_a_pipeline_must_be_allowed_to_pass_the_connection(aws, place, connection, repository):
+    more = [allow("codepipeline:*", "s3:*"), allow("iam:PassRole")]
+    _, stranger = create_user(aws, *more)
+    to_codepipeline = {"StringEquals": {"codestar-connections:PassedToService": "codepipeline.amazonaws.com"}}
+    passing = allow("codestar-connections:PassConnection", on=connection.arn, condition=to_codepipeline)
+    _, friend = create_user(aws, *more, passing)
+    pipeline = Pipeline(aws, place, connection.arn, repository)
+    client = aws.acting_as(stranger).codepipeline
+    message = refused("AccessDeniedException", client.create_pipeline, pipeline=pipeline.declaration)
+    assert "codestar-connections:PassConnection" in message and connection.arn in message
+    aws.acting_as(friend).codepipeline.create_pipeline(pipeline=pipeline.declaration)
+    assert pipeline.taken()["status"] == "Succeeded"
+    refused("AccessDeniedException", client.update_pipeline, pipeline=pipeline.declaration)
 
 
 def test_triggers_that_cannot_be(aws, place, connection, repository):

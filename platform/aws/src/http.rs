@@ -1,6 +1,7 @@
 //! The HTTP types that the front door hands to services with a protocol of their own (S3, git).
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -39,7 +40,13 @@ pub fn empty() -> Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unread {
     TooLong,
+    TooSlow,
     Broken,
+}
+
+/// A whole body of `limit` bytes at most, which has to be there in `time`: a longer one is refused while it comes.
+pub async fn read_within(body: Body, limit: usize, time: Duration) -> Result<Bytes, Unread> {
+    tokio::time::timeout(time, read(body, limit)).await.unwrap_or(Err(Unread::TooSlow))
 }
 
 /// A whole body of `limit` bytes at most; a longer one is refused while it comes.

@@ -1,6 +1,7 @@
 //! What listens at the webhooks of connections. Nobody signs in here: a delivery carries its host's proof.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws::http::{HttpService, Peer, Request, Response, Unread, full};
@@ -20,6 +21,9 @@ use crate::records::{Authorization, Connection};
 const LONGEST_BODY_BYTES: usize = 25 * 1024 * 1024;
 /// Deliveries in memory at one time.
 const AT_ONCE: usize = 4;
+
+/// Until a delivery is there: who sends slowly must not keep others out.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// The part of the front door that answers deliveries.
 pub struct WebhookEndpoint {
@@ -65,13 +69,19 @@ impl WebhookEndpoint {
         let connection = self.find(hash(token)).await?.ok_or_else(unknown)?;
         let authorization = connection.authorization.as_ref().ok_or_else(unknown)?;
         let _slot = self.slots.acquire().await.map_err(fault)?;
-        let body = aws::http::read(body, LONGEST_BODY_BYTES).await.map_err(|unread| match unread {
-            Unread::TooLong => {
-                let message = format!("A delivery may have {LONGEST_BODY_BYTES} bytes at most.");
-                (StatusCode::PAYLOAD_TOO_LARGE, message)
-            }
-            Unread::Broken => (StatusCode::BAD_REQUEST, "The body could not be read.".to_owned()),
-        })?;
+        let body =
+            aws::http::read_within(body, LONGEST_BODY_BYTES, LONGEST).await.map_err(
+                |unread| match unread {
+                    Unread::TooLong => {
+                        let message = format!("A delivery may have {LONGEST_BODY_BYTES} bytes at most.");
+                        (StatusCode::PAYLOAD_TOO_LARGE, message)
+                    }
+                    Unread::TooSlow => {
+                        (StatusCode::REQUEST_TIMEOUT, "The body took too long to come.".to_owned())
+                    }
+                    Unread::Broken => (StatusCode::BAD_REQUEST, "The body could not be read.".to_owned()),
+                },
+            )?;
         let secret = self
             .codeconnections
             .sealer

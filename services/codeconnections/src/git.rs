@@ -56,6 +56,16 @@ impl Git {
         Self { folder, slots: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
+    pub fn clean_up(&self) {
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let folder = self.folder.display();
+                tracing::warn!(%error, %folder, "what was fetched before a crash could not be taken away");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+
     /// An empty repository that knows where to fetch from.
     pub async fn open(&self, remote: Remote) -> Result<Fetched, Error> {
         let slot = self.slots.clone().acquire_owned().await.map_err(Error::internal)?;

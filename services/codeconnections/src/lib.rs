@@ -14,7 +14,7 @@ mod operations;
 pub mod provider;
 pub mod records;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use aws::Client;
@@ -41,23 +41,17 @@ pub struct CodeConnections {
 impl CodeConnections {
     /// `client` needs no identity: the service acts as its callers.
     pub fn new(store: Store, client: Client, sealer: Sealer, data: &Path, endpoint: String) -> Self {
-        Self { store, client, sealer, git: Git::new(work_folder(data)), endpoint }
+        Self { store, client, sealer, git: Git::new(data.join("codeconnections")), endpoint }
     }
 
-    /// Takes away what a crash has left of repositories that were being fetched. Before the first call.
-    pub fn clean_up(data: &Path) -> std::io::Result<()> {
-        match std::fs::remove_dir_all(work_folder(data)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+    /// Takes away what a crash has left of repositories that were being fetched. Before the first call; not for
+    /// administration, which may look at the folder of a server that runs.
+    pub fn clean_up(&self) {
+        self.git.clean_up();
     }
 
     /// For the routers of both names.
     pub(crate) fn shared(self: &Arc<Self>, service: &'static aws::Service) -> Arc<operations::Named> {
         Arc::new(operations::Named { service, codeconnections: self.clone() })
     }
-}
-
-fn work_folder(data: &Path) -> PathBuf {
-    data.join("codeconnections")
 }

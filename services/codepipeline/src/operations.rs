@@ -61,7 +61,7 @@ use crate::engine::{Ended, ExecutionId};
 use crate::error::Error;
 use crate::providers::Trouble;
 use crate::records::{self, Execution, Pipeline, action_type};
-use crate::{CodePipeline, PRINCIPAL, jobs, secrets};
+use crate::{CodePipeline, PRINCIPAL, jobs, secrets, triggers};
 
 pub(crate) use create_custom_action_type::LIMIT as CUSTOM_ACTION_TYPES;
 
@@ -73,16 +73,20 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         .hiding(secrets, &["CreatePipeline", "UpdatePipeline", "PollForJobs"])
         .on::<CreatePipeline, _>(create_pipeline::create_pipeline, |op, scope| {
             let tags = op.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
-            vec![
+            let mut accesses = vec![
                 Access::to(pipeline_arn(scope, &op.pipeline.name)).with_request_tags(tags),
                 Access::pass_role(&op.pipeline.role_arn, PRINCIPAL),
-            ]
+            ];
+            accesses.extend(pass_connections(&op.pipeline));
+            accesses
         })
         .on::<UpdatePipeline, _>(update_pipeline::update_pipeline, |op, scope| {
-            vec![
+            let mut accesses = vec![
                 Access::to(pipeline_arn(scope, &op.pipeline.name)),
                 Access::pass_role(&op.pipeline.role_arn, PRINCIPAL),
-            ]
+            ];
+            accesses.extend(pass_connections(&op.pipeline));
+            accesses
         })
         .on::<DeletePipeline, _>(delete_pipeline::delete_pipeline, |op, scope| on_pipeline(scope, &op.name))
         .on::<GetPipeline, _>(get_pipeline::get_pipeline, |op, scope| on_pipeline(scope, &op.name))
@@ -206,6 +210,21 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
             vec![Access::to(&op.resource_arn)]
         })
         .build()
+}
+
+/// `PassConnection` on each connection that a pipeline is given, under the service's name in its ARN.
+/// Source: Developer Tools console User Guide, "Permissions for passing a connection to other services".
+fn pass_connections(declaration: &model::PipelineDeclaration) -> impl Iterator<Item = Access> {
+    let actions = declaration.stages.iter().flat_map(|stage| &stage.actions);
+    let connected = actions.filter(|action| action.action_type_id.provider == triggers::PROVIDER);
+    let arns = connected.filter_map(|action| action.configuration.as_ref()?.get("ConnectionArn"));
+    arns.map(|arn| {
+        let service =
+            arn.parse::<Arn>().map_or_else(|_| "codestar-connections".to_owned(), |arn| arn.service);
+        Access::to(arn)
+            .action(&format!("{service}:PassConnection"))
+            .when(&format!("{service}:PassedToService"), PRINCIPAL)
+    })
 }
 
 fn pipeline_arn(scope: &Scope, name: &str) -> Arn {

@@ -19,6 +19,7 @@ use blob::collection::Collector;
 use cloudtrail::CloudTrail;
 use codebuild::CodeBuild;
 use codecommit::CodeCommit;
+use codeconnections::CodeConnections;
 use codepipeline::CodePipeline;
 use eventbridge::EventBridge;
 use iam::{Administrator, Iam, OpenAuthenticator};
@@ -49,8 +50,6 @@ pub enum Error {
     Administrator(#[from] iam::Error),
     #[error("the repositories: {0}")]
     Repositories(#[from] codecommit::Error),
-    #[error("the folder of what is fetched from Git hosts: {0}")]
-    Connections(std::io::Error),
     #[error("the folder of builds: {0}")]
     Builds(std::io::Error),
     #[error("this program's own file: {0}")]
@@ -69,6 +68,7 @@ pub struct Platform {
     logs: Arc<Logs>,
     s3: Arc<s3::S3>,
     codebuild: Arc<CodeBuild>,
+    codeconnections: Arc<CodeConnections>,
     codepipeline: Arc<CodePipeline>,
     eventbridge: Arc<EventBridge>,
     store: Store,
@@ -107,8 +107,7 @@ impl Platform {
         let collector = Arc::new(Collector::new(store.clone(), blobs, vec![s3.clone()]));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
         let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
-        codeconnections::CodeConnections::clean_up(&config.data).map_err(Error::Connections)?;
-        let codeconnections = Arc::new(codeconnections::CodeConnections::new(
+        let codeconnections = Arc::new(CodeConnections::new(
             store.clone(),
             client.clone(),
             sealer.clone(),
@@ -157,7 +156,7 @@ impl Platform {
             },
             Mount {
                 prefix: codeconnections::WebhookEndpoint::PREFIX,
-                service: Arc::new(codeconnections::WebhookEndpoint::new(codeconnections)),
+                service: Arc::new(codeconnections::WebhookEndpoint::new(codeconnections.clone())),
             },
             Mount {
                 prefix: codepipeline::webhooks::WebhookEndpoint::PREFIX,
@@ -189,6 +188,7 @@ impl Platform {
             logs,
             s3,
             codebuild,
+            codeconnections,
             codepipeline,
             eventbridge,
             store,
@@ -202,6 +202,7 @@ impl Platform {
     /// Takes up pipelines, builds and whatever else goes on by itself. Not for administration: what a command line
     /// opens for a moment must not begin anybody's work.
     pub fn start(&mut self) {
+        self.codeconnections.clean_up();
         let (logs, s3) = (self.logs.clone(), self.s3.clone());
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));

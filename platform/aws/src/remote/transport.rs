@@ -57,7 +57,7 @@ impl Transport {
                 match read(body, LONGEST_ANSWER_BYTES).await {
                     Ok(body) => Ok(http::Response::from_parts(parts, body)),
                     Err(Unread::TooLong) => Err("its answer is too long".into()),
-                    Err(Unread::Broken) => Err("its answer broke off".into()),
+                    Err(Unread::Broken | Unread::TooSlow) => Err("its answer broke off".into()),
                 }
             })
             .await

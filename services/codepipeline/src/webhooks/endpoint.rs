@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws::Timestamp;
@@ -26,6 +27,8 @@ use crate::records::{ExecutionTrigger, Webhook, WebhookFailure};
 const LONGEST_BODY_BYTES: usize = 5 * 1024 * 1024;
 /// Deliveries in memory at one time; a parsed one takes several times its bytes.
 const AT_ONCE: usize = 8;
+/// Until a delivery is there: who sends slowly must not keep others out.
+const LONGEST: Duration = Duration::from_secs(20);
 /// A failure that is on record is not written again before this time: strangers cannot make the server write.
 const NOTED_AGAIN_MILLIS: i64 = 1_000;
 /// Names of deliveries at most.
@@ -205,11 +208,12 @@ fn check_sender(authentication: &Authentication, sender: IpAddr) -> Result<(), A
 }
 
 async fn read(body: Body) -> Result<Bytes, Answer> {
-    aws::http::read(body, LONGEST_BODY_BYTES).await.map_err(|unread| match unread {
+    aws::http::read_within(body, LONGEST_BODY_BYTES, LONGEST).await.map_err(|unread| match unread {
         Unread::TooLong => {
             let message = format!("A delivery may have {LONGEST_BODY_BYTES} bytes at most.");
             Answer::new(StatusCode::PAYLOAD_TOO_LARGE, message)
         }
+        Unread::TooSlow => Answer::new(StatusCode::REQUEST_TIMEOUT, "The body took too long to come."),
         Unread::Broken => Answer::new(StatusCode::BAD_REQUEST, "The body could not be read."),
     })
 }
