@@ -437,6 +437,24 @@ def test_a_host_that_sends_elsewhere_is_not_followed(aws, place, repository, hos
         elsewhere.close()
 
 
+def test_a_host_that_hands_out_only_what_has_a_name(aws, place, connection, repository, host):
+    """Older hosts refuse to send a commit by its id; with all branches it comes, too."""
+    filters = {"push": [{"branches": {"includes": ["main"]}, "filePaths": {"includes": ["src/**"]}}]}
+    pipeline = Pipeline(aws, place, connection.arn, repository, filters).create()
+    host.is_old = True
+    try:
+        docs = repository.commit({"docs/a": "x"})
+        code = repository.commit({"src/a": "x"})
+        repository.commit({"src/b": "x"})
+        connection.push(repository, "refs/heads/main", repository.first, docs)
+        connection.push(repository, "refs/heads/main", docs, code)
+        assert [one["commit-id"] for one in pipeline.wait_triggered(1)] == [code]
+        taken = pipeline.taken(pipeline.executions()[0]["pipelineExecutionId"])
+        assert sorted(pipeline.files(place, taken)) == ["docs/a", "index.html", "run.sh", "src/a"]
+    finally:
+        host.is_old = False
+
+
 def test_a_host_that_is_down_is_waited_for(aws, place, connection, repository, host):
     host.is_down, asked = True, len(host.seen)
     try:

@@ -70,10 +70,11 @@ class GitHost:
     """Repositories over HTTP, as a Git host has them: git's own http-backend, behind a user name and a token.
 
     `seen` has what was asked for, with the Authorization header. While `is_down` it answers 503; `moved_to` sends
-    everybody elsewhere."""
+    everybody elsewhere; while `is_old` it hands out nothing but what a branch or tag names."""
 
     def __init__(self, folder, user, token):
-        self.folder, self.seen, self.is_down, self.moved_to = pathlib.Path(folder), [], False, None
+        self.folder, self.seen = pathlib.Path(folder), []
+        self.is_down, self.moved_to, self.is_old = False, None, False
         self.authorization = "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode()
         host = self
 
@@ -105,7 +106,7 @@ class GitHost:
             def backend(self, body):
                 path, _, query = self.path.partition("?")
                 names = {"Content-Type": "CONTENT_TYPE", "Content-Encoding": "HTTP_CONTENT_ENCODING"}
-                names |= {"Git-Protocol": "GIT_PROTOCOL"}
+                names |= {} if host.is_old else {"Git-Protocol": "GIT_PROTOCOL"}
                 environment = {
                     **{"PATH": os.environ["PATH"], "GIT_PROJECT_ROOT": str(host.folder), "GIT_HTTP_EXPORT_ALL": "1"},
                     **{"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": self.command},

@@ -82,14 +82,18 @@ impl Fetched {
     /// Fetches a commit with its files, or else the newest of a branch. Answers the commit's full id.
     pub async fn take(&self, branch: &str, commit: Option<&str>) -> Result<String, Error> {
         match commit {
-            None => self.fetch(&["--depth=1"], &[&format!("refs/heads/{branch}")]).await?,
-            Some(commit) if is_full(commit) => self.fetch(&["--depth=1"], &[commit]).await?,
-            Some(short) => {
-                self.fetch(&[], &["+refs/heads/*:refs/heads/*"]).await?;
-                return self.resolve(short).await;
+            None => {
+                self.fetch(&["--depth=1"], &[&format!("refs/heads/{branch}")]).await?;
+                self.resolve("FETCH_HEAD").await
+            }
+            Some(commit) => {
+                match is_full(commit) {
+                    true => self.fetch(&["--depth=1"], &[commit]).await?,
+                    false => self.fetch(&[], &["+refs/heads/*:refs/heads/all/*"]).await?,
+                }
+                self.resolve(commit).await
             }
         }
-        self.resolve("FETCH_HEAD").await
     }
 
     /// The paths that differ between two commits.

@@ -26,36 +26,56 @@ const CHUNK: usize = 256 * 1024;
 /// How much of git's complaints is told.
 const COMPLAINT: usize = 1000;
 
+/// Everything that has a name.
+const ALL: [&str; 2] = ["+refs/heads/*:refs/heads/all/*", "+refs/tags/*:refs/tags/*"];
+
 impl Fetched {
+    /// Hosts that hand out nothing but what has a name are asked for all of it; what is wanted may be among it.
     pub(super) async fn fetch(&self, options: &[&str], wanted: &[&str]) -> Result<(), Error> {
+        let output = self.run(&self.fetching(options, wanted)).await?;
+        if !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("unadvertised object")
+        {
+            let named: Vec<&str> =
+                wanted.iter().filter(|wanted| wanted.contains('/')).copied().chain(ALL).collect();
+            return self.git(&self.fetching(&[], &named)).await.map(drop);
+        }
+        text(&output).map(drop)
+    }
+
+    fn fetching<'a>(&'a self, options: &[&'a str], wanted: &[&'a str]) -> Vec<&'a str> {
         let mut arguments = vec!["fetch", "--quiet", "--no-tags", "--no-write-commit-graph"];
         arguments.extend(options);
         arguments.extend(["--end-of-options", self.remote.url.as_str()]);
         arguments.extend(wanted);
-        self.git(&arguments).await.map(drop)
+        arguments
     }
 
-    /// Runs git to its end, unless it takes too long, or too much room. Answers what it printed.
+    /// Runs git to its end. Answers what it printed.
     pub(super) async fn git(&self, arguments: &[&str]) -> Result<String, Error> {
+        text(&self.run(arguments).await?)
+    }
+
+    /// Errors: it takes too long, or too much room.
+    async fn run(&self, arguments: &[&str]) -> Result<Output, Error> {
         let running = self.command(arguments).output();
         tokio::pin!(running);
         let deadline = tokio::time::sleep(LONGEST);
         tokio::pin!(deadline);
         let mut looks = tokio::time::interval(LOOK);
-        let output: Output = loop {
+        loop {
             tokio::select! {
-                output = &mut running => break output.map_err(|error| Error::internal(format!("git: {error}")))?,
-                () = &mut deadline => return Err(Error::HostUnavailable("The Git host took too long.".to_owned())),
+                output = &mut running => {
+                    return output.map_err(|error| Error::internal(format!("git: {error}")));
+                }
+                () = &mut deadline => {
+                    return Err(Error::HostUnavailable("The Git host took too long.".to_owned()));
+                }
                 _ = looks.tick() => {
                     if size(self.folder.path()) > LARGEST_BYTES {
                         return Err(too_large());
                     }
                 }
             }
-        };
-        match output.status.success() {
-            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            false => Err(complaint(&String::from_utf8_lossy(&output.stderr))),
         }
     }
 
@@ -95,6 +115,13 @@ impl Fetched {
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
+    }
+}
+
+fn text(output: &Output) -> Result<String, Error> {
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(complaint(&String::from_utf8_lossy(&output.stderr))),
     }
 }
 

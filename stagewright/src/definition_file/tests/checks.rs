@@ -164,13 +164,13 @@ fn triggers_are_for_connections() {
         "pipelineType: V2",
         trigger,
         expect![[r#"
-        pipeline
-        p.yaml:5:3: error: A trigger with filters of CodePipeline is not built yet.
-          |
-        5 |   triggers: [{providerType: CodeStarSourceConnection, gitConfiguration: {sourceActionName: Fetch, push: [{branches: {inc…
-          |   ^^^^^^^^
+            pipeline
+            p.yaml:5:92: error: Triggers for connections must reference a CodeStarSourceConnection action. Note that when you specify a trigger, you can't specify more than one trigger per source action.
+              |
+            5 | …eStarSourceConnection, gitConfiguration: {sourceActionName: Fetch, push: [{branches: {includes: [main]}}]}}]
+              |                                                              ^^^^^
 
-    "#]],
+        "#]],
     );
 }
 
