@@ -188,7 +188,8 @@ class Pipeline:
         where = artifact["s3location"]
         body = self.aws.s3.get_object(Bucket=where["bucket"], Key=where["key"])["Body"].read()
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            return {name: archive.read(name).decode() for name in archive.namelist()}
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            return {name: archive.read(name).decode() for name in names}
 
 
 # The API.
