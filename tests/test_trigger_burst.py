@@ -28,6 +28,7 @@ def quick_git(aws, tmp_path_factory):
     return git
 
 
+@pytest.mark.timeout(3600)
 def test_a_burst_of_pushes_ends_with_the_newest(aws, quick_git, tmp_path, soak):
     deployment = Deployment(aws, tmp_path)
     count = PUSHES_OF_SOAK if soak else PUSHES
