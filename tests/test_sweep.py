@@ -17,7 +17,19 @@ from harness.identities import create_user, unique
 from harness.minimal_input import minimal_input
 from harness.server import ACCOUNT, REGION
 
-SERVICES = ["cloudtrail", "codebuild", "codecommit", "codepipeline", "events", "iam", "logs", "s3", "sts"]
+SERVICES = [
+    "cloudtrail",
+    "codebuild",
+    "codecommit",
+    "codeconnections",
+    "codepipeline",
+    "codestar-connections",
+    "events",
+    "iam",
+    "logs",
+    "s3",
+    "sts",
+]
 
 # What needs no permission, so nobody who signed is refused.
 FREE = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}

@@ -78,7 +78,16 @@ struct File {
     blobs: Option<String>,
     endpoint: Option<String>,
     builds: Builds,
+    github: Github,
     limits: Limits,
+}
+
+/// `[github]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Github {
+    /// The API that webhooks are registered with: `https://api.github.com`, or that of a server of one's own.
+    pub api: Option<String>,
 }
 
 /// `[builds]`
@@ -113,6 +122,7 @@ pub struct Config {
     pub blobs: Option<String>,
     pub endpoint: Option<String>,
     pub builds: Builds,
+    pub github: Github,
     pub limits: Limits,
 }
 
@@ -145,6 +155,7 @@ impl Config {
             blobs: flags.blobs.or(file.blobs),
             endpoint: flags.endpoint.or(file.endpoint),
             builds: file.builds,
+            github: file.github,
             limits: file.limits,
         };
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
@@ -165,6 +176,7 @@ impl Config {
             blobs: None,
             endpoint: None,
             builds: Builds::default(),
+            github: Github::default(),
             limits: Limits::default(),
         }
     }

@@ -13,8 +13,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use mimalloc::MiMalloc;
 
 use commands::{
-    administration, backup, coverage, demo, doctor, explain, job_worker as job_worker_command, run, serve,
-    validate,
+    administration, backup, connection, coverage, demo, doctor, explain, job_worker as job_worker_command,
+    run, serve, validate,
 };
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
@@ -60,6 +60,8 @@ enum Command {
     Key(administration::KeyArguments),
     /// Let a command work on the jobs of a custom action type of CodePipeline
     JobWorker(job_worker_command::Arguments),
+    /// Let connections reach their Git hosts
+    Connection(connection::Arguments),
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Hold one build; started by the server, so that a build outlives it
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Command::User(arguments) => administration::user(&arguments),
         Command::Key(arguments) => administration::key(&arguments),
         Command::JobWorker(arguments) => job_worker_command::run(arguments),
+        Command::Connection(arguments) => connection::run(arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "stagewright", &mut std::io::stdout());
             ExitCode::SUCCESS

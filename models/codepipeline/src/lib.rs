@@ -49,6 +49,18 @@ aws::operation! { DeletePipeline = CODEPIPELINE "DeletePipeline" {
     errors ["ValidationException", "ConcurrentModificationException",];
 } }
 
+aws::operation! { DeleteWebhook = CODEPIPELINE "DeleteWebhook" {
+    input DELETE_WEBHOOK; output DeleteWebhookOutput DELETE_WEBHOOK_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "ConcurrentModificationException",];
+} }
+
+aws::operation! { DeregisterWebhookWithThirdParty = CODEPIPELINE "DeregisterWebhookWithThirdParty" {
+    input DEREGISTER_WEBHOOK_WITH_THIRD_PARTY; output DeregisterWebhookWithThirdPartyOutput DEREGISTER_WEBHOOK_WITH_THIRD_PARTY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "WebhookNotFoundException",];
+} }
+
 aws::structure! { DISABLE_STAGE_TRANSITION_OUTPUT: DisableStageTransitionOutput = Structure "DisableStageTransitionOutput" {
 } }
 
@@ -151,6 +163,12 @@ aws::operation! { ListTagsForResource = CODEPIPELINE "ListTagsForResource" {
     errors ["ValidationException", "ResourceNotFoundException", "InvalidNextTokenException", "InvalidArnException",];
 } }
 
+aws::operation! { ListWebhooks = CODEPIPELINE "ListWebhooks" {
+    input LIST_WEBHOOKS; output ListWebhooksOutput LIST_WEBHOOKS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "InvalidNextTokenException",];
+} }
+
 aws::structure! { OVERRIDE_STAGE_CONDITION_OUTPUT: OverrideStageConditionOutput = Structure "OverrideStageConditionOutput" {
 } }
 
@@ -218,6 +236,18 @@ aws::operation! { PutThirdPartyJobSuccessResult = CODEPIPELINE "PutThirdPartyJob
     input PUT_THIRD_PARTY_JOB_SUCCESS_RESULT; output PutThirdPartyJobSuccessResultOutput PUT_THIRD_PARTY_JOB_SUCCESS_RESULT_OUTPUT;
     http "POST" "/" 200;
     errors ["ValidationException", "JobNotFoundException", "InvalidJobStateException", "InvalidClientTokenException",];
+} }
+
+aws::operation! { PutWebhook = CODEPIPELINE "PutWebhook" {
+    input PUT_WEBHOOK; output PutWebhookOutput PUT_WEBHOOK_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "LimitExceededException", "InvalidWebhookFilterPatternException", "InvalidWebhookAuthenticationParametersException", "PipelineNotFoundException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException",];
+} }
+
+aws::operation! { RegisterWebhookWithThirdParty = CODEPIPELINE "RegisterWebhookWithThirdParty" {
+    input REGISTER_WEBHOOK_WITH_THIRD_PARTY; output RegisterWebhookWithThirdPartyOutput REGISTER_WEBHOOK_WITH_THIRD_PARTY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "WebhookNotFoundException",];
 } }
 
 aws::operation! { RetryStageExecution = CODEPIPELINE "RetryStageExecution" {
@@ -779,6 +809,13 @@ aws::structure! { DELETE_PIPELINE: DeletePipeline = Structure "DeletePipelineInp
     name: String = "name" PIPELINE_NAME required();
 } }
 
+aws::structure! { DELETE_WEBHOOK: DeleteWebhook = Structure "DeleteWebhookInput" {
+    name: String = "name" WEBHOOK_NAME required();
+} }
+
+aws::structure! { DELETE_WEBHOOK_OUTPUT: DeleteWebhookOutput = Structure "DeleteWebhookOutput" {
+} }
+
 aws::structure! { DEPLOY_ACTION_EXECUTION_TARGET: DeployActionExecutionTarget = Structure "DeployActionExecutionTarget" {
     target_id: Option<String> = "targetId" STRING;
     target_type: Option<String> = "targetType" STRING;
@@ -808,6 +845,13 @@ aws::structure! { DEPLOY_TARGET_EVENT_CONTEXT: DeployTargetEventContext = Struct
 
 pub static DEPLOY_TARGET_EVENT_LIST: Schema =
     Schema::new("DeployTargetEventList", Kind::List { element: &DEPLOY_TARGET_EVENT, wire: "member" });
+
+aws::structure! { DEREGISTER_WEBHOOK_WITH_THIRD_PARTY: DeregisterWebhookWithThirdParty = Structure "DeregisterWebhookWithThirdPartyInput" {
+    webhook_name: Option<String> = "webhookName" WEBHOOK_NAME;
+} }
+
+aws::structure! { DEREGISTER_WEBHOOK_WITH_THIRD_PARTY_OUTPUT: DeregisterWebhookWithThirdPartyOutput = Structure "DeregisterWebhookWithThirdPartyOutput" {
+} }
 
 pub static DESCRIPTION: Schema = Schema::new("Description", Kind::String).min(1).max(160);
 
@@ -1128,6 +1172,8 @@ aws::structure! { JOB_WORKER_EXECUTOR_CONFIGURATION: JobWorkerExecutorConfigurat
     polling_service_principals: Option<Vec<String>> = "pollingServicePrincipals" POLLING_SERVICE_PRINCIPAL_LIST;
 } }
 
+pub static JSON_PATH: Schema = Schema::new("JsonPath", Kind::String).min(1).max(150);
+
 aws::structure! { LAMBDA_EXECUTOR_CONFIGURATION: LambdaExecutorConfiguration = Structure "LambdaExecutorConfiguration" {
     lambda_function_arn: String = "lambdaFunctionArn" LAMBDA_FUNCTION_ARN required();
 } }
@@ -1232,7 +1278,29 @@ aws::structure! { LIST_TAGS_FOR_RESOURCE_OUTPUT: ListTagsForResourceOutput = Str
     next_token: Option<String> = "nextToken" NEXT_TOKEN;
 } }
 
+aws::structure! { LIST_WEBHOOK_ITEM: ListWebhookItem = Structure "ListWebhookItem" {
+    definition: WebhookDefinition = "definition" WEBHOOK_DEFINITION required();
+    url: String = "url" WEBHOOK_URL required();
+    error_message: Option<String> = "errorMessage" STRING;
+    error_code: Option<String> = "errorCode" STRING;
+    last_triggered: Option<Timestamp> = "lastTriggered" TIMESTAMP;
+    arn: Option<String> = "arn" STRING;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { LIST_WEBHOOKS: ListWebhooks = Structure "ListWebhooksInput" {
+    next_token: Option<String> = "NextToken" NEXT_TOKEN;
+    max_results: Option<i32> = "MaxResults" MAX_RESULTS;
+} }
+
+aws::structure! { LIST_WEBHOOKS_OUTPUT: ListWebhooksOutput = Structure "ListWebhooksOutput" {
+    webhooks: Option<Vec<ListWebhookItem>> = "webhooks" WEBHOOK_LIST;
+    next_token: Option<String> = "NextToken" NEXT_TOKEN;
+} }
+
 pub static LOG_STREAM_ARN: Schema = Schema::new("LogStreamARN", Kind::String).min(1).max(250);
+
+pub static MATCH_EQUALS: Schema = Schema::new("MatchEquals", Kind::String).min(1).max(150);
 
 pub static MAX_BATCH_SIZE: Schema = Schema::new("MaxBatchSize", Kind::Integer).min(1);
 
@@ -1540,6 +1608,15 @@ aws::structure! { PUT_THIRD_PARTY_JOB_SUCCESS_RESULT: PutThirdPartyJobSuccessRes
     execution_details: Option<ExecutionDetails> = "executionDetails" EXECUTION_DETAILS;
 } }
 
+aws::structure! { PUT_WEBHOOK: PutWebhook = Structure "PutWebhookInput" {
+    webhook: WebhookDefinition = "webhook" WEBHOOK_DEFINITION required();
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { PUT_WEBHOOK_OUTPUT: PutWebhookOutput = Structure "PutWebhookOutput" {
+    webhook: Option<ListWebhookItem> = "webhook" LIST_WEBHOOK_ITEM;
+} }
+
 pub static QUERY_PARAM_MAP: Schema = Schema::new(
     "QueryParamMap",
     Kind::Map {
@@ -1551,6 +1628,13 @@ pub static QUERY_PARAM_MAP: Schema = Schema::new(
 )
 .min(0)
 .max(1);
+
+aws::structure! { REGISTER_WEBHOOK_WITH_THIRD_PARTY: RegisterWebhookWithThirdParty = Structure "RegisterWebhookWithThirdPartyInput" {
+    webhook_name: Option<String> = "webhookName" WEBHOOK_NAME;
+} }
+
+aws::structure! { REGISTER_WEBHOOK_WITH_THIRD_PARTY_OUTPUT: RegisterWebhookWithThirdPartyOutput = Structure "RegisterWebhookWithThirdPartyOutput" {
+} }
 
 pub static RESOLVED_ACTION_CONFIGURATION_MAP: Schema = Schema::new(
     "ResolvedActionConfigurationMap",
@@ -2090,6 +2174,49 @@ pub static URL_TEMPLATE: Schema = Schema::new("UrlTemplate", Kind::String).min(1
 static REGEX_OF_VERSION: Pattern = Pattern::new(r#"[0-9A-Za-z_-]+"#);
 pub static VERSION: Schema = Schema::new("Version", Kind::String).min(1).max(9).pattern(&REGEX_OF_VERSION);
 
+aws::structure! { WEBHOOK_AUTH_CONFIGURATION: WebhookAuthConfiguration = Structure "WebhookAuthConfiguration" {
+    allowed_ip_range: Option<String> = "AllowedIPRange" WEBHOOK_AUTH_CONFIGURATION_ALLOWED_IP_RANGE;
+    secret_token: Option<String> = "SecretToken" WEBHOOK_AUTH_CONFIGURATION_SECRET_TOKEN;
+} }
+
+pub static WEBHOOK_AUTH_CONFIGURATION_ALLOWED_IP_RANGE: Schema =
+    Schema::new("WebhookAuthConfigurationAllowedIPRange", Kind::String).min(1).max(100);
+
+pub static WEBHOOK_AUTH_CONFIGURATION_SECRET_TOKEN: Schema =
+    Schema::new("WebhookAuthConfigurationSecretToken", Kind::String).min(1).max(100).sensitive();
+
+aws::string_enum! { WEBHOOK_AUTHENTICATION_TYPE: WebhookAuthenticationType = "WebhookAuthenticationType" {
+    GithubHmac = "GITHUB_HMAC",
+    Ip = "IP",
+    Unauthenticated = "UNAUTHENTICATED",
+} }
+
+aws::structure! { WEBHOOK_DEFINITION: WebhookDefinition = Structure "WebhookDefinition" {
+    name: String = "name" WEBHOOK_NAME required();
+    target_pipeline: String = "targetPipeline" PIPELINE_NAME required();
+    target_action: String = "targetAction" ACTION_NAME required();
+    filters: Vec<WebhookFilterRule> = "filters" WEBHOOK_FILTERS required();
+    authentication: WebhookAuthenticationType = "authentication" WEBHOOK_AUTHENTICATION_TYPE required();
+    authentication_configuration: WebhookAuthConfiguration = "authenticationConfiguration" WEBHOOK_AUTH_CONFIGURATION required();
+} }
+
+aws::structure! { WEBHOOK_FILTER_RULE: WebhookFilterRule = Structure "WebhookFilterRule" {
+    json_path: String = "jsonPath" JSON_PATH required();
+    match_equals: Option<String> = "matchEquals" MATCH_EQUALS;
+} }
+
+pub static WEBHOOK_FILTERS: Schema =
+    Schema::new("WebhookFilters", Kind::List { element: &WEBHOOK_FILTER_RULE, wire: "member" }).max(5);
+
+pub static WEBHOOK_LIST: Schema =
+    Schema::new("WebhookList", Kind::List { element: &LIST_WEBHOOK_ITEM, wire: "member" });
+
+static REGEX_OF_WEBHOOK_NAME: Pattern = Pattern::new(r#"[A-Za-z0-9.@\-_]+"#);
+pub static WEBHOOK_NAME: Schema =
+    Schema::new("WebhookName", Kind::String).min(1).max(100).pattern(&REGEX_OF_WEBHOOK_NAME);
+
+pub static WEBHOOK_URL: Schema = Schema::new("WebhookUrl", Kind::String).min(1).max(1000).sensitive();
+
 pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
     id: "CodePipeline",
     prefix: "codepipeline",
@@ -2207,6 +2334,16 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
         },
         ErrorShape { shape: "InvalidStructureException", code: "InvalidStructureException", status: 400 },
         ErrorShape { shape: "InvalidTagsException", code: "InvalidTagsException", status: 400 },
+        ErrorShape {
+            shape: "InvalidWebhookAuthenticationParametersException",
+            code: "InvalidWebhookAuthenticationParametersException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "InvalidWebhookFilterPatternException",
+            code: "InvalidWebhookFilterPatternException",
+            status: 400,
+        },
         ErrorShape { shape: "JobNotFoundException", code: "JobNotFoundException", status: 400 },
         ErrorShape { shape: "LimitExceededException", code: "LimitExceededException", status: 400 },
         ErrorShape {
@@ -2252,6 +2389,7 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
             status: 400,
         },
         ErrorShape { shape: "ValidationException", code: "ValidationException", status: 400 },
+        ErrorShape { shape: "WebhookNotFoundException", code: "WebhookNotFoundException", status: 400 },
     ],
 };
 
@@ -2259,6 +2397,6 @@ pub static CODEPIPELINE: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::AcknowledgeJob, $crate::AcknowledgeThirdPartyJob, $crate::CreateCustomActionType, $crate::CreatePipeline, $crate::DeleteCustomActionType, $crate::DeletePipeline, $crate::DisableStageTransition, $crate::EnableStageTransition, $crate::GetActionType, $crate::GetJobDetails, $crate::GetPipeline, $crate::GetPipelineExecution, $crate::GetPipelineState, $crate::GetThirdPartyJobDetails, $crate::ListActionExecutions, $crate::ListActionTypes, $crate::ListDeployActionExecutionTargets, $crate::ListPipelineExecutions, $crate::ListPipelines, $crate::ListRuleExecutions, $crate::ListRuleTypes, $crate::ListTagsForResource, $crate::OverrideStageCondition, $crate::PollForJobs, $crate::PollForThirdPartyJobs, $crate::PutActionRevision, $crate::PutApprovalResult, $crate::PutJobFailureResult, $crate::PutJobSuccessResult, $crate::PutThirdPartyJobFailureResult, $crate::PutThirdPartyJobSuccessResult, $crate::RetryStageExecution, $crate::RollbackStage, $crate::StartPipelineExecution, $crate::StopPipelineExecution, $crate::TagResource, $crate::UntagResource, $crate::UpdateActionType, $crate::UpdatePipeline, }
+        $with! { $crate::AcknowledgeJob, $crate::AcknowledgeThirdPartyJob, $crate::CreateCustomActionType, $crate::CreatePipeline, $crate::DeleteCustomActionType, $crate::DeletePipeline, $crate::DeleteWebhook, $crate::DeregisterWebhookWithThirdParty, $crate::DisableStageTransition, $crate::EnableStageTransition, $crate::GetActionType, $crate::GetJobDetails, $crate::GetPipeline, $crate::GetPipelineExecution, $crate::GetPipelineState, $crate::GetThirdPartyJobDetails, $crate::ListActionExecutions, $crate::ListActionTypes, $crate::ListDeployActionExecutionTargets, $crate::ListPipelineExecutions, $crate::ListPipelines, $crate::ListRuleExecutions, $crate::ListRuleTypes, $crate::ListTagsForResource, $crate::ListWebhooks, $crate::OverrideStageCondition, $crate::PollForJobs, $crate::PollForThirdPartyJobs, $crate::PutActionRevision, $crate::PutApprovalResult, $crate::PutJobFailureResult, $crate::PutJobSuccessResult, $crate::PutThirdPartyJobFailureResult, $crate::PutThirdPartyJobSuccessResult, $crate::PutWebhook, $crate::RegisterWebhookWithThirdParty, $crate::RetryStageExecution, $crate::RollbackStage, $crate::StartPipelineExecution, $crate::StopPipelineExecution, $crate::TagResource, $crate::UntagResource, $crate::UpdateActionType, $crate::UpdatePipeline, }
     };
 }

@@ -5,12 +5,6 @@
 const APIS: &[(&str, &str, &str)] = &[
     ("CodeDeploy_20141006", "codedeploy", "CodeDeploy"),
     ("", "codeartifact", "CodeArtifact"),
-    ("com.amazonaws.codeconnections.CodeConnections_20231201", "codeconnections", "CodeConnections"),
-    (
-        "com.amazonaws.codestar.connections.CodeStar_connections_20191201",
-        "codestar-connections",
-        "CodeStar connections",
-    ),
     ("", "codestar-notifications", "CodeStar Notifications"),
     ("AWSEvents", "events", "EventBridge"),
     ("", "scheduler", "EventBridge Scheduler"),

@@ -21,9 +21,12 @@ use codepipeline_model::{
 use crate::catalogue::{self, Owner, built_in};
 use crate::engine::{self, ActionPlan, ConditionType, OnFailure, Plan, RetryMode, StagePlan};
 use crate::records::Watch;
+use crate::triggers;
 
 pub use check::{Remedy, Violation, check, check_with};
 
+/// The service of a [`Watch`] on a repository behind a connection.
+pub(crate) const CONNECTIONS: &str = "codeconnections";
 pub(crate) const MILLIS_PER_MINUTE: i64 = 60_000;
 
 /// One version of a pipeline, ready to run. Made of declarations that passed [`check`].
@@ -93,6 +96,7 @@ impl Definition {
                 return None;
             }
             let (service, container, item) = match action.action_type_id.provider.as_str() {
+                triggers::PROVIDER => (CONNECTIONS, "ConnectionArn", "FullRepositoryId"),
                 "CodeCommit" => ("codecommit", "RepositoryName", "BranchName"),
                 "S3" if action.action_type_id.category.as_str() == "Source" => {
                     ("s3", "S3Bucket", "S3ObjectKey")
@@ -100,8 +104,11 @@ impl Definition {
                 _ => return None,
             };
             let configuration = action.configuration.as_ref()?;
-            let forbidden =
-                configuration.get("PollForSourceChanges").is_some_and(|v| v.eq_ignore_ascii_case("false"));
+            let no = |key: &str| configuration.get(key).is_some_and(|v| v.eq_ignore_ascii_case("false"));
+            let forbidden = match service {
+                CONNECTIONS => no("DetectChanges") && !self.has_trigger(&action.name),
+                _ => no("PollForSourceChanges"),
+            };
             (!forbidden).then_some(())?;
             Some(Watch {
                 action: action.name.clone(),
@@ -111,6 +118,12 @@ impl Definition {
             })
         });
         watches.collect()
+    }
+
+    /// Whether filters say which changes of a source action start the pipeline.
+    fn has_trigger(&self, action: &str) -> bool {
+        let mut triggers = self.declaration.triggers.iter().flatten();
+        triggers.any(|trigger| trigger.git_configuration.source_action_name == action)
     }
 
     /// Where artifacts of a region lie.

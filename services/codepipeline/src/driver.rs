@@ -16,8 +16,10 @@ mod inputs;
 pub(crate) mod jobs;
 mod purge;
 mod rules;
+mod start;
 mod step;
 mod timers;
+mod triggers;
 mod work;
 
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::engine::Moment;
 pub(crate) use announce::SOURCE;
 pub(crate) use commit::{Cause, Commit, Fault, NewExecution};
 pub(crate) use purge::later as purge_later;
+pub(crate) use start::{Started, Triggered, change_of, start};
 #[cfg(test)]
 pub(crate) use step::Task;
 
@@ -49,6 +52,7 @@ pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
     }
     loops.spawn(timers::run(codepipeline.clone()));
     loops.spawn(purge::run(codepipeline.clone()));
+    loops.spawn(triggers::run(codepipeline.clone()));
     loops.spawn(changes::run(codepipeline));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {

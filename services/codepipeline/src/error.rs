@@ -81,6 +81,14 @@ pub enum Error {
     InvalidClientToken { id: String },
     #[error("The output variables have {size} bytes, more than the maximum of {limit}", limit = crate::variables::OUTPUT_VARIABLES_LIMIT)]
     OutputVariablesSizeExceeded { size: usize },
+    #[error("Account '{account}' does not have a webhook with name '{name}'")]
+    WebhookNotFound { account: String, name: String },
+    #[error("{0}")]
+    InvalidWebhookFilterPattern(String),
+    #[error("{0}")]
+    InvalidWebhookAuthenticationParameters(String),
+    #[error("The account has {limit} webhooks, and may not have more", limit = crate::webhooks::LIMIT)]
+    TooManyWebhooks,
     #[error("{0}")]
     Validation(String),
     /// A part of the API that AWS has and this program does not have yet.
@@ -131,6 +139,12 @@ impl Error {
             Self::InvalidJob { .. } => "InvalidJobException",
             Self::InvalidClientToken { .. } => "InvalidClientTokenException",
             Self::OutputVariablesSizeExceeded { .. } => "OutputVariablesSizeExceededException",
+            Self::WebhookNotFound { .. } => "WebhookNotFoundException",
+            Self::InvalidWebhookFilterPattern(_) => "InvalidWebhookFilterPatternException",
+            Self::InvalidWebhookAuthenticationParameters(_) => {
+                "InvalidWebhookAuthenticationParametersException"
+            }
+            Self::TooManyWebhooks => "LimitExceededException",
             Self::Validation(_) => "ValidationException",
             Self::NotImplemented(_) => "NotImplemented",
             Self::Other(error) => return error.code.clone(),

@@ -23,7 +23,9 @@ mod role;
 pub mod rules;
 mod secrets;
 pub mod tags;
+pub mod triggers;
 pub mod variables;
+pub mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -54,12 +56,29 @@ pub struct CodePipeline {
     sealer: Sealer,
     definitions: Arc<Definitions>,
     lease: Duration,
+    config: Config,
+}
+
+/// What the operator says.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The server's own address as others reach it: that of webhooks begins with it.
+    pub endpoint: String,
+    /// The API of GitHub, or of a server that speaks it, with which webhooks are registered:
+    /// `https://api.github.com`. None: they cannot be.
+    pub github_api: Option<String>,
 }
 
 impl CodePipeline {
     /// `client` needs no identity: the service gives itself one.
     pub fn new(store: Store, client: Client, sealer: Sealer) -> Self {
-        Self { store, client, sealer, definitions: Arc::default(), lease: LEASE }
+        Self { store, client, sealer, definitions: Arc::default(), lease: LEASE, config: Config::default() }
+    }
+
+    #[must_use]
+    pub fn with_config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
     }
 
     /// Takes up work that a crash interrupted after this time. Signs of life come three times as often.

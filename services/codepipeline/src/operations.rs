@@ -6,6 +6,8 @@ mod create_custom_action_type;
 mod create_pipeline;
 mod delete_custom_action_type;
 mod delete_pipeline;
+mod delete_webhook;
+mod deregister_webhook_with_third_party;
 mod disable_stage_transition;
 mod enable_stage_transition;
 mod get_action_type;
@@ -22,6 +24,7 @@ mod list_pipelines;
 mod list_rule_executions;
 mod list_rule_types;
 mod list_tags_for_resource;
+mod list_webhooks;
 mod override_stage_condition;
 mod poll_for_jobs;
 mod poll_for_third_party_jobs;
@@ -31,6 +34,8 @@ mod put_job_failure_result;
 mod put_job_success_result;
 mod put_third_party_job_failure_result;
 mod put_third_party_job_success_result;
+mod put_webhook;
+mod register_webhook_with_third_party;
 mod retry_stage_execution;
 mod rollback_stage;
 pub(crate) mod start_pipeline_execution;
@@ -56,7 +61,7 @@ use crate::engine::{Ended, ExecutionId};
 use crate::error::Error;
 use crate::providers::Trouble;
 use crate::records::{self, Execution, Pipeline, action_type};
-use crate::{CodePipeline, PRINCIPAL, jobs, secrets};
+use crate::{CodePipeline, PRINCIPAL, jobs, secrets, triggers};
 
 pub(crate) use create_custom_action_type::LIMIT as CUSTOM_ACTION_TYPES;
 
@@ -68,16 +73,20 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         .hiding(secrets, &["CreatePipeline", "UpdatePipeline", "PollForJobs"])
         .on::<CreatePipeline, _>(create_pipeline::create_pipeline, |op, scope| {
             let tags = op.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
-            vec![
+            let mut accesses = vec![
                 Access::to(pipeline_arn(scope, &op.pipeline.name)).with_request_tags(tags),
                 Access::pass_role(&op.pipeline.role_arn, PRINCIPAL),
-            ]
+            ];
+            accesses.extend(pass_connections(&op.pipeline));
+            accesses
         })
         .on::<UpdatePipeline, _>(update_pipeline::update_pipeline, |op, scope| {
-            vec![
+            let mut accesses = vec![
                 Access::to(pipeline_arn(scope, &op.pipeline.name)),
                 Access::pass_role(&op.pipeline.role_arn, PRINCIPAL),
-            ]
+            ];
+            accesses.extend(pass_connections(&op.pipeline));
+            accesses
         })
         .on::<DeletePipeline, _>(delete_pipeline::delete_pipeline, |op, scope| on_pipeline(scope, &op.name))
         .on::<GetPipeline, _>(get_pipeline::get_pipeline, |op, scope| on_pipeline(scope, &op.name))
@@ -178,6 +187,20 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         .on::<PutActionRevision, _>(put_action_revision::put_action_revision, |op, scope| {
             on_action(scope, &op.pipeline_name, &op.stage_name, &op.action_name)
         })
+        .on::<PutWebhook, _>(put_webhook::put_webhook, |op, scope| {
+            let tags = op.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
+            vec![Access::to(records::webhook::arn(scope, &op.webhook.name)).with_request_tags(tags)]
+        })
+        .on::<ListWebhooks, _>(list_webhooks::list_webhooks, |_, _| vec![Access::any()])
+        .on::<DeleteWebhook, _>(delete_webhook::delete_webhook, |op, scope| on_webhook(scope, &op.name))
+        .on::<RegisterWebhookWithThirdParty, _>(
+            register_webhook_with_third_party::register_webhook_with_third_party,
+            |op, scope| on_webhook(scope, op.webhook_name.as_deref().unwrap_or_default()),
+        )
+        .on::<DeregisterWebhookWithThirdParty, _>(
+            deregister_webhook_with_third_party::deregister_webhook_with_third_party,
+            |op, scope| on_webhook(scope, op.webhook_name.as_deref().unwrap_or_default()),
+        )
         .on::<TagResource, _>(tag_resource::tag_resource, |op, _| {
             let tags = op.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()));
             vec![Access::to(&op.resource_arn).with_request_tags(tags)]
@@ -187,6 +210,21 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
             vec![Access::to(&op.resource_arn)]
         })
         .build()
+}
+
+/// `PassConnection` on each connection that a pipeline is given, under the service's name in its ARN.
+/// Source: Developer Tools console User Guide, "Permissions for passing a connection to other services".
+fn pass_connections(declaration: &model::PipelineDeclaration) -> impl Iterator<Item = Access> {
+    let actions = declaration.stages.iter().flat_map(|stage| &stage.actions);
+    let connected = actions.filter(|action| action.action_type_id.provider == triggers::PROVIDER);
+    let arns = connected.filter_map(|action| action.configuration.as_ref()?.get("ConnectionArn"));
+    arns.map(|arn| {
+        let service =
+            arn.parse::<Arn>().map_or_else(|_| "codestar-connections".to_owned(), |arn| arn.service);
+        Access::to(arn)
+            .action(&format!("{service}:PassConnection"))
+            .when(&format!("{service}:PassedToService"), PRINCIPAL)
+    })
 }
 
 fn pipeline_arn(scope: &Scope, name: &str) -> Arn {
@@ -203,6 +241,10 @@ fn on_stage(scope: &Scope, pipeline: &str, stage: &str) -> Vec<Access> {
 
 fn on_action(scope: &Scope, pipeline: &str, stage: &str, action: &str) -> Vec<Access> {
     vec![Access::to(scope.arn("codepipeline", format!("{pipeline}/{stage}/{action}")))]
+}
+
+fn on_webhook(scope: &Scope, name: &str) -> Vec<Access> {
+    vec![Access::to(records::webhook::arn(scope, name))]
 }
 
 fn on_action_type(scope: &Scope, id: &model::ActionTypeId) -> Vec<Access> {
@@ -228,15 +270,27 @@ fn action_type_id(
 }
 
 /// The pipeline of a name. Errors: `PipelineNotFound`.
-fn find_pipeline(tx: &mut ReadTx<'_>, scope: &Scope, name: &str) -> Result<Pipeline, Error> {
+pub(crate) fn find_pipeline(tx: &mut ReadTx<'_>, scope: &Scope, name: &str) -> Result<Pipeline, Error> {
     let found = tx.get::<Pipeline>(&Pipeline::key_of(scope, name))?;
     found
         .map(store::Versioned::into_inner)
         .ok_or_else(|| Error::PipelineNotFound { account: scope.account.to_string(), name: name.to_owned() })
 }
 
+/// The webhook of a name. Errors: `WebhookNotFound`.
+pub(crate) fn find_webhook(
+    tx: &mut ReadTx<'_>,
+    scope: &Scope,
+    name: &str,
+) -> Result<records::Webhook, Error> {
+    let found = tx.get::<records::Webhook>(&records::Webhook::key_of(scope, name))?;
+    found
+        .map(store::Versioned::into_inner)
+        .ok_or_else(|| Error::WebhookNotFound { account: scope.account.to_string(), name: name.to_owned() })
+}
+
 /// The definition that new executions run on.
-fn current_definition(
+pub(crate) fn current_definition(
     tx: &mut ReadTx<'_>,
     definitions: &Definitions,
     pipeline: &Pipeline,
@@ -329,6 +383,7 @@ impl Hide for SecretsOfCalls {
 enum Tagged {
     Pipeline(Box<Pipeline>),
     ActionType(Box<records::ActionType>),
+    Webhook(Box<records::Webhook>),
 }
 
 impl Tagged {
@@ -349,6 +404,13 @@ impl Tagged {
             let found = found.filter(|found| found.deleted.is_none()).ok_or_else(not_found)?;
             return Ok(Self::ActionType(Box::new(found)));
         }
+        if let Some(name) = parsed.resource.strip_prefix("webhook:") {
+            return match find_webhook(tx, scope, name) {
+                Ok(webhook) => Ok(Self::Webhook(Box::new(webhook))),
+                Err(Error::WebhookNotFound { .. }) => Err(not_found()),
+                Err(other) => Err(other),
+            };
+        }
         match find_pipeline(tx, scope, &parsed.resource) {
             Ok(pipeline) => Ok(Self::Pipeline(Box::new(pipeline))),
             Err(Error::PipelineNotFound { .. }) => Err(not_found()),
@@ -360,6 +422,7 @@ impl Tagged {
         match self {
             Self::Pipeline(pipeline) => &mut pipeline.tags,
             Self::ActionType(action_type) => &mut action_type.tags,
+            Self::Webhook(webhook) => &mut webhook.tags,
         }
     }
 
@@ -367,6 +430,7 @@ impl Tagged {
         match self {
             Self::Pipeline(pipeline) => tx.put(&**pipeline).map(|_| ()),
             Self::ActionType(action_type) => tx.put(&**action_type).map(|_| ()),
+            Self::Webhook(webhook) => tx.put(&**webhook).map(|_| ()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod codebuild;
 mod codecommit;
+mod codestar_source_connection;
 mod manual_approval;
 mod s3_deploy;
 mod s3_source;
@@ -13,6 +14,7 @@ use codepipeline_model::ActionTypeId;
 use crate::catalogue::BuiltIn;
 
 pub use codebuild::CodeBuild;
+pub(crate) use work::cut;
 pub use work::{Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work};
 
 /// Does the work of actions of its types.
@@ -38,8 +40,9 @@ pub trait Provider: Send + Sync {
     }
 }
 
-static PROVIDERS: [&dyn Provider; 5] = [
+static PROVIDERS: [&dyn Provider; 6] = [
     &codecommit::CodeCommit,
+    &codestar_source_connection::CodeStarSourceConnection,
     &s3_source::S3Source,
     &codebuild::CodeBuild,
     &manual_approval::ManualApproval,

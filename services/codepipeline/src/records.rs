@@ -6,14 +6,18 @@
 mod action_revision;
 pub mod action_type;
 mod job;
+mod pending_change;
 mod secrets;
 mod v1;
+pub mod webhook;
 
 pub use action_revision::PushedRevision;
 pub use action_type::ActionType;
 pub use job::Job;
+pub use pending_change::PendingChange;
 pub use secrets::{SecretValue, Secrets};
 pub use v1::{
     ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline,
     RuleExecution, SourceOverride, TakenIn, Watch,
 };
+pub use webhook::{Webhook, WebhookFailure};

@@ -82,7 +82,8 @@ async fn explain(
     Ok(answer?)
 }
 
-fn credentials() -> Result<Credentials, std::env::VarError> {
+/// The key that the environment gives.
+pub(super) fn credentials() -> Result<Credentials, std::env::VarError> {
     Ok(Credentials {
         access_key_id: std::env::var("AWS_ACCESS_KEY_ID")?,
         secret_access_key: Secret::new(std::env::var("AWS_SECRET_ACCESS_KEY")?),

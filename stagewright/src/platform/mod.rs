@@ -19,6 +19,7 @@ use blob::collection::Collector;
 use cloudtrail::CloudTrail;
 use codebuild::CodeBuild;
 use codecommit::CodeCommit;
+use codeconnections::CodeConnections;
 use codepipeline::CodePipeline;
 use eventbridge::EventBridge;
 use iam::{Administrator, Iam, OpenAuthenticator};
@@ -67,6 +68,7 @@ pub struct Platform {
     logs: Arc<Logs>,
     s3: Arc<s3::S3>,
     codebuild: Arc<CodeBuild>,
+    codeconnections: Arc<CodeConnections>,
     codepipeline: Arc<CodePipeline>,
     eventbridge: Arc<EventBridge>,
     store: Store,
@@ -105,13 +107,22 @@ impl Platform {
         let collector = Arc::new(Collector::new(store.clone(), blobs, vec![s3.clone()]));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
         let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
-        let builds = codebuild::Config::new(endpoint, config.builds.concurrency);
+        let codeconnections = Arc::new(CodeConnections::new(
+            store.clone(),
+            client.clone(),
+            sealer.clone(),
+            &config.data,
+            endpoint.clone(),
+        ));
+        let builds = codebuild::Config::new(endpoint.clone(), config.builds.concurrency);
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
-        let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone(), sealer.clone()));
+        let webhooks = codepipeline::Config { endpoint, github_api: config.github.api.clone() };
+        let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
+        let codepipeline = Arc::new(codepipeline.with_config(webhooks));
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer));
 
-        let routers = vec![
+        let mut routers = vec![
             iam::iam_router(iam.clone()),
             iam::sts_router(iam.clone()),
             cloudtrail::router(cloudtrail.clone()),
@@ -121,6 +132,7 @@ impl Platform {
             codepipeline::router(codepipeline.clone()),
             eventbridge::router(eventbridge.clone()),
         ];
+        routers.extend(codeconnections::routers(&codeconnections));
         let key = page_token_key::of(&store).await?;
         let gateway = Arc::new(Gateway::new(
             home,
@@ -141,6 +153,14 @@ impl Platform {
             Mount {
                 prefix: codebuild::CredentialsEndpoint::PREFIX,
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
+            },
+            Mount {
+                prefix: codeconnections::WebhookEndpoint::PREFIX,
+                service: Arc::new(codeconnections::WebhookEndpoint::new(codeconnections.clone())),
+            },
+            Mount {
+                prefix: codepipeline::webhooks::WebhookEndpoint::PREFIX,
+                service: Arc::new(codepipeline::webhooks::WebhookEndpoint::new(codepipeline.clone())),
             },
         ];
         let frontend = Arc::new(s3::Frontend::new(
@@ -168,6 +188,7 @@ impl Platform {
             logs,
             s3,
             codebuild,
+            codeconnections,
             codepipeline,
             eventbridge,
             store,
@@ -181,6 +202,7 @@ impl Platform {
     /// Takes up pipelines, builds and whatever else goes on by itself. Not for administration: what a command line
     /// opens for a moment must not begin anybody's work.
     pub fn start(&mut self) {
+        self.codeconnections.clean_up();
         let (logs, s3) = (self.logs.clone(), self.s3.clone());
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));

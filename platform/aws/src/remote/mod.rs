@@ -10,6 +10,7 @@ mod transport;
 
 pub use decode::{decode_error, decode_output};
 pub use encode::{EncodedRequest, encode};
+pub use transport::Transport;
 
 use crate::credentials::Credentials;
 use crate::error::Error;
@@ -17,7 +18,6 @@ use crate::names::Region;
 use crate::operation::Operation;
 use crate::sigv4::sign::sign;
 use crate::timestamp::Timestamp;
-use transport::Transport;
 
 /// One endpoint and the identity that calls it. Cheap to clone: connections are shared.
 #[derive(Clone)]

@@ -1,16 +1,17 @@
 //! HTTP to the endpoint, with bounds on time and size.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::error::Error;
-use crate::http::{Body, BodyError, full};
+use crate::http::{Body, BodyError, Unread, full, read};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From sending to the last byte of the answer.
@@ -18,6 +19,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// No answer of these APIs is longer; objects of S3 do not come this way.
 const LONGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
 
+/// HTTP as it is, or over TLS.
 #[derive(Clone)]
 pub enum Transport {
     Plain(Client<HttpConnector, Body>),
@@ -42,15 +44,24 @@ impl Transport {
         Ok(Self::Tls(Client::builder(TokioExecutor::new()).build(connector)))
     }
 
-    /// Errors: `ServiceUnavailable` and `RequestTimeout`, both with status 503.
-    pub async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Error> {
-        let host = host(request.uri());
-        in_time(&host, CALL_TIMEOUT, async {
-            let (parts, body) = self.exchange(request.map(full)).await?.into_parts();
-            let body = Limited::new(body, LONGEST_ANSWER_BYTES).collect().await?.to_bytes();
-            Ok(http::Response::from_parts(parts, body))
+    /// Sends a request once; redirects are not followed. Boxed, so that the compiler proves it sendable here and not at
+    /// each caller. Errors: `ServiceUnavailable` and `RequestTimeout`, both with status 503.
+    pub fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<http::Response<Bytes>, Error>> + Send + '_>> {
+        Box::pin(async move {
+            let host = host(request.uri());
+            in_time(&host, CALL_TIMEOUT, async {
+                let (parts, body) = self.exchange(request.map(full)).await?.into_parts();
+                match read(body, LONGEST_ANSWER_BYTES).await {
+                    Ok(body) => Ok(http::Response::from_parts(parts, body)),
+                    Err(Unread::TooLong) => Err("its answer is too long".into()),
+                    Err(Unread::Broken | Unread::TooSlow) => Err("its answer broke off".into()),
+                }
+            })
+            .await
         })
-        .await
     }
 
     /// Sends a body that may stream, and answers one that does. `limit` is the time until the answer begins.

@@ -14,6 +14,7 @@ fn every_model() -> Vec<&'static OperationModel> {
         cloudtrail_model::every_operation!(models),
         codebuild_model::every_operation!(models),
         codecommit_model::every_operation!(models),
+        codeconnections_model::every_operation!(models),
         codepipeline_model::every_operation!(models),
         iam_model::every_operation!(models),
         logs_model::every_operation!(models),

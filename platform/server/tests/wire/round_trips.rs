@@ -93,6 +93,11 @@ fn codecommit() {
 }
 
 #[test]
+fn codeconnections() {
+    codeconnections_model::every_operation!(come_back);
+}
+
+#[test]
 fn codepipeline() {
     codepipeline_model::every_operation!(come_back);
 }

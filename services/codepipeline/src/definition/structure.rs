@@ -8,6 +8,7 @@ use codepipeline_model::{ExecutionMode, PipelineDeclaration, PipelineType};
 use super::check::{Findings, Placed, placed};
 use super::conditions;
 use crate::error::Error;
+use crate::triggers;
 
 const MIN_STAGES: usize = 2;
 const MAX_STAGES: usize = 50;
@@ -23,7 +24,9 @@ pub(super) fn check(declaration: &PipelineDeclaration, region: &aws::Region, fin
     check_variables(declaration, findings);
     check_artifact_stores(declaration, region, findings);
     conditions::check(declaration, findings);
-    check_not_built(declaration, findings);
+    for (path, error) in triggers::check::check(declaration) {
+        findings.add(path, error);
+    }
 }
 
 fn check_stages(declaration: &PipelineDeclaration, findings: &mut Findings) {
@@ -150,12 +153,5 @@ fn check_artifact_stores(declaration: &PipelineDeclaration, region: &aws::Region
                 "Exactly one of 'pipeline.artifactStore' and 'pipeline.artifactStores' must be specified";
             findings.structure("pipeline", message);
         }
-    }
-}
-
-/// Parts of the API that would change what a pipeline does, and that nothing carries out yet.
-fn check_not_built(declaration: &PipelineDeclaration, findings: &mut Findings) {
-    if declaration.triggers.as_ref().is_some_and(|triggers| !triggers.is_empty()) {
-        findings.add("pipeline.triggers", Error::NotImplemented("A trigger with filters"));
     }
 }

@@ -251,15 +251,20 @@ fn artifact_stores_and_regions() {
 }
 
 #[test]
-fn what_is_not_built_says_so() {
+fn triggers_are_for_connections() {
+    let push = json!([{"tags": {"includes": ["v[1"]}, "branches": {}}]);
+    let git = json!({"sourceActionName": "Code", "push": push});
     refused(
-        set(
-            "/triggers",
-            json!([{"providerType": "CodeStarSourceConnection", "gitConfiguration": {"sourceActionName": "Code"}}]),
-        ),
+        set("/triggers", json!([{"providerType": "CodeStarSourceConnection", "gitConfiguration": git}])),
         expect![[r#"
-            pipeline.triggers
-              NotImplemented: A trigger with filters of CodePipeline is not built yet.
+            pipeline.triggers[0].gitConfiguration.sourceActionName
+              InvalidStructureException: Triggers for connections must reference a CodeStarSourceConnection action. Note that when you specify a trigger, you can't specify more than one trigger per source action.
+            pipeline.triggers[0].gitConfiguration.push[0]
+              InvalidStructureException: The trigger configuration for the source action is not valid. Make sure to choose valid filter combinations.
+            pipeline.triggers[0].gitConfiguration.push[0].tags.includes[0]
+              InvalidStructureException: The trigger configuration for the source action is not valid. The pattern 'v[1' cannot be read: a bracket is not closed.
+            pipeline.triggers[0].gitConfiguration.push[0].branches
+              InvalidStructureException: The trigger configuration for the source action is not valid. Make sure to choose valid filter combinations.
         "#]],
     );
 }

@@ -7,10 +7,13 @@ use serde_json::{Map, Value, json};
 use super::commit::{Commit, Fault};
 use crate::definition::Definition;
 use crate::engine::{ActionState, Change, ExecutionState, StageState, Subject};
-use crate::providers::Artifact;
+use crate::providers::{Artifact, cut};
 use crate::records::{ActionExecution, Execution};
+use crate::triggers;
 
 pub(crate) const SOURCE: &str = "aws.codepipeline";
+/// Characters of what a trigger tells: a commit's message may be longer than an event.
+const VALUE: usize = 2048;
 
 /// Numbers in these events are printed with a fraction: `1.0`.
 pub(super) fn publish(commit: &mut Commit<'_, '_>, change: &Change) -> Result<(), Fault> {
@@ -21,6 +24,11 @@ pub(super) fn publish(commit: &mut Commit<'_, '_>, change: &Change) -> Result<()
     let kind = match &change.subject {
         Subject::Execution { state } => {
             describe_execution(&mut detail, &execution, *state);
+            if *state != ExecutionState::Started
+                && let Some(source) = connected_source(commit, &execution)?
+            {
+                detail.insert("execution-trigger".into(), source);
+            }
             "Pipeline"
         }
         Subject::Stage { stage, state, since, retried_at } => {
@@ -55,6 +63,33 @@ pub(super) fn publish(commit: &mut Commit<'_, '_>, change: &Change) -> Result<()
     );
     commit.tx.append(event::TOPIC, &event)?;
     Ok(())
+}
+
+/// What a source behind a connection has taken, once it has: from then on it is what the trigger tells of.
+fn connected_source(commit: &mut Commit<'_, '_>, execution: &Execution) -> Result<Option<Value>, Fault> {
+    let definition = commit.definition(execution.version)?;
+    let mut actions = definition.actions();
+    let Some((stage, action)) =
+        actions.find(|(_, action)| action.action_type_id.provider == triggers::PROVIDER)
+    else {
+        return Ok(None);
+    };
+    let taken = commit.maker(execution.id, &stage.name, &action.name)?;
+    let variables = taken.and_then(|taken| taken.report.output_variables);
+    let shown = |(name, value): (String, String)| (kebab_case(&name), json!(cut(&value, VALUE)));
+    Ok(variables.map(|variables| Value::Object(variables.into_iter().map(shown).collect())))
+}
+
+/// `AuthorDisplayName` as events spell it: `author-display-name`.
+fn kebab_case(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !out.is_empty() {
+            out.push('-');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
 }
 
 fn describe_execution(detail: &mut Map<String, Value>, execution: &Execution, state: ExecutionState) {

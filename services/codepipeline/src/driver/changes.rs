@@ -6,18 +6,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Event, Scope, event};
+use aws::{Event, Scope, Timestamp, event};
 use serde_json::Value;
 use store::{Delivery, Subscription, WriteTx};
 
-use super::commit::{Cause, Commit, Fault, NewExecution};
+use super::commit::Fault;
+use super::start::{self, Started, Triggered};
 use super::step::{Step, Task};
-use super::{PAUSE, now, rules};
+use super::{PAUSE, now, rules, triggers};
 use crate::CodePipeline;
+use crate::definition::CONNECTIONS;
 use crate::definitions::Definitions;
-use crate::engine::{self, ExecutionId, Moment};
-use crate::operations::start_pipeline_execution::default_variables;
+use crate::engine::Moment;
 use crate::records::{ActionExecution, ExecutionTrigger, Pipeline, SourceOverride, TakenIn, Watch};
+use crate::triggers::Change;
 
 const SUBSCRIBER: &str = "codepipeline";
 /// How many events that mean nothing here are passed over before the place in the stream is kept.
@@ -89,6 +91,8 @@ enum News {
         item: String,
         revision: Option<Revision>,
     },
+    /// A repository behind a connection was changed.
+    Connected { scope: Scope, change: Box<Change> },
     /// A build has ended.
     BuildEnded { build: String },
 }
@@ -130,6 +134,9 @@ impl News {
                 revision: text("/object/version-id")
                     .map(|value| Revision { kind: "S3_OBJECT_VERSION_ID", value }),
             }),
+            ("aws.codeconnections", "CodeConnections Repository State Change") => {
+                Some(Self::Connected { scope, change: Box::new(Change::of(&event.detail)?) })
+            }
             ("aws.codebuild", "CodeBuild Build State Change") => {
                 if text("/build-status")? == "IN_PROGRESS" {
                     return None;
@@ -159,7 +166,16 @@ impl News {
                     };
                     let Some(watch) = pipeline.watches.iter().find(watches) else { continue };
                     let moment = of_pipeline(moment, number);
-                    start(tx, definitions, pipeline, watch, revision.as_ref(), moment)?;
+                    changed(tx, definitions, pipeline, watch, revision.as_ref(), moment)?;
+                }
+                Ok(())
+            }
+            Self::Connected { scope, change } => {
+                let (connection, repository) = (&change.connection_arn, &change.repository);
+                let index = Pipeline::watching(scope, CONNECTIONS, connection, repository);
+                let watching = tx.scan_index::<Pipeline>(Pipeline::WATCH, index, WATCHERS)?.into_records();
+                for pipeline in &watching {
+                    triggers::take_in(tx, pipeline, seq, change, Timestamp::from_millis(moment.at))?;
                 }
                 Ok(())
             }
@@ -182,7 +198,7 @@ fn of_pipeline(moment: Moment, number: usize) -> Moment {
     Moment { seed: *blake3::keyed_hash(&moment.seed, &number.to_le_bytes()).as_bytes(), ..moment }
 }
 
-fn start(
+fn changed(
     tx: &mut WriteTx<'_>,
     definitions: &Definitions,
     pipeline: &Pipeline,
@@ -190,44 +206,20 @@ fn start(
     revision: Option<&Revision>,
     moment: Moment,
 ) -> Result<(), Fault> {
-    let Some(definition) = definitions.get(tx, pipeline.id, pipeline.version)? else { return Ok(()) };
-    let Ok(variables) = default_variables(&definition) else {
-        tracing::warn!(
-            pipeline = pipeline.name,
-            "a change starts no execution: a variable has no default value"
-        );
-        return Ok(());
-    };
     let overrides = revision.map(|revision| SourceOverride {
         action: watch.action.clone(),
         kind: revision.kind.to_owned(),
         value: revision.value.clone(),
     });
-    let trigger = ExecutionTrigger { kind: "PollForSourceChanges".to_owned(), detail: watch.action.clone() };
-    let new = NewExecution {
-        trigger,
-        variables,
+    let triggered = Triggered {
+        trigger: ExecutionTrigger { kind: "PollForSourceChanges".to_owned(), detail: watch.action.clone() },
         overrides: overrides.into_iter().collect(),
-        client_request_token: None,
+        change: None,
     };
-    let execution = ExecutionId(uuid::Builder::from_random_bytes(first_bytes(moment)).into_uuid());
-    let mut commit = Commit::load(tx, definitions, pipeline, moment)?;
-    match commit.apply(engine::Event::Started { execution }, &Cause { start: Some(new), ..Cause::default() })
-    {
-        Ok(()) => commit.finish(),
-        Err(Fault::Refused(refusal)) => {
-            tracing::warn!(pipeline = pipeline.name, %refusal, "a change starts no execution");
-            Ok(())
-        }
-        Err(error @ Fault::Error(_)) => Err(error),
+    if let Started::Not(why) = start::start(tx, definitions, pipeline, triggered, moment)? {
+        tracing::warn!(pipeline = pipeline.name, why, "a change starts no execution");
     }
-}
-
-fn first_bytes(moment: Moment) -> [u8; 16] {
-    let hash = blake3::keyed_hash(&moment.seed, b"execution");
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.as_bytes()[..16]);
-    bytes
+    Ok(())
 }
 
 fn observe(tx: &mut WriteTx<'_>, action: &ActionExecution, seq: u64) -> Result<(), Fault> {
@@ -241,7 +233,6 @@ fn observe(tx: &mut WriteTx<'_>, action: &ActionExecution, seq: u64) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use aws::Timestamp;
     use serde_json::json;
 
     use super::*;

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::PAUSE;
 use crate::CodePipeline;
 use crate::error::Error;
-use crate::records::{ActionExecution, Definition, Execution, Job, PushedRevision, RuleExecution, Secrets};
+use crate::records::{
+    ActionExecution, Definition, Execution, Job, PendingChange, PushedRevision, RuleExecution, Secrets,
+};
 
 const PURGES: &str = "codepipeline/purges";
 /// Records of a kind that one transaction takes away: it must not hold up the others.
@@ -39,7 +41,8 @@ async fn next(codepipeline: &CodePipeline) -> Result<(), Error> {
         let jobs = take::<Job>(tx, Range::prefix(Job::of_pipeline(pipeline)))?;
         let pushed = take::<PushedRevision>(tx, Range::prefix(PushedRevision::of_pipeline(pipeline)))?;
         let rules = take::<RuleExecution>(tx, Range::prefix(RuleExecution::of_pipeline(pipeline)))?;
-        if definitions && executions && actions && secrets && jobs && pushed && rules {
+        let changes = take::<PendingChange>(tx, Range::prefix(PendingChange::of_pipeline(pipeline)))?;
+        if changes && definitions && executions && actions && secrets && jobs && pushed && rules {
             tx.complete(&claimed)?;
         } else {
             tx.release(&claimed, std::time::Duration::ZERO)?;

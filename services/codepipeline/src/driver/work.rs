@@ -33,7 +33,7 @@ pub(super) async fn run(codepipeline: Arc<CodePipeline>, workers: Arc<Semaphore>
             Ok(claimed) => {
                 let codepipeline = codepipeline.clone();
                 running.spawn(async move {
-                    carry_out(&codepipeline, &claimed).await;
+                    carry_out(&codepipeline, &claimed, work(&codepipeline, &claimed)).await;
                     drop(permit);
                 });
             }
@@ -50,8 +50,12 @@ pub(super) async fn run(codepipeline: Arc<CodePipeline>, workers: Arc<Semaphore>
     }
 }
 
-async fn carry_out(codepipeline: &CodePipeline, claimed: &Claimed) {
-    let working = work(codepipeline, claimed);
+/// Keeps the claim alive while its work is done, and gives it back if the work has to be tried again.
+pub(super) async fn carry_out(
+    codepipeline: &CodePipeline,
+    claimed: &Claimed,
+    working: impl Future<Output = Result<(), Again>>,
+) {
     tokio::pin!(working);
     let mut heartbeat = tokio::time::interval(codepipeline.lease / HEARTBEATS);
     heartbeat.tick().await;
@@ -68,7 +72,7 @@ async fn carry_out(codepipeline: &CodePipeline, claimed: &Claimed) {
     };
     if let Err(error) = result {
         let delay = delay(claimed.attempt);
-        tracing::warn!(entry = claimed.id, %error, delay_ms = delay.as_millis(), "an action's work is tried again");
+        tracing::warn!(entry = claimed.id, %error, delay_ms = delay.as_millis(), "work is tried again");
         if let Err(error) = codepipeline.store.release(claimed, delay).await {
             tracing::warn!(entry = claimed.id, %error, "a claim could not be given back; it ends with its lease");
         }

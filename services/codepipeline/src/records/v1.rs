@@ -30,11 +30,11 @@ pub struct Pipeline {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {
     pub action: String,
-    /// `codecommit` or `s3`.
+    /// `codecommit`, `s3` or `codeconnections`.
     pub service: String,
-    /// The repository's or the bucket's name.
+    /// The repository's or the bucket's name, or the connection's ARN.
     pub container: String,
-    /// The branch's name or the object's key.
+    /// The branch's name, the object's key, or the full id of the connection's repository.
     pub item: String,
 }
 

@@ -157,20 +157,20 @@ fn condition_without_rules() {
 }
 
 #[test]
-fn what_is_not_built_yet() {
+fn triggers_are_for_connections() {
     let trigger = "pipelineType: V2\n  triggers: [{providerType: CodeStarSourceConnection, gitConfiguration: \
                    {sourceActionName: Fetch, push: [{branches: {includes: [main]}}]}}]";
     changed(
         "pipelineType: V2",
         trigger,
         expect![[r#"
-        pipeline
-        p.yaml:5:3: error: A trigger with filters of CodePipeline is not built yet.
-          |
-        5 |   triggers: [{providerType: CodeStarSourceConnection, gitConfiguration: {sourceActionName: Fetch, push: [{branches: {inc…
-          |   ^^^^^^^^
+            pipeline
+            p.yaml:5:92: error: Triggers for connections must reference a CodeStarSourceConnection action. Note that when you specify a trigger, you can't specify more than one trigger per source action.
+              |
+            5 | …eStarSourceConnection, gitConfiguration: {sourceActionName: Fetch, push: [{branches: {includes: [main]}}]}}]
+              |                                                              ^^^^^
 
-    "#]],
+        "#]],
     );
 }
 

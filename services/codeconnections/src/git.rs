@@ -1,0 +1,168 @@
+//! Fetching from a Git host with the git program: with a clean environment, over HTTP alone, without following redirects
+//! (a token would follow), bounded in time and size.
+
+mod run;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws::Timestamp;
+use aws::objects::ByteStream;
+use tempfile::TempDir;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::Error;
+
+/// Fetches at one time; others wait.
+const AT_ONCE: usize = 4;
+/// Full ids of commits, in SHA-1 and SHA-256.
+const FULL_IDS: [usize; 2] = [40, 64];
+/// Bytes of a commit's message that are kept. Source: CodePipeline User Guide, "Variables reference".
+const MESSAGE: usize = 100 * 1024;
+
+/// The installed git, and the folder in which it works.
+pub(crate) struct Git {
+    folder: PathBuf,
+    slots: Arc<Semaphore>,
+}
+
+/// A repository elsewhere, and what it is shown.
+pub(crate) struct Remote {
+    pub url: String,
+    pub user_name: String,
+    pub token: aws::Secret,
+}
+
+/// A commit that was fetched, in a folder that goes away with it.
+pub(crate) struct Fetched {
+    remote: Remote,
+    folder: TempDir,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// What a commit says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Commit {
+    pub id: String,
+    pub author_name: String,
+    pub author_email: String,
+    pub author_date: Timestamp,
+    pub committer_date: Timestamp,
+    pub message: String,
+}
+
+impl Git {
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, slots: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    pub fn clean_up(&self) {
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let folder = self.folder.display();
+                tracing::warn!(%error, %folder, "what was fetched before a crash could not be taken away");
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    /// An empty repository that knows where to fetch from.
+    pub async fn open(&self, remote: Remote) -> Result<Fetched, Error> {
+        let slot = self.slots.clone().acquire_owned().await.map_err(Error::internal)?;
+        tokio::fs::create_dir_all(&self.folder).await.map_err(Error::internal)?;
+        let folder =
+            tempfile::Builder::new().prefix("fetch-").tempdir_in(&self.folder).map_err(Error::internal)?;
+        let fetched = Fetched { remote, folder, _slot: slot };
+        fetched.git(&["init", "--quiet", "--bare", "."]).await?;
+        Ok(fetched)
+    }
+}
+
+impl Fetched {
+    /// Fetches a commit with its files, or else the newest of a branch. Answers the commit's full id.
+    pub async fn take(&self, branch: &str, commit: Option<&str>) -> Result<String, Error> {
+        match commit {
+            None => {
+                self.fetch(&["--depth=1"], &[&format!("refs/heads/{branch}")]).await?;
+                self.resolve("FETCH_HEAD").await
+            }
+            Some(commit) => {
+                match is_full(commit) {
+                    true => self.fetch(&["--depth=1"], &[commit]).await?,
+                    false => self.fetch(&[], &["+refs/heads/*:refs/heads/all/*"]).await?,
+                }
+                self.resolve(commit).await
+            }
+        }
+    }
+
+    /// The paths that differ between two commits.
+    pub async fn changed_between(&self, before: &str, after: &str) -> Result<Vec<String>, Error> {
+        self.fetch(&["--depth=1", "--filter=blob:none"], &[before, after]).await?;
+        self.differences(before, after).await
+    }
+
+    /// The paths that a commit has changed since it left a branch.
+    pub async fn changed_since(&self, branch: &str, commit: &str) -> Result<Vec<String>, Error> {
+        let branch = format!("+refs/heads/{branch}:refs/heads/base");
+        match is_full(commit) {
+            true => self.fetch(&["--filter=blob:none"], &[&branch, commit]).await?,
+            false => {
+                self.fetch(&["--filter=blob:none"], &[&branch, "+refs/heads/*:refs/heads/all/*"]).await?;
+            }
+        }
+        let base =
+            self.git(&["merge-base", "refs/heads/base", commit]).await.map_err(|error| match error {
+                Error::Other(_) => error,
+                _ => Error::validation("The commit has nothing in common with the branch"),
+            })?;
+        self.differences(base.trim(), commit).await
+    }
+
+    async fn differences(&self, before: &str, after: &str) -> Result<Vec<String>, Error> {
+        let found = self
+            .git(&["diff", "--name-only", "--no-renames", "-z", "--end-of-options", before, after])
+            .await?;
+        Ok(found.split_terminator('\0').map(str::to_owned).collect())
+    }
+
+    /// Errors: `NotFound` where there is no such commit.
+    async fn resolve(&self, name: &str) -> Result<String, Error> {
+        let commit = format!("{name}^{{commit}}");
+        let found = self.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &commit]).await;
+        let found = found.map_err(|_| Error::NotFound(format!("Commit {name}")))?;
+        Ok(found.trim().to_owned())
+    }
+
+    pub async fn describe(&self, commit: &str) -> Result<Commit, Error> {
+        let format = "--format=%H%x00%an%x00%ae%x00%at%x00%ct%x00%B";
+        let told = self.git(&["log", "-1", format, "--end-of-options", commit]).await?;
+        let mut parts = told.splitn(6, '\0').map(str::to_owned);
+        let mut part = || parts.next().unwrap_or_default();
+        let seconds = |text: String| text.parse::<i64>().unwrap_or_default();
+        let at = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
+        Ok(Commit {
+            id: part(),
+            author_name: part(),
+            author_email: part(),
+            author_date: at(seconds(part())),
+            committer_date: at(seconds(part())),
+            message: cut(part().trim_end_matches('\n'), MESSAGE).to_owned(),
+        })
+    }
+
+    /// The commit's files as a ZIP, made while it is read; an error ends the stream. As with the archives that Git hosts
+    /// make, what `.gitattributes` marks `export-ignore` is left out.
+    pub fn archive(self, commit: &str) -> Result<ByteStream, Error> {
+        run::archive(self, commit)
+    }
+}
+
+fn is_full(commit: &str) -> bool {
+    FULL_IDS.contains(&commit.len())
+}
+
+/// The first `limit` bytes, without half a character.
+fn cut(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}

@@ -1,0 +1,34 @@
+use aws::Ctx;
+use aws::objects::PutObject;
+use codeconnections_model::{UploadRevision, UploadRevisionOutput};
+
+use super::{Named, used};
+use crate::error::Error;
+
+/// Writes a commit's files as a ZIP to S3, with the caller's permission to put the object. CodePipeline's source action
+/// calls it; on AWS it is a part of `UseConnection`.
+/// Errors: `NotFound` (connection, repository, commit), `Unavailable`, `Refused` (the host's), `HostUnavailable`, and S3's.
+pub(super) async fn upload_revision(
+    named: &Named,
+    ctx: &Ctx,
+    input: UploadRevision,
+) -> Result<UploadRevisionOutput, Error> {
+    let (provider, fetched) =
+        used::open(named, ctx, &input.connection_arn, &input.full_repository_id).await?;
+    let id = fetched.take(&input.branch_name, input.commit_id.as_deref()).await?;
+    let commit = fetched.describe(&id).await?;
+    let mut put = PutObject::new(input.bucket, input.key, fetched.archive(&id)?);
+    put.content_type = Some("application/zip".to_owned());
+    put.kms_key_id = input.kms_key_id;
+    let client = named.codeconnections.client.as_caller(ctx.caller.clone(), ctx.scope.clone());
+    client.invoked_by(&named.service.principal()).put_object(put).await?;
+    Ok(UploadRevisionOutput {
+        commit_id: commit.id,
+        commit_message: commit.message,
+        author_name: commit.author_name,
+        author_email: commit.author_email,
+        author_date: commit.author_date,
+        committer_date: commit.committer_date,
+        provider_type: provider.model(),
+    })
+}
