@@ -6,6 +6,7 @@
 //! A call of another service in the same process enters at the gateway: no bytes, but every check.
 
 pub mod client;
+pub mod compute;
 pub mod credentials;
 pub mod ctx;
 pub mod error;
@@ -27,6 +28,7 @@ pub mod timestamp;
 pub mod validation;
 
 pub use client::Client;
+pub use compute::Compute;
 pub use credentials::{Credentials, Secret};
 pub use ctx::Ctx;
 pub use error::Error;

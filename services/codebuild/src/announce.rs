@@ -1,7 +1,7 @@
 //! Changes of state as events for the world, appended in the transaction that makes the change.
 //! Source: CodeBuild User Guide, "Build notifications input format reference".
 
-use aws::{Event, Timestamp, event, protocol::json};
+use aws::{Event, Timestamp, compute, event, protocol::json};
 use codebuild_model as model;
 use serde_json::{Map, Value, json};
 use store::WriteTx;
@@ -22,6 +22,14 @@ pub(crate) fn publish(
     news: &News,
     at: Timestamp,
 ) -> Result<(), store::Error> {
+    if build.on_behalf_of.is_some() {
+        if !build.is_complete() {
+            return Ok(());
+        }
+        let detail = json!({"id": build.id.uuid});
+        let event = Event::new(&build.scope, compute::SOURCE, compute::ENDED, at, vec![], detail);
+        return tx.append(event::TOPIC, &event);
+    }
     let (detail_type, detail) = match news {
         News::State => (STATE_CHANGE, state_change(build)),
         News::PhaseEnded(index) => match build.phases.get(*index) {

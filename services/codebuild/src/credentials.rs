@@ -58,8 +58,7 @@ impl CredentialsEndpoint {
         })?;
         let build = build.filter(|build| admits(build, token)).ok_or_else(refused)?;
         let role_arn = build.configuration.0.service_role.clone().unwrap_or_default();
-        let role = Role::new(&self.codebuild.client, &build.scope, &role_arn, uuid);
-        let credentials = role
+        let credentials = Role::of(&self.codebuild.client, &build)
             .credentials()
             .await
             .map_err(|error| (StatusCode::BAD_REQUEST, "AccessDenied", error.message))?;

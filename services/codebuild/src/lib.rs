@@ -14,6 +14,7 @@
 mod announce;
 mod artifacts;
 pub mod buildspec;
+mod compute;
 mod credentials;
 mod driver;
 mod environment;

@@ -4,9 +4,8 @@ use aws::{Client, Credentials, Error, Scope, Secret, Timestamp};
 use std::time::Duration;
 use sts_model::AssumeRole;
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
-use crate::PRINCIPAL;
+use crate::{PRINCIPAL, records::Build};
 
 /// Credentials are renewed when they are good for less than this.
 const RENEW_BEFORE: Duration = Duration::from_secs(10 * 60);
@@ -14,7 +13,10 @@ const RENEW_BEFORE: Duration = Duration::from_secs(10 * 60);
 /// A role as one build uses it. Sessions are renewed as they end, so that a long build does not lose its rights.
 pub(crate) struct Role {
     service: Client,
+    principal: String,
     scope: Scope,
+    /// Assumed one through another.
+    through: Vec<String>,
     arn: String,
     session_name: String,
     session: Mutex<Option<Credentials>>,
@@ -22,20 +24,26 @@ pub(crate) struct Role {
 
 impl Role {
     /// `client` needs no identity.
-    pub fn new(client: &Client, scope: &Scope, arn: &str, build: Uuid) -> Self {
+    pub fn of(client: &Client, build: &Build) -> Self {
+        let uuid = build.id.uuid;
+        let (principal, through, session_name) = match &build.on_behalf_of {
+            Some(other) => (other.principal.as_str(), other.through.clone(), uuid.to_string()),
+            None => (PRINCIPAL, Vec::new(), format!("AWSCodeBuild-{uuid}")),
+        };
         Self {
-            service: client.as_service(PRINCIPAL, scope.clone()),
-            scope: scope.clone(),
-            arn: arn.to_owned(),
-            session_name: format!("AWSCodeBuild-{build}"),
+            service: client.as_service(principal, build.scope.clone()),
+            principal: principal.to_owned(),
+            scope: build.scope.clone(),
+            through,
+            arn: build.configuration.0.service_role.clone().unwrap_or_default(),
+            session_name,
             session: Mutex::default(),
         }
     }
 
     /// A client with the role's rights. Errors: as `credentials`.
     pub async fn client(&self) -> Result<Client, Error> {
-        let credentials = self.credentials().await?;
-        Ok(self.service.with_credentials(credentials, self.scope.region.clone()).invoked_by(PRINCIPAL))
+        Ok(self.acting_with(self.credentials().await?))
     }
 
     /// Errors: `AccessDeniedException` in CodeBuild's words when the role does not admit CodeBuild or does not exist.
@@ -46,9 +54,17 @@ impl Role {
         if let Some(held) = session.as_ref().filter(|held| good(held)) {
             return Ok(held.clone());
         }
-        let assumed = assume(&self.service, &self.arn, &self.session_name).await?;
+        let mut client = self.service.clone();
+        for role in &self.through {
+            client = self.acting_with(assume(&client, role, &self.session_name).await?);
+        }
+        let assumed = assume(&client, &self.arn, &self.session_name).await?;
         *session = Some(assumed.clone());
         Ok(assumed)
+    }
+
+    fn acting_with(&self, credentials: Credentials) -> Client {
+        self.service.with_credentials(credentials, self.scope.region.clone()).invoked_by(&self.principal)
     }
 }
 

@@ -192,6 +192,7 @@ pub(crate) mod tests {
             exported: vec![],
             artifacts: None,
             secondary_artifacts: vec![],
+            on_behalf_of: None,
         }
     }
 

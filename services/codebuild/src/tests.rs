@@ -1,6 +1,7 @@
 //! Whole builds: the API, the driver and real sandboxes; IAM, S3 and Logs are played.
 
 mod builds;
+mod compute;
 mod crash;
 mod journey;
 mod projects;

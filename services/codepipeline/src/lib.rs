@@ -33,7 +33,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::Client;
+use aws::{Client, Compute};
 use seal::Sealer;
 use store::Store;
 
@@ -57,6 +57,8 @@ pub struct CodePipeline {
     definitions: Arc<Definitions>,
     lease: Duration,
     config: Config,
+    /// Where the commands of compute actions run.
+    compute: Option<Arc<dyn Compute>>,
 }
 
 /// What the operator says.
@@ -72,12 +74,27 @@ pub struct Config {
 impl CodePipeline {
     /// `client` needs no identity: the service gives itself one.
     pub fn new(store: Store, client: Client, sealer: Sealer) -> Self {
-        Self { store, client, sealer, definitions: Arc::default(), lease: LEASE, config: Config::default() }
+        Self {
+            store,
+            client,
+            sealer,
+            definitions: Arc::default(),
+            lease: LEASE,
+            config: Config::default(),
+            compute: None,
+        }
     }
 
     #[must_use]
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Where compute actions and rules run their commands. Without it they fail, and say so.
+    #[must_use]
+    pub fn with_compute(mut self, compute: Arc<dyn Compute>) -> Self {
+        self.compute = Some(compute);
         self
     }
 

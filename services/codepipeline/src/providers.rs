@@ -3,6 +3,8 @@
 mod codebuild;
 mod codecommit;
 mod codestar_source_connection;
+mod commands;
+mod invoke_pipeline;
 mod manual_approval;
 mod s3_deploy;
 mod s3_source;
@@ -14,6 +16,7 @@ use codepipeline_model::ActionTypeId;
 use crate::catalogue::BuiltIn;
 
 pub use codebuild::CodeBuild;
+pub use commands::{Commands, CommandsAction, Variable};
 pub(crate) use work::cut;
 pub use work::{Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work};
 
@@ -40,13 +43,15 @@ pub trait Provider: Send + Sync {
     }
 }
 
-static PROVIDERS: [&dyn Provider; 6] = [
+static PROVIDERS: [&dyn Provider; 8] = [
     &codecommit::CodeCommit,
     &codestar_source_connection::CodeStarSourceConnection,
     &s3_source::S3Source,
     &codebuild::CodeBuild,
+    &commands::CommandsAction,
     &manual_approval::ManualApproval,
     &s3_deploy::S3Deploy,
+    &invoke_pipeline::InvokePipeline,
 ];
 
 /// The action types that are worked on here.

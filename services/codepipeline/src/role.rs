@@ -47,6 +47,11 @@ impl Role {
         self
     }
 
+    /// The pipeline's role, and the action's if it is another one.
+    pub(crate) fn chain(&self) -> Vec<String> {
+        std::iter::once(&self.pipeline_role).chain(&self.action_role).cloned().collect()
+    }
+
     /// A client that acts as the role. Errors: `AccessDeniedException` with CodePipeline's wording if the role does not
     /// admit its caller, what STS answers otherwise.
     pub(crate) async fn client(&self) -> Result<&Client, Error> {

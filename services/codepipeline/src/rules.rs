@@ -1,6 +1,7 @@
 //! Rule providers: what evaluates a rule of a stage's condition. One file each.
 
 mod code_build;
+mod commands;
 mod declared;
 mod deployment_window;
 mod variable_check;
@@ -126,7 +127,7 @@ static PROVIDERS: [&dyn RuleProvider; 6] = [
     &deployment_window::DeploymentWindow,
     &variable_check::VariableCheck,
     &code_build::CodeBuildRule,
-    &declared::COMMANDS,
+    &commands::CommandsRule,
     &declared::LAMBDA_INVOKE,
     &declared::CLOUD_WATCH_ALARM,
 ];

@@ -119,7 +119,7 @@ impl Platform {
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
         let webhooks = codepipeline::Config { endpoint, github_api: config.github.api.clone() };
         let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
-        let codepipeline = Arc::new(codepipeline.with_config(webhooks));
+        let codepipeline = Arc::new(codepipeline.with_config(webhooks).with_compute(codebuild.clone()));
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer));
 
         let mut routers = vec![

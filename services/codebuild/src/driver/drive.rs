@@ -120,8 +120,7 @@ async fn drive(codebuild: &CodeBuild, claimed: &Claimed, entry: &Entry) -> Resul
         let claimed = claimed.clone();
         return Ok(codebuild.store.write(move |tx| tx.complete(&claimed)).await?);
     };
-    let role_arn = build.configuration.0.service_role.clone().unwrap_or_default();
-    let role = Role::new(&codebuild.client, &build.scope, &role_arn, build.id.uuid);
+    let role = Role::of(&codebuild.client, &build);
     let drive = Drive { codebuild, claimed, key, stop: codebuild.stops().listen(build.id.uuid), role };
     if build.stopping {
         codebuild.stops().stop(build.id.uuid);

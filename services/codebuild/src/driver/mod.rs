@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use store::{Claimed, Key};
 use tokio::{sync::Semaphore, task::JoinSet};
 
+pub(crate) use provision::stream_of;
+
 use crate::{
     CodeBuild,
     records::{Build, BuildId},

@@ -21,8 +21,8 @@ pub(super) async fn provision(drive: &Drive<'_>, build: &Build) -> Result<Vec<Ch
     Ok(stream.map(Change::Log).into_iter().collect())
 }
 
-/// None if the project wants no log.
-fn stream_of(build: &Build) -> Option<LogStream> {
+/// Where a build's log goes. None if the project wants no log.
+pub(crate) fn stream_of(build: &Build) -> Option<LogStream> {
     let config = build.configuration.0.logs_config.as_ref().and_then(|logs| logs.cloud_watch_logs.as_ref());
     if config.is_some_and(|config| config.status == LogsConfigStatusType::Disabled) {
         return None;

@@ -9,8 +9,8 @@ mod list_builds;
 mod list_builds_for_project;
 mod list_projects;
 mod retry_build;
-mod start_build;
-mod stop_build;
+pub(crate) mod start_build;
+pub(crate) mod stop_build;
 mod update_project;
 
 use std::{collections::BTreeSet, sync::Arc};

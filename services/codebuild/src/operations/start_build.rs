@@ -77,6 +77,7 @@ pub(super) async fn queue(
         log: None,
         credentials_token: None,
         exported: vec![],
+        on_behalf_of: None,
         id,
     };
     let build = with_destinations(build);
@@ -120,7 +121,7 @@ fn check(build: &Build) -> Result<(), Error> {
 }
 
 /// What will be uploaded is known by its place before it is there.
-fn with_destinations(mut build: Build) -> Build {
+pub(crate) fn with_destinations(mut build: Build) -> Build {
     let place = |artifacts: &codebuild_model::ProjectArtifacts| {
         let place = destination(artifacts, &build.id.project, build.id.uuid, None, None)?;
         let location = place.arn(&build.scope.partition);
@@ -164,6 +165,11 @@ fn insert(
     }
     admit(tx, build, config)?;
     let build = Build { number: next_number(tx, build)?, ..build.clone() };
+    put(build, tx)
+}
+
+/// Writes the record of a new build, and what drives it.
+pub(crate) fn put(build: Build, tx: &mut WriteTx<'_>) -> Result<Build, Error> {
     let build = submitted(build, tx)?;
     tx.put(&build)?;
     let entry = Entry::of(&build);
@@ -183,11 +189,17 @@ fn clear_old_tokens(tx: &mut WriteTx<'_>, now: i64) -> Result<(), store::Error> 
     Ok(())
 }
 
+/// Refuses any build while the queue is full.
+pub(crate) fn check_queue(tx: &mut WriteTx<'_>, config: &Config) -> Result<(), Error> {
+    match tx.queue_length(BUILDS)? >= config.queue + config.concurrency as u64 {
+        true => Err(Error::TooManyQueued(config.queue)),
+        false => Ok(()),
+    }
+}
+
 /// Refuses a build that has no place in the queue.
 fn admit(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<(), Error> {
-    if tx.queue_length(BUILDS)? >= config.queue + config.concurrency as u64 {
-        return Err(Error::TooManyQueued(config.queue));
-    }
+    check_queue(tx, config)?;
     if let Some(limit) = build.configuration.0.concurrent_build_limit {
         let of_project = Build::of_project(&build.scope, &build.id.project);
         let running = tx.count_index::<Build>(Build::RUNNING, Range::prefix(of_project))?;

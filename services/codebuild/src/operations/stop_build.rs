@@ -1,4 +1,4 @@
-use aws::Ctx;
+use aws::{Ctx, Timestamp};
 use codebuild_model::{BuildPhaseType, StopBuild, StopBuildOutput};
 use store::WriteTx;
 
@@ -22,8 +22,13 @@ pub(super) async fn stop_build(
     input: StopBuild,
 ) -> Result<StopBuildOutput, Error> {
     let build = codebuild.build(&ctx.scope, &input.id).await?;
-    let (id, at) = (build.id.clone(), ctx.now());
-    let key = Build::key_of(&ctx.scope, &id);
+    Ok(StopBuildOutput { build: Some(shape::build(&stop(codebuild, build, ctx.now()).await?)) })
+}
+
+/// Has a build end; gives what it is like now.
+pub(crate) async fn stop(codebuild: &CodeBuild, build: Build, at: Timestamp) -> Result<Build, Error> {
+    let id = build.id.clone();
+    let key = Build::key_of(&build.scope, &id);
     let write = codebuild.store.write(move |tx: &mut WriteTx<'_>| {
         let waits =
             tx.get::<Build>(&key)?.is_some_and(|build| build.open_phase() == Some(&BuildPhaseType::Queued));
@@ -45,5 +50,5 @@ pub(super) async fn stop_build(
     });
     let build = write.await?;
     codebuild.stops().stop(id.uuid);
-    Ok(StopBuildOutput { build: Some(shape::build(&build)) })
+    Ok(build)
 }

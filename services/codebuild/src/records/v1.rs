@@ -133,13 +133,14 @@ pub struct BuildId {
 }
 
 impl BuildId {
-    /// None for what no build can be called. A build's ARN names it too.
+    /// None for what no build can be called. A build's ARN names it too. What runs for another service has a slash in
+    /// its name, and is nobody's to ask for.
     pub fn parse(text: &str) -> Option<Self> {
         let id = match text.starts_with("arn:") {
             true => text.rsplit_once(":build/")?.1,
             false => text,
         };
-        let (project, uuid) = id.split_once(':')?;
+        let (project, uuid) = id.split_once(':').filter(|(project, _)| !project.contains('/'))?;
         Some(Self { project: project.to_owned(), uuid: uuid.parse().ok()? })
     }
 }
@@ -175,6 +176,18 @@ pub struct Build {
     pub exported: Vec<(String, String)>,
     pub artifacts: Option<Artifact>,
     pub secondary_artifacts: Vec<Artifact>,
+    /// Of commands that another service runs: then no operation shows the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<OnBehalfOf>,
+}
+
+/// A service that has commands run for its users.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnBehalfOf {
+    /// Under which name roles admit it.
+    pub principal: String,
+    /// Through which roles it comes to the build's, the first one assumed by itself.
+    pub through: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -201,7 +214,7 @@ pub enum Step {
     Ran,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStream {
     pub group: String,
     pub stream: String,
@@ -258,11 +271,12 @@ impl Record for Build {
     fn indexes(&self) -> Vec<Index> {
         let uuid = self.id.uuid.to_string();
         let of_project = Self::of_project(&self.scope, &self.id.project);
-        let mut indexes = vec![
-            Index::new(Self::STARTED, in_scope(&self.scope).and_i64(self.started.as_millis()).and(&uuid)),
-            Index::new(Self::NUMBER, of_project.clone().and_u64(self.number)),
-            Index::new(Self::UUID, Key::of(&uuid)),
-        ];
+        let mut indexes = vec![Index::new(Self::UUID, Key::of(&uuid))];
+        if self.on_behalf_of.is_none() {
+            let at = in_scope(&self.scope).and_i64(self.started.as_millis()).and(&uuid);
+            indexes.push(Index::new(Self::STARTED, at));
+            indexes.push(Index::new(Self::NUMBER, of_project.clone().and_u64(self.number)));
+        }
         if !self.is_complete() {
             indexes.push(Index::new(Self::RUNNING, of_project.and(uuid)));
         }

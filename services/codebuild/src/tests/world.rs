@@ -363,7 +363,8 @@ pub(super) fn context(build: &Build, phase: &str) -> (String, String) {
 fn sts(shared: &Shared) -> Router {
     async fn assume_role(shared: &Shared, ctx: &Ctx, input: AssumeRole) -> Result<AssumeRoleOutput, Error> {
         shared.called("AssumeRole")?;
-        assert_eq!(ctx.caller.principal.arn(), crate::PRINCIPAL);
+        let service = ctx.caller.principal.arn();
+        assert!([crate::PRINCIPAL, "codepipeline.amazonaws.com"].contains(&service.as_str()), "{service}");
         let role = input.role_arn.rsplit('/').next().unwrap_or_default();
         shared.lock().assumed.push(format!("{role}/{}", input.role_session_name));
         Ok(AssumeRoleOutput {

@@ -16,21 +16,6 @@ pub(super) const TABLE: &[BuiltIn] = &[
     )
     .inputs(1, 1)
     .only_v2(),
-    BuiltIn::aws(
-        Category::Compute,
-        "Commands",
-        &[
-            Key::optional("EnvironmentType", "LINUX_CONTAINER or WINDOWS_SERVER_2022_CONTAINER."),
-            Key::optional("ComputeType", "SMALL, MEDIUM or LARGE; SMALL if left out."),
-            Key::optional("VpcId", "The VPC in which the commands run."),
-            Key::optional("Subnets", "Subnets of the VPC, separated by commas."),
-            Key::optional("SecurityGroupIds", "Security groups of the VPC, separated by commas."),
-        ],
-    )
-    .inputs(1, 10)
-    .outputs(0, 1)
-    .timeout_minutes(55)
-    .only_v2(),
     BuiltIn::aws(Category::Test, "DeviceFarm", DEVICE_FARM).inputs(1, 1).only_in("us-west-2"),
 ];
 

@@ -8,16 +8,6 @@ const DAY: i64 = 24 * 60;
 pub(super) const TABLE: &[BuiltIn] = &[
     BuiltIn::aws(
         Category::Invoke,
-        "CodePipeline",
-        &[
-            Key::required("PipelineName", "The pipeline to start."),
-            Key::optional("SourceRevisions", "JSON: revisions to start it with."),
-            Key::optional("Variables", "JSON: variables to start it with."),
-        ],
-    )
-    .only_v2(),
-    BuiltIn::aws(
-        Category::Invoke,
         "InspectorScan",
         &[
             Key::required("InspectorRunMode", "SourceCodeScan or ECRImageScan."),

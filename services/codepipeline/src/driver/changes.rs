@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Event, Scope, Timestamp, event};
+use aws::{Event, Scope, Timestamp, compute, event};
 use serde_json::Value;
 use store::{Delivery, Subscription, WriteTx};
 
@@ -93,7 +93,7 @@ enum News {
     },
     /// A repository behind a connection was changed.
     Connected { scope: Scope, change: Box<Change> },
-    /// A build has ended.
+    /// A build has ended, or a run of commands.
     BuildEnded { build: String },
 }
 
@@ -145,6 +145,7 @@ impl News {
                 let (_, build) = arn.split_once(":build/")?;
                 Some(Self::BuildEnded { build: build.to_owned() })
             }
+            (compute::SOURCE, compute::ENDED) => Some(Self::BuildEnded { build: text("/id")? }),
             _ => None,
         }
     }

@@ -207,6 +207,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                     updated_by: None,
                     token,
                     resolved_configuration: BTreeMap::new(),
+                    commands: None,
                     inputs: Vec::new(),
                     outputs: Vec::new(),
                     report: Report::default(),

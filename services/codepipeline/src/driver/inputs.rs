@@ -6,7 +6,7 @@ use super::commit::{Commit, Fault};
 use crate::artifacts;
 use crate::definition::{self, Definition};
 use crate::engine::ExecutionId;
-use crate::providers::{Artifact, ErrorDetails};
+use crate::providers::{Artifact, Commands, ErrorDetails};
 use crate::records::ActionExecution;
 use crate::variables;
 
@@ -37,8 +37,13 @@ pub(super) fn prepare(
         }
     }
     let declared_configuration = declared.configuration.clone().unwrap_or_default();
-    match resolve(commit, definition, record.execution, &declared_configuration)? {
-        Some(resolved) => record.resolved_configuration = resolved,
+    let resolved = resolve(commit, definition, record.execution, &declared_configuration)?;
+    let commands = commands(commit, definition, record.execution, &Commands::of_action(declared))?;
+    match resolved.zip(commands) {
+        Some((resolved, commands)) => {
+            record.resolved_configuration = resolved;
+            record.commands = commands;
+        }
         None => {
             let message = format!(
                 "An action in this pipeline failed because one or more variables could not be resolved: Action name={}.",
@@ -82,6 +87,21 @@ pub(super) fn resolve(
     let resolved =
         configuration.iter().map(|(key, value)| Ok((key.clone(), variables::resolve(value, lookup)?)));
     Ok(resolved.collect::<Result<_, variables::Unresolved>>().ok())
+}
+
+/// What is to be run, with the variables of the moment in commands and environment. The outer `None`: some variable has
+/// no value.
+pub(super) fn commands(
+    commit: &mut Commit<'_, '_>,
+    definition: &Definition,
+    execution: ExecutionId,
+    declared: &Option<Commands>,
+) -> Result<Option<Option<Commands>>, Fault> {
+    let Some(declared) = declared else { return Ok(Some(None)) };
+    let texts = declared.texts().enumerate();
+    let texts = texts.map(|(index, text)| (format!("{index:08}"), text.to_owned())).collect();
+    let resolved = resolve(commit, definition, execution, &texts)?;
+    Ok(resolved.map(|resolved| Some(declared.with_texts(resolved.into_values()))))
 }
 
 /// The variables of every namespace that the configuration refers to.

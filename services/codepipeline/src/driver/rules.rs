@@ -18,7 +18,7 @@ use crate::engine::{
     ActionExecutionId, ConditionType, Event, ExecutionId, Name, RuleExecutionId, RuleStatus, Verdict,
 };
 use crate::error::Error;
-use crate::providers::{ErrorDetails, Report, Trouble, Work};
+use crate::providers::{Commands, ErrorDetails, Report, Trouble, Work};
 use crate::records::{Pipeline, RuleExecution};
 use crate::role::Role;
 use crate::rules::{self, RuleOutcome};
@@ -95,6 +95,7 @@ impl NewRule {
             updated_at: started,
             updated_by: None,
             resolved_configuration: BTreeMap::new(),
+            commands: None,
             inputs: Vec::new(),
             report: Report::default(),
             error: None,
@@ -146,8 +147,13 @@ impl Commit<'_, '_> {
             }
         }
         let configuration = declared.configuration.clone().unwrap_or_default();
-        match inputs::resolve(self, &definition, record.execution, &configuration)? {
-            Some(resolved) => record.resolved_configuration = resolved,
+        let resolved = inputs::resolve(self, &definition, record.execution, &configuration)?;
+        let commands = inputs::commands(self, &definition, record.execution, &Commands::of_rule(declared))?;
+        match resolved.zip(commands) {
+            Some((resolved, commands)) => {
+                record.resolved_configuration = resolved;
+                record.commands = commands;
+            }
             None => {
                 return configuration_error(format!(
                     "A rule in this pipeline failed because one or more variables could not be resolved: Rule name={}.",
@@ -369,6 +375,9 @@ impl Job {
             outputs: Vec::new(),
             encryption_key: store.and_then(|store| store.encryption_key.as_ref()).map(|key| key.id.clone()),
             revisions: BTreeMap::new(),
+            pipeline: self.pipeline.name.clone(),
+            commands: self.rule.commands.clone(),
+            compute: codepipeline.compute.clone(),
         }
     }
 }

@@ -194,6 +194,9 @@ impl Job {
             outputs: self.action.outputs.clone(),
             encryption_key: store.and_then(|store| store.encryption_key.as_ref()).map(|key| key.id.clone()),
             revisions,
+            pipeline: self.pipeline.name.clone(),
+            commands: self.action.commands.clone(),
+            compute: codepipeline.compute.clone(),
         })
     }
 }

@@ -1,12 +1,14 @@
 //! What a provider gets, and what it answers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use aws::{Client, Scope, Timestamp};
+use aws::{Client, Compute, Scope, Timestamp};
 use codepipeline_model::ActionTypeId;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::ActionExecutionId;
+use crate::providers::Commands;
 use crate::role::Role;
 
 /// One action execution, ready to be worked on: configuration resolved, artifacts placed.
@@ -23,6 +25,11 @@ pub struct Work {
     pub encryption_key: Option<String>,
     /// Source revisions that this execution was started with, by kind (`COMMIT_ID`, …).
     pub revisions: BTreeMap<String, String>,
+    pub pipeline: String,
+    /// Of compute actions and rules.
+    pub commands: Option<Commands>,
+    /// Where commands run.
+    pub(crate) compute: Option<Arc<dyn Compute>>,
     pub(crate) role: Role,
 }
 
@@ -31,6 +38,11 @@ impl Work {
     /// that needs no permissions does not fail for want of them.
     pub async fn client(&self) -> Result<&Client, Trouble> {
         self.role.client().await.map_err(Trouble::from)
+    }
+
+    /// The roles behind [`Self::client`], each assumed by the one before it, the first by CodePipeline.
+    pub fn roles(&self) -> Vec<String> {
+        self.role.chain()
     }
 
     /// A configuration value; the definition's check made sure of required ones, so an absent one is a mistake of ours

@@ -10,7 +10,7 @@ use crate::engine::{
     self, ActionExecutionId, ActionStatus, ApprovalToken, ConditionType, ExecutionId, ExecutionStatus,
     RuleExecutionId, RuleStatus,
 };
-use crate::providers::{Artifact, ErrorDetails, Report, Revision};
+use crate::providers::{Artifact, Commands, ErrorDetails, Report, Revision};
 
 /// A pipeline by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -254,6 +254,9 @@ pub struct ActionExecution {
     /// Set for manual approvals.
     pub token: Option<ApprovalToken>,
     pub resolved_configuration: BTreeMap<String, String>,
+    /// Of a compute action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Commands>,
     pub inputs: Vec<Artifact>,
     /// The keys are chosen before the action starts.
     pub outputs: Vec<Artifact>,
@@ -342,6 +345,9 @@ pub struct RuleExecution {
     /// ARN of who overrode the condition, or stopped the execution.
     pub updated_by: Option<String>,
     pub resolved_configuration: BTreeMap<String, String>,
+    /// Of a rule that runs commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Commands>,
     pub inputs: Vec<Artifact>,
     pub report: Report,
     pub error: Option<ErrorDetails>,

@@ -43,8 +43,9 @@ impl RuleProvider for CodeBuildRule {
     }
 }
 
-fn outcome(of_build: Outcome) -> RuleOutcome {
-    match of_build {
+/// What an action would report, as a rule reports it.
+pub(super) fn outcome(of_action: Outcome) -> RuleOutcome {
+    match of_action {
         Outcome::InProgress(report) => RuleOutcome::Waiting { report, look_at: None },
         Outcome::Succeeded(report) => RuleOutcome::Passed(report),
         Outcome::Failed(report, error) => RuleOutcome::Failed(report, error),

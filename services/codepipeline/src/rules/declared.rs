@@ -8,13 +8,6 @@ use crate::providers::{Trouble, Work};
 
 pub struct Declared(RuleType);
 
-pub static COMMANDS: Declared = Declared(RuleType {
-    provider: "Commands",
-    properties: &[],
-    inputs: Count { min: 0, max: 10 },
-    timeout_minutes: 55,
-});
-
 pub static LAMBDA_INVOKE: Declared = Declared(RuleType {
     provider: "LambdaInvoke",
     properties: &[
@@ -44,7 +37,6 @@ impl RuleProvider for Declared {
     fn rule_type(&self) -> &'static RuleType {
         // The statics above are all there are.
         match self.0.provider {
-            "Commands" => &COMMANDS.0,
             "LambdaInvoke" => &LAMBDA_INVOKE.0,
             _ => &CLOUD_WATCH_ALARM.0,
         }

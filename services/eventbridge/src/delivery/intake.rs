@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Event, Scope, Timestamp};
+use aws::{Event, Scope, Timestamp, compute};
 use store::{Key, WriteTx};
 use uuid::Uuid;
 
@@ -72,7 +72,7 @@ struct Arrival {
 }
 
 impl Arrival {
-    /// `None` for what is no event: it is passed over, as it would be forever.
+    /// `None` for what is no event, or none for users: it is passed over, as it would be forever.
     fn of(topic: &'static str, delivery: &store::Delivery) -> Option<Self> {
         let (seq, bytes) = (delivery.seq, delivery.payload.as_bytes().len() as u64);
         if topic == incoming::TOPIC {
@@ -80,7 +80,8 @@ impl Arrival {
                 delivery.payload.parse().ok()?;
             return Some(Self { topic, seq, scope, bus, event, bytes, ingested, hops, scheduled_by });
         }
-        let event: Event = delivery.payload.parse().ok()?;
+        let event: Event =
+            delivery.payload.parse().ok().filter(|event: &Event| event.source != compute::SOURCE)?;
         let ingested = Timestamp::from_millis(delivery.appended_at);
         let (scope, bus) = (event.scope()?, DEFAULT_BUS.to_owned());
         Some(Self { topic, seq, scope, bus, event, bytes, ingested, hops: 0, scheduled_by: None })
