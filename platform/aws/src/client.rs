@@ -147,6 +147,12 @@ impl Client {
         gateway.objects.bucket_location(&self.ctx(gateway, "GetBucketLocation").await?, bucket).await
     }
 
+    /// Errors: `NoSuchBucket`, `AccessDenied`.
+    pub async fn admits_delivery(&self, bucket: &str, key: &str, acl: &str) -> Result<(), Error> {
+        let gateway = self.gateway.get()?;
+        gateway.objects.admits_delivery(&self.ctx(gateway, "PutObject").await?, bucket, key, acl).await
+    }
+
     async fn ctx(&self, gateway: &Gateway, operation: &'static str) -> Result<Ctx, Error> {
         let caller = match &self.identity {
             Identity::Caller(caller) => caller.clone(),
