@@ -269,6 +269,7 @@ mod tests {
             description: None,
             role_arn: None,
             managed_by: None,
+            archive: None,
             tags: BTreeMap::new(),
             targets: Vec::new(),
             updated: Timestamp::default(),
