@@ -1,4 +1,4 @@
-"""Trails: log files in a bucket and a log group, which events go there, and digests that prove that all is unchanged."""
+"""Trails: log files in a bucket and a log group, which events go there, and digests that prove that all is there."""
 
 import datetime
 import gzip

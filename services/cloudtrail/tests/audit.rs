@@ -109,6 +109,7 @@ impl Platform {
             secure_transport: true,
             invoked_by: None,
             source_arn: None,
+            change: None,
         };
         let ctx = self.gateway.ctx(self.jane.clone(), self.home.clone(), "Test", origin);
         let record = AuditRecord {

@@ -7,12 +7,14 @@ mod action_revision;
 pub mod action_type;
 mod job;
 mod secrets;
+mod start;
 mod v1;
 
 pub use action_revision::PushedRevision;
 pub use action_type::ActionType;
 pub use job::Job;
 pub use secrets::{SecretValue, Secrets};
+pub use start::Start;
 pub use v1::{
     ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline,
     RuleExecution, SourceOverride, TakenIn, Watch,

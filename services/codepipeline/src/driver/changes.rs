@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Event, Scope, event};
+use aws::{Event, Scope, Timestamp};
 use serde_json::Value;
 use store::{Delivery, Subscription, WriteTx};
 
@@ -17,7 +17,7 @@ use crate::CodePipeline;
 use crate::definitions::Definitions;
 use crate::engine::{self, ExecutionId, Moment};
 use crate::operations::start_pipeline_execution::default_variables;
-use crate::records::{ActionExecution, ExecutionTrigger, Pipeline, SourceOverride, TakenIn, Watch};
+use crate::records::{ActionExecution, ExecutionTrigger, Pipeline, SourceOverride, Start, TakenIn, Watch};
 
 const SUBSCRIBER: &str = "codepipeline";
 /// How many events that mean nothing here are passed over before the place in the stream is kept.
@@ -27,16 +27,16 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Pipelines that one change starts at most; more cannot watch one source. Source: quota of polling pipelines.
 const WATCHERS: usize = 300;
 
-pub(super) async fn run(codepipeline: Arc<CodePipeline>) {
+pub(super) async fn run(codepipeline: Arc<CodePipeline>, topic: &'static str) {
     loop {
-        let Err(error) = follow(&codepipeline).await;
+        let Err(error) = follow(&codepipeline, topic).await;
         tracing::warn!(%error, "the stream of events cannot be followed");
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn follow(codepipeline: &CodePipeline) -> Result<std::convert::Infallible, Fault> {
-    let mut subscription: Subscription = codepipeline.store.subscribe(event::TOPIC, SUBSCRIBER).await?;
+async fn follow(codepipeline: &CodePipeline, topic: &'static str) -> Result<std::convert::Infallible, Fault> {
+    let mut subscription: Subscription = codepipeline.store.subscribe(topic, SUBSCRIBER).await?;
     let mut passed_over = 0;
     let mut last = 0;
     loop {
@@ -57,12 +57,12 @@ async fn follow(codepipeline: &CodePipeline) -> Result<std::convert::Infallible,
                 let definitions = codepipeline.definitions.clone();
                 let moment = now();
                 let write = codepipeline.store.write(move |tx| {
-                    let taken_in = tx.get::<TakenIn>(&TakenIn::the_key())?;
+                    let taken_in = tx.get::<TakenIn>(&TakenIn::key_of(topic))?;
                     if taken_in.is_none_or(|last| last.seq < seq) {
                         news.take_in(tx, &definitions, seq, moment)?;
-                        tx.put(&TakenIn { seq })?;
+                        tx.put(&TakenIn { topic: topic.to_owned(), seq })?;
                     }
-                    Ok::<_, Fault>(tx.acknowledge(event::TOPIC, SUBSCRIBER, seq)?)
+                    Ok::<_, Fault>(tx.acknowledge(topic, SUBSCRIBER, seq)?)
                 });
                 write.await?;
                 passed_over = 0;
@@ -88,6 +88,8 @@ enum News {
         container: String,
         item: String,
         revision: Option<Revision>,
+        /// As [`Event::change`] names it.
+        change: String,
     },
     /// A build has ended.
     BuildEnded { build: String },
@@ -120,6 +122,7 @@ impl News {
                     container: text("/repositoryName")?,
                     item: text("/referenceName")?,
                     revision: text("/commitId").map(|value| Revision { kind: "COMMIT_ID", value }),
+                    change: event.change(),
                 })
             }
             ("aws.s3", "Object Created") => Some(Self::Changed {
@@ -129,6 +132,7 @@ impl News {
                 item: text("/object/key")?,
                 revision: text("/object/version-id")
                     .map(|value| Revision { kind: "S3_OBJECT_VERSION_ID", value }),
+                change: event.change(),
             }),
             ("aws.codebuild", "CodeBuild Build State Change") => {
                 if text("/build-status")? == "IN_PROGRESS" {
@@ -150,7 +154,7 @@ impl News {
         moment: Moment,
     ) -> Result<(), Fault> {
         match self {
-            Self::Changed { scope, service, container, item, revision } => {
+            Self::Changed { scope, service, container, item, revision, change } => {
                 let index = Pipeline::watching(scope, service, container, item);
                 let watching = tx.scan_index::<Pipeline>(Pipeline::WATCH, index, WATCHERS)?.into_records();
                 for (number, pipeline) in watching.iter().enumerate() {
@@ -159,7 +163,7 @@ impl News {
                     };
                     let Some(watch) = pipeline.watches.iter().find(watches) else { continue };
                     let moment = of_pipeline(moment, number);
-                    start(tx, definitions, pipeline, watch, revision.as_ref(), moment)?;
+                    start(tx, definitions, pipeline, watch, (revision.as_ref(), change), moment)?;
                 }
                 Ok(())
             }
@@ -187,9 +191,18 @@ fn start(
     definitions: &Definitions,
     pipeline: &Pipeline,
     watch: &Watch,
-    revision: Option<&Revision>,
+    (revision, change): (Option<&Revision>, &str),
     moment: Moment,
 ) -> Result<(), Fault> {
+    let overrides = revision.map(|revision| SourceOverride {
+        action: watch.action.clone(),
+        kind: revision.kind.to_owned(),
+        value: revision.value.clone(),
+    });
+    // A rule of EventBridge was faster.
+    if Start::find(tx, pipeline.id, change, overrides.as_slice())?.is_some() {
+        return Ok(());
+    }
     let Some(definition) = definitions.get(tx, pipeline.id, pipeline.version)? else { return Ok(()) };
     let Ok(variables) = default_variables(&definition) else {
         tracing::warn!(
@@ -198,11 +211,6 @@ fn start(
         );
         return Ok(());
     };
-    let overrides = revision.map(|revision| SourceOverride {
-        action: watch.action.clone(),
-        kind: revision.kind.to_owned(),
-        value: revision.value.clone(),
-    });
     let trigger = ExecutionTrigger { kind: "PollForSourceChanges".to_owned(), detail: watch.action.clone() };
     let new = NewExecution {
         trigger,
@@ -214,7 +222,11 @@ fn start(
     let mut commit = Commit::load(tx, definitions, pipeline, moment)?;
     match commit.apply(engine::Event::Started { execution }, &Cause { start: Some(new), ..Cause::default() })
     {
-        Ok(()) => commit.finish(),
+        Ok(()) => {
+            commit.finish()?;
+            let (change, at) = (change.to_owned(), Timestamp::from_millis(moment.at));
+            Ok(Start { pipeline: pipeline.id, change, execution, own: true, at }.note(tx)?)
+        }
         Err(Fault::Refused(refusal)) => {
             tracing::warn!(pipeline = pipeline.name, %refusal, "a change starts no execution");
             Ok(())
