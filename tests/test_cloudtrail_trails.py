@@ -522,14 +522,13 @@ def test_a_changed_digest_is_found_out(aws, cli, chain):
     assert not satisfied and "INVALID: signature verification failed" in output, output
 
 
-def test_public_keys_of_a_time(aws, server, chain):
+def test_public_keys_of_a_time(aws, chain):
     late = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=365)
     assert aws.cloudtrail.list_public_keys(StartTime=late, EndTime=late)["PublicKeyList"] == []
     early = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     assert aws.cloudtrail.list_public_keys(StartTime=early, EndTime=late)["PublicKeyList"]
     refused("InvalidTimeRangeException", aws.cloudtrail.list_public_keys, StartTime=late, EndTime=early)
     refused("InvalidTokenException", aws.cloudtrail.list_public_keys, NextToken="forged")
-    assert server.files_with("PRIVATE KEY") == []
 
 
 # ---------------------------------------------------------------- crashes
@@ -558,6 +557,11 @@ def test_nothing_is_lost_or_delivered_twice_over_crashes(server, aws, cli, make,
     def named():
         return [file["s3Object"] for key in trail.files("CloudTrail-Digest") for file in trail.read(key)["logFiles"]]
 
-    until(lambda: sorted(named()) == sorted(trail.files()), DELIVERED_SECONDS, "each file in exactly one digest")
+    def odd():
+        """The files that are in no digest, or in more than one."""
+        digests = named()
+        return [file for file in {*trail.files(), *digests} if digests.count(file) != 1 or file not in trail.files()]
+
+    until(lambda: not odd(), DELIVERED_SECONDS, "each file in exactly one digest")
     output, satisfied = validate(cli, trail, start)
     assert satisfied, output

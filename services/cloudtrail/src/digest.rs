@@ -54,6 +54,12 @@ struct LogFile<'d> {
     oldest_event_time: String,
 }
 
+/// Where a digest that is made now ends, in whole seconds: always after its beginning, also where the clock was set back,
+/// and where the one before it was made within the same second.
+pub fn end(from: Timestamp, now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.as_secs().max(from.as_secs() + 1) * 1_000)
+}
+
 impl Digest<'_> {
     pub fn object(&self) -> String {
         let Trail { scope, name, prefix, .. } = self.trail;
@@ -137,6 +143,14 @@ mod tests {
             started: None,
             stopped: None,
         }
+    }
+
+    #[test]
+    fn a_digest_ends_after_it_begins() {
+        let at = Timestamp::from_millis;
+        assert_eq!(end(at(5_000), at(9_700)), at(9_000));
+        assert_eq!(end(at(9_000), at(9_700)), at(10_000), "two digests of one second");
+        assert_eq!(end(at(9_000), at(2_000)), at(10_000), "a clock that was set back");
     }
 
     #[test]

@@ -89,6 +89,7 @@ async fn newest(store: &Store, scope: &Scope) -> Result<Option<KeyPair>, store::
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
     use store::Config;
 
     use super::*;
@@ -109,6 +110,10 @@ mod tests {
         let kept = store.read(|tx| tx.scan::<KeyPair>(Range::all(), 9)).await.expect("pairs");
         let kept = kept.into_records();
         assert_eq!(kept.len(), 2);
+        let private = &kept[0].private;
+        assert!(Sealer::new([8; 32]).open(&KeyPair::purpose(&kept[0].fingerprint), private).is_err());
+        let as_kept = STANDARD_NO_PAD.decode(private).expect("base64");
+        assert!(RsaKeyPair::from_pkcs8(&as_kept).is_err(), "sealed");
         let public = STANDARD.decode(&kept[0].public).expect("base64");
         let signature = hex::decode(first.sign("text").expect("a signature")).expect("hexadecimal");
         let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public);

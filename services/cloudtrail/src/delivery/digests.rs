@@ -7,7 +7,7 @@ use store::{Claimed, Key, Record, WriteTx};
 
 use super::{Failure, files, holds};
 use crate::CloudTrail;
-use crate::digest::{Digest, SIGNATURE_ALGORITHM};
+use crate::digest::{self, Digest, SIGNATURE_ALGORITHM};
 use crate::keys::Signer;
 use crate::log_file;
 use crate::records::{DeliveredFile, DigestChain, Link, Trail, Unsent};
@@ -70,10 +70,7 @@ async fn next(cloudtrail: &CloudTrail, trail: &Trail, region: &Region) -> Result
     let unsent = match chain.unsent.clone() {
         Some(unsent) => unsent,
         None => {
-            let until = Timestamp::from_millis(Timestamp::now().as_secs() * 1_000);
-            if until <= chain.from {
-                return Ok((false, false));
-            }
+            let until = digest::end(chain.from, Timestamp::now());
             let unsent = sign(cloudtrail, trail, &chain, &files.into_records(), until).await?;
             let revised = DigestChain { unsent: Some(unsent.clone()), ..chain.clone() };
             keep(cloudtrail, chain.clone(), revised, Vec::new()).await?;

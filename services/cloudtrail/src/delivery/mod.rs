@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use aws::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Claimed, Key, Range, Record, Store, WriteTx};
+use store::{Claimed, Key, Range, ReadTx, Record, Store, WriteTx};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -178,8 +178,9 @@ async fn carry_out(cloudtrail: &CloudTrail, claimed: &Claimed) -> Result<(), Fai
         progress.next_digest = progress.next_digest.min(soon);
     }
     let given_up = closing.is_some_and(|since| Timestamp::now().since(since) > CLOSING_FOR);
-    if closing.is_some() && (!refused || given_up) {
-        if refused {
+    let idle = cloudtrail.store.read(move |tx| is_idle(tx, id)).await?;
+    if closing.is_some() && (idle || given_up) {
+        if !idle {
             tracing::warn!(trail = trail.arn(), "a deleted trail's last events could not be delivered");
         }
         let write = cloudtrail.store.write(move |tx| tx.delete::<Closing>(&Closing::key_of(id)));
@@ -203,13 +204,16 @@ async fn settle(
         let known = tx.get::<Progress>(&Progress::key_of(id))?.map(store::Versioned::into_inner);
         let found = tx.scan_index::<Trail>(Trail::ID, Trail::with_id(id), 1)?.into_records().pop();
         // A deleted one is closed by the next round.
-        let ended = found.filter(|trail| !trail.logging && !refused);
-        let left = if ended.is_some() {
-            tx.complete(&claimed)
-        } else {
-            let due = progress.next_files.min(progress.next_digest);
-            tx.release(&claimed, due.since(Timestamp::now()))
+        let stopped = found.filter(|trail| !trail.logging && !refused);
+        let is_over = stopped.is_some() && is_idle(tx, id)?;
+        let due = progress.next_files.min(progress.next_digest);
+        let left = match (is_over, &stopped) {
+            (true, _) => tx.complete(&claimed),
+            // Another worker left something at the last moment.
+            (false, Some(_)) => tx.release(&claimed, PAUSE),
+            (false, None) => tx.release(&claimed, due.since(Timestamp::now())),
         };
+        let ended = stopped.filter(|_| is_over);
         match (left, ended, known) {
             (Ok(()), ended, _) => {
                 if let Some(mut trail) = ended {
@@ -228,6 +232,13 @@ async fn settle(
         Ok(())
     });
     Ok(write.await?)
+}
+
+/// Whether a trail has delivered all that it had, with a digest that names it.
+fn is_idle(tx: &mut ReadTx<'_>, trail: Uuid) -> Result<bool, store::Error> {
+    let waits = !tx.scan::<Undelivered>(Undelivered::of_trail(trail), 1)?.records.is_empty();
+    let unnamed = !tx.scan::<DeliveredFile>(DeliveredFile::of_trail(trail), 1)?.records.is_empty();
+    Ok(!waits && !unnamed)
 }
 
 /// Keeps a claim. Answers whether it is still held: a trail that was started or stopped meanwhile is another worker's.

@@ -8,7 +8,7 @@ use aws::{Event, Scope, Timestamp};
 use store::{Key, WriteTx};
 use uuid::Uuid;
 
-use super::rules::Compiled;
+use super::rules::{Compiled, document, is_read};
 use super::{Incoming, PAUSE, archives, incoming, lanes};
 use crate::EventBridge;
 use crate::records::{DEFAULT_BUS, Delivery, Matched, Observed, Status, TakenIn, Target};
@@ -196,6 +196,10 @@ fn commit(tx: &mut WriteTx<'_>, topic: &str, judged: &[Judged]) -> Result<(), st
             continue;
         }
         taken_in.seq = observed.seq;
+        if observed.matched.is_empty() && is_read(&document(&observed.event)) {
+            // While a trail logs there are very many, and few rules want any: they would push all else out.
+            continue;
+        }
         for archive in keeping {
             archives::keep(tx, *archive, &observed.event, observed.ingested, (topic, observed.seq))?;
         }

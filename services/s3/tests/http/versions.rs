@@ -118,7 +118,8 @@ async fn eventbridge_gets_events_of_buckets_that_ask_for_it() {
     let mut told = Vec::new();
     for topic in [aws::event::TOPIC, aws::event::UNPUBLISHED_TOPIC] {
         let events = rig.events(topic).await;
-        let keys = events.iter().map(|event| event.detail["object"]["key"].as_str().unwrap_or_default().to_owned());
+        let keys =
+            events.iter().map(|event| event.detail["object"]["key"].as_str().unwrap_or_default().to_owned());
         told.push(keys.collect::<Vec<_>>());
     }
     assert_eq!(told, [vec!["while"], vec!["before", "after"]]);
