@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from harness.eventually import until
 from harness.identities import allow, create_role, create_user, trust, unique
+from harness.refusal import refused
 from harness.server import ACCOUNT, REGION
 
 
@@ -108,6 +109,19 @@ def test_attributes_times_and_pages(aws):
     for key, value in [("EventSource", "iam.amazonaws.com"), ("ReadOnly", "false")]:
         assert "CreateGroup" in [event["EventName"] for event in lookup(aws, key, value)]
     assert lookup(aws, "AccessKeyId", aws.credentials.access_key_id)[0]["Username"] == "administrator"
+
+
+def test_a_token_is_good_for_the_same_parameters(aws):
+    for _ in range(3):
+        aws.iam.create_group(GroupName=unique("paged"))
+    by_name = [{"AttributeKey": "EventName", "AttributeValue": "CreateGroup"}]
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1)
+    call = {"LookupAttributes": by_name, "MaxResults": 1, "EndTime": soon}
+    token = aws.cloudtrail.lookup_events(**call)["NextToken"]
+    assert aws.cloudtrail.lookup_events(**call, NextToken=token)["Events"]
+    other = [{"AttributeKey": "EventName", "AttributeValue": "CreateUser"}]
+    for change in [{"LookupAttributes": other}, {"EndTime": soon + datetime.timedelta(minutes=1)}]:
+        refused("InvalidNextTokenException", aws.cloudtrail.lookup_events, **{**call, **change}, NextToken=token)
 
 
 @pytest.mark.parametrize(

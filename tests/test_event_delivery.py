@@ -90,11 +90,14 @@ def test_an_event_arrives_as_it_was_put(events, group):
     ]
 
 
-def test_an_object_put_into_a_bucket_is_an_event(aws, events, group):
+def test_an_object_put_into_a_bucket_that_asks_for_it_is_an_event(aws, events, group):
     bucket = unique("eventful")
     aws.s3.create_bucket(Bucket=bucket)
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": [bucket]}}}
     rule(events, pattern, group.target())
+    aws.s3.put_object(Bucket=bucket, Key="before", Body=b"x")
+    notifications = {"EventBridgeConfiguration": {}}
+    aws.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=notifications)
     aws.s3.put_object(Bucket=bucket, Key="a b", Body=b"x")
     (event,) = group.wait_for(1)
     assert event["detail"]["object"]["key"] == "a b" and event["resources"] == [f"arn:aws:s3:::{bucket}"]

@@ -1,6 +1,7 @@
 //! What an operator can set, by flags or in a TOML file; a flag wins over the file.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use aws::{AccountId, Region};
@@ -80,6 +81,7 @@ struct File {
     builds: Builds,
     github: Github,
     limits: Limits,
+    trails: Trails,
 }
 
 /// `[github]`
@@ -110,6 +112,16 @@ pub struct Limits {
     pub body_bytes: usize,
 }
 
+/// `[trails]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trails {
+    /// How often trails deliver log files, in seconds.
+    pub log_file_seconds: NonZeroU32,
+    /// How often they deliver digest files, in seconds.
+    pub digest_seconds: NonZeroU32,
+}
+
 /// The settings in force.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -124,6 +136,15 @@ pub struct Config {
     pub builds: Builds,
     pub github: Github,
     pub limits: Limits,
+    pub trails: Trails,
+}
+
+impl Default for Trails {
+    /// As on AWS: about every five minutes, and every hour.
+    fn default() -> Self {
+        let seconds = |seconds| NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN);
+        Self { log_file_seconds: seconds(300), digest_seconds: seconds(3600) }
+    }
 }
 
 impl Default for Builds {
@@ -157,6 +178,7 @@ impl Config {
             builds: file.builds,
             github: file.github,
             limits: file.limits,
+            trails: file.trails,
         };
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
             return Err(Error::OpenToTheWorld(config.listen));
@@ -178,6 +200,7 @@ impl Config {
             builds: Builds::default(),
             github: Github::default(),
             limits: Limits::default(),
+            trails: Trails::default(),
         }
     }
 }
@@ -223,6 +246,7 @@ mod tests {
         assert_eq!(read.auth, Some(Auth::Open));
         assert_eq!(read.builds.concurrency, 3);
         assert_eq!(read.limits, Limits::default());
+        assert_eq!(read.trails.digest_seconds.get(), 3600);
     }
 
     #[test]
@@ -234,6 +258,7 @@ mod tests {
         );
         let message = file("[builds]\nparallel = 2").unwrap_err();
         assert!(message.contains("`parallel`") && message.contains("`concurrency`"), "{message}");
+        assert!(file("[trails]\nlog_file_seconds = 0").unwrap_err().contains("nonzero"));
         assert!(file("account = \"12\"").unwrap_err().contains("12 digits"));
     }
 

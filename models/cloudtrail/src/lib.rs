@@ -7,10 +7,200 @@
 #[allow(unused_imports)]
 use aws::shape::prelude::*;
 
+aws::operation! { AddTags = CLOUDTRAIL "AddTags" {
+    input ADD_TAGS; output AddTagsOutput ADD_TAGS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "CloudTrailARNInvalidException", "EventDataStoreARNInvalidException", "ChannelARNInvalidException", "ResourceTypeNotSupportedException", "TagsLimitExceededException", "InvalidTrailNameException", "InvalidTagParameterException", "InactiveEventDataStoreException", "EventDataStoreNotFoundException", "ChannelNotFoundException", "UnsupportedOperationException", "OperationNotPermittedException", "NotOrganizationMasterAccountException", "NoManagementAccountSLRExistsException", "ConflictException",];
+} }
+
+aws::operation! { CreateTrail = CLOUDTRAIL "CreateTrail" {
+    input CREATE_TRAIL; output CreateTrailOutput CREATE_TRAIL_OUTPUT;
+    http "POST" "/" 200;
+    errors ["MaximumNumberOfTrailsExceededException", "TrailAlreadyExistsException", "S3BucketDoesNotExistException", "InsufficientS3BucketPolicyException", "InsufficientSnsTopicPolicyException", "InsufficientEncryptionPolicyException", "InvalidS3BucketNameException", "InvalidS3PrefixException", "InvalidSnsTopicNameException", "InvalidKmsKeyIdException", "InvalidTrailNameException", "TrailNotProvidedException", "TagsLimitExceededException", "InvalidParameterCombinationException", "InvalidParameterException", "KmsKeyNotFoundException", "KmsKeyDisabledException", "KmsException", "InvalidCloudWatchLogsLogGroupArnException", "InvalidCloudWatchLogsRoleArnException", "CloudWatchLogsDeliveryUnavailableException", "InvalidTagParameterException", "UnsupportedOperationException", "OperationNotPermittedException", "CloudTrailAccessNotEnabledException", "InsufficientDependencyServiceAccessPermissionException", "NotOrganizationMasterAccountException", "OrganizationsNotInUseException", "OrganizationNotInAllFeaturesModeException", "NoManagementAccountSLRExistsException", "CloudTrailInvalidClientTokenIdException", "ConflictException", "ThrottlingException",];
+} }
+
+aws::operation! { DeleteTrail = CLOUDTRAIL "DeleteTrail" {
+    input DELETE_TRAIL; output DeleteTrailOutput DELETE_TRAIL_OUTPUT;
+    http "POST" "/" 200;
+    errors ["TrailNotFoundException", "InvalidTrailNameException", "CloudTrailARNInvalidException", "ConflictException", "ThrottlingException", "InvalidHomeRegionException", "UnsupportedOperationException", "OperationNotPermittedException", "NotOrganizationMasterAccountException", "NoManagementAccountSLRExistsException", "InsufficientDependencyServiceAccessPermissionException",];
+} }
+
+aws::operation! { DescribeTrails = CLOUDTRAIL "DescribeTrails" {
+    input DESCRIBE_TRAILS; output DescribeTrailsOutput DESCRIBE_TRAILS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["UnsupportedOperationException", "OperationNotPermittedException", "InvalidTrailNameException", "CloudTrailARNInvalidException", "NoManagementAccountSLRExistsException",];
+} }
+
+aws::operation! { GetEventSelectors = CLOUDTRAIL "GetEventSelectors" {
+    input GET_EVENT_SELECTORS; output GetEventSelectorsOutput GET_EVENT_SELECTORS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["TrailNotFoundException", "InvalidTrailNameException", "CloudTrailARNInvalidException", "UnsupportedOperationException", "OperationNotPermittedException", "NoManagementAccountSLRExistsException",];
+} }
+
+aws::operation! { GetInsightSelectors = CLOUDTRAIL "GetInsightSelectors" {
+    input GET_INSIGHT_SELECTORS; output GetInsightSelectorsOutput GET_INSIGHT_SELECTORS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidParameterException", "InvalidParameterCombinationException", "TrailNotFoundException", "InvalidTrailNameException", "CloudTrailARNInvalidException", "UnsupportedOperationException", "OperationNotPermittedException", "InsightNotEnabledException", "NoManagementAccountSLRExistsException", "ThrottlingException",];
+} }
+
+aws::operation! { GetTrail = CLOUDTRAIL "GetTrail" {
+    input GET_TRAIL; output GetTrailOutput GET_TRAIL_OUTPUT;
+    http "POST" "/" 200;
+    errors ["CloudTrailARNInvalidException", "TrailNotFoundException", "InvalidTrailNameException", "UnsupportedOperationException", "OperationNotPermittedException",];
+} }
+
+aws::operation! { GetTrailStatus = CLOUDTRAIL "GetTrailStatus" {
+    input GET_TRAIL_STATUS; output GetTrailStatusOutput GET_TRAIL_STATUS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["CloudTrailARNInvalidException", "TrailNotFoundException", "InvalidTrailNameException", "UnsupportedOperationException", "OperationNotPermittedException",];
+} }
+
+aws::operation! { ListPublicKeys = CLOUDTRAIL "ListPublicKeys" {
+    input LIST_PUBLIC_KEYS; output ListPublicKeysOutput LIST_PUBLIC_KEYS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidTimeRangeException", "UnsupportedOperationException", "OperationNotPermittedException", "InvalidTokenException",];
+} }
+
+aws::operation! { ListTags = CLOUDTRAIL "ListTags" {
+    input LIST_TAGS; output ListTagsOutput LIST_TAGS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "CloudTrailARNInvalidException", "EventDataStoreARNInvalidException", "ChannelARNInvalidException", "ResourceTypeNotSupportedException", "InvalidTrailNameException", "InactiveEventDataStoreException", "EventDataStoreNotFoundException", "UnsupportedOperationException", "OperationNotPermittedException", "InvalidTokenException", "NoManagementAccountSLRExistsException",];
+} }
+
+aws::operation! { ListTrails = CLOUDTRAIL "ListTrails" {
+    input LIST_TRAILS; output ListTrailsOutput LIST_TRAILS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["UnsupportedOperationException", "OperationNotPermittedException",];
+} }
+
 aws::operation! { LookupEvents = CLOUDTRAIL "LookupEvents" {
     input LOOKUP_EVENTS; output LookupEventsOutput LOOKUP_EVENTS_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidLookupAttributesException", "InvalidTimeRangeException", "InvalidMaxResultsException", "InvalidNextTokenException", "InvalidEventCategoryException", "UnsupportedOperationException", "OperationNotPermittedException",];
+} }
+
+aws::operation! { PutEventSelectors = CLOUDTRAIL "PutEventSelectors" {
+    input PUT_EVENT_SELECTORS; output PutEventSelectorsOutput PUT_EVENT_SELECTORS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["TrailNotFoundException", "InvalidTrailNameException", "CloudTrailARNInvalidException", "InvalidHomeRegionException", "InvalidEventSelectorsException", "ConflictException", "ThrottlingException", "UnsupportedOperationException", "OperationNotPermittedException", "NotOrganizationMasterAccountException", "NoManagementAccountSLRExistsException", "InsufficientDependencyServiceAccessPermissionException",];
+} }
+
+aws::operation! { PutInsightSelectors = CLOUDTRAIL "PutInsightSelectors" {
+    input PUT_INSIGHT_SELECTORS; output PutInsightSelectorsOutput PUT_INSIGHT_SELECTORS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidParameterException", "InvalidParameterCombinationException", "TrailNotFoundException", "InvalidTrailNameException", "CloudTrailARNInvalidException", "InvalidHomeRegionException", "InvalidInsightSelectorsException", "InsufficientS3BucketPolicyException", "InsufficientEncryptionPolicyException", "S3BucketDoesNotExistException", "KmsException", "UnsupportedOperationException", "OperationNotPermittedException", "NotOrganizationMasterAccountException", "NoManagementAccountSLRExistsException", "ThrottlingException",];
+} }
+
+aws::operation! { RemoveTags = CLOUDTRAIL "RemoveTags" {
+    input REMOVE_TAGS; output RemoveTagsOutput REMOVE_TAGS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "CloudTrailARNInvalidException", "EventDataStoreARNInvalidException", "ChannelARNInvalidException", "ResourceTypeNotSupportedException", "InvalidTrailNameException", "InvalidTagParameterException", "InactiveEventDataStoreException", "EventDataStoreNotFoundException", "ChannelNotFoundException", "UnsupportedOperationException", "OperationNotPermittedException", "NotOrganizationMasterAccountException", "NoManagementAccountSLRExistsException", "ConflictException",];
+} }
+
+aws::operation! { StartLogging = CLOUDTRAIL "StartLogging" {
+    input START_LOGGING; output StartLoggingOutput START_LOGGING_OUTPUT;
+    http "POST" "/" 200;
+    errors ["CloudTrailARNInvalidException", "ConflictException", "ThrottlingException", "TrailNotFoundException", "InvalidTrailNameException", "InvalidHomeRegionException", "UnsupportedOperationException", "OperationNotPermittedException", "NotOrganizationMasterAccountException", "NoManagementAccountSLRExistsException", "InsufficientDependencyServiceAccessPermissionException",];
+} }
+
+aws::operation! { StopLogging = CLOUDTRAIL "StopLogging" {
+    input STOP_LOGGING; output StopLoggingOutput STOP_LOGGING_OUTPUT;
+    http "POST" "/" 200;
+    errors ["TrailNotFoundException", "InvalidTrailNameException", "CloudTrailARNInvalidException", "ConflictException", "ThrottlingException", "InvalidHomeRegionException", "UnsupportedOperationException", "OperationNotPermittedException", "NotOrganizationMasterAccountException", "NoManagementAccountSLRExistsException", "InsufficientDependencyServiceAccessPermissionException",];
+} }
+
+aws::operation! { UpdateTrail = CLOUDTRAIL "UpdateTrail" {
+    input UPDATE_TRAIL; output UpdateTrailOutput UPDATE_TRAIL_OUTPUT;
+    http "POST" "/" 200;
+    errors ["S3BucketDoesNotExistException", "InsufficientS3BucketPolicyException", "InsufficientSnsTopicPolicyException", "InsufficientEncryptionPolicyException", "TrailNotFoundException", "InvalidS3BucketNameException", "InvalidS3PrefixException", "InvalidSnsTopicNameException", "InvalidKmsKeyIdException", "InvalidTrailNameException", "TrailNotProvidedException", "InvalidEventSelectorsException", "CloudTrailARNInvalidException", "ConflictException", "ThrottlingException", "InvalidParameterCombinationException", "InvalidHomeRegionException", "KmsKeyNotFoundException", "KmsKeyDisabledException", "KmsException", "InvalidCloudWatchLogsLogGroupArnException", "InvalidCloudWatchLogsRoleArnException", "CloudWatchLogsDeliveryUnavailableException", "UnsupportedOperationException", "OperationNotPermittedException", "CloudTrailAccessNotEnabledException", "InsufficientDependencyServiceAccessPermissionException", "OrganizationsNotInUseException", "NotOrganizationMasterAccountException", "OrganizationNotInAllFeaturesModeException", "NoManagementAccountSLRExistsException", "CloudTrailInvalidClientTokenIdException", "InvalidParameterException",];
+} }
+
+aws::structure! { ADD_TAGS: AddTags = Structure "AddTagsRequest" {
+    resource_id: String = "ResourceId" STRING required();
+    tags_list: Vec<Tag> = "TagsList" TAGS_LIST required();
+} }
+
+aws::structure! { ADD_TAGS_OUTPUT: AddTagsOutput = Structure "AddTagsResponse" {
+} }
+
+aws::structure! { ADVANCED_EVENT_SELECTOR: AdvancedEventSelector = Structure "AdvancedEventSelector" {
+    name: Option<String> = "Name" SELECTOR_NAME;
+    field_selectors: Vec<AdvancedFieldSelector> = "FieldSelectors" ADVANCED_FIELD_SELECTORS required();
+} }
+
+pub static ADVANCED_EVENT_SELECTORS: Schema =
+    Schema::new("AdvancedEventSelectors", Kind::List { element: &ADVANCED_EVENT_SELECTOR, wire: "member" });
+
+aws::structure! { ADVANCED_FIELD_SELECTOR: AdvancedFieldSelector = Structure "AdvancedFieldSelector" {
+    field: String = "Field" SELECTOR_FIELD required();
+    equals: Option<Vec<String>> = "Equals" OPERATOR;
+    starts_with: Option<Vec<String>> = "StartsWith" OPERATOR;
+    ends_with: Option<Vec<String>> = "EndsWith" OPERATOR;
+    not_equals: Option<Vec<String>> = "NotEquals" OPERATOR;
+    not_starts_with: Option<Vec<String>> = "NotStartsWith" OPERATOR;
+    not_ends_with: Option<Vec<String>> = "NotEndsWith" OPERATOR;
+} }
+
+pub static ADVANCED_FIELD_SELECTORS: Schema =
+    Schema::new("AdvancedFieldSelectors", Kind::List { element: &ADVANCED_FIELD_SELECTOR, wire: "member" })
+        .min(1);
+
+aws::structure! { CREATE_TRAIL: CreateTrail = Structure "CreateTrailRequest" {
+    name: String = "Name" STRING required();
+    s3_bucket_name: String = "S3BucketName" STRING required();
+    s3_key_prefix: Option<String> = "S3KeyPrefix" STRING;
+    sns_topic_name: Option<String> = "SnsTopicName" STRING;
+    include_global_service_events: Option<bool> = "IncludeGlobalServiceEvents" BOOLEAN;
+    is_multi_region_trail: Option<bool> = "IsMultiRegionTrail" BOOLEAN;
+    enable_log_file_validation: Option<bool> = "EnableLogFileValidation" BOOLEAN;
+    cloud_watch_logs_log_group_arn: Option<String> = "CloudWatchLogsLogGroupArn" STRING;
+    cloud_watch_logs_role_arn: Option<String> = "CloudWatchLogsRoleArn" STRING;
+    kms_key_id: Option<String> = "KmsKeyId" STRING;
+    is_organization_trail: Option<bool> = "IsOrganizationTrail" BOOLEAN;
+    tags_list: Option<Vec<Tag>> = "TagsList" TAGS_LIST;
+} }
+
+aws::structure! { CREATE_TRAIL_OUTPUT: CreateTrailOutput = Structure "CreateTrailResponse" {
+    name: Option<String> = "Name" STRING;
+    s3_bucket_name: Option<String> = "S3BucketName" STRING;
+    s3_key_prefix: Option<String> = "S3KeyPrefix" STRING;
+    sns_topic_name: Option<String> = "SnsTopicName" STRING;
+    sns_topic_arn: Option<String> = "SnsTopicARN" STRING;
+    include_global_service_events: Option<bool> = "IncludeGlobalServiceEvents" BOOLEAN;
+    is_multi_region_trail: Option<bool> = "IsMultiRegionTrail" BOOLEAN;
+    trail_arn: Option<String> = "TrailARN" STRING;
+    log_file_validation_enabled: Option<bool> = "LogFileValidationEnabled" BOOLEAN;
+    cloud_watch_logs_log_group_arn: Option<String> = "CloudWatchLogsLogGroupArn" STRING;
+    cloud_watch_logs_role_arn: Option<String> = "CloudWatchLogsRoleArn" STRING;
+    kms_key_id: Option<String> = "KmsKeyId" STRING;
+    is_organization_trail: Option<bool> = "IsOrganizationTrail" BOOLEAN;
+} }
+
+aws::structure! { DATA_RESOURCE: DataResource = Structure "DataResource" {
+    r#type: Option<String> = "Type" STRING;
+    values: Option<Vec<String>> = "Values" DATA_RESOURCE_VALUES;
+} }
+
+pub static DATA_RESOURCE_VALUES: Schema =
+    Schema::new("DataResourceValues", Kind::List { element: &STRING, wire: "member" });
+
+pub static DATA_RESOURCES: Schema =
+    Schema::new("DataResources", Kind::List { element: &DATA_RESOURCE, wire: "member" });
+
+aws::structure! { DELETE_TRAIL: DeleteTrail = Structure "DeleteTrailRequest" {
+    name: String = "Name" STRING required();
+} }
+
+aws::structure! { DELETE_TRAIL_OUTPUT: DeleteTrailOutput = Structure "DeleteTrailResponse" {
+} }
+
+aws::structure! { DESCRIBE_TRAILS: DescribeTrails = Structure "DescribeTrailsRequest" {
+    trail_name_list: Option<Vec<String>> = "trailNameList" TRAIL_NAME_LIST;
+    include_shadow_trails: Option<bool> = "includeShadowTrails" BOOLEAN;
+} }
+
+aws::structure! { DESCRIBE_TRAILS_OUTPUT: DescribeTrailsOutput = Structure "DescribeTrailsResponse" {
+    trail_list: Option<Vec<Trail>> = "trailList" TRAIL_LIST;
 } }
 
 aws::structure! { EVENT: Event = Structure "Event" {
@@ -29,7 +219,121 @@ aws::string_enum! { EVENT_CATEGORY: EventCategory = "EventCategory" {
     Insight = "insight",
 } }
 
+static REGEX_OF_EVENT_DATA_STORE_ARN: Pattern = Pattern::new(r#"^[a-zA-Z0-9._/\-:]+$"#);
+pub static EVENT_DATA_STORE_ARN: Schema =
+    Schema::new("EventDataStoreArn", Kind::String).min(3).max(256).pattern(&REGEX_OF_EVENT_DATA_STORE_ARN);
+
+aws::structure! { EVENT_SELECTOR: EventSelector = Structure "EventSelector" {
+    read_write_type: Option<ReadWriteType> = "ReadWriteType" READ_WRITE_TYPE;
+    include_management_events: Option<bool> = "IncludeManagementEvents" BOOLEAN;
+    data_resources: Option<Vec<DataResource>> = "DataResources" DATA_RESOURCES;
+    exclude_management_event_sources: Option<Vec<String>> = "ExcludeManagementEventSources" EXCLUDE_MANAGEMENT_EVENT_SOURCES;
+} }
+
+pub static EVENT_SELECTORS: Schema =
+    Schema::new("EventSelectors", Kind::List { element: &EVENT_SELECTOR, wire: "member" });
+
 pub static EVENTS_LIST: Schema = Schema::new("EventsList", Kind::List { element: &EVENT, wire: "member" });
+
+pub static EXCLUDE_MANAGEMENT_EVENT_SOURCES: Schema =
+    Schema::new("ExcludeManagementEventSources", Kind::List { element: &STRING, wire: "member" });
+
+aws::structure! { GET_EVENT_SELECTORS: GetEventSelectors = Structure "GetEventSelectorsRequest" {
+    trail_name: String = "TrailName" STRING required();
+} }
+
+aws::structure! { GET_EVENT_SELECTORS_OUTPUT: GetEventSelectorsOutput = Structure "GetEventSelectorsResponse" {
+    trail_arn: Option<String> = "TrailARN" STRING;
+    event_selectors: Option<Vec<EventSelector>> = "EventSelectors" EVENT_SELECTORS;
+    advanced_event_selectors: Option<Vec<AdvancedEventSelector>> = "AdvancedEventSelectors" ADVANCED_EVENT_SELECTORS;
+} }
+
+aws::structure! { GET_INSIGHT_SELECTORS: GetInsightSelectors = Structure "GetInsightSelectorsRequest" {
+    trail_name: Option<String> = "TrailName" STRING;
+    event_data_store: Option<String> = "EventDataStore" EVENT_DATA_STORE_ARN;
+} }
+
+aws::structure! { GET_INSIGHT_SELECTORS_OUTPUT: GetInsightSelectorsOutput = Structure "GetInsightSelectorsResponse" {
+    trail_arn: Option<String> = "TrailARN" STRING;
+    insight_selectors: Option<Vec<InsightSelector>> = "InsightSelectors" INSIGHT_SELECTORS;
+    event_data_store_arn: Option<String> = "EventDataStoreArn" EVENT_DATA_STORE_ARN;
+    insights_destination: Option<String> = "InsightsDestination" EVENT_DATA_STORE_ARN;
+} }
+
+aws::structure! { GET_TRAIL: GetTrail = Structure "GetTrailRequest" {
+    name: String = "Name" STRING required();
+} }
+
+aws::structure! { GET_TRAIL_OUTPUT: GetTrailOutput = Structure "GetTrailResponse" {
+    trail: Option<Trail> = "Trail" TRAIL;
+} }
+
+aws::structure! { GET_TRAIL_STATUS: GetTrailStatus = Structure "GetTrailStatusRequest" {
+    name: String = "Name" STRING required();
+} }
+
+aws::structure! { GET_TRAIL_STATUS_OUTPUT: GetTrailStatusOutput = Structure "GetTrailStatusResponse" {
+    is_logging: Option<bool> = "IsLogging" BOOLEAN;
+    latest_delivery_error: Option<String> = "LatestDeliveryError" STRING;
+    latest_notification_error: Option<String> = "LatestNotificationError" STRING;
+    latest_delivery_time: Option<Timestamp> = "LatestDeliveryTime" TIMESTAMP;
+    latest_notification_time: Option<Timestamp> = "LatestNotificationTime" TIMESTAMP;
+    start_logging_time: Option<Timestamp> = "StartLoggingTime" TIMESTAMP;
+    stop_logging_time: Option<Timestamp> = "StopLoggingTime" TIMESTAMP;
+    latest_cloud_watch_logs_delivery_error: Option<String> = "LatestCloudWatchLogsDeliveryError" STRING;
+    latest_cloud_watch_logs_delivery_time: Option<Timestamp> = "LatestCloudWatchLogsDeliveryTime" TIMESTAMP;
+    latest_digest_delivery_time: Option<Timestamp> = "LatestDigestDeliveryTime" TIMESTAMP;
+    latest_digest_delivery_error: Option<String> = "LatestDigestDeliveryError" STRING;
+    latest_delivery_attempt_time: Option<String> = "LatestDeliveryAttemptTime" STRING;
+    latest_notification_attempt_time: Option<String> = "LatestNotificationAttemptTime" STRING;
+    latest_notification_attempt_succeeded: Option<String> = "LatestNotificationAttemptSucceeded" STRING;
+    latest_delivery_attempt_succeeded: Option<String> = "LatestDeliveryAttemptSucceeded" STRING;
+    time_logging_started: Option<String> = "TimeLoggingStarted" STRING;
+    time_logging_stopped: Option<String> = "TimeLoggingStopped" STRING;
+} }
+
+aws::structure! { INSIGHT_SELECTOR: InsightSelector = Structure "InsightSelector" {
+    insight_type: Option<InsightType> = "InsightType" INSIGHT_TYPE;
+    event_categories: Option<Vec<SourceEventCategory>> = "EventCategories" SOURCE_EVENT_CATEGORIES;
+} }
+
+pub static INSIGHT_SELECTORS: Schema =
+    Schema::new("InsightSelectors", Kind::List { element: &INSIGHT_SELECTOR, wire: "member" });
+
+aws::string_enum! { INSIGHT_TYPE: InsightType = "InsightType" {
+    ApiCallRateInsight = "ApiCallRateInsight",
+    ApiErrorRateInsight = "ApiErrorRateInsight",
+} }
+
+aws::structure! { LIST_PUBLIC_KEYS: ListPublicKeys = Structure "ListPublicKeysRequest" {
+    start_time: Option<Timestamp> = "StartTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "EndTime" TIMESTAMP;
+    next_token: Option<String> = "NextToken" STRING;
+} }
+
+aws::structure! { LIST_PUBLIC_KEYS_OUTPUT: ListPublicKeysOutput = Structure "ListPublicKeysResponse" {
+    public_key_list: Option<Vec<PublicKey>> = "PublicKeyList" PUBLIC_KEY_LIST;
+    next_token: Option<String> = "NextToken" STRING;
+} }
+
+aws::structure! { LIST_TAGS: ListTags = Structure "ListTagsRequest" {
+    resource_id_list: Vec<String> = "ResourceIdList" RESOURCE_ID_LIST required();
+    next_token: Option<String> = "NextToken" STRING;
+} }
+
+aws::structure! { LIST_TAGS_OUTPUT: ListTagsOutput = Structure "ListTagsResponse" {
+    resource_tag_list: Option<Vec<ResourceTag>> = "ResourceTagList" RESOURCE_TAG_LIST;
+    next_token: Option<String> = "NextToken" STRING;
+} }
+
+aws::structure! { LIST_TRAILS: ListTrails = Structure "ListTrailsRequest" {
+    next_token: Option<String> = "NextToken" STRING;
+} }
+
+aws::structure! { LIST_TRAILS_OUTPUT: ListTrailsOutput = Structure "ListTrailsResponse" {
+    trails: Option<Vec<TrailInfo>> = "Trails" TRAILS;
+    next_token: Option<String> = "NextToken" STRING;
+} }
 
 aws::structure! { LOOKUP_ATTRIBUTE: LookupAttribute = Structure "LookupAttribute" {
     attribute_key: LookupAttributeKey = "AttributeKey" LOOKUP_ATTRIBUTE_KEY required();
@@ -69,13 +373,184 @@ aws::structure! { LOOKUP_EVENTS_OUTPUT: LookupEventsOutput = Structure "LookupEv
 
 pub static MAX_RESULTS: Schema = Schema::new("MaxResults", Kind::Integer).min(1).max(50);
 
+pub static OPERATOR: Schema =
+    Schema::new("Operator", Kind::List { element: &OPERATOR_VALUE, wire: "member" }).min(1);
+
+static REGEX_OF_OPERATOR_VALUE: Pattern = Pattern::new(r#".+"#);
+pub static OPERATOR_VALUE: Schema =
+    Schema::new("OperatorValue", Kind::String).min(1).max(2048).pattern(&REGEX_OF_OPERATOR_VALUE);
+
+aws::structure! { PUBLIC_KEY: PublicKey = Structure "PublicKey" {
+    value: Option<aws::Blob> = "Value" BLOB;
+    validity_start_time: Option<Timestamp> = "ValidityStartTime" TIMESTAMP;
+    validity_end_time: Option<Timestamp> = "ValidityEndTime" TIMESTAMP;
+    fingerprint: Option<String> = "Fingerprint" STRING;
+} }
+
+pub static PUBLIC_KEY_LIST: Schema =
+    Schema::new("PublicKeyList", Kind::List { element: &PUBLIC_KEY, wire: "member" });
+
+aws::structure! { PUT_EVENT_SELECTORS: PutEventSelectors = Structure "PutEventSelectorsRequest" {
+    trail_name: String = "TrailName" STRING required();
+    event_selectors: Option<Vec<EventSelector>> = "EventSelectors" EVENT_SELECTORS;
+    advanced_event_selectors: Option<Vec<AdvancedEventSelector>> = "AdvancedEventSelectors" ADVANCED_EVENT_SELECTORS;
+} }
+
+aws::structure! { PUT_EVENT_SELECTORS_OUTPUT: PutEventSelectorsOutput = Structure "PutEventSelectorsResponse" {
+    trail_arn: Option<String> = "TrailARN" STRING;
+    event_selectors: Option<Vec<EventSelector>> = "EventSelectors" EVENT_SELECTORS;
+    advanced_event_selectors: Option<Vec<AdvancedEventSelector>> = "AdvancedEventSelectors" ADVANCED_EVENT_SELECTORS;
+} }
+
+aws::structure! { PUT_INSIGHT_SELECTORS: PutInsightSelectors = Structure "PutInsightSelectorsRequest" {
+    trail_name: Option<String> = "TrailName" STRING;
+    insight_selectors: Vec<InsightSelector> = "InsightSelectors" INSIGHT_SELECTORS required();
+    event_data_store: Option<String> = "EventDataStore" EVENT_DATA_STORE_ARN;
+    insights_destination: Option<String> = "InsightsDestination" EVENT_DATA_STORE_ARN;
+} }
+
+aws::structure! { PUT_INSIGHT_SELECTORS_OUTPUT: PutInsightSelectorsOutput = Structure "PutInsightSelectorsResponse" {
+    trail_arn: Option<String> = "TrailARN" STRING;
+    insight_selectors: Option<Vec<InsightSelector>> = "InsightSelectors" INSIGHT_SELECTORS;
+    event_data_store_arn: Option<String> = "EventDataStoreArn" EVENT_DATA_STORE_ARN;
+    insights_destination: Option<String> = "InsightsDestination" EVENT_DATA_STORE_ARN;
+} }
+
+aws::string_enum! { READ_WRITE_TYPE: ReadWriteType = "ReadWriteType" {
+    ReadOnly = "ReadOnly",
+    WriteOnly = "WriteOnly",
+    All = "All",
+} }
+
+aws::structure! { REMOVE_TAGS: RemoveTags = Structure "RemoveTagsRequest" {
+    resource_id: String = "ResourceId" STRING required();
+    tags_list: Vec<Tag> = "TagsList" TAGS_LIST required();
+} }
+
+aws::structure! { REMOVE_TAGS_OUTPUT: RemoveTagsOutput = Structure "RemoveTagsResponse" {
+} }
+
 aws::structure! { RESOURCE: Resource = Structure "Resource" {
     resource_type: Option<String> = "ResourceType" STRING;
     resource_name: Option<String> = "ResourceName" STRING;
 } }
 
+pub static RESOURCE_ID_LIST: Schema =
+    Schema::new("ResourceIdList", Kind::List { element: &STRING, wire: "member" });
+
 pub static RESOURCE_LIST: Schema =
     Schema::new("ResourceList", Kind::List { element: &RESOURCE, wire: "member" });
+
+aws::structure! { RESOURCE_TAG: ResourceTag = Structure "ResourceTag" {
+    resource_id: Option<String> = "ResourceId" STRING;
+    tags_list: Option<Vec<Tag>> = "TagsList" TAGS_LIST;
+} }
+
+pub static RESOURCE_TAG_LIST: Schema =
+    Schema::new("ResourceTagList", Kind::List { element: &RESOURCE_TAG, wire: "member" });
+
+static REGEX_OF_SELECTOR_FIELD: Pattern = Pattern::new(r#"[\w|\d|\.|_]+"#);
+pub static SELECTOR_FIELD: Schema =
+    Schema::new("SelectorField", Kind::String).min(1).max(1000).pattern(&REGEX_OF_SELECTOR_FIELD);
+
+static REGEX_OF_SELECTOR_NAME: Pattern = Pattern::new(r#".*"#);
+pub static SELECTOR_NAME: Schema =
+    Schema::new("SelectorName", Kind::String).min(0).max(1000).pattern(&REGEX_OF_SELECTOR_NAME);
+
+pub static SOURCE_EVENT_CATEGORIES: Schema =
+    Schema::new("SourceEventCategories", Kind::List { element: &SOURCE_EVENT_CATEGORY, wire: "member" });
+
+aws::string_enum! { SOURCE_EVENT_CATEGORY: SourceEventCategory = "SourceEventCategory" {
+    Management = "Management",
+    Data = "Data",
+} }
+
+aws::structure! { START_LOGGING: StartLogging = Structure "StartLoggingRequest" {
+    name: String = "Name" STRING required();
+} }
+
+aws::structure! { START_LOGGING_OUTPUT: StartLoggingOutput = Structure "StartLoggingResponse" {
+} }
+
+aws::structure! { STOP_LOGGING: StopLogging = Structure "StopLoggingRequest" {
+    name: String = "Name" STRING required();
+} }
+
+aws::structure! { STOP_LOGGING_OUTPUT: StopLoggingOutput = Structure "StopLoggingResponse" {
+} }
+
+aws::structure! { TAG: Tag = Structure "Tag" {
+    key: String = "Key" TAG_KEY required();
+    value: Option<String> = "Value" TAG_VALUE;
+} }
+
+pub static TAG_KEY: Schema = Schema::new("TagKey", Kind::String).min(1).max(128);
+
+pub static TAG_VALUE: Schema = Schema::new("TagValue", Kind::String).min(1).max(256);
+
+pub static TAGS_LIST: Schema = Schema::new("TagsList", Kind::List { element: &TAG, wire: "member" }).max(200);
+
+aws::structure! { TRAIL: Trail = Structure "Trail" {
+    name: Option<String> = "Name" STRING;
+    s3_bucket_name: Option<String> = "S3BucketName" STRING;
+    s3_key_prefix: Option<String> = "S3KeyPrefix" STRING;
+    sns_topic_name: Option<String> = "SnsTopicName" STRING;
+    sns_topic_arn: Option<String> = "SnsTopicARN" STRING;
+    include_global_service_events: Option<bool> = "IncludeGlobalServiceEvents" BOOLEAN;
+    is_multi_region_trail: Option<bool> = "IsMultiRegionTrail" BOOLEAN;
+    home_region: Option<String> = "HomeRegion" STRING;
+    trail_arn: Option<String> = "TrailARN" STRING;
+    log_file_validation_enabled: Option<bool> = "LogFileValidationEnabled" BOOLEAN;
+    cloud_watch_logs_log_group_arn: Option<String> = "CloudWatchLogsLogGroupArn" STRING;
+    cloud_watch_logs_role_arn: Option<String> = "CloudWatchLogsRoleArn" STRING;
+    kms_key_id: Option<String> = "KmsKeyId" STRING;
+    has_custom_event_selectors: Option<bool> = "HasCustomEventSelectors" BOOLEAN;
+    has_insight_selectors: Option<bool> = "HasInsightSelectors" BOOLEAN;
+    is_organization_trail: Option<bool> = "IsOrganizationTrail" BOOLEAN;
+} }
+
+aws::structure! { TRAIL_INFO: TrailInfo = Structure "TrailInfo" {
+    trail_arn: Option<String> = "TrailARN" STRING;
+    name: Option<String> = "Name" STRING;
+    home_region: Option<String> = "HomeRegion" STRING;
+} }
+
+pub static TRAIL_LIST: Schema = Schema::new("TrailList", Kind::List { element: &TRAIL, wire: "member" });
+
+pub static TRAIL_NAME_LIST: Schema =
+    Schema::new("TrailNameList", Kind::List { element: &STRING, wire: "member" });
+
+pub static TRAILS: Schema = Schema::new("Trails", Kind::List { element: &TRAIL_INFO, wire: "member" });
+
+aws::structure! { UPDATE_TRAIL: UpdateTrail = Structure "UpdateTrailRequest" {
+    name: String = "Name" STRING required();
+    s3_bucket_name: Option<String> = "S3BucketName" STRING;
+    s3_key_prefix: Option<String> = "S3KeyPrefix" STRING;
+    sns_topic_name: Option<String> = "SnsTopicName" STRING;
+    include_global_service_events: Option<bool> = "IncludeGlobalServiceEvents" BOOLEAN;
+    is_multi_region_trail: Option<bool> = "IsMultiRegionTrail" BOOLEAN;
+    enable_log_file_validation: Option<bool> = "EnableLogFileValidation" BOOLEAN;
+    cloud_watch_logs_log_group_arn: Option<String> = "CloudWatchLogsLogGroupArn" STRING;
+    cloud_watch_logs_role_arn: Option<String> = "CloudWatchLogsRoleArn" STRING;
+    kms_key_id: Option<String> = "KmsKeyId" STRING;
+    is_organization_trail: Option<bool> = "IsOrganizationTrail" BOOLEAN;
+} }
+
+aws::structure! { UPDATE_TRAIL_OUTPUT: UpdateTrailOutput = Structure "UpdateTrailResponse" {
+    name: Option<String> = "Name" STRING;
+    s3_bucket_name: Option<String> = "S3BucketName" STRING;
+    s3_key_prefix: Option<String> = "S3KeyPrefix" STRING;
+    sns_topic_name: Option<String> = "SnsTopicName" STRING;
+    sns_topic_arn: Option<String> = "SnsTopicARN" STRING;
+    include_global_service_events: Option<bool> = "IncludeGlobalServiceEvents" BOOLEAN;
+    is_multi_region_trail: Option<bool> = "IsMultiRegionTrail" BOOLEAN;
+    trail_arn: Option<String> = "TrailARN" STRING;
+    log_file_validation_enabled: Option<bool> = "LogFileValidationEnabled" BOOLEAN;
+    cloud_watch_logs_log_group_arn: Option<String> = "CloudWatchLogsLogGroupArn" STRING;
+    cloud_watch_logs_role_arn: Option<String> = "CloudWatchLogsRoleArn" STRING;
+    kms_key_id: Option<String> = "KmsKeyId" STRING;
+    is_organization_trail: Option<bool> = "IsOrganizationTrail" BOOLEAN;
+} }
 
 pub static CLOUDTRAIL: aws::operation::Service = aws::operation::Service {
     id: "CloudTrail",
@@ -149,11 +624,92 @@ pub static CLOUDTRAIL: aws::operation::Service = aws::operation::Service {
         "UpdateTrail",
     ],
     errors: &[
+        ErrorShape { shape: "ChannelARNInvalidException", code: "ChannelARNInvalidException", status: 400 },
+        ErrorShape { shape: "ChannelNotFoundException", code: "ChannelNotFoundException", status: 400 },
+        ErrorShape {
+            shape: "CloudTrailARNInvalidException",
+            code: "CloudTrailARNInvalidException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "CloudTrailAccessNotEnabledException",
+            code: "CloudTrailAccessNotEnabledException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "CloudTrailInvalidClientTokenIdException",
+            code: "CloudTrailInvalidClientTokenIdException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "CloudWatchLogsDeliveryUnavailableException",
+            code: "CloudWatchLogsDeliveryUnavailableException",
+            status: 400,
+        },
+        ErrorShape { shape: "ConflictException", code: "ConflictException", status: 400 },
+        ErrorShape {
+            shape: "EventDataStoreARNInvalidException",
+            code: "EventDataStoreARNInvalidException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "EventDataStoreNotFoundException",
+            code: "EventDataStoreNotFoundException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "InactiveEventDataStoreException",
+            code: "InactiveEventDataStoreException",
+            status: 400,
+        },
+        ErrorShape { shape: "InsightNotEnabledException", code: "InsightNotEnabledException", status: 400 },
+        ErrorShape {
+            shape: "InsufficientDependencyServiceAccessPermissionException",
+            code: "InsufficientDependencyServiceAccessPermissionException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "InsufficientEncryptionPolicyException",
+            code: "InsufficientEncryptionPolicyException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "InsufficientS3BucketPolicyException",
+            code: "InsufficientS3BucketPolicyException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "InsufficientSnsTopicPolicyException",
+            code: "InsufficientSnsTopicPolicyException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "InvalidCloudWatchLogsLogGroupArnException",
+            code: "InvalidCloudWatchLogsLogGroupArnException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "InvalidCloudWatchLogsRoleArnException",
+            code: "InvalidCloudWatchLogsRoleArnException",
+            status: 400,
+        },
         ErrorShape {
             shape: "InvalidEventCategoryException",
             code: "InvalidEventCategoryException",
             status: 400,
         },
+        ErrorShape {
+            shape: "InvalidEventSelectorsException",
+            code: "InvalidEventSelectorsException",
+            status: 400,
+        },
+        ErrorShape { shape: "InvalidHomeRegionException", code: "InvalidHomeRegionException", status: 400 },
+        ErrorShape {
+            shape: "InvalidInsightSelectorsException",
+            code: "InvalidInsightSelectorsException",
+            status: 400,
+        },
+        ErrorShape { shape: "InvalidKmsKeyIdException", code: "InvalidKmsKeyIdException", status: 400 },
         ErrorShape {
             shape: "InvalidLookupAttributesException",
             code: "InvalidLookupAttributesException",
@@ -161,12 +717,80 @@ pub static CLOUDTRAIL: aws::operation::Service = aws::operation::Service {
         },
         ErrorShape { shape: "InvalidMaxResultsException", code: "InvalidMaxResultsException", status: 400 },
         ErrorShape { shape: "InvalidNextTokenException", code: "InvalidNextTokenException", status: 400 },
+        ErrorShape {
+            shape: "InvalidParameterCombinationException",
+            code: "InvalidParameterCombinationException",
+            status: 400,
+        },
+        ErrorShape { shape: "InvalidParameterException", code: "InvalidParameterException", status: 400 },
+        ErrorShape {
+            shape: "InvalidS3BucketNameException",
+            code: "InvalidS3BucketNameException",
+            status: 400,
+        },
+        ErrorShape { shape: "InvalidS3PrefixException", code: "InvalidS3PrefixException", status: 400 },
+        ErrorShape {
+            shape: "InvalidSnsTopicNameException",
+            code: "InvalidSnsTopicNameException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "InvalidTagParameterException",
+            code: "InvalidTagParameterException",
+            status: 400,
+        },
         ErrorShape { shape: "InvalidTimeRangeException", code: "InvalidTimeRangeException", status: 400 },
+        ErrorShape { shape: "InvalidTokenException", code: "InvalidTokenException", status: 400 },
+        ErrorShape { shape: "InvalidTrailNameException", code: "InvalidTrailNameException", status: 400 },
+        ErrorShape { shape: "KmsException", code: "KmsException", status: 400 },
+        ErrorShape { shape: "KmsKeyDisabledException", code: "KmsKeyDisabledException", status: 400 },
+        ErrorShape { shape: "KmsKeyNotFoundException", code: "KmsKeyNotFoundException", status: 400 },
+        ErrorShape {
+            shape: "MaximumNumberOfTrailsExceededException",
+            code: "MaximumNumberOfTrailsExceededException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "NoManagementAccountSLRExistsException",
+            code: "NoManagementAccountSLRExistsException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "NotOrganizationMasterAccountException",
+            code: "NotOrganizationMasterAccountException",
+            status: 400,
+        },
         ErrorShape {
             shape: "OperationNotPermittedException",
             code: "OperationNotPermittedException",
             status: 400,
         },
+        ErrorShape {
+            shape: "OrganizationNotInAllFeaturesModeException",
+            code: "OrganizationNotInAllFeaturesModeException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "OrganizationsNotInUseException",
+            code: "OrganizationsNotInUseException",
+            status: 400,
+        },
+        ErrorShape { shape: "ResourceNotFoundException", code: "ResourceNotFoundException", status: 400 },
+        ErrorShape {
+            shape: "ResourceTypeNotSupportedException",
+            code: "ResourceTypeNotSupportedException",
+            status: 400,
+        },
+        ErrorShape {
+            shape: "S3BucketDoesNotExistException",
+            code: "S3BucketDoesNotExistException",
+            status: 400,
+        },
+        ErrorShape { shape: "TagsLimitExceededException", code: "TagsLimitExceededException", status: 400 },
+        ErrorShape { shape: "ThrottlingException", code: "ThrottlingException", status: 400 },
+        ErrorShape { shape: "TrailAlreadyExistsException", code: "TrailAlreadyExistsException", status: 400 },
+        ErrorShape { shape: "TrailNotFoundException", code: "TrailNotFoundException", status: 400 },
+        ErrorShape { shape: "TrailNotProvidedException", code: "TrailNotProvidedException", status: 400 },
         ErrorShape {
             shape: "UnsupportedOperationException",
             code: "UnsupportedOperationException",
@@ -179,6 +803,6 @@ pub static CLOUDTRAIL: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::LookupEvents, }
+        $with! { $crate::AddTags, $crate::CreateTrail, $crate::DeleteTrail, $crate::DescribeTrails, $crate::GetEventSelectors, $crate::GetInsightSelectors, $crate::GetTrail, $crate::GetTrailStatus, $crate::ListPublicKeys, $crate::ListTags, $crate::ListTrails, $crate::LookupEvents, $crate::PutEventSelectors, $crate::PutInsightSelectors, $crate::RemoveTags, $crate::StartLogging, $crate::StopLogging, $crate::UpdateTrail, }
     };
 }

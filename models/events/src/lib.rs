@@ -10,10 +10,22 @@ pub use unpublished::*;
 #[allow(unused_imports)]
 use aws::shape::prelude::*;
 
+aws::operation! { CancelReplay = EVENTS "CancelReplay" {
+    input CANCEL_REPLAY; output CancelReplayOutput CANCEL_REPLAY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "ConcurrentModificationException", "IllegalStatusException", "InternalException",];
+} }
+
 aws::operation! { CreateApiDestination = EVENTS "CreateApiDestination" {
     input CREATE_API_DESTINATION; output CreateApiDestinationOutput CREATE_API_DESTINATION_OUTPUT;
     http "POST" "/" 200;
     errors ["ResourceAlreadyExistsException", "ResourceNotFoundException", "LimitExceededException", "InternalException",];
+} }
+
+aws::operation! { CreateArchive = EVENTS "CreateArchive" {
+    input CREATE_ARCHIVE; output CreateArchiveOutput CREATE_ARCHIVE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ConcurrentModificationException", "ResourceAlreadyExistsException", "ResourceNotFoundException", "InternalException", "LimitExceededException", "InvalidEventPatternException",];
 } }
 
 aws::operation! { CreateConnection = EVENTS "CreateConnection" {
@@ -36,6 +48,12 @@ aws::operation! { DeauthorizeConnection = EVENTS "DeauthorizeConnection" {
 
 aws::operation! { DeleteApiDestination = EVENTS "DeleteApiDestination" {
     input DELETE_API_DESTINATION; output DeleteApiDestinationOutput DELETE_API_DESTINATION_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ConcurrentModificationException", "ResourceNotFoundException", "InternalException",];
+} }
+
+aws::operation! { DeleteArchive = EVENTS "DeleteArchive" {
+    input DELETE_ARCHIVE; output DeleteArchiveOutput DELETE_ARCHIVE_OUTPUT;
     http "POST" "/" 200;
     errors ["ConcurrentModificationException", "ResourceNotFoundException", "InternalException",];
 } }
@@ -70,6 +88,12 @@ aws::operation! { DescribeApiDestination = EVENTS "DescribeApiDestination" {
     errors ["ResourceNotFoundException", "InternalException",];
 } }
 
+aws::operation! { DescribeArchive = EVENTS "DescribeArchive" {
+    input DESCRIBE_ARCHIVE; output DescribeArchiveOutput DESCRIBE_ARCHIVE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceAlreadyExistsException", "ResourceNotFoundException", "InternalException",];
+} }
+
 aws::operation! { DescribeConnection = EVENTS "DescribeConnection" {
     input DESCRIBE_CONNECTION; output DescribeConnectionOutput DESCRIBE_CONNECTION_OUTPUT;
     http "POST" "/" 200;
@@ -78,6 +102,12 @@ aws::operation! { DescribeConnection = EVENTS "DescribeConnection" {
 
 aws::operation! { DescribeEventBus = EVENTS "DescribeEventBus" {
     input DESCRIBE_EVENT_BUS; output DescribeEventBusOutput DESCRIBE_EVENT_BUS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "InternalException",];
+} }
+
+aws::operation! { DescribeReplay = EVENTS "DescribeReplay" {
+    input DESCRIBE_REPLAY; output DescribeReplayOutput DESCRIBE_REPLAY_OUTPUT;
     http "POST" "/" 200;
     errors ["ResourceNotFoundException", "InternalException",];
 } }
@@ -112,6 +142,12 @@ aws::operation! { ListApiDestinations = EVENTS "ListApiDestinations" {
     errors ["InternalException",];
 } }
 
+aws::operation! { ListArchives = EVENTS "ListArchives" {
+    input LIST_ARCHIVES; output ListArchivesOutput LIST_ARCHIVES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "InternalException",];
+} }
+
 aws::operation! { ListConnections = EVENTS "ListConnections" {
     input LIST_CONNECTIONS; output ListConnectionsOutput LIST_CONNECTIONS_OUTPUT;
     http "POST" "/" 200;
@@ -120,6 +156,12 @@ aws::operation! { ListConnections = EVENTS "ListConnections" {
 
 aws::operation! { ListEventBuses = EVENTS "ListEventBuses" {
     input LIST_EVENT_BUSES; output ListEventBusesOutput LIST_EVENT_BUSES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InternalException",];
+} }
+
+aws::operation! { ListReplays = EVENTS "ListReplays" {
+    input LIST_REPLAYS; output ListReplaysOutput LIST_REPLAYS_OUTPUT;
     http "POST" "/" 200;
     errors ["InternalException",];
 } }
@@ -190,6 +232,12 @@ aws::operation! { RemoveTargets = EVENTS "RemoveTargets" {
     errors ["ResourceNotFoundException", "ConcurrentModificationException", "ManagedRuleException", "InternalException",];
 } }
 
+aws::operation! { StartReplay = EVENTS "StartReplay" {
+    input START_REPLAY; output StartReplayOutput START_REPLAY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "ResourceAlreadyExistsException", "InvalidEventPatternException", "LimitExceededException", "InternalException",];
+} }
+
 aws::operation! { TagResource = EVENTS "TagResource" {
     input TAG_RESOURCE; output TagResourceOutput TAG_RESOURCE_OUTPUT;
     http "POST" "/" 200;
@@ -212,6 +260,12 @@ aws::operation! { UpdateApiDestination = EVENTS "UpdateApiDestination" {
     input UPDATE_API_DESTINATION; output UpdateApiDestinationOutput UPDATE_API_DESTINATION_OUTPUT;
     http "POST" "/" 200;
     errors ["ConcurrentModificationException", "ResourceNotFoundException", "InternalException", "LimitExceededException",];
+} }
+
+aws::operation! { UpdateArchive = EVENTS "UpdateArchive" {
+    input UPDATE_ARCHIVE; output UpdateArchiveOutput UPDATE_ARCHIVE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ConcurrentModificationException", "ResourceNotFoundException", "InternalException", "LimitExceededException", "InvalidEventPatternException",];
 } }
 
 aws::operation! { UpdateConnection = EVENTS "UpdateConnection" {
@@ -281,6 +335,46 @@ aws::structure! { APP_SYNC_PARAMETERS: AppSyncParameters = Structure "AppSyncPar
     graph_ql_operation: Option<String> = "GraphQLOperation" GRAPH_QL_OPERATION;
 } }
 
+aws::structure! { ARCHIVE: Archive = Structure "Archive" {
+    archive_name: Option<String> = "ArchiveName" ARCHIVE_NAME;
+    event_source_arn: Option<String> = "EventSourceArn" EVENT_BUS_ARN;
+    state: Option<ArchiveState> = "State" ARCHIVE_STATE;
+    state_reason: Option<String> = "StateReason" ARCHIVE_STATE_REASON;
+    retention_days: Option<i32> = "RetentionDays" RETENTION_DAYS;
+    size_bytes: Option<i64> = "SizeBytes" LONG;
+    event_count: Option<i64> = "EventCount" LONG;
+    creation_time: Option<Timestamp> = "CreationTime" TIMESTAMP;
+} }
+
+static REGEX_OF_ARCHIVE_ARN: Pattern =
+    Pattern::new(r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:.+\/.+$"#);
+pub static ARCHIVE_ARN: Schema =
+    Schema::new("ArchiveArn", Kind::String).min(1).max(1600).pattern(&REGEX_OF_ARCHIVE_ARN);
+
+static REGEX_OF_ARCHIVE_DESCRIPTION: Pattern = Pattern::new(r#".*"#);
+pub static ARCHIVE_DESCRIPTION: Schema =
+    Schema::new("ArchiveDescription", Kind::String).max(512).pattern(&REGEX_OF_ARCHIVE_DESCRIPTION);
+
+static REGEX_OF_ARCHIVE_NAME: Pattern = Pattern::new(r#"[\.\-_A-Za-z0-9]+"#);
+pub static ARCHIVE_NAME: Schema =
+    Schema::new("ArchiveName", Kind::String).min(1).max(48).pattern(&REGEX_OF_ARCHIVE_NAME);
+
+pub static ARCHIVE_RESPONSE_LIST: Schema =
+    Schema::new("ArchiveResponseList", Kind::List { element: &ARCHIVE, wire: "member" });
+
+aws::string_enum! { ARCHIVE_STATE: ArchiveState = "ArchiveState" {
+    Enabled = "ENABLED",
+    Disabled = "DISABLED",
+    Creating = "CREATING",
+    Updating = "UPDATING",
+    CreateFailed = "CREATE_FAILED",
+    UpdateFailed = "UPDATE_FAILED",
+} }
+
+static REGEX_OF_ARCHIVE_STATE_REASON: Pattern = Pattern::new(r#".*"#);
+pub static ARCHIVE_STATE_REASON: Schema =
+    Schema::new("ArchiveStateReason", Kind::String).max(512).pattern(&REGEX_OF_ARCHIVE_STATE_REASON);
+
 pub static ARN: Schema = Schema::new("Arn", Kind::String).min(1).max(1600);
 
 aws::string_enum! { ASSIGN_PUBLIC_IP: AssignPublicIp = "AssignPublicIp" {
@@ -323,6 +417,16 @@ aws::structure! { BATCH_PARAMETERS: BatchParameters = Structure "BatchParameters
 
 aws::structure! { BATCH_RETRY_STRATEGY: BatchRetryStrategy = Structure "BatchRetryStrategy" {
     attempts: Option<i32> = "Attempts" INTEGER;
+} }
+
+aws::structure! { CANCEL_REPLAY: CancelReplay = Structure "CancelReplayRequest" {
+    replay_name: String = "ReplayName" REPLAY_NAME required();
+} }
+
+aws::structure! { CANCEL_REPLAY_OUTPUT: CancelReplayOutput = Structure "CancelReplayResponse" {
+    replay_arn: Option<String> = "ReplayArn" REPLAY_ARN;
+    state: Option<ReplayState> = "State" REPLAY_STATE;
+    state_reason: Option<String> = "StateReason" REPLAY_STATE_REASON;
 } }
 
 pub static CAPACITY_PROVIDER: Schema = Schema::new("CapacityProvider", Kind::String).min(1).max(255);
@@ -503,6 +607,22 @@ aws::structure! { CREATE_API_DESTINATION_OUTPUT: CreateApiDestinationOutput = St
     last_modified_time: Option<Timestamp> = "LastModifiedTime" TIMESTAMP;
 } }
 
+aws::structure! { CREATE_ARCHIVE: CreateArchive = Structure "CreateArchiveRequest" {
+    archive_name: String = "ArchiveName" ARCHIVE_NAME required();
+    event_source_arn: String = "EventSourceArn" EVENT_BUS_ARN required();
+    description: Option<String> = "Description" ARCHIVE_DESCRIPTION;
+    event_pattern: Option<String> = "EventPattern" EVENT_PATTERN;
+    retention_days: Option<i32> = "RetentionDays" RETENTION_DAYS;
+    kms_key_identifier: Option<String> = "KmsKeyIdentifier" KMS_KEY_IDENTIFIER;
+} }
+
+aws::structure! { CREATE_ARCHIVE_OUTPUT: CreateArchiveOutput = Structure "CreateArchiveResponse" {
+    archive_arn: Option<String> = "ArchiveArn" ARCHIVE_ARN;
+    state: Option<ArchiveState> = "State" ARCHIVE_STATE;
+    state_reason: Option<String> = "StateReason" ARCHIVE_STATE_REASON;
+    creation_time: Option<Timestamp> = "CreationTime" TIMESTAMP;
+} }
+
 aws::structure! { CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: CreateConnectionApiKeyAuthRequestParameters = Structure "CreateConnectionApiKeyAuthRequestParameters" {
     api_key_name: String = "ApiKeyName" AUTH_HEADER_PARAMETERS required();
     api_key_value: String = "ApiKeyValue" AUTH_HEADER_PARAMETERS_SENSITIVE required();
@@ -596,6 +716,13 @@ aws::structure! { DELETE_API_DESTINATION: DeleteApiDestination = Structure "Dele
 aws::structure! { DELETE_API_DESTINATION_OUTPUT: DeleteApiDestinationOutput = Structure "DeleteApiDestinationResponse" {
 } }
 
+aws::structure! { DELETE_ARCHIVE: DeleteArchive = Structure "DeleteArchiveRequest" {
+    archive_name: String = "ArchiveName" ARCHIVE_NAME required();
+} }
+
+aws::structure! { DELETE_ARCHIVE_OUTPUT: DeleteArchiveOutput = Structure "DeleteArchiveResponse" {
+} }
+
 aws::structure! { DELETE_CONNECTION: DeleteConnection = Structure "DeleteConnectionRequest" {
     name: String = "Name" CONNECTION_NAME required();
 } }
@@ -633,6 +760,25 @@ aws::structure! { DESCRIBE_API_DESTINATION_OUTPUT: DescribeApiDestinationOutput 
     invocation_rate_limit_per_second: Option<i32> = "InvocationRateLimitPerSecond" API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND;
     creation_time: Option<Timestamp> = "CreationTime" TIMESTAMP;
     last_modified_time: Option<Timestamp> = "LastModifiedTime" TIMESTAMP;
+} }
+
+aws::structure! { DESCRIBE_ARCHIVE: DescribeArchive = Structure "DescribeArchiveRequest" {
+    archive_name: String = "ArchiveName" ARCHIVE_NAME required();
+} }
+
+aws::structure! { DESCRIBE_ARCHIVE_OUTPUT: DescribeArchiveOutput = Structure "DescribeArchiveResponse" {
+    archive_arn: Option<String> = "ArchiveArn" ARCHIVE_ARN;
+    archive_name: Option<String> = "ArchiveName" ARCHIVE_NAME;
+    event_source_arn: Option<String> = "EventSourceArn" EVENT_BUS_ARN;
+    description: Option<String> = "Description" ARCHIVE_DESCRIPTION;
+    event_pattern: Option<String> = "EventPattern" EVENT_PATTERN;
+    state: Option<ArchiveState> = "State" ARCHIVE_STATE;
+    state_reason: Option<String> = "StateReason" ARCHIVE_STATE_REASON;
+    kms_key_identifier: Option<String> = "KmsKeyIdentifier" KMS_KEY_IDENTIFIER;
+    retention_days: Option<i32> = "RetentionDays" RETENTION_DAYS;
+    size_bytes: Option<i64> = "SizeBytes" LONG;
+    event_count: Option<i64> = "EventCount" LONG;
+    creation_time: Option<Timestamp> = "CreationTime" TIMESTAMP;
 } }
 
 aws::structure! { DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS: DescribeConnectionConnectivityParameters = Structure "DescribeConnectionConnectivityParameters" {
@@ -678,6 +824,25 @@ aws::structure! { DESCRIBE_EVENT_BUS_OUTPUT: DescribeEventBusOutput = Structure 
     log_config: Option<LogConfig> = "LogConfig" LOG_CONFIG;
     creation_time: Option<Timestamp> = "CreationTime" TIMESTAMP;
     last_modified_time: Option<Timestamp> = "LastModifiedTime" TIMESTAMP;
+} }
+
+aws::structure! { DESCRIBE_REPLAY: DescribeReplay = Structure "DescribeReplayRequest" {
+    replay_name: String = "ReplayName" REPLAY_NAME required();
+} }
+
+aws::structure! { DESCRIBE_REPLAY_OUTPUT: DescribeReplayOutput = Structure "DescribeReplayResponse" {
+    replay_name: Option<String> = "ReplayName" REPLAY_NAME;
+    replay_arn: Option<String> = "ReplayArn" REPLAY_ARN;
+    description: Option<String> = "Description" REPLAY_DESCRIPTION;
+    state: Option<ReplayState> = "State" REPLAY_STATE;
+    state_reason: Option<String> = "StateReason" REPLAY_STATE_REASON;
+    event_source_arn: Option<String> = "EventSourceArn" ARCHIVE_ARN;
+    destination: Option<ReplayDestination> = "Destination" REPLAY_DESTINATION;
+    event_start_time: Option<Timestamp> = "EventStartTime" TIMESTAMP;
+    event_end_time: Option<Timestamp> = "EventEndTime" TIMESTAMP;
+    event_last_replayed_time: Option<Timestamp> = "EventLastReplayedTime" TIMESTAMP;
+    replay_start_time: Option<Timestamp> = "ReplayStartTime" TIMESTAMP;
+    replay_end_time: Option<Timestamp> = "ReplayEndTime" TIMESTAMP;
 } }
 
 aws::structure! { DESCRIBE_RULE: DescribeRule = Structure "DescribeRuleRequest" {
@@ -737,6 +902,11 @@ aws::structure! { EVENT_BUS: EventBus = Structure "EventBus" {
     creation_time: Option<Timestamp> = "CreationTime" TIMESTAMP;
     last_modified_time: Option<Timestamp> = "LastModifiedTime" TIMESTAMP;
 } }
+
+static REGEX_OF_EVENT_BUS_ARN: Pattern =
+    Pattern::new(r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:.+\/.+$"#);
+pub static EVENT_BUS_ARN: Schema =
+    Schema::new("EventBusArn", Kind::String).min(1).max(1600).pattern(&REGEX_OF_EVENT_BUS_ARN);
 
 pub static EVENT_BUS_DESCRIPTION: Schema = Schema::new("EventBusDescription", Kind::String).max(512);
 
@@ -851,6 +1021,19 @@ aws::structure! { LIST_API_DESTINATIONS_OUTPUT: ListApiDestinationsOutput = Stru
     next_token: Option<String> = "NextToken" NEXT_TOKEN;
 } }
 
+aws::structure! { LIST_ARCHIVES: ListArchives = Structure "ListArchivesRequest" {
+    name_prefix: Option<String> = "NamePrefix" ARCHIVE_NAME;
+    event_source_arn: Option<String> = "EventSourceArn" EVENT_BUS_ARN;
+    state: Option<ArchiveState> = "State" ARCHIVE_STATE;
+    next_token: Option<String> = "NextToken" NEXT_TOKEN;
+    limit: Option<i32> = "Limit" LIMIT_MAX100;
+} }
+
+aws::structure! { LIST_ARCHIVES_OUTPUT: ListArchivesOutput = Structure "ListArchivesResponse" {
+    archives: Option<Vec<Archive>> = "Archives" ARCHIVE_RESPONSE_LIST;
+    next_token: Option<String> = "NextToken" NEXT_TOKEN;
+} }
+
 aws::structure! { LIST_CONNECTIONS: ListConnections = Structure "ListConnectionsRequest" {
     name_prefix: Option<String> = "NamePrefix" CONNECTION_NAME;
     connection_state: Option<ConnectionState> = "ConnectionState" CONNECTION_STATE;
@@ -871,6 +1054,19 @@ aws::structure! { LIST_EVENT_BUSES: ListEventBuses = Structure "ListEventBusesRe
 
 aws::structure! { LIST_EVENT_BUSES_OUTPUT: ListEventBusesOutput = Structure "ListEventBusesResponse" {
     event_buses: Option<Vec<EventBus>> = "EventBuses" EVENT_BUS_LIST;
+    next_token: Option<String> = "NextToken" NEXT_TOKEN;
+} }
+
+aws::structure! { LIST_REPLAYS: ListReplays = Structure "ListReplaysRequest" {
+    name_prefix: Option<String> = "NamePrefix" REPLAY_NAME;
+    state: Option<ReplayState> = "State" REPLAY_STATE;
+    event_source_arn: Option<String> = "EventSourceArn" ARCHIVE_ARN;
+    next_token: Option<String> = "NextToken" NEXT_TOKEN;
+    limit: Option<i32> = "Limit" LIMIT_MAX100;
+} }
+
+aws::structure! { LIST_REPLAYS_OUTPUT: ListReplaysOutput = Structure "ListReplaysResponse" {
+    replays: Option<Vec<Replay>> = "Replays" REPLAY_LIST;
     next_token: Option<String> = "NextToken" NEXT_TOKEN;
 } }
 
@@ -1150,6 +1346,54 @@ pub static REMOVE_TARGETS_RESULT_ENTRY_LIST: Schema = Schema::new(
     Kind::List { element: &REMOVE_TARGETS_RESULT_ENTRY, wire: "member" },
 );
 
+aws::structure! { REPLAY: Replay = Structure "Replay" {
+    replay_name: Option<String> = "ReplayName" REPLAY_NAME;
+    event_source_arn: Option<String> = "EventSourceArn" ARCHIVE_ARN;
+    state: Option<ReplayState> = "State" REPLAY_STATE;
+    state_reason: Option<String> = "StateReason" REPLAY_STATE_REASON;
+    event_start_time: Option<Timestamp> = "EventStartTime" TIMESTAMP;
+    event_end_time: Option<Timestamp> = "EventEndTime" TIMESTAMP;
+    event_last_replayed_time: Option<Timestamp> = "EventLastReplayedTime" TIMESTAMP;
+    replay_start_time: Option<Timestamp> = "ReplayStartTime" TIMESTAMP;
+    replay_end_time: Option<Timestamp> = "ReplayEndTime" TIMESTAMP;
+} }
+
+static REGEX_OF_REPLAY_ARN: Pattern =
+    Pattern::new(r#"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:.+\/[\.\-_A-Za-z0-9]+$"#);
+pub static REPLAY_ARN: Schema =
+    Schema::new("ReplayArn", Kind::String).min(1).max(1600).pattern(&REGEX_OF_REPLAY_ARN);
+
+static REGEX_OF_REPLAY_DESCRIPTION: Pattern = Pattern::new(r#".*"#);
+pub static REPLAY_DESCRIPTION: Schema =
+    Schema::new("ReplayDescription", Kind::String).max(512).pattern(&REGEX_OF_REPLAY_DESCRIPTION);
+
+aws::structure! { REPLAY_DESTINATION: ReplayDestination = Structure "ReplayDestination" {
+    arn: String = "Arn" ARN required();
+    filter_arns: Option<Vec<String>> = "FilterArns" REPLAY_DESTINATION_FILTERS;
+} }
+
+pub static REPLAY_DESTINATION_FILTERS: Schema =
+    Schema::new("ReplayDestinationFilters", Kind::List { element: &ARN, wire: "member" });
+
+pub static REPLAY_LIST: Schema = Schema::new("ReplayList", Kind::List { element: &REPLAY, wire: "member" });
+
+static REGEX_OF_REPLAY_NAME: Pattern = Pattern::new(r#"[\.\-_A-Za-z0-9]+"#);
+pub static REPLAY_NAME: Schema =
+    Schema::new("ReplayName", Kind::String).min(1).max(64).pattern(&REGEX_OF_REPLAY_NAME);
+
+aws::string_enum! { REPLAY_STATE: ReplayState = "ReplayState" {
+    Starting = "STARTING",
+    Running = "RUNNING",
+    Cancelling = "CANCELLING",
+    Completed = "COMPLETED",
+    Cancelled = "CANCELLED",
+    Failed = "FAILED",
+} }
+
+static REGEX_OF_REPLAY_STATE_REASON: Pattern = Pattern::new(r#".*"#);
+pub static REPLAY_STATE_REASON: Schema =
+    Schema::new("ReplayStateReason", Kind::String).max(512).pattern(&REGEX_OF_REPLAY_STATE_REASON);
+
 pub static RESOURCE_ARN: Schema = Schema::new("ResourceArn", Kind::String).min(1).max(1600);
 
 static REGEX_OF_RESOURCE_ASSOCIATION_ARN: Pattern = Pattern::new(
@@ -1167,6 +1411,8 @@ pub static RESOURCE_CONFIGURATION_ARN: Schema = Schema::new("ResourceConfigurati
     .min(0)
     .max(2048)
     .pattern(&REGEX_OF_RESOURCE_CONFIGURATION_ARN);
+
+pub static RETENTION_DAYS: Schema = Schema::new("RetentionDays", Kind::Integer).min(0);
 
 aws::structure! { RETRY_POLICY: RetryPolicy = Structure "RetryPolicy" {
     maximum_retry_attempts: Option<i32> = "MaximumRetryAttempts" MAXIMUM_RETRY_ATTEMPTS;
@@ -1279,6 +1525,22 @@ pub static SQLS: Schema =
 
 aws::structure! { SQS_PARAMETERS: SqsParameters = Structure "SqsParameters" {
     message_group_id: Option<String> = "MessageGroupId" MESSAGE_GROUP_ID;
+} }
+
+aws::structure! { START_REPLAY: StartReplay = Structure "StartReplayRequest" {
+    replay_name: String = "ReplayName" REPLAY_NAME required();
+    description: Option<String> = "Description" REPLAY_DESCRIPTION;
+    event_source_arn: String = "EventSourceArn" ARCHIVE_ARN required();
+    event_start_time: Timestamp = "EventStartTime" TIMESTAMP required();
+    event_end_time: Timestamp = "EventEndTime" TIMESTAMP required();
+    destination: ReplayDestination = "Destination" REPLAY_DESTINATION required();
+} }
+
+aws::structure! { START_REPLAY_OUTPUT: StartReplayOutput = Structure "StartReplayResponse" {
+    replay_arn: Option<String> = "ReplayArn" REPLAY_ARN;
+    state: Option<ReplayState> = "State" REPLAY_STATE;
+    state_reason: Option<String> = "StateReason" REPLAY_STATE_REASON;
+    replay_start_time: Option<Timestamp> = "ReplayStartTime" TIMESTAMP;
 } }
 
 static REGEX_OF_STATEMENT_ID: Pattern = Pattern::new(r#"[a-zA-Z0-9-_]+"#);
@@ -1394,6 +1656,21 @@ aws::structure! { UPDATE_API_DESTINATION_OUTPUT: UpdateApiDestinationOutput = St
     api_destination_state: Option<ApiDestinationState> = "ApiDestinationState" API_DESTINATION_STATE;
     creation_time: Option<Timestamp> = "CreationTime" TIMESTAMP;
     last_modified_time: Option<Timestamp> = "LastModifiedTime" TIMESTAMP;
+} }
+
+aws::structure! { UPDATE_ARCHIVE: UpdateArchive = Structure "UpdateArchiveRequest" {
+    archive_name: String = "ArchiveName" ARCHIVE_NAME required();
+    description: Option<String> = "Description" ARCHIVE_DESCRIPTION;
+    event_pattern: Option<String> = "EventPattern" EVENT_PATTERN;
+    retention_days: Option<i32> = "RetentionDays" RETENTION_DAYS;
+    kms_key_identifier: Option<String> = "KmsKeyIdentifier" KMS_KEY_IDENTIFIER;
+} }
+
+aws::structure! { UPDATE_ARCHIVE_OUTPUT: UpdateArchiveOutput = Structure "UpdateArchiveResponse" {
+    archive_arn: Option<String> = "ArchiveArn" ARCHIVE_ARN;
+    state: Option<ArchiveState> = "State" ARCHIVE_STATE;
+    state_reason: Option<String> = "StateReason" ARCHIVE_STATE_REASON;
+    creation_time: Option<Timestamp> = "CreationTime" TIMESTAMP;
 } }
 
 aws::structure! { UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: UpdateConnectionApiKeyAuthRequestParameters = Structure "UpdateConnectionApiKeyAuthRequestParameters" {
@@ -1535,6 +1812,7 @@ pub static EVENTS: aws::operation::Service = aws::operation::Service {
             code: "ConcurrentModificationException",
             status: 400,
         },
+        ErrorShape { shape: "IllegalStatusException", code: "IllegalStatusException", status: 400 },
         ErrorShape { shape: "InternalException", code: "InternalException", status: 500 },
         ErrorShape {
             shape: "InvalidEventPatternException",
@@ -1564,6 +1842,6 @@ pub static EVENTS: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::CreateApiDestination, $crate::CreateConnection, $crate::CreateEventBus, $crate::DeauthorizeConnection, $crate::DeleteApiDestination, $crate::DeleteConnection, $crate::DeleteEventBus, $crate::DeleteRule, $crate::DescribeApiDestination, $crate::DescribeConnection, $crate::DescribeEventBus, $crate::DescribeRule, $crate::DisableRule, $crate::EnableRule, $crate::ListApiDestinations, $crate::ListConnections, $crate::ListEventBuses, $crate::ListRuleNamesByTarget, $crate::ListRules, $crate::ListTagsForResource, $crate::ListTargetsByRule, $crate::PutEvents, $crate::PutPermission, $crate::PutRule, $crate::PutTargets, $crate::RemovePermission, $crate::RemoveTargets, $crate::TagResource, $crate::TestEventPattern, $crate::UntagResource, $crate::UpdateApiDestination, $crate::UpdateConnection, $crate::UpdateEventBus, }
+        $with! { $crate::CancelReplay, $crate::CreateApiDestination, $crate::CreateArchive, $crate::CreateConnection, $crate::CreateEventBus, $crate::DeauthorizeConnection, $crate::DeleteApiDestination, $crate::DeleteArchive, $crate::DeleteConnection, $crate::DeleteEventBus, $crate::DeleteRule, $crate::DescribeApiDestination, $crate::DescribeArchive, $crate::DescribeConnection, $crate::DescribeEventBus, $crate::DescribeReplay, $crate::DescribeRule, $crate::DisableRule, $crate::EnableRule, $crate::ListApiDestinations, $crate::ListArchives, $crate::ListConnections, $crate::ListEventBuses, $crate::ListReplays, $crate::ListRuleNamesByTarget, $crate::ListRules, $crate::ListTagsForResource, $crate::ListTargetsByRule, $crate::PutEvents, $crate::PutPermission, $crate::PutRule, $crate::PutTargets, $crate::RemovePermission, $crate::RemoveTargets, $crate::StartReplay, $crate::TagResource, $crate::TestEventPattern, $crate::UntagResource, $crate::UpdateApiDestination, $crate::UpdateArchive, $crate::UpdateConnection, $crate::UpdateEventBus, }
     };
 }

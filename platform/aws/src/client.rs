@@ -24,6 +24,7 @@ pub struct Client {
     scope: Scope,
     invoked_by: Option<String>,
     source_arn: Option<String>,
+    change: Option<String>,
 }
 
 /// The gateway that is not there yet while services are made: they need a client, it needs their routers.
@@ -51,7 +52,7 @@ impl Client {
     /// A client that may do nothing until it is given an identity.
     pub fn new(gateway: GatewaySlot, scope: Scope) -> Self {
         let identity = Identity::Caller(Caller::anonymous());
-        Self { gateway, identity, scope, invoked_by: None, source_arn: None }
+        Self { gateway, identity, scope, invoked_by: None, source_arn: None, change: None }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -63,7 +64,7 @@ impl Client {
     pub fn as_service(&self, name: &str, scope: Scope) -> Self {
         let identity = Identity::Caller(Caller::of(Principal::Service { name: name.to_owned() }));
         let invoked_by = Some(name.to_owned());
-        Self { gateway: self.gateway.clone(), identity, scope, invoked_by, source_arn: None }
+        Self { gateway: self.gateway.clone(), identity, scope, invoked_by, source_arn: None, change: None }
     }
 
     /// As the holder of a key, checked at each call: an expired session fails as it does over the wire.
@@ -77,7 +78,14 @@ impl Client {
     #[must_use]
     pub fn as_caller(&self, caller: Caller, scope: Scope) -> Self {
         let identity = Identity::Caller(caller);
-        Self { gateway: self.gateway.clone(), identity, scope, invoked_by: None, source_arn: None }
+        Self {
+            gateway: self.gateway.clone(),
+            identity,
+            scope,
+            invoked_by: None,
+            source_arn: None,
+            change: None,
+        }
     }
 
     /// Marks the calls as made by a service on behalf of the identity.
@@ -91,6 +99,13 @@ impl Client {
     #[must_use]
     pub fn on_behalf_of(mut self, source_arn: &str) -> Self {
         self.source_arn = Some(source_arn.to_owned());
+        self
+    }
+
+    /// Names the change because of which a service calls, as [`Event::change`](crate::Event::change) does.
+    #[must_use]
+    pub fn because_of(mut self, change: String) -> Self {
+        self.change = Some(change);
         self
     }
 
@@ -147,6 +162,12 @@ impl Client {
         gateway.objects.bucket_location(&self.ctx(gateway, "GetBucketLocation").await?, bucket).await
     }
 
+    /// Errors: `NoSuchBucket`, `AccessDenied`.
+    pub async fn admits_delivery(&self, bucket: &str, key: &str, acl: &str) -> Result<(), Error> {
+        let gateway = self.gateway.get()?;
+        gateway.objects.admits_delivery(&self.ctx(gateway, "PutObject").await?, bucket, key, acl).await
+    }
+
     async fn ctx(&self, gateway: &Gateway, operation: &'static str) -> Result<Ctx, Error> {
         let caller = match &self.identity {
             Identity::Caller(caller) => caller.clone(),
@@ -160,6 +181,7 @@ impl Client {
             user_agent: self.invoked_by.clone(),
             invoked_by: self.invoked_by.clone(),
             source_arn: self.source_arn.clone(),
+            change: self.change.clone(),
             secure_transport: true,
             source_ip: None,
         };

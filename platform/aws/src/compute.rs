@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::names::Scope;
 
-/// The source of the event that tells of the end of a run. It is meant for the service that started it; rules of users
-/// do not see it. Its detail is `{"id": …}`.
+/// The source of the event that tells of the end of a run, among those that are not published. Its detail is
+/// `{"id": …}`.
 pub const SOURCE: &str = "stagewright.compute";
 pub const ENDED: &str = "Compute Run Ended";
 

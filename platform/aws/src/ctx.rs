@@ -24,6 +24,8 @@ pub struct Ctx {
     pub invoked_by: Option<String>,
     /// The resource for which that service calls, for example the ARN of an EventBridge rule: `aws:SourceArn`.
     pub source_arn: Option<String>,
+    /// The change because of which that service calls, as [`Event::change`](crate::Event::change) names it.
+    pub change: Option<String>,
     pub operation: &'static str,
     pub(crate) received_at: Timestamp,
     pub(crate) page_tokens: Arc<PageTokens>,

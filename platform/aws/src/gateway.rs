@@ -41,6 +41,7 @@ pub struct Origin {
     pub secure_transport: bool,
     pub invoked_by: Option<String>,
     pub source_arn: Option<String>,
+    pub change: Option<String>,
 }
 
 impl Gateway {
@@ -94,6 +95,7 @@ impl Gateway {
             secure_transport: origin.secure_transport,
             invoked_by: origin.invoked_by,
             source_arn: origin.source_arn,
+            change: origin.change,
             operation,
             received_at: Timestamp::now(),
             page_tokens: self.page_tokens.clone(),

@@ -26,6 +26,12 @@ pub trait Objects: Send + Sync {
     async fn bucket_versioning(&self, ctx: &Ctx, bucket: &str) -> Result<bool, Error>;
     /// The bucket's region.
     async fn bucket_location(&self, ctx: &Ctx, bucket: &str) -> Result<String, Error>;
+    /// Whether the policies let the caller read the bucket's ACL and put objects with this canned ACL under a key:
+    /// what services that deliver files ask before they begin. Errors: `NoSuchBucket`, `AccessDenied`; `NotImplemented`
+    /// where there are no policies.
+    async fn admits_delivery(&self, _ctx: &Ctx, _bucket: &str, _key: &str, _acl: &str) -> Result<(), Error> {
+        Err(Error::not_implemented("S3", "Delivery of files"))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -110,6 +110,7 @@ impl Received {
                 secure_transport: peer.secure_transport,
                 invoked_by: None,
                 source_arn: None,
+                change: None,
             };
             let ctx = door.gateway.ctx(caller, scope, route.model().name, origin);
             let decoded = decode(route.as_ref(), &parts, &bytes).map_err(serialization)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws::{AuditRecord, Auditor, Error, Scope, Timestamp};
+use aws::{AuditRecord, Auditor, Error, Principal, Scope, Timestamp};
 use store::Store;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::CloudTrail;
 use crate::event::{event, region_of, user_name};
 use crate::records::{Entry, LONGEST_SPAN_MILLIS, Segment};
 use crate::resource::is_object;
+use crate::selection::{Audited, store_once};
 
 /// How many records of reads may wait; then calls wait for their place.
 const WAITING: usize = 4096;
@@ -24,7 +25,7 @@ const RETRIES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(500), Duration::from_millis(2_000)];
 
 pub enum Waiting {
-    Entry(Box<Entry>),
+    Call(Box<Audited>),
     /// Answered when all entries before it are durable.
     Flush(oneshot::Sender<()>),
 }
@@ -32,15 +33,22 @@ pub enum Waiting {
 #[async_trait]
 impl Auditor for CloudTrail {
     async fn record(&self, record: AuditRecord) -> Result<(), Error> {
-        let entry = Box::new(entry(&record, Timestamp::now()).map_err(Error::internal)?);
+        let entry = entry(&record, Timestamp::now()).map_err(Error::internal)?;
+        let principal = &record.ctx.caller.principal;
+        let service = match principal {
+            Principal::Service { name } => Some(name.clone()),
+            _ => record.ctx.invoked_by.clone(),
+        };
+        let caller_arn = principal.account().map(|_| principal.arn());
+        let call = Box::new(Audited { entry, caller_arn, service });
         if record.read_only {
             let closed = |_| Error::internal("the writer of audit records has ended");
-            return self.reads.send(Waiting::Entry(entry)).await.map_err(closed);
+            return self.reads.send(Waiting::Call(call)).await.map_err(closed);
         }
         self.store
             .write(move |tx| {
-                tx.put(entry.as_ref())?;
-                Ok::<_, store::Error>(())
+                let entry = &call.entry;
+                store_once(tx, entry, &entry.event_id, std::slice::from_ref(call.as_ref()))
             })
             .await
             .map_err(Error::internal)
@@ -92,8 +100,8 @@ pub fn start(store: Store) -> mpsc::Sender<Waiting> {
     let (sender, mut waiting) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         while let Some(first) = waiting.recv().await {
-            let (entries, flushes) = gather(first, &mut waiting).await;
-            write(&store, segments(entries)).await;
+            let (calls, flushes) = gather(first, &mut waiting).await;
+            write(&store, segments(calls)).await;
             for flushed in flushes {
                 // Whoever asked may have gone.
                 let _ = flushed.send(());
@@ -107,17 +115,17 @@ pub fn start(store: Store) -> mpsc::Sender<Waiting> {
 async fn gather(
     first: Waiting,
     waiting: &mut mpsc::Receiver<Waiting>,
-) -> (Vec<Entry>, Vec<oneshot::Sender<()>>) {
-    let (mut entries, mut flushes) = (Vec::new(), Vec::new());
+) -> (Vec<Audited>, Vec<oneshot::Sender<()>>) {
+    let (mut calls, mut flushes) = (Vec::new(), Vec::new());
     let mut next = Some(first);
     let deadline = tokio::time::sleep(GATHERED_FOR);
     tokio::pin!(deadline);
     while let Some(item) = next {
         match item {
-            Waiting::Entry(entry) => entries.push(*entry),
+            Waiting::Call(call) => calls.push(*call),
             Waiting::Flush(done) => flushes.push(done),
         }
-        if entries.len() >= BATCH || !flushes.is_empty() {
+        if calls.len() >= BATCH || !flushes.is_empty() {
             break;
         }
         next = tokio::select! {
@@ -125,40 +133,53 @@ async fn gather(
             () = &mut deadline => None,
         };
     }
-    (entries, flushes)
+    (calls, flushes)
+}
+
+/// Reads that are stored together.
+struct Gathered {
+    segment: Segment,
+    /// As the segment's entries.
+    calls: Vec<Audited>,
 }
 
 /// One segment for each account, region and kind; more where the calls lie further apart than a segment may span,
 /// as they do when the store stood still for a while.
-fn segments(mut entries: Vec<Entry>) -> Vec<Segment> {
-    entries.sort_by_key(|entry| entry.at);
-    let mut segments: Vec<Segment> = Vec::new();
-    for entry in entries {
-        let fits = |segment: &&mut Segment| {
+fn segments(mut calls: Vec<Audited>) -> Vec<Gathered> {
+    calls.sort_by_key(|call| call.entry.at);
+    let mut gathered: Vec<Gathered> = Vec::new();
+    for call in calls {
+        let entry = &call.entry;
+        let fits = |known: &&mut Gathered| {
+            let segment = &known.segment;
             let first = segment.entries.first().map_or(entry.at, |first| first.at);
             segment.scope == entry.scope
                 && segment.is_management == entry.is_management
                 && entry.at.as_millis() - first.as_millis() <= LONGEST_SPAN_MILLIS
         };
-        match segments.iter_mut().find(fits) {
-            Some(segment) => {
-                segment.to = entry.at;
-                segment.entries.push(entry);
+        match gathered.iter_mut().find(fits) {
+            Some(known) => {
+                known.segment.to = entry.at;
+                known.segment.entries.push(entry.clone());
+                known.calls.push(call);
             }
-            None => segments.push(Segment {
-                id: entry.event_id.clone(),
-                scope: entry.scope.clone(),
-                is_management: entry.is_management,
-                to: entry.at,
-                entries: vec![entry],
-            }),
+            None => {
+                let segment = Segment {
+                    id: entry.event_id.clone(),
+                    scope: entry.scope.clone(),
+                    is_management: entry.is_management,
+                    to: entry.at,
+                    entries: vec![entry.clone()],
+                };
+                gathered.push(Gathered { segment, calls: vec![call] });
+            }
         }
     }
-    segments
+    gathered
 }
 
 /// Tries again for a while; a record that is written twice is the same record.
-async fn write(store: &Store, segments: Vec<Segment>) {
+async fn write(store: &Store, segments: Vec<Gathered>) {
     if segments.is_empty() {
         return;
     }
@@ -167,14 +188,14 @@ async fn write(store: &Store, segments: Vec<Segment>) {
     loop {
         let batch = segments.clone();
         let written = store.write(move |tx| {
-            for segment in batch.iter() {
-                tx.put(segment)?;
+            for Gathered { segment, calls } in batch.iter() {
+                store_once(tx, segment, &segment.id, calls)?;
             }
             Ok::<_, store::Error>(())
         });
         let Err(error) = written.await else { return };
         let Some(pause) = pauses.next() else {
-            let count: usize = segments.iter().map(|segment| segment.entries.len()).sum();
+            let count: usize = segments.iter().map(|gathered| gathered.calls.len()).sum();
             tracing::error!(%error, count, "the records of reading calls could not be written");
             return;
         };
@@ -199,9 +220,13 @@ mod tests {
     fn segments_are_of_one_scope_and_short() {
         let mut elsewhere = entry_at(5);
         elsewhere.scope.region = "us-east-2".parse().expect("a region");
-        let made = segments(vec![entry_at(20_000), entry_at(7), elsewhere, entry_at(3)]);
-        let shape: Vec<_> =
-            made.iter().map(|segment| (segment.to.as_millis(), segment.entries.len())).collect();
+        let call = |entry| Audited { entry, caller_arn: None, service: None };
+        let calls = [entry_at(20_000), entry_at(7), elsewhere, entry_at(3)].map(call);
+        let made = segments(calls.into());
+        let shape: Vec<_> = made
+            .iter()
+            .map(|gathered| (gathered.segment.to.as_millis(), gathered.segment.entries.len()))
+            .collect();
         assert_eq!(shape, [(7, 2), (5, 1), (20_000, 1)]);
     }
 }

@@ -20,7 +20,7 @@ const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// Secrets that the models do not mark as sensitive.
 const SECRET_MEMBERS: [&str; 2] = ["sessionToken", "authorizationToken"];
 /// Services without regions: their events are those of us-east-1.
-const GLOBAL_SOURCES: [&str; 1] = ["iam.amazonaws.com"];
+pub const GLOBAL_SOURCES: [&str; 1] = ["iam.amazonaws.com"];
 
 /// The record of one call as JSON text: written once, when the call ended, and from then on only copied.
 #[derive(Clone, Debug, Serialize, Deserialize)]

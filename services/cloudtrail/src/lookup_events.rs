@@ -8,6 +8,7 @@ use model::LookupAttributeKey as Attribute;
 use crate::CloudTrail;
 use crate::error::Error;
 use crate::history::{Filter, Query, find};
+use crate::log_file::hash;
 use crate::records::Entry;
 use crate::resource::resource_type;
 use crate::retention::KEPT_FOR;
@@ -29,19 +30,16 @@ pub async fn lookup_events(
     if input.start_time.is_some() && from > until {
         return Err(Error::InvalidTimeRange);
     }
-    let query = Query {
-        scope: ctx.scope.clone(),
-        filter: filter(input.lookup_attributes.unwrap_or_default())?,
-        from,
-        until,
-        after: input.next_token.map(|token| position(ctx, &token)).transpose()?,
-    };
+    let filter = filter(input.lookup_attributes.unwrap_or_default())?;
+    let search = Search::of(&filter, input.start_time, input.end_time);
+    let after = input.next_token.map(|token| position(ctx, &token, &search)).transpose()?;
+    let query = Query { scope: ctx.scope.clone(), filter, from, until, after };
     let limit = input.max_results.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST_RESULTS);
     // One more tells whether there is a next page.
     let mut entries = trail.store.read(move |tx| find(tx, &query, limit + 1)).await?;
     let more = entries.len() > limit;
     entries.truncate(limit);
-    let next_token = entries.last().filter(|_| more).map(|last| token(ctx, last));
+    let next_token = entries.last().filter(|_| more).map(|last| token(ctx, last, &search));
     Ok(model::LookupEventsOutput { events: Some(entries.into_iter().map(shown).collect()), next_token })
 }
 
@@ -68,17 +66,31 @@ fn filter(mut attributes: Vec<model::LookupAttribute>) -> Result<Filter, Error> 
     })
 }
 
-/// `<milliseconds>/<event id>`, sealed.
-fn token(ctx: &Ctx, last: &Entry) -> String {
-    let (at, id) = last.position();
-    ctx.seal_page_token(format!("{at}/{id}").as_bytes())
+/// What a token is good for: the same parameters again, as the API Reference has it.
+#[derive(PartialEq, Eq)]
+struct Search(String);
+
+impl Search {
+    fn of(filter: &Filter, start: Option<Timestamp>, end: Option<Timestamp>) -> Self {
+        Self(hash(format!("{filter:?} {start:?} {end:?}").as_bytes()))
+    }
 }
 
-fn position(ctx: &Ctx, token: &str) -> Result<(i64, String), Error> {
+/// `<milliseconds>/<event id>/<search>`, sealed.
+fn token(ctx: &Ctx, last: &Entry, search: &Search) -> String {
+    let (at, id) = last.position();
+    ctx.seal_page_token(format!("{at}/{id}/{}", search.0).as_bytes())
+}
+
+fn position(ctx: &Ctx, token: &str, search: &Search) -> Result<(i64, String), Error> {
     let bytes = ctx.open_page_token(token).ok_or(Error::InvalidNextToken)?;
     let text = String::from_utf8(bytes).map_err(|_| Error::InvalidNextToken)?;
-    let (at, id) = text.split_once('/').ok_or(Error::InvalidNextToken)?;
-    Ok((at.parse().map_err(|_| Error::InvalidNextToken)?, id.to_owned()))
+    match text.split('/').collect::<Vec<_>>()[..] {
+        [at, id, of] if of == search.0 => {
+            Ok((at.parse().map_err(|_| Error::InvalidNextToken)?, id.to_owned()))
+        }
+        _ => Err(Error::InvalidNextToken),
+    }
 }
 
 fn shown(entry: Entry) -> model::Event {

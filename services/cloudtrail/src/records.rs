@@ -1,4 +1,8 @@
-//! What is kept of each call.
+//! What is kept of each call, and of trails.
+
+mod key_pair;
+mod pending;
+mod trail;
 
 use std::collections::BTreeSet;
 
@@ -9,6 +13,9 @@ use store::{Index, Key, Record};
 use crate::event::EventText;
 use crate::resource::{resource_type, short_name};
 
+pub use key_pair::KeyPair;
+pub use pending::{DeliveredFile, DigestChain, Link, PlannedFile, Undelivered, Unsent, Waiting, Way};
+pub use trail::{Closing, Course, LogGroup, Progress, Trail};
 pub use v1::*;
 
 mod v1 {

@@ -12,8 +12,9 @@ use aws::{
     Access, AccessKey, AuditRecord, Auditor, Authenticator, Authoriser, Caller, Client, Ctx, Error, Gateway,
     Objects, Principal, Scope, Secret, Service,
 };
-use cloudtrail::CloudTrail;
+use cloudtrail::{CloudTrail, Intervals};
 use cloudtrail_model::{Event, LookupAttribute, LookupAttributeKey, LookupEvents};
+use seal::Sealer;
 use serde_json::{Value, json};
 use store::{Config, Store};
 use tempfile::TempDir;
@@ -78,9 +79,11 @@ impl Platform {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(Config::Sqlite { dir: folder.path().into() }).await.expect("a store");
-        let trail = CloudTrail::open(store);
         let account: aws::AccountId = "123456789012".parse().expect("an account");
         let home = Scope::new(account.clone(), "eu-west-1".parse().expect("a region"));
+        let slot = GatewaySlot::default();
+        let client = Client::new(slot.clone(), home.clone());
+        let trail = CloudTrail::open(store, client.clone(), Sealer::new([7; 32]), Intervals::default());
         let nothing = Arc::new(Nothing);
         let routers = vec![cloudtrail::router(trail.clone())];
         let gateway = Arc::new(Gateway::new(
@@ -92,11 +95,9 @@ impl Platform {
             nothing,
             routers,
         ));
-        let slot = GatewaySlot::default();
         slot.fill(gateway.clone());
         let jane = Principal::User { account, path: "/".into(), name: "jane".into(), id: "AIDAJANE".into() };
         let jane = Caller { access_key_id: Some("AKIAJANE".into()), ..Caller::of(jane) };
-        let client = Client::new(slot, home.clone());
         Platform { trail, gateway, client, jane, home, _folder: folder }
     }
 
@@ -108,6 +109,7 @@ impl Platform {
             secure_transport: true,
             invoked_by: None,
             source_arn: None,
+            change: None,
         };
         let ctx = self.gateway.ctx(self.jane.clone(), self.home.clone(), "Test", origin);
         let record = AuditRecord {

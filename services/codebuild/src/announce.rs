@@ -28,7 +28,7 @@ pub(crate) fn publish(
         }
         let detail = json!({"id": build.id.uuid});
         let event = Event::new(&build.scope, compute::SOURCE, compute::ENDED, at, vec![], detail);
-        return tx.append(event::TOPIC, &event);
+        return tx.append(event::UNPUBLISHED_TOPIC, &event);
     }
     let (detail_type, detail) = match news {
         News::State => (STATE_CHANGE, state_change(build)),

@@ -53,7 +53,8 @@ pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
     loops.spawn(timers::run(codepipeline.clone()));
     loops.spawn(purge::run(codepipeline.clone()));
     loops.spawn(triggers::run(codepipeline.clone()));
-    loops.spawn(changes::run(codepipeline));
+    loops.spawn(changes::run(codepipeline.clone(), aws::event::TOPIC));
+    loops.spawn(changes::run(codepipeline, aws::event::UNPUBLISHED_TOPIC));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {
         tracing::error!(?ended, "a loop of the pipeline driver ended");

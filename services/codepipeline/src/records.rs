@@ -8,6 +8,7 @@ pub mod action_type;
 mod job;
 mod pending_change;
 mod secrets;
+mod start;
 mod v1;
 pub mod webhook;
 
@@ -16,6 +17,7 @@ pub use action_type::ActionType;
 pub use job::Job;
 pub use pending_change::PendingChange;
 pub use secrets::{SecretValue, Secrets};
+pub use start::Start;
 pub use v1::{
     ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline,
     RuleExecution, SourceOverride, TakenIn, Watch,

@@ -22,6 +22,8 @@ pub enum Error {
     ConcurrentModification(String),
     #[error("The requested resource exceeds the maximum number allowed.")]
     LimitExceeded,
+    #[error("{0} is not in a valid state for this operation.")]
+    IllegalStatus(String),
     #[error("Rule {0} is managed by an AWS service can only be modified if force is true.")]
     ManagedRule(String),
     /// The whole message.
@@ -62,6 +64,7 @@ impl Error {
             Self::ConcurrentModification(_) => "ConcurrentModificationException",
             Self::PolicyLengthExceeded => "PolicyLengthExceededException",
             Self::LimitExceeded => "LimitExceededException",
+            Self::IllegalStatus(_) => "IllegalStatusException",
             Self::ManagedRule(_) => "ManagedRuleException",
             Self::InvalidEventPattern(_) => "InvalidEventPatternException",
             Self::Validation(_) => "ValidationException",

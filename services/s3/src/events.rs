@@ -1,18 +1,20 @@
 //! What S3 tells the world, in EventBridge's form.
 //! Source: Amazon S3 User Guide, "EventBridge event message structure".
 //!
-//! They are appended always, as other services of the platform follow them; whether EventBridge passes them on
-//! to rules is the bucket's setting.
+//! They are appended always, as other services of the platform follow them; EventBridge gets those of buckets whose
+//! notifications ask for it.
 
 use std::net::IpAddr;
 
 use aws::{Ctx, Event, Principal, Timestamp, event};
+use s3s::dto::NotificationConfiguration;
 use serde_json::{Map, Value, json};
 use store::WriteTx;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::records::{Bucket, Version};
+use crate::records::{Bucket, Setting, Version};
+use crate::settings;
 
 /// Why an object was created, as `reason` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,8 +151,14 @@ fn append<const N: usize>(
         vec![bucket.arn()],
         Value::Object(detail),
     );
-    tx.append(event::TOPIC, &event)?;
+    let topic = if asks_for_eventbridge(bucket)? { event::TOPIC } else { event::UNPUBLISHED_TOPIC };
+    tx.append(topic, &event)?;
     Ok(())
+}
+
+fn asks_for_eventbridge(bucket: &Bucket) -> Result<bool, Error> {
+    let kept: Option<NotificationConfiguration> = settings::of(bucket, Setting::Notification)?;
+    Ok(kept.is_some_and(|kept| kept.event_bridge_configuration.is_some()))
 }
 
 /// The caller's account, or the service that called.

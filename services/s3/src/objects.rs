@@ -11,6 +11,7 @@ use futures_util::TryStreamExt;
 use s3s::dto;
 use serde_json::{Value, json};
 
+use crate::access::Question;
 use crate::error::Error;
 use crate::listing::LARGEST_PAGE;
 use crate::operations::{
@@ -138,6 +139,15 @@ impl Objects for S3 {
         let output = self.serve(ctx, questions, json!({ "bucketName": bucket }), handled).await?;
         let location = output.location_constraint.map(|location| location.as_str().to_owned());
         Ok(location.unwrap_or_else(|| "us-east-1".to_owned()))
+    }
+
+    async fn admits_delivery(&self, ctx: &Ctx, bucket: &str, key: &str, acl: &str) -> Result<(), aws::Error> {
+        self.bucket(bucket).await?;
+        let questions = [
+            Question::bucket("s3:GetBucketAcl", bucket),
+            Question::object("s3:PutObject", bucket, key).when("s3:x-amz-acl", Some(acl)),
+        ];
+        Ok(self.authorise(ctx, &questions).await?)
     }
 }
 

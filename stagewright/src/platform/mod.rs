@@ -7,9 +7,11 @@ pub mod snapshot;
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::client::GatewaySlot;
 use aws::gateway::Origin;
@@ -101,7 +103,11 @@ impl Platform {
             Auth::Signed => iam.clone(),
             Auth::Open => Arc::new(OpenAuthenticator::new(iam.clone(), administrator.caller.clone())),
         };
-        let cloudtrail = CloudTrail::open(store.clone());
+        let intervals = cloudtrail::Intervals {
+            files: seconds(config.trails.log_file_seconds),
+            digests: seconds(config.trails.digest_seconds),
+        };
+        let cloudtrail = CloudTrail::open(store.clone(), client.clone(), sealer.clone(), intervals);
         let logs = Arc::new(Logs::new(store.clone()));
         let s3 = Arc::new(s3::S3::new(store.clone(), blobs.clone(), iam.clone(), cloudtrail.clone()));
         let collector = Arc::new(Collector::new(store.clone(), blobs, vec![s3.clone()]));
@@ -207,6 +213,7 @@ impl Platform {
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());
+        self.loops.spawn(self.cloudtrail.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
@@ -263,6 +270,10 @@ impl Platform {
         self.iam.flush().await;
         self.store.close().await;
     }
+}
+
+fn seconds(count: NonZeroU32) -> Duration {
+    Duration::from_secs(count.get().into())
 }
 
 /// The data folder is for its owner alone: it holds the master key and everybody's secrets.

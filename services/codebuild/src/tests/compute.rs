@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use aws::Compute;
 use aws::compute::{self, Run, RunStatus, Size};
+use aws::{Compute, Event, event};
 use codebuild_model::ListBuilds;
 use uuid::Uuid;
 
@@ -59,7 +59,12 @@ async fn a_run_is_started_once_shown_to_nobody_and_told_of_when_it_ends() {
     assert_eq!(world.ended(run.id).await, RunStatus::Succeeded);
     assert_eq!(world.log_of(run.id).matches("\nhello\n").count(), 1);
     assert_eq!(world.call(ListBuilds::default()).await.unwrap().ids, Some(vec![]));
-    let told = world.told().await;
+    assert!(world.told().await.is_empty());
+    let mut subscription = world.store.subscribe(event::UNPUBLISHED_TOPIC, "test").await.unwrap();
+    let mut told: Vec<Event> = Vec::new();
+    while let Some(delivery) = subscription.try_next().await.unwrap() {
+        told.push(delivery.payload.parse().unwrap());
+    }
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(
         (told[0].source.as_str(), &told[0].detail["id"]),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Event, Scope, Timestamp, compute, event};
+use aws::{Event, Scope, Timestamp, compute};
 use serde_json::Value;
 use store::{Delivery, Subscription, WriteTx};
 
@@ -18,7 +18,7 @@ use crate::CodePipeline;
 use crate::definition::CONNECTIONS;
 use crate::definitions::Definitions;
 use crate::engine::Moment;
-use crate::records::{ActionExecution, ExecutionTrigger, Pipeline, SourceOverride, TakenIn, Watch};
+use crate::records::{ActionExecution, ExecutionTrigger, Pipeline, SourceOverride, Start, TakenIn, Watch};
 use crate::triggers::Change;
 
 const SUBSCRIBER: &str = "codepipeline";
@@ -29,16 +29,16 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Pipelines that one change starts at most; more cannot watch one source. Source: quota of polling pipelines.
 const WATCHERS: usize = 300;
 
-pub(super) async fn run(codepipeline: Arc<CodePipeline>) {
+pub(super) async fn run(codepipeline: Arc<CodePipeline>, topic: &'static str) {
     loop {
-        let Err(error) = follow(&codepipeline).await;
+        let Err(error) = follow(&codepipeline, topic).await;
         tracing::warn!(%error, "the stream of events cannot be followed");
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn follow(codepipeline: &CodePipeline) -> Result<std::convert::Infallible, Fault> {
-    let mut subscription: Subscription = codepipeline.store.subscribe(event::TOPIC, SUBSCRIBER).await?;
+async fn follow(codepipeline: &CodePipeline, topic: &'static str) -> Result<std::convert::Infallible, Fault> {
+    let mut subscription: Subscription = codepipeline.store.subscribe(topic, SUBSCRIBER).await?;
     let mut passed_over = 0;
     let mut last = 0;
     loop {
@@ -59,12 +59,12 @@ async fn follow(codepipeline: &CodePipeline) -> Result<std::convert::Infallible,
                 let definitions = codepipeline.definitions.clone();
                 let moment = now();
                 let write = codepipeline.store.write(move |tx| {
-                    let taken_in = tx.get::<TakenIn>(&TakenIn::the_key())?;
+                    let taken_in = tx.get::<TakenIn>(&TakenIn::key_of(topic))?;
                     if taken_in.is_none_or(|last| last.seq < seq) {
                         news.take_in(tx, &definitions, seq, moment)?;
-                        tx.put(&TakenIn { seq })?;
+                        tx.put(&TakenIn { topic: topic.to_owned(), seq })?;
                     }
-                    Ok::<_, Fault>(tx.acknowledge(event::TOPIC, SUBSCRIBER, seq)?)
+                    Ok::<_, Fault>(tx.acknowledge(topic, SUBSCRIBER, seq)?)
                 });
                 write.await?;
                 passed_over = 0;
@@ -90,6 +90,8 @@ enum News {
         container: String,
         item: String,
         revision: Option<Revision>,
+        /// As [`Event::change`] names it.
+        change: String,
     },
     /// A repository behind a connection was changed.
     Connected { scope: Scope, change: Box<Change> },
@@ -124,6 +126,7 @@ impl News {
                     container: text("/repositoryName")?,
                     item: text("/referenceName")?,
                     revision: text("/commitId").map(|value| Revision { kind: "COMMIT_ID", value }),
+                    change: event.change(),
                 })
             }
             ("aws.s3", "Object Created") => Some(Self::Changed {
@@ -133,6 +136,7 @@ impl News {
                 item: text("/object/key")?,
                 revision: text("/object/version-id")
                     .map(|value| Revision { kind: "S3_OBJECT_VERSION_ID", value }),
+                change: event.change(),
             }),
             ("aws.codeconnections", "CodeConnections Repository State Change") => {
                 Some(Self::Connected { scope, change: Box::new(Change::of(&event.detail)?) })
@@ -158,7 +162,7 @@ impl News {
         moment: Moment,
     ) -> Result<(), Fault> {
         match self {
-            Self::Changed { scope, service, container, item, revision } => {
+            Self::Changed { scope, service, container, item, revision, change } => {
                 let index = Pipeline::watching(scope, service, container, item);
                 let watching = tx.scan_index::<Pipeline>(Pipeline::WATCH, index, WATCHERS)?.into_records();
                 for (number, pipeline) in watching.iter().enumerate() {
@@ -167,7 +171,7 @@ impl News {
                     };
                     let Some(watch) = pipeline.watches.iter().find(watches) else { continue };
                     let moment = of_pipeline(moment, number);
-                    changed(tx, definitions, pipeline, watch, revision.as_ref(), moment)?;
+                    changed(tx, definitions, pipeline, watch, (revision.as_ref(), change), moment)?;
                 }
                 Ok(())
             }
@@ -204,7 +208,7 @@ fn changed(
     definitions: &Definitions,
     pipeline: &Pipeline,
     watch: &Watch,
-    revision: Option<&Revision>,
+    (revision, change): (Option<&Revision>, &str),
     moment: Moment,
 ) -> Result<(), Fault> {
     let overrides = revision.map(|revision| SourceOverride {
@@ -212,13 +216,21 @@ fn changed(
         kind: revision.kind.to_owned(),
         value: revision.value.clone(),
     });
+    // A rule of EventBridge was faster.
+    if Start::find(tx, pipeline.id, change, overrides.as_slice())?.is_some() {
+        return Ok(());
+    }
     let triggered = Triggered {
         trigger: ExecutionTrigger { kind: "PollForSourceChanges".to_owned(), detail: watch.action.clone() },
         overrides: overrides.into_iter().collect(),
         change: None,
     };
-    if let Started::Not(why) = start::start(tx, definitions, pipeline, triggered, moment)? {
-        tracing::warn!(pipeline = pipeline.name, why, "a change starts no execution");
+    match start::start(tx, definitions, pipeline, triggered, moment)? {
+        Started::Execution(execution) => {
+            let (change, at) = (change.to_owned(), Timestamp::from_millis(moment.at));
+            Start { pipeline: pipeline.id, change, execution, own: true, at }.note(tx)?;
+        }
+        Started::Not(why) => tracing::warn!(pipeline = pipeline.name, why, "a change starts no execution"),
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use aws::Ctx;
+use aws::{Ctx, Timestamp};
 use codepipeline_model::{
     PipelineType, PipelineVariable, SourceRevisionOverride, SourceRevisionType, StartPipelineExecution,
     StartPipelineExecutionOutput,
@@ -12,9 +12,10 @@ use crate::definition::Definition;
 use crate::driver::{self, Cause, Commit, Fault, NewExecution};
 use crate::engine::{Event, ExecutionId};
 use crate::error::Error;
-use crate::records::{Execution, ExecutionTrigger, SourceOverride};
+use crate::records::{Execution, ExecutionTrigger, SourceOverride, Start};
 
-/// Starts an execution. With the same client request token it answers the same execution again.
+/// Starts an execution. With the same client request token it answers the same execution again, and likewise for a rule of
+/// EventBridge that brings a change which the pipeline has noticed itself, unless the rule hands over variables.
 /// Errors: `PipelineNotFound`, `Validation` (variables, source revisions),
 /// `ConcurrentPipelineExecutionsLimitExceeded`. Source: CodePipeline API Reference, StartPipelineExecution.
 pub(super) async fn start_pipeline_execution(
@@ -25,7 +26,7 @@ pub(super) async fn start_pipeline_execution(
     let (scope, definitions) = (ctx.scope.clone(), codepipeline.definitions.clone());
     let (moment, id) = (driver::now(), ExecutionId(Uuid::new_v4()));
     let trigger = trigger(ctx);
-    let name = input.name.clone();
+    let (name, change) = (input.name.clone(), ctx.change.clone());
     let write = codepipeline.store.write(move |tx| {
         let pipeline = super::find_pipeline(tx, &scope, &input.name)?;
         if let Some(token) = &input.client_request_token {
@@ -35,15 +36,27 @@ pub(super) async fn start_pipeline_execution(
             }
         }
         let definition = super::current_definition(tx, &definitions, &pipeline)?;
+        let overrides = overrides(&definition, input.source_revisions.as_deref().unwrap_or_default())?;
+        let change = change.as_ref().filter(|_| input.variables.as_ref().is_none_or(Vec::is_empty));
+        if let Some(change) = change
+            && let Some(before) = Start::find(tx, pipeline.id, change, &overrides)?
+            && before.own
+        {
+            return Ok(before.execution);
+        }
         let new = NewExecution {
             trigger: trigger.clone(),
             variables: variables(&definition, input.variables.as_deref().unwrap_or_default())?,
-            overrides: overrides(&definition, input.source_revisions.as_deref().unwrap_or_default())?,
+            overrides,
             client_request_token: input.client_request_token.clone(),
         };
         let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
         commit.apply(Event::Started { execution: id }, &Cause { start: Some(new), ..Cause::default() })?;
         commit.finish()?;
+        if let Some(change) = change {
+            let (change, at) = (change.clone(), Timestamp::from_millis(moment.at));
+            Start { pipeline: pipeline.id, change, execution: id, own: false, at }.note(tx)?;
+        }
         Ok::<_, Fault>(id)
     });
     let id = write

@@ -415,17 +415,24 @@ impl Record for RuleExecution {
     }
 }
 
-/// The last event whose consequences were committed. One record: several nodes that follow the stream, or one that
+/// The last event of a topic whose consequences were committed. One record: several nodes that follow the stream, or one that
 /// begins anew before its last transaction has ended, must not each take in the same event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenIn {
+    #[serde(default = "TakenIn::first_topic")]
+    pub topic: String,
     /// Its number in the outbox topic.
     pub seq: u64,
 }
 
 impl TakenIn {
-    pub fn the_key() -> Key {
-        Key::of("events")
+    pub fn key_of(topic: &str) -> Key {
+        Key::of(topic)
+    }
+
+    /// Of records that were written when there was one topic.
+    fn first_topic() -> String {
+        aws::event::TOPIC.to_owned()
     }
 }
 
@@ -434,6 +441,6 @@ impl Record for TakenIn {
     const VERSION: u32 = 1;
 
     fn key(&self) -> Key {
-        Self::the_key()
+        Self::key_of(&self.topic)
     }
 }

@@ -20,6 +20,9 @@ pub(crate) struct Incoming {
     pub hops: u32,
     /// The rule whose schedule made it.
     pub scheduled_by: Option<Uuid>,
+    /// ARNs of the rules that alone get it: those of a replay. All rules if there are none.
+    #[serde(default)]
+    pub for_rules: Vec<String>,
 }
 
 impl Incoming {

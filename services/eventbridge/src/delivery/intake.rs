@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Event, Scope, Timestamp, compute};
+use aws::{Event, Scope, Timestamp};
 use store::{Key, WriteTx};
 use uuid::Uuid;
 
-use super::rules::Compiled;
-use super::{Incoming, PAUSE, incoming, lanes};
+use super::rules::{Compiled, document, is_read};
+use super::{Incoming, PAUSE, archives, incoming, lanes};
 use crate::EventBridge;
 use crate::records::{DEFAULT_BUS, Delivery, Matched, Observed, Status, TakenIn, Target};
 
@@ -69,30 +69,46 @@ struct Arrival {
     ingested: Timestamp,
     hops: u32,
     scheduled_by: Option<Uuid>,
+    for_rules: Vec<String>,
 }
 
 impl Arrival {
-    /// `None` for what is no event, or none for users: it is passed over, as it would be forever.
+    /// `None` for what is no event: it is passed over, as it would be forever.
     fn of(topic: &'static str, delivery: &store::Delivery) -> Option<Self> {
         let (seq, bytes) = (delivery.seq, delivery.payload.as_bytes().len() as u64);
         if topic == incoming::TOPIC {
-            let Incoming { scope, bus, event, ingested, hops, scheduled_by } =
+            let Incoming { scope, bus, event, ingested, hops, scheduled_by, for_rules } =
                 delivery.payload.parse().ok()?;
-            return Some(Self { topic, seq, scope, bus, event, bytes, ingested, hops, scheduled_by });
+            return Some(Self {
+                topic,
+                seq,
+                scope,
+                bus,
+                event,
+                bytes,
+                ingested,
+                hops,
+                scheduled_by,
+                for_rules,
+            });
         }
-        let event: Event =
-            delivery.payload.parse().ok().filter(|event: &Event| event.source != compute::SOURCE)?;
+        let event: Event = delivery.payload.parse().ok()?;
         let ingested = Timestamp::from_millis(delivery.appended_at);
         let (scope, bus) = (event.scope()?, DEFAULT_BUS.to_owned());
-        Some(Self { topic, seq, scope, bus, event, bytes, ingested, hops: 0, scheduled_by: None })
+        let (hops, scheduled_by, for_rules) = (0, None, Vec::new());
+        Some(Self { topic, seq, scope, bus, event, bytes, ingested, hops, scheduled_by, for_rules })
     }
 
     fn judge(self, eventbridge: &EventBridge) -> Judged {
-        let rules = match self.scheduled_by {
+        let mut rules = match self.scheduled_by {
             Some(id) => eventbridge.rules.by_id(&self.scope, &self.bus, id).into_iter().collect(),
             None => eventbridge.rules.matching(&self.scope, &self.bus, &self.event),
         };
+        if !self.for_rules.is_empty() {
+            rules.retain(|compiled| self.for_rules.contains(&compiled.rule.arn()));
+        }
         let now = Timestamp::now();
+        let archives = rules.iter().filter_map(|compiled| compiled.rule.archive).collect();
         let targets = |compiled: &Arc<Compiled>| {
             let rule = compiled.rule.clone();
             rule.targets.clone().into_iter().map(move |target| (rule.clone(), target))
@@ -116,7 +132,7 @@ impl Arrival {
             scheduled_by: self.scheduled_by,
             bytes: self.bytes,
         };
-        Judged { observed, deliveries }
+        Judged { observed, archives, deliveries }
     }
 
     fn delivery(&self, rule: Uuid, rule_name: &str, target: &Target, now: Timestamp) -> Delivery {
@@ -166,6 +182,7 @@ fn subject(event: &Event) -> String {
 
 struct Judged {
     observed: Observed,
+    archives: Vec<Uuid>,
     deliveries: Vec<Delivery>,
 }
 
@@ -174,11 +191,18 @@ fn commit(tx: &mut WriteTx<'_>, topic: &str, judged: &[Judged]) -> Result<(), st
     let known = tx.get::<TakenIn>(&TakenIn::key_of(topic))?.map(store::Versioned::into_inner);
     let mut taken_in =
         known.unwrap_or_else(|| TakenIn { topic: topic.to_owned(), seq: 0, kept: 0, kept_bytes: 0 });
-    for Judged { observed, deliveries } in judged {
+    for Judged { observed, archives: keeping, deliveries } in judged {
         if observed.seq <= taken_in.seq {
             continue;
         }
         taken_in.seq = observed.seq;
+        if observed.matched.is_empty() && is_read(&document(&observed.event)) {
+            // While a trail logs there are very many, and few rules want any: they would push all else out.
+            continue;
+        }
+        for archive in keeping {
+            archives::keep(tx, *archive, &observed.event, observed.ingested, (topic, observed.seq))?;
+        }
         taken_in.kept += 1;
         taken_in.kept_bytes += observed.bytes;
         tx.put(observed)?;

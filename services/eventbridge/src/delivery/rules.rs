@@ -122,7 +122,7 @@ impl Compiled {
 
 /// Calls that only read reach no rule unless it asks for them.
 /// Source: EventBridge User Guide, "AWS service events delivered via AWS CloudTrail".
-fn is_read(event: &Value) -> bool {
+pub(crate) fn is_read(event: &Value) -> bool {
     let name = event.pointer("/detail/eventName").and_then(Value::as_str).unwrap_or_default();
     event.get("detail-type").and_then(Value::as_str) == Some("AWS API Call via CloudTrail")
         && ["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb))
@@ -269,6 +269,7 @@ mod tests {
             description: None,
             role_arn: None,
             managed_by: None,
+            archive: None,
             tags: BTreeMap::new(),
             targets: Vec::new(),
             updated: Timestamp::default(),

@@ -96,6 +96,7 @@ fn event_of(rule: &Rule, timer: &Timer, id: Uuid, now: Timestamp) -> Incoming {
         ingested: now,
         hops: 0,
         scheduled_by: Some(rule.id),
+        for_rules: Vec::new(),
     }
 }
 
@@ -167,6 +168,7 @@ mod tests {
             description: None,
             role_arn: None,
             managed_by: None,
+            archive: None,
             tags: Default::default(),
             targets: Vec::new(),
             updated: anchor,

@@ -110,10 +110,11 @@ fn decide(
         deliveries,
         ..RuleDecision::default()
     };
-    let has_no_target = rule.targets.is_empty();
+    let (has_no_target, feeds_archive) = (rule.targets.is_empty(), rule.archive.is_some());
     let scheduled_by_other = observed.scheduled_by.is_some_and(|id| id != rule.id);
     let now = Compiled::of(rule).judge(event, flattened);
     let reason = match (matched, now) {
+        (true, _) if feeds_archive => "It matched, and the archive keeps the event.".to_owned(),
         (true, _) if has_no_target && decision.deliveries.is_empty() => {
             "It matched, and has no target.".to_owned()
         }

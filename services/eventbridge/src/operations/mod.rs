@@ -2,6 +2,7 @@
 //! Source of resources and condition keys: Service Authorization Reference, "Amazon EventBridge".
 
 mod api_destinations;
+mod archives;
 mod connection_shape;
 mod connections;
 mod create_event_bus;
@@ -19,6 +20,7 @@ mod put_events;
 mod put_rule;
 mod put_targets;
 mod remove_targets;
+mod replays;
 mod rule_state;
 mod tags;
 mod target_shape;
@@ -68,7 +70,30 @@ pub fn router(eventbridge: Arc<EventBridge>) -> Router {
         .on_resolved::<model::ExplainEvent, _, _>(explain_event::explain_event, explain_event::access)
         .on_resolved::<model::PutEvents, _, _>(put_events::put_events, put_events::access)
         .on::<model::TestEventPattern, _>(test_event_pattern::test_event_pattern, |_, _| vec![Access::any()]);
-    with_connections(with_rules(builder)).build()
+    with_archives(with_connections(with_rules(builder))).build()
+}
+
+fn with_archives(builder: RouterBuilder<EventBridge>) -> RouterBuilder<EventBridge> {
+    builder
+        .on::<model::CreateArchive, _>(archives::create_archive, archives::access_to_create)
+        .on::<model::DescribeArchive, _>(archives::describe_archive, |input, scope| {
+            archives::access(&input.archive_name, scope)
+        })
+        .on::<model::UpdateArchive, _>(archives::update_archive, |input, scope| {
+            archives::access(&input.archive_name, scope)
+        })
+        .on::<model::DeleteArchive, _>(archives::delete_archive, |input, scope| {
+            archives::access(&input.archive_name, scope)
+        })
+        .on::<model::ListArchives, _>(archives::list_archives, |_, _| vec![Access::any()])
+        .on::<model::StartReplay, _>(replays::start_replay, replays::access_to_start)
+        .on::<model::DescribeReplay, _>(replays::describe_replay, |input, scope| {
+            replays::access(&input.replay_name, scope)
+        })
+        .on::<model::CancelReplay, _>(replays::cancel_replay, |input, scope| {
+            replays::access(&input.replay_name, scope)
+        })
+        .on::<model::ListReplays, _>(replays::list_replays, |_, _| vec![Access::any()])
 }
 
 fn with_connections(builder: RouterBuilder<EventBridge>) -> RouterBuilder<EventBridge> {

@@ -125,7 +125,8 @@ fn incoming(ctx: &Ctx, entry: &PutEventsRequestEntry) -> Result<Incoming, Refusa
     let event = Event::new(&ctx.scope, source, detail_type, at, resources, detail);
     let bus = BusName::of(entry.event_bus_name.as_ref(), &ctx.scope);
     let ingested = ctx.now();
-    Ok(Incoming { scope: bus.scope, bus: bus.name, event, ingested, hops: 0, scheduled_by: None })
+    let (scope, bus) = (bus.scope, bus.name);
+    Ok(Incoming { scope, bus, event, ingested, hops: 0, scheduled_by: None, for_rules: Vec::new() })
 }
 
 fn required<'e>(name: &str, value: Option<&'e str>) -> Result<&'e str, Refusal> {

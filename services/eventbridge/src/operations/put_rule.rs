@@ -63,6 +63,7 @@ pub(super) async fn put_rule(
         description: input.description,
         role_arn: input.role_arn,
         managed_by: None,
+        archive: None,
         tags: new_tags,
         targets: Vec::new(),
         updated: ctx.now(),
@@ -125,6 +126,7 @@ fn replaced(known: &Rule, wanted: &Rule) -> Rule {
     Rule {
         id: known.id,
         managed_by: known.managed_by.clone(),
+        archive: known.archive,
         tags: known.tags.clone(),
         targets: known.targets.clone(),
         anchor: if goes_on { known.anchor } else { wanted.anchor },

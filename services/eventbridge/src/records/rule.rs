@@ -22,6 +22,9 @@ pub struct Rule {
     pub role_arn: Option<String>,
     /// The service that made it, which alone may change it.
     pub managed_by: Option<String>,
+    /// The archive that it feeds, beside its targets.
+    #[serde(default)]
+    pub archive: Option<Uuid>,
     pub tags: BTreeMap<String, String>,
     /// By id.
     pub targets: Vec<Target>,

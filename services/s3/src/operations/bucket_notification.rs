@@ -36,8 +36,7 @@ pub async fn get(
     })
 }
 
-/// Keeps the configuration. Events go to the platform's stream, from where EventBridge takes them; there are no
-/// topics, queues or functions here to which S3 could deliver directly, so S3 says of them what it says of any
+/// Keeps the configuration. Events go to EventBridge if it says so; there are no topics, queues or functions here to which S3 could deliver directly, so S3 says of them what it says of any
 /// that it cannot reach.
 pub async fn put(
     s3: &S3,

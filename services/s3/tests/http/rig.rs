@@ -219,8 +219,9 @@ impl Rig {
     }
 
     /// All events so far.
-    pub async fn events(&self) -> Vec<Event> {
-        let mut subscription = self.store.subscribe("events", "test").await.unwrap();
+    /// What was told on a topic of the outbox.
+    pub async fn events(&self, topic: &str) -> Vec<Event> {
+        let mut subscription = self.store.subscribe(topic, "test").await.unwrap();
         let mut events = Vec::new();
         let wait = std::time::Duration::from_millis(200);
         while let Ok(delivery) = tokio::time::timeout(wait, subscription.next()).await {

@@ -82,7 +82,7 @@ async fn events_tell_of_what_came_and_went() {
     rig.put_with("/bkt/c", &[("x-amz-copy-source", "bkt/k")], "").await.ok();
     rig.put_with("/bkt/k", &[("if-none-match", "*")], "refused").await;
     rig.delete("/bkt/k").await.ok();
-    let events = rig.events().await;
+    let events = rig.events(aws::event::UNPUBLISHED_TOPIC).await;
     let told: Vec<(&str, &str)> = events
         .iter()
         .map(|event| (event.detail_type.as_str(), event.detail["reason"].as_str().unwrap()))
@@ -104,4 +104,23 @@ async fn events_tell_of_what_came_and_went() {
     assert_eq!(detail["source-ip-address"], "192.0.2.1");
     assert_eq!(events[2].detail["deletion-type"], "Delete Marker Created");
     assert!(events[2].detail["object"].get("size").is_none());
+}
+
+#[tokio::test]
+async fn eventbridge_gets_events_of_buckets_that_ask_for_it() {
+    let rig = Rig::with_bucket(None).await;
+    rig.put("/bkt/before", "x").await.ok();
+    let asks = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
+    rig.put("/bkt?notification", asks).await.ok();
+    rig.put("/bkt/while", "x").await.ok();
+    rig.put("/bkt?notification", "<NotificationConfiguration/>").await.ok();
+    rig.put("/bkt/after", "x").await.ok();
+    let mut told = Vec::new();
+    for topic in [aws::event::TOPIC, aws::event::UNPUBLISHED_TOPIC] {
+        let events = rig.events(topic).await;
+        let keys =
+            events.iter().map(|event| event.detail["object"]["key"].as_str().unwrap_or_default().to_owned());
+        told.push(keys.collect::<Vec<_>>());
+    }
+    assert_eq!(told, [vec!["while"], vec!["before", "after"]]);
 }

@@ -40,6 +40,7 @@ pub(super) async fn forward(call: &Call<'_>, to: &BusName) -> Result<Option<Stri
         ingested: aws::Timestamp::now(),
         hops: delivery.hops + 1,
         scheduled_by: None,
+        for_rules: Vec::new(),
     };
     call.eventbridge.store.write(move |tx| incoming.publish(tx)).await.map_err(unavailable)?;
     Ok(None)

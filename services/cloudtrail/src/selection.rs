@@ -1,0 +1,134 @@
+//! Which trails want an event, decided in the transaction that records it: so no crash parts a record from its delivery.
+
+use aws::{Event, Scope, event};
+use serde_json::Value;
+use store::{Record, WriteTx};
+
+use crate::event::GLOBAL_SOURCES;
+use crate::records::{Entry, Trail, Undelivered, Waiting, Way};
+use crate::selector::Facts;
+
+/// Trails of an account that log: five in each region at most.
+const MOST_TRAILS: usize = 250;
+/// Larger events do not go to EventBridge. Source: EventBridge User Guide, "AWS service events via CloudTrail".
+const LARGEST_ANNOUNCED: usize = 256 * 1024;
+pub const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
+
+/// A recorded call with what the record itself does not say.
+#[derive(Clone, Debug)]
+pub struct Audited {
+    pub entry: Entry,
+    pub caller_arn: Option<String>,
+    /// The service that called, for itself or for somebody.
+    pub service: Option<String>,
+}
+
+/// Hands calls of one account, region and kind to the trails that want them, and to EventBridge if any does.
+/// `id` is that of the record which keeps them.
+pub fn hand_over(tx: &mut WriteTx<'_>, id: &str, calls: &[Audited]) -> Result<(), store::Error> {
+    let Some(first) = calls.first() else { return Ok(()) };
+    let account = &first.entry.scope.account;
+    let logging = tx.scan_index::<Trail>(Trail::LOGGING, Trail::of_account(account), MOST_TRAILS)?;
+    let trails = logging.into_records();
+    if trails.is_empty() {
+        return Ok(());
+    }
+    let mut announced = vec![false; calls.len()];
+    for trail in &trails {
+        let wanted: Vec<usize> = (0..calls.len()).filter(|number| wants(trail, &calls[*number])).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        for number in &wanted {
+            announced[*number] = true;
+        }
+        let ways = [Some(Way::Bucket), trail.log_group.as_ref().map(|_| Way::LogGroup)];
+        for way in ways.into_iter().flatten() {
+            tx.put(&undelivered(trail, way, id, &wanted, calls))?;
+        }
+    }
+    for (call, announced) in calls.iter().zip(announced) {
+        if announced && !causes_a_loop(call) {
+            announce(tx, &call.entry)?;
+        }
+    }
+    Ok(())
+}
+
+fn undelivered(trail: &Trail, way: Way, id: &str, wanted: &[usize], calls: &[Audited]) -> Undelivered {
+    let waiting = |number: &usize| {
+        let entry = &calls[*number].entry;
+        Waiting { at: entry.at, text: entry.event.clone() }
+    };
+    let events: Vec<Waiting> = wanted.iter().map(waiting).collect();
+    Undelivered {
+        trail: trail.id,
+        way,
+        region: calls[0].entry.scope.region.clone(),
+        at: events.iter().map(|event| event.at).max().unwrap_or_default(),
+        id: id.to_owned(),
+        events,
+    }
+}
+
+fn wants(trail: &Trail, call: &Audited) -> bool {
+    let entry = &call.entry;
+    // What delivers a trail is left out of it: it would never come to rest.
+    if call.service.as_deref() == Some(crate::PRINCIPAL) {
+        return false;
+    }
+    if !is_in_time(trail, entry) {
+        return false;
+    }
+    let is_global = GLOBAL_SOURCES.contains(&entry.event_source.as_str());
+    let in_region = trail.multi_region || entry.scope.region == trail.scope.region;
+    let facts = Facts {
+        source: &entry.event_source,
+        name: &entry.event_name,
+        read_only: entry.read_only,
+        is_management: entry.is_management,
+        resources: &entry.resources,
+        caller_arn: call.caller_arn.as_deref(),
+    };
+    in_region && (!is_global || trail.global_events) && trail.selectors.admit(&facts)
+}
+
+/// From the start of logging to its end; the call that ended it is the last.
+fn is_in_time(trail: &Trail, entry: &Entry) -> bool {
+    let since_start = trail.started.is_some_and(|started| entry.at >= started);
+    let before_end = trail.logging
+        || trail.stopped.is_some_and(|stopped| entry.at <= stopped)
+        || (entry.event_name == "StopLogging" && entry.resources.contains(&trail.arn()));
+    since_start && before_end
+}
+
+/// Calls that EventBridge makes: a rule that matches the calls of its own targets would go on for ever.
+fn causes_a_loop(call: &Audited) -> bool {
+    call.service.as_deref() == Some("events.amazonaws.com")
+}
+
+/// Source: EventBridge User Guide, "AWS service events delivered via AWS CloudTrail".
+fn announce(tx: &mut WriteTx<'_>, entry: &Entry) -> Result<(), store::Error> {
+    if entry.event.as_str().len() > LARGEST_ANNOUNCED {
+        return Ok(());
+    }
+    let Ok(detail) = serde_json::from_str::<Value>(entry.event.as_str()) else { return Ok(()) };
+    let service = entry.event_source.split('.').next().unwrap_or(&entry.event_source);
+    let scope: &Scope = &entry.scope;
+    let event = Event::new(scope, &format!("aws.{service}"), DETAIL_TYPE, entry.at, Vec::new(), detail);
+    tx.append(event::TOPIC, &event)
+}
+
+/// Stores a record once, and hands over the calls that it keeps: storing it again changes nothing.
+pub fn store_once<R: Record>(
+    tx: &mut WriteTx<'_>,
+    record: &R,
+    id: &str,
+    calls: &[Audited],
+) -> Result<(), store::Error> {
+    if tx.exists::<R>(&record.key())? {
+        return Ok(());
+    }
+    tx.put(record)?;
+    hand_over(tx, id, calls)
+}
