@@ -7,7 +7,7 @@ use aws::{Event, Scope};
 use serde_json::Value;
 use store::{ReadTx, Store};
 
-use crate::pattern::{Flattened, Mismatch, Pattern};
+use pattern::{Flattened, Mismatch, Pattern};
 use crate::records::{BusChanges, Rule, State};
 
 /// Rules read at once.

@@ -8,7 +8,7 @@ use super::{check_not_managed, find_bus, of_rule, tags};
 use crate::delivery::timers;
 use crate::error::Error;
 use crate::names::BusName;
-use crate::pattern::Pattern;
+use pattern::Pattern;
 use crate::records::{BusChanges, DEFAULT_BUS, Rule, State};
 use crate::schedule::Schedule;
 use crate::{EventBridge, PRINCIPAL};
