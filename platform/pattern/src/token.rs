@@ -61,10 +61,7 @@ impl Problem {
         let shown: String = pattern.chars().take(SHOWN).collect();
         let rest = pattern.chars().count().saturating_sub(SHOWN);
         let cut = if rest > 0 { format!("[truncated {rest} chars]") } else { String::new() };
-        format!(
-            "{}\n at [Source: (String)\"{shown}\"{cut}; line: {line}, column: {column}]",
-            self.reason
-        )
+        format!("{}\n at [Source: (String)\"{shown}\"{cut}; line: {line}, column: {column}]", self.reason)
     }
 }
 

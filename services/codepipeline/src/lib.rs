@@ -54,12 +54,21 @@ pub struct CodePipeline {
     sealer: Sealer,
     definitions: Arc<Definitions>,
     lease: Duration,
+    /// The address of this server, for links in notifications.
+    endpoint: String,
 }
 
 impl CodePipeline {
     /// `client` needs no identity: the service gives itself one.
     pub fn new(store: Store, client: Client, sealer: Sealer) -> Self {
-        Self { store, client, sealer, definitions: Arc::default(), lease: LEASE }
+        Self { store, client, sealer, definitions: Arc::default(), lease: LEASE, endpoint: String::new() }
+    }
+
+    /// The address under which people reach this server, without a slash at its end.
+    #[must_use]
+    pub fn at(mut self, endpoint: &str) -> Self {
+        endpoint.clone_into(&mut self.endpoint);
+        self
     }
 
     /// Takes up work that a crash interrupted after this time. Signs of life come three times as often.

@@ -13,7 +13,7 @@ use codepipeline_model::ActionTypeId;
 use crate::catalogue::BuiltIn;
 
 pub use codebuild::CodeBuild;
-pub use work::{Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work};
+pub use work::{Approval, Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work};
 
 /// Does the work of actions of its types.
 ///

@@ -27,6 +27,7 @@ use prometheus_client::registry::Registry;
 use runner::{Problem, Sandbox, SandboxExecutor};
 use seal::Sealer;
 use server::{FrontDoor, Metrics, Mount};
+use sns::Sns;
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -51,6 +52,8 @@ pub enum Error {
     Repositories(#[from] codecommit::Error),
     #[error("the folder of builds: {0}")]
     Builds(std::io::Error),
+    #[error("the configuration of SNS: {0}")]
+    Sns(#[from] sns::Unusable),
     #[error("this program's own file: {0}")]
     OwnFile(std::io::Error),
 }
@@ -69,6 +72,7 @@ pub struct Platform {
     codebuild: Arc<CodeBuild>,
     codepipeline: Arc<CodePipeline>,
     eventbridge: Arc<EventBridge>,
+    sns: Arc<Sns>,
     store: Store,
     executor: Arc<SandboxExecutor>,
     collector: Arc<Collector>,
@@ -105,11 +109,14 @@ impl Platform {
         let collector = Arc::new(Collector::new(store.clone(), blobs, vec![s3.clone()]));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
         let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
-        let builds = codebuild::Config::new(endpoint, config.builds.concurrency);
+        let builds = codebuild::Config::new(endpoint.clone(), config.builds.concurrency);
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
-        let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone(), sealer.clone()));
-        let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer));
+        let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
+        let codepipeline = Arc::new(codepipeline.at(endpoint.trim_end_matches('/')));
+        let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone()));
+        let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, bound))?;
+        let sns = Arc::new(sns);
 
         let routers = vec![
             iam::iam_router(iam.clone()),
@@ -120,6 +127,7 @@ impl Platform {
             codebuild.router(),
             codepipeline::router(codepipeline.clone()),
             eventbridge::router(eventbridge.clone()),
+            sns::router(sns.clone()),
         ];
         let key = page_token_key::of(&store).await?;
         let gateway = Arc::new(Gateway::new(
@@ -141,6 +149,10 @@ impl Platform {
             Mount {
                 prefix: codebuild::CredentialsEndpoint::PREFIX,
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
+            },
+            Mount {
+                prefix: sns::CertificateEndpoint::PREFIX,
+                service: Arc::new(sns::CertificateEndpoint::new(sns.clone())),
             },
         ];
         let frontend = Arc::new(s3::Frontend::new(
@@ -170,6 +182,7 @@ impl Platform {
             codebuild,
             codepipeline,
             eventbridge,
+            sns,
             store,
             executor,
             collector,
@@ -185,6 +198,7 @@ impl Platform {
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());
+        self.loops.spawn(self.sns.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
@@ -256,6 +270,15 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     }
     let loopback = if bound.is_ipv4() { "127.0.0.1" } else { "::1" };
     loopback.parse().map_or(bound, |ip| SocketAddr::new(ip, bound.port()))
+}
+
+fn sns_config(config: &Config, endpoint: &str, bound: SocketAddr) -> sns::Config {
+    sns::Config {
+        endpoint: endpoint.trim_end_matches('/').to_owned(),
+        bound,
+        refused_networks: config.sns.refused_networks.clone(),
+        smtp: config.smtp.clone(),
+    }
 }
 
 fn store_config(config: &Config) -> store::Config {

@@ -368,6 +368,7 @@ impl Job {
             inputs: self.rule.inputs.clone(),
             outputs: Vec::new(),
             encryption_key: store.and_then(|store| store.encryption_key.as_ref()).map(|key| key.id.clone()),
+            approval: None,
             revisions: BTreeMap::new(),
         }
     }

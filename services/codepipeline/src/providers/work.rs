@@ -6,7 +6,7 @@ use aws::{Client, Scope, Timestamp};
 use codepipeline_model::ActionTypeId;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::ActionExecutionId;
+use crate::engine::{ActionExecutionId, ApprovalToken};
 use crate::role::Role;
 
 /// One action execution, ready to be worked on: configuration resolved, artifacts placed.
@@ -21,6 +21,8 @@ pub struct Work {
     pub outputs: Vec<Artifact>,
     /// The KMS key of the artifact store; none: S3's own.
     pub encryption_key: Option<String>,
+    /// Set for manual approvals.
+    pub approval: Option<Approval>,
     /// Source revisions that this execution was started with, by kind (`COMMIT_ID`, …).
     pub revisions: BTreeMap<String, String>,
     pub(crate) role: Role,
@@ -69,6 +71,18 @@ impl Work {
     pub fn input(&self) -> Result<&Artifact, Trouble> {
         self.inputs.first().ok_or_else(|| Trouble::configuration("the action has no input artifact"))
     }
+}
+
+/// What somebody has to know who is asked to approve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub pipeline: String,
+    pub stage: String,
+    pub token: ApprovalToken,
+    /// When the action fails if nobody has answered.
+    pub expires: Timestamp,
+    /// The address under which this server is reached.
+    pub endpoint: String,
 }
 
 /// An artifact and where it lies, or will lie.
@@ -195,6 +209,7 @@ impl From<aws::Error> for Trouble {
             }
             "AccessDenied"
             | "AccessDeniedException"
+            | "AuthorizationError"
             | "UnauthorizedOperation"
             | "UnrecognizedClientException"
             | "ExpiredTokenException" => Self::Refused(ErrorDetails::new("PermissionError", error.message)),
