@@ -19,6 +19,7 @@ TEXTS = [
     "arn:aws:logs:us-east-1:123456789012:log-group:example",
     "arn:aws:iam::123456789012:policy/example",
     "arn:aws:events:us-east-1:123456789012:connection/example/12345678-1234-4234-8234-123456789012",
+    f"arn:aws:codestar-notifications:us-east-1:123456789012:notificationrule/{'0' * 40}",
     "12345678-1234-4234-8234-123456789012",
     "AKIAEXAMPLEEXAMPLE22",
     "ACCAEXAMPLEEXAMPLE222",

@@ -1,7 +1,7 @@
 //! The envelope of what services tell the world, as EventBridge delivers it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::names::Scope;
@@ -25,6 +25,16 @@ pub struct Event {
     pub region: String,
     pub resources: Vec<String>,
     pub detail: Value,
+}
+
+/// An event, and what notification rules tell beyond it. Who reads it as an [`Event`] does not see that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Announcement {
+    #[serde(flatten)]
+    pub event: Event,
+    /// `additionalAttributes` of notifications with the detail type FULL.
+    #[serde(default, rename = "additional-attributes", skip_serializing_if = "Map::is_empty")]
+    pub additional: Map<String, Value>,
 }
 
 impl Event {
@@ -52,5 +62,25 @@ impl Event {
     /// The scope in which it happened; `None` where the envelope was not made by this platform.
     pub fn scope(&self) -> Option<Scope> {
         Some(Scope::new(self.account.parse().ok()?, self.region.parse().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_announcement_is_an_event_to_those_who_know_no_more() {
+        let scope = Scope::new("123456789012".parse().unwrap(), "us-east-1".parse().unwrap());
+        let event =
+            Event::new(&scope, "aws.x", "t", Timestamp::default(), Vec::new(), json!({"version": 1.0}));
+        let additional = Map::from_iter([("why".to_owned(), json!("so"))]);
+        let text = serde_json::to_string(&Announcement { event: event.clone(), additional }).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        assert_eq!(serde_json::from_str::<Announcement>(&text).unwrap().additional["why"], "so");
+        let plain = serde_json::to_string(&event).unwrap();
+        assert!(serde_json::from_str::<Announcement>(&plain).unwrap().additional.is_empty());
     }
 }

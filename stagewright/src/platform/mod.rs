@@ -20,6 +20,7 @@ use cloudtrail::CloudTrail;
 use codebuild::CodeBuild;
 use codecommit::CodeCommit;
 use codepipeline::CodePipeline;
+use codestar_notifications::CodeStarNotifications;
 use eventbridge::EventBridge;
 use iam::{Administrator, Iam, OpenAuthenticator};
 use logs::Logs;
@@ -73,6 +74,7 @@ pub struct Platform {
     codepipeline: Arc<CodePipeline>,
     eventbridge: Arc<EventBridge>,
     sns: Arc<Sns>,
+    notifications: Arc<CodeStarNotifications>,
     store: Store,
     executor: Arc<SandboxExecutor>,
     collector: Arc<Collector>,
@@ -117,6 +119,7 @@ impl Platform {
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone()));
         let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, bound))?;
         let sns = Arc::new(sns);
+        let notifications = Arc::new(CodeStarNotifications::new(store.clone(), client.clone()));
 
         let routers = vec![
             iam::iam_router(iam.clone()),
@@ -128,6 +131,7 @@ impl Platform {
             codepipeline::router(codepipeline.clone()),
             eventbridge::router(eventbridge.clone()),
             sns::router(sns.clone()),
+            codestar_notifications::router(notifications.clone()),
         ];
         let key = page_token_key::of(&store).await?;
         let gateway = Arc::new(Gateway::new(
@@ -183,6 +187,7 @@ impl Platform {
             codepipeline,
             eventbridge,
             sns,
+            notifications,
             store,
             executor,
             collector,
@@ -199,6 +204,7 @@ impl Platform {
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());
         self.loops.spawn(self.sns.clone().run());
+        self.loops.spawn(self.notifications.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());

@@ -98,6 +98,11 @@ fn codepipeline() {
 }
 
 #[test]
+fn codestar_notifications() {
+    codestar_notifications_model::every_operation!(come_back);
+}
+
+#[test]
 fn iam() {
     iam_model::every_operation!(come_back);
 }
@@ -105,6 +110,11 @@ fn iam() {
 #[test]
 fn logs() {
     logs_model::every_operation!(come_back);
+}
+
+#[test]
+fn sns() {
+    sns_model::every_operation!(come_back);
 }
 
 #[test]
