@@ -5,6 +5,7 @@ use aws::Event;
 use serde_json::Value;
 
 /// A service whose resources have rules.
+#[expect(clippy::enum_variant_names, reason = "the names of the services")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
     CodeBuild,

@@ -145,7 +145,7 @@ fn is_ours(action: &str) -> bool {
         true => known.to_lowercase().starts_with(&fixed),
         false => known.eq_ignore_ascii_case(name),
     };
-    service.eq_ignore_ascii_case("sns") && ACTIONS.iter().any(|action| known(action))
+    service.eq_ignore_ascii_case("sns") && ACTIONS.iter().any(known)
 }
 
 fn one_or_all(mut texts: Vec<String>) -> Value {

@@ -126,7 +126,7 @@ fn attribute(name: &str, value: MessageAttributeValue) -> Result<Attribute, Erro
         (false, _, Some(_)) => return Err(misplaced("String")),
         (true, None, _) | (false, _, None) => return Err(empty()),
     };
-    if data_type.starts_with("Number") && text.parse::<f64>().is_ok_and(f64::is_finite) != true {
+    if data_type.starts_with("Number") && !text.parse::<f64>().is_ok_and(f64::is_finite) {
         return Err(Error::InvalidValue(format!(
             "Could not cast message attribute '{name}' value to number."
         )));
