@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use aws::{AccountId, Region};
+use aws::{AccountId, Region, Secret};
 use serde::Deserialize;
+use sns::{Network, Smtp, SmtpTls};
 
 /// What is wrong with the configuration, and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,10 @@ pub enum Error {
     Unreadable { path: PathBuf, cause: std::io::Error },
     #[error("the configuration file {path} is wrong: {cause}")]
     Malformed { path: PathBuf, cause: String },
+    #[error("[smtp] password_file: {path} cannot be read: {cause}")]
+    PasswordFile { path: PathBuf, cause: std::io::Error },
+    #[error("[smtp]: username and password_file belong together")]
+    HalfACredential,
     #[error("no data folder: say --data DIR, or data = \"DIR\" in the configuration file")]
     NoData,
     #[error(
@@ -81,6 +86,8 @@ struct File {
     builds: Builds,
     github: Github,
     limits: Limits,
+    smtp: Option<SmtpSection>,
+    sns: Notifications,
     trails: Trails,
 }
 
@@ -90,6 +97,30 @@ struct File {
 pub struct Github {
     /// The API that webhooks are registered with: `https://api.github.com`, or that of a server of one's own.
     pub api: Option<String>,
+}
+
+/// `[smtp]`: the mail server for subscriptions by e-mail.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SmtpSection {
+    host: String,
+    /// 587 if TLS is begun, 465 if the connection begins with it, 25 without.
+    port: Option<u16>,
+    #[serde(default)]
+    tls: SmtpTls,
+    /// The sender's address.
+    from: String,
+    username: Option<String>,
+    /// The password stands in a file of its own, on its first line.
+    password_file: Option<PathBuf>,
+}
+
+/// `[sns]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notifications {
+    /// Networks that no message is sent to by HTTP, for example `10.0.0.0/8`.
+    pub refused_networks: Vec<Network>,
 }
 
 /// `[builds]`
@@ -136,6 +167,8 @@ pub struct Config {
     pub builds: Builds,
     pub github: Github,
     pub limits: Limits,
+    pub smtp: Option<Smtp>,
+    pub sns: Notifications,
     pub trails: Trails,
 }
 
@@ -179,6 +212,8 @@ impl Config {
             github: file.github,
             limits: file.limits,
             trails: file.trails,
+            smtp: file.smtp.map(smtp).transpose()?,
+            sns: file.sns,
         };
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
             return Err(Error::OpenToTheWorld(config.listen));
@@ -201,8 +236,29 @@ impl Config {
             github: Github::default(),
             limits: Limits::default(),
             trails: Trails::default(),
+            smtp: None,
+            sns: Notifications::default(),
         }
     }
+}
+
+fn smtp(section: SmtpSection) -> Result<Smtp, Error> {
+    let credentials = match (section.username, section.password_file) {
+        (None, None) => None,
+        (Some(username), Some(path)) => {
+            let text = std::fs::read_to_string(&path);
+            let text = text.map_err(|cause| Error::PasswordFile { path, cause })?;
+            Some((username, Secret::new(text.lines().next().unwrap_or_default())))
+        }
+        _ => return Err(Error::HalfACredential),
+    };
+    let usual = match section.tls {
+        SmtpTls::Starttls => 587,
+        SmtpTls::Implicit => 465,
+        SmtpTls::None => 25,
+    };
+    let port = section.port.unwrap_or(usual);
+    Ok(Smtp { host: section.host, port, tls: section.tls, from: section.from, credentials })
 }
 
 fn read(path: &Path) -> Result<File, Error> {
@@ -260,6 +316,17 @@ mod tests {
         assert!(message.contains("`parallel`") && message.contains("`concurrency`"), "{message}");
         assert!(file("[trails]\nlog_file_seconds = 0").unwrap_err().contains("nonzero"));
         assert!(file("account = \"12\"").unwrap_err().contains("12 digits"));
+    }
+
+    #[test]
+    fn a_mail_server_has_its_usual_port() {
+        let smtp_of = |text: &str| file(text).unwrap().smtp.map(smtp).unwrap();
+        let plain = "[smtp]\nhost = \"mail\"\nfrom = \"ci@example.com\"\n";
+        let read = smtp_of(plain).unwrap();
+        assert_eq!((read.port, read.tls, read.credentials), (587, SmtpTls::Starttls, None));
+        assert_eq!(smtp_of(&format!("{plain}tls = \"implicit\"")).unwrap().port, 465);
+        assert!(matches!(smtp_of(&format!("{plain}username = \"u\"")), Err(Error::HalfACredential)));
+        assert!(file("[sns]\nrefused_networks = [\"10.0.0.0\"]").unwrap_err().contains("no network"));
     }
 
     #[test]

@@ -11,14 +11,19 @@ from .server import binary
 EXCEPTIONS = pathlib.Path(__file__).resolve().parents[1] / "uncovered.txt"
 
 # botocore's names of services where they are not the service's id in lower case.
-CALLED_AS = {"CloudWatch Logs": "logs", "CodeStar connections": "codestar-connections", "EventBridge": "events"}
+CALLED_AS = {
+    "CloudWatch Logs": "logs",
+    "CodeStar connections": "codestar-connections",
+    "EventBridge": "events",
+    "codestar notifications": "codestar-notifications",
+}
 
 
 # Answers to those who may not call at all: they say nothing about the operation itself. 403 is what S3 answers to
 # HEAD.
 REFUSALS = {
-    *("403", "AccessDenied", "AccessDeniedException", "InvalidAccessKeyId", "InvalidClientTokenId"),
-    *("InvalidSignatureException",),
+    *("403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "InvalidAccessKeyId"),
+    *("InvalidClientTokenId", "InvalidSignatureException"),
     *("MissingAuthenticationToken", "MissingAuthenticationTokenException", "NotImplemented"),
     *("SignatureDoesNotMatch", "UnrecognizedClientException"),
 }

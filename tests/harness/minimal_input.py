@@ -21,6 +21,7 @@ TEXTS = [
     "arn:aws:events:us-east-1:123456789012:connection/example/12345678-1234-4234-8234-123456789012",
     "arn:aws:codeconnections:us-east-1:123456789012:host/example-12345678",
     "arn:aws:codestar-connections:us-east-1:123456789012:host/example-12345678",
+    f"arn:aws:codestar-notifications:us-east-1:123456789012:notificationrule/{'0' * 40}",
     "12345678-1234-4234-8234-123456789012",
     "AKIAEXAMPLEEXAMPLE22",
     "ACCAEXAMPLEEXAMPLE222",

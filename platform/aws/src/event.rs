@@ -1,7 +1,7 @@
 //! The envelope of what services tell the world, as EventBridge delivers it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::names::Scope;
@@ -32,6 +32,16 @@ pub struct Event {
     pub replay_name: Option<String>,
     pub resources: Vec<String>,
     pub detail: Value,
+}
+
+/// An event, and what notification rules tell beyond it. Who reads it as an [`Event`] does not see that.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Announcement {
+    #[serde(flatten)]
+    pub event: Event,
+    /// `additionalAttributes` of notifications with the detail type FULL.
+    #[serde(default, rename = "additional-attributes", skip_serializing_if = "Map::is_empty")]
+    pub additional: Map<String, Value>,
 }
 
 impl Event {
@@ -112,5 +122,18 @@ mod tests {
         assert_ne!(replayed.change(), recorded.change());
         let other = event("Object Deleted", json!({}));
         assert_eq!(other.change(), format!("event/{}", other.id));
+    }
+
+    #[test]
+    fn an_announcement_is_an_event_to_those_who_know_no_more() {
+        let scope = Scope::new("123456789012".parse().unwrap(), "us-east-1".parse().unwrap());
+        let event =
+            Event::new(&scope, "aws.x", "t", Timestamp::default(), Vec::new(), json!({"version": 1.0}));
+        let additional = Map::from_iter([("why".to_owned(), json!("so"))]);
+        let text = serde_json::to_string(&Announcement { event: event.clone(), additional }).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        assert_eq!(serde_json::from_str::<Announcement>(&text).unwrap().additional["why"], "so");
+        let plain = serde_json::to_string(&event).unwrap();
+        assert!(serde_json::from_str::<Announcement>(&plain).unwrap().additional.is_empty());
     }
 }

@@ -22,7 +22,13 @@ use crate::format::Format;
 use crate::front_door::FrontDoor;
 
 /// STS exchanges tokens of other identity providers: their holders have nothing to sign with yet.
-const UNSIGNED: [(&str, &str); 2] = [("STS", "AssumeRoleWithWebIdentity"), ("STS", "AssumeRoleWithSAML")];
+const UNSIGNED: [(&str, &str); 4] = [
+    ("STS", "AssumeRoleWithWebIdentity"),
+    ("STS", "AssumeRoleWithSAML"),
+    // Subscribers follow links; what they hold is a token, or an id that nobody guesses.
+    ("SNS", "ConfirmSubscription"),
+    ("SNS", "Unsubscribe"),
+];
 
 /// A request as it arrived, its body read.
 pub struct Received {

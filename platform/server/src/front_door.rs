@@ -70,6 +70,13 @@ impl FrontDoor {
         let signed = verify::parse(&parts);
         let destination =
             destination::of(&parts, signed.as_ref().ok().and_then(Option::as_ref), &self.services);
+        let destination = match (destination, &signed) {
+            (Destination::S3, Ok(None)) => match self.rest.of_unsigned(&parts) {
+                Some(service) => Destination::Rest { service },
+                None => Destination::S3,
+            },
+            (destination, _) => destination,
+        };
         match destination {
             Destination::Health => answer::text(200, "text/plain", "ready\n"),
             Destination::Metrics => match self.metrics.text() {

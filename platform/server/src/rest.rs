@@ -6,9 +6,12 @@ use aws::protocol::Progress;
 use aws::protocol::bindings::uri::{self, Labels, Template};
 use aws::protocol::bindings::{BodyForm, BoundReader, Incoming};
 use aws::{Error, Gateway};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
 
 use crate::answer;
 use crate::call::{Decoded, Received, new_request_id};
+use crate::destination::header;
 use crate::format::Format;
 use crate::front_door::FrontDoor;
 
@@ -33,6 +36,23 @@ impl RestRoutes {
         }
         routes.sort_by(|a, b| a.template.compare_precision(&b.template));
         Self(routes)
+    }
+
+    /// The service whose operation an unsigned request means. What S3 would understand is not looked at: a bucket's name
+    /// has no upper-case letters, and S3 takes no JSON.
+    pub fn of_unsigned(&self, parts: &Parts) -> Option<&'static Service> {
+        let path = parts.uri.path();
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let is_json = header(&parts.headers, CONTENT_TYPE.as_str())
+            .is_some_and(|kind| kind.starts_with("application/json"));
+        if !is_json && !first.contains(|letter: char| letter.is_ascii_uppercase()) {
+            return None;
+        }
+        let parameters = uri::parameters(parts.uri.query().unwrap_or_default());
+        let is_meant = |route: &&RestRoute| {
+            parts.method == route.model.method && route.template.matches(path, &parameters).is_some()
+        };
+        self.0.iter().find(is_meant).map(|route| route.service)
     }
 
     fn find(

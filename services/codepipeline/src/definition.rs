@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use codepipeline_model::{
     self as model, ActionDeclaration, ArtifactStore, ExecutionMode, PipelineDeclaration, PipelineType,
@@ -180,16 +181,24 @@ fn on_failure(stage: &StageDeclaration) -> OnFailure {
 }
 
 fn action_plan(action: &ActionDeclaration) -> ActionPlan {
-    // What is not in the catalogue is an account's own, and a job worker's.
-    let action_type = built_in::action_type(&action.action_type_id);
-    let default = action_type.map_or(catalogue::JOB_WORKER_MINUTES, |found| found.timeout_minutes);
-    let minutes = action.timeout_in_minutes.map_or(default, i64::from);
     ActionPlan {
         name: action.name.as_str().into(),
         run_order: u16::try_from(run_order(action)).unwrap_or(1),
         approval: is_manual_approval(action),
-        timeout: minutes.saturating_mul(MILLIS_PER_MINUTE),
+        timeout: timeout_minutes(action).saturating_mul(MILLIS_PER_MINUTE),
     }
+}
+
+/// After what time an action fails that has not ended.
+pub(crate) fn timeout(action: &ActionDeclaration) -> Duration {
+    Duration::from_secs(u64::try_from(timeout_minutes(action)).unwrap_or(0).saturating_mul(60))
+}
+
+fn timeout_minutes(action: &ActionDeclaration) -> i64 {
+    // What is not in the catalogue is an account's own, and a job worker's.
+    let action_type = built_in::action_type(&action.action_type_id);
+    let default = action_type.map_or(catalogue::JOB_WORKER_MINUTES, |found| found.timeout_minutes);
+    action.timeout_in_minutes.map_or(default, i64::from)
 }
 
 /// Whether a person decides; actions of category Approval that an account made itself have workers.

@@ -8,6 +8,7 @@
 //!
 //! Nothing polls: a build that ends wakes its action by the event that CodeBuild publishes ([`changes`]).
 
+mod additional;
 mod announce;
 mod begin;
 mod changes;

@@ -18,7 +18,7 @@ use crate::catalogue::BuiltIn;
 pub use codebuild::CodeBuild;
 pub use commands::{Commands, CommandsAction, Variable};
 pub(crate) use work::cut;
-pub use work::{Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work};
+pub use work::{Approval, Artifact, ErrorDetails, Outcome, Report, Revision, Trouble, Work};
 
 /// Does the work of actions of its types.
 ///

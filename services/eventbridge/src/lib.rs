@@ -1,7 +1,7 @@
 //! EventBridge: buses on which events are published, and rules that bring them to targets.
 //!
-//! `pattern`, `input` and `schedule` are the pure core: what a pattern matches and why it does not, what a target is
-//! given, when a schedule is due. `delivery` takes events in from the store's outbox, lets the rules decide, and calls the
+//! `input` and `schedule` are the pure core, with the patterns of crate `pattern`: what a pattern matches and why it does
+//! not, what a target is given, when a schedule is due. `delivery` takes events in from the store's outbox, lets the rules decide, and calls the
 //! targets; `operations` are the API.
 //!
 //! One event's way: a service appends it to the outbox in the transaction that makes what it tells of, or `PutEvents`
@@ -13,7 +13,6 @@ mod error;
 pub mod input;
 mod names;
 mod operations;
-pub mod pattern;
 mod records;
 pub mod schedule;
 

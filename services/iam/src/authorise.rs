@@ -45,7 +45,7 @@ impl Authoriser for Iam {
             };
             if let Decision::Deny(denial) = self.decide(ctx, &basis, action, access)? {
                 let message = denial_message(ctx, service, &basis, &denial, action, access);
-                let refusal = access_denied(service.protocol, message);
+                let refusal = access_denied(service, message);
                 return Err(
                     match authorization_message::encode(self, ctx, &basis, &denial, action, access) {
                         Some(encoded) => refusal.with_member("encodedMessage", encoded),
@@ -180,8 +180,11 @@ fn denial_message(
 }
 
 /// The code and status that clients of a protocol know.
-fn access_denied(protocol: Protocol, message: String) -> aws::Error {
-    match protocol {
+fn access_denied(service: &aws::Service, message: String) -> aws::Error {
+    match service.protocol {
+        Protocol::Query if service.prefix == "sns" => {
+            aws::Error::new("AuthorizationError", message).with_status(403)
+        }
         Protocol::Json10 | Protocol::Json11 => aws::Error::access_denied(message),
         Protocol::RestJson => aws::Error::access_denied(message).with_status(403),
         Protocol::Query | Protocol::RestXml => aws::Error::new("AccessDenied", message).with_status(403),

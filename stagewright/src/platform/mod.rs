@@ -23,6 +23,7 @@ use codebuild::CodeBuild;
 use codecommit::CodeCommit;
 use codeconnections::CodeConnections;
 use codepipeline::CodePipeline;
+use codestar_notifications::CodeStarNotifications;
 use eventbridge::EventBridge;
 use iam::{Administrator, Iam, OpenAuthenticator};
 use logs::Logs;
@@ -30,6 +31,7 @@ use prometheus_client::registry::Registry;
 use runner::{Problem, Sandbox, SandboxExecutor};
 use seal::Sealer;
 use server::{FrontDoor, Metrics, Mount};
+use sns::Sns;
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -54,6 +56,8 @@ pub enum Error {
     Repositories(#[from] codecommit::Error),
     #[error("the folder of builds: {0}")]
     Builds(std::io::Error),
+    #[error("the configuration of SNS: {0}")]
+    Sns(#[from] sns::Unusable),
     #[error("this program's own file: {0}")]
     OwnFile(std::io::Error),
 }
@@ -73,6 +77,8 @@ pub struct Platform {
     codeconnections: Arc<CodeConnections>,
     codepipeline: Arc<CodePipeline>,
     eventbridge: Arc<EventBridge>,
+    sns: Arc<Sns>,
+    notifications: Arc<CodeStarNotifications>,
     store: Store,
     executor: Arc<SandboxExecutor>,
     collector: Arc<Collector>,
@@ -123,10 +129,14 @@ impl Platform {
         let builds = codebuild::Config::new(endpoint.clone(), config.builds.concurrency);
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
-        let webhooks = codepipeline::Config { endpoint, github_api: config.github.api.clone() };
+        let reachable_at = endpoint.trim_end_matches('/').to_owned();
+        let webhooks = codepipeline::Config { endpoint: reachable_at, github_api: config.github.api.clone() };
         let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
         let codepipeline = Arc::new(codepipeline.with_config(webhooks).with_compute(codebuild.clone()));
-        let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer));
+        let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone()));
+        let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, bound))?;
+        let sns = Arc::new(sns);
+        let notifications = Arc::new(CodeStarNotifications::new(store.clone(), client.clone()));
 
         let mut routers = vec![
             iam::iam_router(iam.clone()),
@@ -137,6 +147,8 @@ impl Platform {
             codebuild.router(),
             codepipeline::router(codepipeline.clone()),
             eventbridge::router(eventbridge.clone()),
+            sns::router(sns.clone()),
+            codestar_notifications::router(notifications.clone()),
         ];
         routers.extend(codeconnections::routers(&codeconnections));
         let key = page_token_key::of(&store).await?;
@@ -168,6 +180,10 @@ impl Platform {
                 prefix: codepipeline::webhooks::WebhookEndpoint::PREFIX,
                 service: Arc::new(codepipeline::webhooks::WebhookEndpoint::new(codepipeline.clone())),
             },
+            Mount {
+                prefix: sns::CertificateEndpoint::PREFIX,
+                service: Arc::new(sns::CertificateEndpoint::new(sns.clone())),
+            },
         ];
         let frontend = Arc::new(s3::Frontend::new(
             s3.clone(),
@@ -197,6 +213,8 @@ impl Platform {
             codeconnections,
             codepipeline,
             eventbridge,
+            sns,
+            notifications,
             store,
             executor,
             collector,
@@ -214,6 +232,8 @@ impl Platform {
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());
         self.loops.spawn(self.cloudtrail.clone().run());
+        self.loops.spawn(self.sns.clone().run());
+        self.loops.spawn(self.notifications.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
@@ -289,6 +309,15 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     }
     let loopback = if bound.is_ipv4() { "127.0.0.1" } else { "::1" };
     loopback.parse().map_or(bound, |ip| SocketAddr::new(ip, bound.port()))
+}
+
+fn sns_config(config: &Config, endpoint: &str, bound: SocketAddr) -> sns::Config {
+    sns::Config {
+        endpoint: endpoint.trim_end_matches('/').to_owned(),
+        bound,
+        refused_networks: config.sns.refused_networks.clone(),
+        smtp: config.smtp.clone(),
+    }
 }
 
 fn store_config(config: &Config) -> store::Config {

@@ -159,7 +159,7 @@ def check_error_members(shape, protocol, document, path):
     if document is None:
         return
     ignored = {"__type", "message", "Message", "code", "Code", "Type"}
-    if shape.error_code == "AccessDeniedException":
+    if shape.error_code in ("AccessDeniedException", "AuthorizationError"):
         # Every refusal here carries what sts:DecodeAuthorizationMessage reads, those that a model knows too.
         ignored |= {"encodedMessage"}
     if protocol in ("json", "rest-json"):

@@ -103,6 +103,11 @@ fn codepipeline() {
 }
 
 #[test]
+fn codestar_notifications() {
+    codestar_notifications_model::every_operation!(come_back);
+}
+
+#[test]
 fn iam() {
     iam_model::every_operation!(come_back);
 }
@@ -110,6 +115,11 @@ fn iam() {
 #[test]
 fn logs() {
     logs_model::every_operation!(come_back);
+}
+
+#[test]
+fn sns() {
+    sns_model::every_operation!(come_back);
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(super) fn check(
                 findings.known(&type_name(given), known.iter().map(String::as_str));
             }
         }
+        check_notification(placed, region, findings);
         check_compute_fields(placed, findings);
         check_timeout(placed, findings);
         check_region(placed, region, findings);
@@ -245,6 +246,29 @@ fn check_compute_fields(placed: &Placed<'_>, findings: &mut Findings) {
         let message = format!("The following action cannot contain an environmentVariables field: {name}.");
         findings.action(placed.path("environmentVariables"), message);
     }
+}
+
+/// A topic that is made of variables is looked at when the approval is asked for.
+fn check_notification(placed: &Placed<'_>, region: &aws::Region, findings: &mut Findings) {
+    let configuration = placed.action.configuration.as_ref();
+    let topic = configuration.and_then(|settings| settings.get("NotificationArn"));
+    let Some(topic) = topic.filter(|topic| placed.is_approval() && !topic.contains("#{")) else { return };
+    let name = &placed.action.name;
+    let message = match topic.parse::<aws::Arn>() {
+        Err(_) => format!("The NotificationArn '{topic}' of action '{name}' is not a valid ARN"),
+        Ok(arn) if arn.service != "sns" => {
+            format!(
+                "The NotificationArn '{topic}' of action '{name}' is of a service that cannot send approval requests"
+            )
+        }
+        Ok(arn) if arn.region != region.as_str() => {
+            format!(
+                "The NotificationArn '{topic}' of action '{name}' must be in the region of the pipeline, '{region}'"
+            )
+        }
+        Ok(_) => return,
+    };
+    findings.action(placed.path("configuration.NotificationArn"), message);
 }
 
 fn check_timeout(placed: &Placed<'_>, findings: &mut Findings) {

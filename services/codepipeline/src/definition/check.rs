@@ -107,6 +107,10 @@ impl Placed<'_> {
         format!("pipeline.stages[{}].actions[{}]{dot}{member}", self.stage_index, self.index)
     }
 
+    pub(super) fn is_approval(&self) -> bool {
+        self.action.action_type_id.category.as_str() == "Approval"
+    }
+
     pub(super) fn is_source(&self) -> bool {
         self.action.action_type_id.category.as_str() == "Source"
     }

@@ -64,6 +64,34 @@ fn set(pointer: &'static str, new: Value) -> impl FnOnce(&mut Value) {
 }
 
 #[test]
+fn approval_requests_go_to_a_topic_of_the_region() {
+    let with = |topic: &str| {
+        set(
+            "/stages/2/actions/1",
+            json!({
+                "name": "Ask",
+                "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"},
+                "configuration": {"NotificationArn": topic},
+            }),
+        )
+    };
+    refused(with("arn:aws:sns:us-east-1:123456789012:t"), expect![""]);
+    refused(with("#{Src.Topic}"), expect![""]);
+    for (topic, reason) in [
+        ("t", "is not a valid ARN"),
+        ("arn:aws:sqs:us-east-1:123456789012:t", "cannot send approval requests"),
+        ("arn:aws:sns:eu-west-1:123456789012:t", "in the region of the pipeline"),
+    ] {
+        let mut value = base();
+        with(topic)(&mut value);
+        let found = check(&declaration(&value), &"us-east-1".parse().unwrap());
+        let [violation] = found.as_slice() else { panic!("{} findings for {topic}", found.len()) };
+        assert_eq!(violation.path, "pipeline.stages[2].actions[1].configuration.NotificationArn");
+        assert!(violation.error.to_string().contains(reason), "{}", violation.error);
+    }
+}
+
+#[test]
 fn the_valid_pipeline_is_accepted() {
     refused(|_| {}, expect![""]);
 }

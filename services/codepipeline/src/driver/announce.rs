@@ -1,9 +1,11 @@
 //! Changes of state as events for the world, appended in the transaction that makes the change.
 //! Source: CodePipeline User Guide, "Monitoring CodePipeline events"; members as observed.
 
-use aws::{Event, Timestamp, event};
+use aws::event::{self, Announcement};
+use aws::{Event, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::additional;
 use super::commit::{Commit, Fault};
 use crate::definition::Definition;
 use crate::engine::{ActionState, Change, ExecutionState, StageState, Subject};
@@ -61,7 +63,8 @@ pub(super) fn publish(commit: &mut Commit<'_, '_>, change: &Change) -> Result<()
         vec![commit.pipeline.arn()],
         Value::Object(detail),
     );
-    commit.tx.append(event::TOPIC, &event)?;
+    let additional = additional::attributes(commit, change)?;
+    commit.tx.append(event::TOPIC, &Announcement { event, additional })?;
     Ok(())
 }
 
@@ -120,9 +123,11 @@ fn describe_action(
     if state != ActionState::Started {
         let mut result = Map::new();
         let report = &action.report;
+        // Where the provider has nothing to say, the error does. Source: observed events.
+        let summary = report.summary.as_ref().or(action.error.as_ref().map(|error| &error.message));
         let parts = [
             ("external-execution-url", report.external_execution_url.as_ref()),
-            ("external-execution-summary", report.summary.as_ref()),
+            ("external-execution-summary", summary),
             ("external-execution-id", report.external_execution_id.as_ref()),
             ("error-code", action.error.as_ref().map(|error| &error.code)),
         ];

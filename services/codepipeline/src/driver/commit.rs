@@ -475,7 +475,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         Ok(page.into_records().into_iter().next())
     }
 
-    fn flush(&mut self) -> Result<(), store::Error> {
+    pub(super) fn flush(&mut self) -> Result<(), store::Error> {
         for execution in std::mem::take(&mut self.executions).into_values() {
             self.tx.put(&execution)?;
         }

@@ -374,6 +374,7 @@ impl Job {
             inputs: self.rule.inputs.clone(),
             outputs: Vec::new(),
             encryption_key: store.and_then(|store| store.encryption_key.as_ref()).map(|key| key.id.clone()),
+            approval: None,
             revisions: BTreeMap::new(),
             pipeline: self.pipeline.name.clone(),
             commands: self.rule.commands.clone(),

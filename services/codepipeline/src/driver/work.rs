@@ -11,9 +11,9 @@ use super::commit::{Cause, Commit, Fault};
 use super::step::{Entry, Step, Task, WORK};
 use super::{PAUSE, now, rules};
 use crate::CodePipeline;
-use crate::definition::Definition;
+use crate::definition::{self, Definition};
 use crate::engine::{ActionStatus, Event};
-use crate::providers::{self, ErrorDetails, Outcome, Provider, Report, Trouble, Work};
+use crate::providers::{self, Approval, ErrorDetails, Outcome, Provider, Report, Trouble, Work};
 use crate::records::{ActionExecution, Execution, Pipeline};
 use crate::role::Role;
 use crate::variables;
@@ -193,11 +193,25 @@ impl Job {
             inputs: self.action.inputs.clone(),
             outputs: self.action.outputs.clone(),
             encryption_key: store.and_then(|store| store.encryption_key.as_ref()).map(|key| key.id.clone()),
+            approval: self.approval(codepipeline)?,
             revisions,
             pipeline: self.pipeline.name.clone(),
             commands: self.action.commands.clone(),
             compute: codepipeline.compute.clone(),
         })
+    }
+
+    /// What the approver is told; `None` if nobody is asked.
+    fn approval(&self, codepipeline: &CodePipeline) -> Result<Option<Approval>, Trouble> {
+        let Some(token) = self.action.token else { return Ok(None) };
+        let timeout = definition::timeout(self.declared()?);
+        Ok(Some(Approval {
+            pipeline: self.pipeline.name.clone(),
+            stage: self.action.stage.clone(),
+            token,
+            expires: self.action.started_at.plus(timeout),
+            endpoint: codepipeline.config.endpoint.clone(),
+        }))
     }
 }
 

@@ -7,7 +7,7 @@ use aws::{Client, Compute, Scope, Timestamp};
 use codepipeline_model::ActionTypeId;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::ActionExecutionId;
+use crate::engine::{ActionExecutionId, ApprovalToken};
 use crate::providers::Commands;
 use crate::role::Role;
 
@@ -23,6 +23,8 @@ pub struct Work {
     pub outputs: Vec<Artifact>,
     /// The KMS key of the artifact store; none: S3's own.
     pub encryption_key: Option<String>,
+    /// Set for manual approvals.
+    pub approval: Option<Approval>,
     /// Source revisions that this execution was started with, by kind (`COMMIT_ID`, …).
     pub revisions: BTreeMap<String, String>,
     pub pipeline: String,
@@ -81,6 +83,18 @@ impl Work {
     pub fn input(&self) -> Result<&Artifact, Trouble> {
         self.inputs.first().ok_or_else(|| Trouble::configuration("the action has no input artifact"))
     }
+}
+
+/// What somebody has to know who is asked to approve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub pipeline: String,
+    pub stage: String,
+    pub token: ApprovalToken,
+    /// When the action fails if nobody has answered.
+    pub expires: Timestamp,
+    /// The address under which this server is reached.
+    pub endpoint: String,
 }
 
 /// An artifact and where it lies, or will lie.
@@ -207,6 +221,7 @@ impl From<aws::Error> for Trouble {
             }
             "AccessDenied"
             | "AccessDeniedException"
+            | "AuthorizationError"
             | "UnauthorizedOperation"
             | "UnrecognizedClientException"
             | "ExpiredTokenException" => Self::Refused(ErrorDetails::new("PermissionError", error.message)),

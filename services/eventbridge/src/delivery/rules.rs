@@ -7,8 +7,8 @@ use aws::{Event, Scope};
 use serde_json::Value;
 use store::{ReadTx, Store};
 
-use crate::pattern::{Flattened, Mismatch, Pattern};
 use crate::records::{BusChanges, Rule, State};
+use pattern::{Flattened, Mismatch, Pattern};
 
 /// Rules read at once.
 const PAGE: usize = 200;

@@ -16,8 +16,8 @@ use crate::EventBridge;
 use crate::delivery;
 use crate::error::Error;
 use crate::names::BusName;
-use crate::pattern::Pattern;
 use crate::records::{ARCHIVER, Archive, ArchiveSize, Bus, BusChanges, Rule, State};
+use pattern::Pattern;
 
 /// Of one account and region.
 const LIMIT: u64 = 100;

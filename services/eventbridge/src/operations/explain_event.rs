@@ -7,8 +7,8 @@ use crate::EventBridge;
 use crate::delivery::{Compiled, Unwanted, all_rules, document};
 use crate::error::Error;
 use crate::names::BusName;
-use crate::pattern::Flattened;
 use crate::records::{Delivery, Observed, Rule, Status};
+use pattern::Flattened;
 
 /// Buses that one event went through, and deliveries of one event, that are told of at most.
 const MOST_BUSES: usize = 20;

@@ -8,10 +8,10 @@ use super::{check_not_managed, find_bus, of_rule, tags};
 use crate::delivery::timers;
 use crate::error::Error;
 use crate::names::BusName;
-use crate::pattern::Pattern;
 use crate::records::{BusChanges, DEFAULT_BUS, Rule, State};
 use crate::schedule::Schedule;
 use crate::{EventBridge, PRINCIPAL};
+use pattern::Pattern;
 
 /// Of one bus. AWS admits 300; there is no reason for so few here, but memory is not endless.
 const MOST_RULES: u64 = 10_000;

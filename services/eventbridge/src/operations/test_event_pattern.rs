@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::EventBridge;
 use crate::error::Error;
-use crate::pattern::{Flattened, Pattern};
+use pattern::{Flattened, Pattern};
 
 /// Whether a pattern matches an event.
 /// Errors: `InvalidEventPattern`, `Validation` for an event that is no JSON object.

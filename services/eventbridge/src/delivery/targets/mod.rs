@@ -5,6 +5,7 @@ mod codebuild;
 mod codepipeline;
 mod event_bus;
 mod log_group;
+mod topic;
 
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub(crate) enum Destination {
         name: String,
     },
     EventBus(BusName),
+    /// A topic of SNS.
+    Topic,
     /// An API destination.
     Endpoint {
         name: String,
@@ -82,6 +85,7 @@ impl Destination {
             "logs" => resource
                 .strip_prefix("log-group:")
                 .map(|name| Self::LogGroup { name: name.trim_end_matches(":*").to_owned() }),
+            "sns" if !resource.contains(':') => Some(Self::Topic),
             "events" => match resource.strip_prefix("api-destination/") {
                 Some(rest) => rest.split('/').next().map(|name| Self::Endpoint { name: name.to_owned() }),
                 None => BusName::in_arn(arn).map(Self::EventBus),
@@ -90,9 +94,10 @@ impl Destination {
         }
     }
 
-    /// AWS lets the resource policy of CloudWatch Logs admit EventBridge; there is none here, so a role it must be.
+    /// Buses and topics have policies that admit EventBridge. So has CloudWatch Logs on AWS; there are none here, so a
+    /// role it must be.
     pub fn needs_role(&self) -> bool {
-        !self.is_bus()
+        !self.is_bus() && *self != Self::Topic
     }
 
     pub fn is_bus(&self) -> bool {
@@ -131,6 +136,7 @@ impl Call<'_> {
             Some(Destination::BuildProject { name }) => codebuild::start(self, &name).await,
             Some(Destination::LogGroup { name }) => log_group::put(self, &name).await,
             Some(Destination::EventBus(bus)) => event_bus::forward(self, &bus).await,
+            Some(Destination::Topic) => topic::publish(self).await,
             Some(Destination::Endpoint { name }) => api_destination::invoke(self, &name).await,
             None => Err(Failure::never("INVALID_PARAMETER", "Targets of this kind are not served here.")),
         }
@@ -198,6 +204,7 @@ impl Failure {
             match code {
                 "AccessDenied"
                 | "AccessDeniedException"
+                | "AuthorizationError"
                 | "ExpiredTokenException"
                 | "UnrecognizedClientException" => "NO_PERMISSIONS",
                 _ if code.contains("NotFound")
@@ -236,6 +243,7 @@ mod tests {
         assert!(
             destination(&here("events", "event-bus/other")).is_some_and(|destination| destination.is_bus())
         );
+        assert_eq!(destination(&here("sns", "t")), Some(Destination::Topic));
         assert_eq!(destination(&here("lambda", "function:f")), None);
     }
 

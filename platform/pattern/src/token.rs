@@ -50,18 +50,18 @@ impl Problem {
         Self { reason: reason.into(), at: None }
     }
 
-    /// The message of the refusal of `pattern`.
+    /// The message of EventBridge's refusal of `pattern`.
     pub fn message(&self, pattern: &str) -> String {
-        let Some((line, column)) = self.at else {
-            return format!("Event pattern is not valid. Reason: {}", self.reason);
-        };
+        format!("Event pattern is not valid. Reason: {}", self.described(pattern))
+    }
+
+    /// The reason, and where in `pattern` it lies.
+    pub fn described(&self, pattern: &str) -> String {
+        let Some((line, column)) = self.at else { return self.reason.clone() };
         let shown: String = pattern.chars().take(SHOWN).collect();
         let rest = pattern.chars().count().saturating_sub(SHOWN);
         let cut = if rest > 0 { format!("[truncated {rest} chars]") } else { String::new() };
-        format!(
-            "Event pattern is not valid. Reason: {}\n at [Source: (String)\"{shown}\"{cut}; line: {line}, column: {column}]",
-            self.reason
-        )
+        format!("{}\n at [Source: (String)\"{shown}\"{cut}; line: {line}, column: {column}]", self.reason)
     }
 }
 
