@@ -53,13 +53,21 @@ pub struct CodePipeline {
     /// For secret values of action configuration.
     sealer: Sealer,
     definitions: Arc<Definitions>,
+    polls: jobs::Polls,
     lease: Duration,
 }
 
 impl CodePipeline {
     /// `client` needs no identity: the service gives itself one.
     pub fn new(store: Store, client: Client, sealer: Sealer) -> Self {
-        Self { store, client, sealer, definitions: Arc::default(), lease: LEASE }
+        Self {
+            store,
+            client,
+            sealer,
+            definitions: Arc::default(),
+            polls: jobs::Polls::default(),
+            lease: LEASE,
+        }
     }
 
     /// Takes up work that a crash interrupted after this time. Signs of life come three times as often.

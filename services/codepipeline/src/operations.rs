@@ -6,6 +6,7 @@ mod create_custom_action_type;
 mod create_pipeline;
 mod delete_custom_action_type;
 mod delete_pipeline;
+mod describe_pipeline_execution;
 mod disable_stage_transition;
 mod enable_stage_transition;
 mod get_action_type;
@@ -31,6 +32,7 @@ mod put_job_failure_result;
 mod put_job_success_result;
 mod put_third_party_job_failure_result;
 mod put_third_party_job_success_result;
+mod rerun_stage;
 mod retry_stage_execution;
 mod rollback_stage;
 pub(crate) mod start_pipeline_execution;
@@ -91,6 +93,10 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         .on::<RetryStageExecution, _>(retry_stage_execution::retry_stage_execution, |op, scope| {
             on_stage(scope, &op.pipeline_name, &op.stage_name)
         })
+        .on::<RerunStage, _>(rerun_stage::rerun_stage, |op, scope| match &op.action_name {
+            Some(action) => on_action(scope, &op.pipeline_name, &op.stage_name, action),
+            None => on_stage(scope, &op.pipeline_name, &op.stage_name),
+        })
         .on::<RollbackStage, _>(rollback_stage::rollback_stage, |op, scope| {
             on_stage(scope, &op.pipeline_name, &op.stage_name)
         })
@@ -111,6 +117,10 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         .on::<GetPipelineState, _>(get_pipeline_state::get_pipeline_state, |op, scope| {
             on_pipeline(scope, &op.name)
         })
+        .on::<DescribePipelineExecution, _>(
+            describe_pipeline_execution::describe_pipeline_execution,
+            |op, scope| on_pipeline(scope, &op.pipeline_name),
+        )
         .on::<GetPipelineExecution, _>(get_pipeline_execution::get_pipeline_execution, |op, scope| {
             on_pipeline(scope, &op.pipeline_name)
         })
@@ -253,6 +263,23 @@ fn find_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline, id: &str) -> Result<
     let index = Execution::with_id(pipeline.id, execution);
     let page = tx.scan_index::<Execution>(Execution::ID, index, 1)?;
     page.into_records().into_iter().next().ok_or_else(not_found)
+}
+
+/// The execution that was started last.
+fn newest_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline) -> Result<Option<Execution>, Error> {
+    let newest_first = store::Range::prefix(Execution::of_pipeline(pipeline.id)).descending();
+    Ok(tx.scan::<Execution>(newest_first, 1)?.into_records().into_iter().next())
+}
+
+/// The execution that was started with a client request token.
+fn with_token(
+    tx: &mut ReadTx<'_>,
+    pipeline: &Pipeline,
+    token: Option<&str>,
+) -> Result<Option<ExecutionId>, Error> {
+    let Some(token) = token else { return Ok(None) };
+    let index = Execution::with_token(pipeline.id, token);
+    Ok(tx.scan_index::<Execution>(Execution::TOKEN, index, 1)?.records.first().map(|before| before.id))
 }
 
 /// An execution as it was when it ended, for the engine to take up again; none of one in progress.

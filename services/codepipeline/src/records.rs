@@ -14,6 +14,6 @@ pub use action_type::ActionType;
 pub use job::Job;
 pub use secrets::{SecretValue, Secrets};
 pub use v1::{
-    ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline,
+    ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline, Rerun,
     RuleExecution, SourceOverride, TakenIn, Watch,
 };

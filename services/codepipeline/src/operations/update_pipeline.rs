@@ -43,7 +43,7 @@ pub(super) async fn update_pipeline(
             tx.put(&Secrets { pipeline: pipeline.id, version: definition.version(), values })?;
         }
         let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
-        commit.update(definition.clone())?;
+        commit.update(definition.clone(), false)?;
         commit.finish()?;
         Ok(definition.declaration.clone())
     });
