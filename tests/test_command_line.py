@@ -17,7 +17,7 @@ from harness.deployment import Deployment
 from harness.eventually import until
 from harness.git import Git
 from harness.refusal import refused
-from harness.server import ACCOUNT, ADMINISTRATOR, NO_GIVEN_KEY, REGION
+from harness.server import ACCOUNT, ADMINISTRATOR, NO_GIVEN_KEY, REGION, binary
 
 # ---------------------------------------------------------------- backup and restore
 
@@ -228,3 +228,12 @@ def test_help_and_version_exit_with_0():
     assert re.fullmatch(r"stagewright \d+\.\d+\.\d+\n", succeeded("--version"))
     for command in ("serve", "doctor", "coverage", "backup", "restore", "user", "key", "completions"):
         assert f"Usage: stagewright {command}" in succeeded(command, "--help")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    for arguments in (["coverage", "--json"], ["coverage"], ["completions", "bash"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as closed:
+            process = subprocess.run([binary(), *arguments], stdout=closed, stderr=subprocess.PIPE, timeout=60)
+        assert (process.returncode, process.stderr) == (0, b""), arguments

@@ -79,6 +79,7 @@ struct File {
     endpoint: Option<String>,
     builds: Builds,
     limits: Limits,
+    pipelines: Pipelines,
 }
 
 /// `[builds]`
@@ -89,6 +90,42 @@ pub struct Builds {
     pub concurrency: usize,
     /// Folders of the host, beside its system folders, that builds may read: tool chains, caches.
     pub read_only_paths: Vec<PathBuf>,
+}
+
+/// `[pipelines]`: what holds for pipelines whose tags say nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pipelines {
+    /// An update lets executions in progress go on with the definition that they began with.
+    pub pin_running_executions: bool,
+    /// An update starts the pipeline again with the source revisions of the newest execution.
+    pub restart_on_update: bool,
+    /// Which artifacts are kept: `executions=20 days=30`, either of them, or `forever`.
+    pub artifact_retention: ArtifactRetention,
+}
+
+/// Checked when the file is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ArtifactRetention(pub Option<codepipeline::retention::Retention>);
+
+impl TryFrom<String> for ArtifactRetention {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let retention = codepipeline::retention::Retention::parse(&text);
+        retention.map(Self).map_err(|wanted| format!("artifact_retention must be {wanted}"))
+    }
+}
+
+impl Pipelines {
+    pub fn settings(&self) -> codepipeline::Settings {
+        codepipeline::Settings {
+            pin_running_executions: self.pin_running_executions,
+            restart_on_update: self.restart_on_update,
+            artifact_retention: self.artifact_retention.0,
+        }
+    }
 }
 
 /// `[limits]`
@@ -114,6 +151,7 @@ pub struct Config {
     pub endpoint: Option<String>,
     pub builds: Builds,
     pub limits: Limits,
+    pub pipelines: Pipelines,
 }
 
 impl Default for Builds {
@@ -146,6 +184,7 @@ impl Config {
             endpoint: flags.endpoint.or(file.endpoint),
             builds: file.builds,
             limits: file.limits,
+            pipelines: file.pipelines,
         };
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
             return Err(Error::OpenToTheWorld(config.listen));
@@ -166,6 +205,7 @@ impl Config {
             endpoint: None,
             builds: Builds::default(),
             limits: Limits::default(),
+            pipelines: Pipelines::default(),
         }
     }
 }
@@ -204,13 +244,17 @@ mod tests {
     fn a_file_holds_what_flags_do() {
         let read = file(
             "data = \"/var/lib/stagewright\"\nlisten = \"127.0.0.1:4000\"\naccount = \"111122223333\"\n\
-             region = \"eu-west-1\"\nauth = \"open\"\n[builds]\nconcurrency = 3\nread_only_paths = [\"/opt/tools\"]\n",
+             region = \"eu-west-1\"\nauth = \"open\"\n[builds]\nconcurrency = 3\nread_only_paths = [\"/opt/tools\"]\n\
+             [pipelines]\npin_running_executions = true\nartifact_retention = \"days=3\"\n",
         );
         let read = read.unwrap();
         assert_eq!(read.account.unwrap().as_str(), "111122223333");
         assert_eq!(read.auth, Some(Auth::Open));
         assert_eq!(read.builds.concurrency, 3);
         assert_eq!(read.limits, Limits::default());
+        let settings = read.pipelines.settings();
+        assert!(settings.pin_running_executions && settings.artifact_retention.is_some());
+        assert!(!settings.restart_on_update);
     }
 
     #[test]
@@ -222,6 +266,8 @@ mod tests {
         );
         let message = file("[builds]\nparallel = 2").unwrap_err();
         assert!(message.contains("`parallel`") && message.contains("`concurrency`"), "{message}");
+        let message = file("[pipelines]\nartifact_retention = \"a while\"").unwrap_err();
+        assert!(message.contains("executions=N"), "{message}");
         assert!(file("account = \"12\"").unwrap_err().contains("12 digits"));
     }
 

@@ -19,9 +19,11 @@ mod meters;
 mod operations;
 pub mod providers;
 pub mod records;
+pub mod retention;
 mod role;
 pub mod rules;
 mod secrets;
+mod settings;
 pub mod tags;
 pub mod variables;
 
@@ -37,6 +39,7 @@ use store::Store;
 
 pub use error::Error;
 pub use operations::router;
+pub use settings::Settings;
 
 use crate::definitions::Definitions;
 
@@ -55,6 +58,7 @@ pub struct CodePipeline {
     definitions: Arc<Definitions>,
     polls: jobs::Polls,
     lease: Duration,
+    settings: Settings,
 }
 
 impl CodePipeline {
@@ -67,6 +71,7 @@ impl CodePipeline {
             definitions: Arc::default(),
             polls: jobs::Polls::default(),
             lease: LEASE,
+            settings: Settings::default(),
         }
     }
 
@@ -74,6 +79,13 @@ impl CodePipeline {
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// What holds for pipelines whose tags say nothing.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
         self
     }
 
