@@ -344,3 +344,119 @@ def test_the_log_of_a_failed_build_is_in_the_explanation(server, aws, place):
     assert "Error while executing command: exit 3" in failure["sentence"], failure
     watched = tool(server, "pipeline", "watch", pipeline.name)
     assert watched.returncode == 1 and "| about to fail" in watched.stdout
+
+
+def validated(server, tmp_path, declaration, *arguments, who=None):
+    """What `validate --server` finds in a declaration: `(exit code, findings)`."""
+    file = tmp_path / "pipeline.json"
+    file.write_text(json.dumps(declaration, indent=2))
+    process = tool(server, "validate", file, "--server", "--json", *arguments, who=who)
+    assert process.stdout, process.stderr
+    (examined,) = json.loads(process.stdout)["files"]
+    return process.returncode, examined["findings"]
+
+
+def test_a_pipeline_that_is_well_has_no_findings_and_is_not_created(server, aws, place, tmp_path):
+    pipeline = SitePipeline(aws, place)
+    pipeline.put_source("one")
+    assert validated(server, tmp_path, pipeline.declaration()) == (0, [])
+    names = {known["name"] for known in aws.codepipeline.list_pipelines()["pipelines"]}
+    assert pipeline.name not in names
+
+
+def test_every_structural_error_is_told_at_once_also_of_own_action_types(server, aws, place, tmp_path):
+    provider = unique("Own")
+    count = {"minimumCount": 0, "maximumCount": 1}
+    aws.codepipeline.create_custom_action_type(
+        category="Build",
+        provider=provider,
+        version="1",
+        inputArtifactDetails=count,
+        outputArtifactDetails=count,
+        configurationProperties=[{"name": "Job", "required": True, "key": True, "secret": False}],
+    )
+    pipeline = SitePipeline(aws, place)
+    declaration = pipeline.declaration()
+    own = {"category": "Build", "owner": "Custom", "provider": provider, "version": "1"}
+    declaration["stages"][1]["actions"] = [
+        {"name": "Make", "actionTypeId": own},
+        action("Ask", "Approval", "Manual", {"CustomData": "#{Nowhere.Value}"}),
+        action("Ship", "Deploy", "S3", {"BucketNam": "x", "Extract": "true"}, inputArtifacts=[{"name": "Lost"}]),
+    ]
+    code, findings = validated(server, tmp_path, declaration)
+    assert code == 1
+    paths = [finding["path"] for finding in findings]
+    stage = "pipeline.stages[1].actions"
+    for path in (f"{stage}[0]", f"{stage}[1].configuration.CustomData", f"{stage}[2].configuration", f"{stage}[2].inp"):
+        assert any(known.startswith(path) for known in paths), (path, findings)
+    assert any("Job" in finding["message"] for finding in findings), findings
+    assert all(finding["line"] > 1 for finding in findings)
+
+
+def test_what_is_missing_and_what_the_role_may_not_do_is_found(server, aws, place, tmp_path):
+    role = create_role(aws, trust(Service="codepipeline.amazonaws.com"), allow("codecommit:GetBranch"))
+    pipeline = SitePipeline(aws, place)
+    declaration = pipeline.declaration(roleArn=role)
+    fetch = action(
+        "Fetch",
+        "Source",
+        "CodeCommit",
+        {"RepositoryName": "no-such-repository", "BranchName": "main"},
+        outputArtifacts=[{"name": "App"}],
+        namespace="Code",
+    )
+    make = action("Make", "Build", "CodeBuild", {"ProjectName": "no-such-project"}, inputArtifacts=[{"name": "App"}])
+    ship = action(
+        "Ship",
+        "Deploy",
+        "S3",
+        {"BucketName": "no-such-bucket", "Extract": "true"},
+        inputArtifacts=[{"name": "App"}],
+    )
+    declaration["stages"] = [
+        {"name": "Source", "actions": [fetch]},
+        {"name": "Build", "actions": [make]},
+        {"name": "Deploy", "actions": [ship]},
+    ]
+    code, findings = validated(server, tmp_path, declaration)
+    assert code == 1
+    found = {finding["path"]: finding for finding in findings if "no-such" in finding["message"]}
+    for path in (
+        "pipeline.stages[0].actions[0].configuration.RepositoryName",
+        "pipeline.stages[1].actions[0].configuration.ProjectName",
+        "pipeline.stages[2].actions[0].configuration.BucketName",
+    ):
+        assert found[path]["severity"] == "error", findings
+    denied = [finding for finding in findings if finding["message"].startswith(f"No policy of {role} allows")]
+    actions = {finding["message"].split(" allows ")[1].split(" on ")[0]: finding for finding in denied}
+    assert "codecommit:GetBranch" not in actions
+    assert actions["codebuild:StartBuild"]["severity"] == "error"
+    # The policy of a bucket, which is not simulated, may allow it.
+    assert actions["s3:PutObject"]["severity"] == "warning"
+    help = actions["codebuild:StartBuild"]["help"]
+    statement = json.loads(help[help.index("{") :])
+    assert statement["Resource"] == f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/no-such-project"
+
+
+def test_a_role_that_cannot_be_assumed_is_found(server, aws, place, tmp_path):
+    other = create_role(aws, trust(Service="codebuild.amazonaws.com"))
+    declaration = SitePipeline(aws, place).declaration(roleArn=other)
+    code, findings = validated(server, tmp_path, declaration)
+    assert code == 1
+    (finding,) = [finding for finding in findings if finding["path"] == "pipeline.roleArn"]
+    assert "CodePipeline is not authorized to perform AssumeRole" in finding["message"]
+
+
+def test_who_may_not_validate_is_told_so(server, aws, place, tmp_path):
+    pipeline = SitePipeline(aws, place)
+    file = tmp_path / "pipeline.json"
+    file.write_text(json.dumps(pipeline.declaration()))
+    _, without = create_user(aws)
+    refused(server, "codepipeline:ValidatePipeline", "validate", file, "--server", who=without)
+    # Who may see nothing gets warnings in the place of what was not seen.
+    _, blind = create_user(aws, allow("codepipeline:ValidatePipeline", "iam:PassRole"))
+    code, findings = validated(server, tmp_path, pipeline.declaration(), who=blind)
+    assert (code, {finding["severity"] for finding in findings}) == (0, {"warning"})
+    assert any("could not be simulated" in finding["message"] for finding in findings)
+    process = command.run("validate", file, "--server", environment={"AWS_ENDPOINT_URL": None})
+    assert process.returncode == 2

@@ -5,8 +5,9 @@ use aws::shape::prelude::*;
 
 use crate::{
     ACTION_NAME, ACTION_TYPE_ID, ActionTypeId, CLIENT_REQUEST_TOKEN, CODEPIPELINE, ERROR_DETAILS,
-    EXECUTION_TRIGGER, ErrorDetails, ExecutionTrigger, PIPELINE_EXECUTION_ID, PIPELINE_NAME,
-    RESOLVED_ACTION_CONFIGURATION_MAP, SOURCE_REVISION_LIST, STAGE_NAME, SourceRevision, TRANSITION_STATE,
+    EXECUTION_TRIGGER, ErrorDetails, ExecutionTrigger, PIPELINE_DECLARATION, PIPELINE_EXECUTION_ID, PIPELINE_NAME,
+    PipelineDeclaration,
+    RESOLVED_ACTION_CONFIGURATION_MAP, SOURCE_REVISION_LIST, STAGE_NAME, SourceRevision, S3ArtifactLocation, S3_ARTIFACT_LOCATION, TRANSITION_STATE,
     TransitionState,
 };
 
@@ -175,4 +176,70 @@ aws::operation! { RerunStage = CODEPIPELINE "RerunStage" {
         "StageNotFoundException", "ActionNotFoundException", "StageNotRetryableException",
         "ConcurrentPipelineExecutionsLimitExceededException",
     ];
+} }
+
+// What CreatePipeline would get, without creating anything.
+aws::structure! { VALIDATE_PIPELINE: ValidatePipeline = Structure "ValidatePipelineInput" {
+    pipeline: PipelineDeclaration = "pipeline" PIPELINE_DECLARATION required();
+} }
+
+aws::structure! { VALIDATE_PIPELINE_OUTPUT: ValidatePipelineOutput = Structure "ValidatePipelineOutput" {
+    findings: Vec<PipelineFinding> = "findings" PIPELINE_FINDING_LIST required();
+} }
+
+pub static PIPELINE_FINDING_LIST: Schema =
+    Schema::new("PipelineFindingList", Kind::List { element: &PIPELINE_FINDING, wire: "member" });
+
+aws::structure! { PIPELINE_FINDING: PipelineFinding = Structure "PipelineFinding" {
+    // ERROR: it would fail. WARNING: it may, or it cannot be seen.
+    severity: String = "severity" TEXT required();
+    // Of the error that CreatePipeline or the run would end with.
+    code: String = "code" TEXT required();
+    // `pipeline.stages[1].actions[0].configuration.ProjectName`; positions from 0.
+    path: String = "path" TEXT required();
+    message: String = "message" TEXT required();
+    advice: Option<String> = "advice" TEXT;
+    // A name that is wrong, and those that would be right.
+    given_name: Option<String> = "givenName" TEXT;
+    known_names: Option<Vec<String>> = "knownNames" TEXT_LIST;
+    // The policy statement that would grant what is lacking, in JSON.
+    statement: Option<String> = "statement" TEXT;
+} }
+
+aws::operation! { ValidatePipeline = CODEPIPELINE "ValidatePipeline" {
+    input VALIDATE_PIPELINE; output ValidatePipelineOutput VALIDATE_PIPELINE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException",];
+} }
+
+// How many executions, or executions of how many days, keep their artifacts; without either the pipeline's own rule.
+pub static KEPT: Schema = Schema::new("Kept", Kind::Integer).min(1).max(100_000);
+
+aws::structure! { CLEAN_UP_ARTIFACTS: CleanUpArtifacts = Structure "CleanUpArtifactsInput" {
+    pipeline_name: String = "pipelineName" PIPELINE_NAME required();
+    keep_executions: Option<i32> = "keepExecutions" KEPT;
+    keep_days: Option<i32> = "keepDays" KEPT;
+    // Only tells what would go.
+    dry_run: bool = "dryRun" FLAG required();
+} }
+
+aws::structure! { CLEAN_UP_ARTIFACTS_OUTPUT: CleanUpArtifactsOutput = Structure "CleanUpArtifactsOutput" {
+    executions: Vec<CleanedExecution> = "executions" CLEANED_EXECUTION_LIST required();
+} }
+
+pub static CLEANED_EXECUTION_LIST: Schema =
+    Schema::new("CleanedExecutionList", Kind::List { element: &CLEANED_EXECUTION, wire: "member" });
+
+aws::structure! { CLEANED_EXECUTION: CleanedExecution = Structure "CleanedExecution" {
+    pipeline_execution_id: String = "pipelineExecutionId" TEXT required();
+    artifacts: Vec<S3ArtifactLocation> = "artifacts" ARTIFACT_LOCATION_LIST required();
+} }
+
+pub static ARTIFACT_LOCATION_LIST: Schema =
+    Schema::new("ArtifactLocationList", Kind::List { element: &S3_ARTIFACT_LOCATION, wire: "member" });
+
+aws::operation! { CleanUpArtifacts = CODEPIPELINE "CleanUpArtifacts" {
+    input CLEAN_UP_ARTIFACTS; output CleanUpArtifactsOutput CLEAN_UP_ARTIFACTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ValidationException", "PipelineNotFoundException",];
 } }

@@ -11,6 +11,7 @@
 mod announce;
 mod begin;
 mod changes;
+mod cleanup;
 mod commit;
 mod inputs;
 pub(crate) mod jobs;
@@ -29,6 +30,7 @@ use crate::CodePipeline;
 use crate::engine::Moment;
 
 pub(crate) use announce::SOURCE;
+pub(crate) use cleanup::clean;
 pub(crate) use commit::{Cause, Commit, Fault, NewExecution};
 pub(crate) use purge::later as purge_later;
 #[cfg(test)]
@@ -49,6 +51,8 @@ pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
     }
     loops.spawn(timers::run(codepipeline.clone()));
     loops.spawn(purge::run(codepipeline.clone()));
+    loops.spawn(cleanup::run_sweeps(codepipeline.clone()));
+    loops.spawn(cleanup::run_removals(codepipeline.clone()));
     loops.spawn(changes::run(codepipeline));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod error;
 pub mod jobs;
 mod meters;
+mod needs;
 mod operations;
 pub mod providers;
 pub mod records;

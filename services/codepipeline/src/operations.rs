@@ -2,6 +2,7 @@
 
 mod acknowledge_job;
 mod acknowledge_third_party_job;
+mod clean_up_artifacts;
 mod create_custom_action_type;
 mod create_pipeline;
 mod delete_custom_action_type;
@@ -41,6 +42,7 @@ mod tag_resource;
 mod untag_resource;
 mod update_action_type;
 mod update_pipeline;
+mod validate_pipeline;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +69,7 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
     use model::*;
     let secrets = Arc::new(SecretsOfCalls(codepipeline.clone()));
     Router::of(&CODEPIPELINE, codepipeline)
-        .hiding(secrets, &["CreatePipeline", "UpdatePipeline", "PollForJobs"])
+        .hiding(secrets, &["CreatePipeline", "UpdatePipeline", "ValidatePipeline", "PollForJobs"])
         .on::<CreatePipeline, _>(create_pipeline::create_pipeline, |op, scope| {
             let tags = op.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
             vec![
@@ -76,6 +78,15 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
             ]
         })
         .on::<UpdatePipeline, _>(update_pipeline::update_pipeline, |op, scope| {
+            vec![
+                Access::to(pipeline_arn(scope, &op.pipeline.name)),
+                Access::pass_role(&op.pipeline.role_arn, PRINCIPAL),
+            ]
+        })
+        .on::<CleanUpArtifacts, _>(clean_up_artifacts::clean_up_artifacts, |op, scope| {
+            on_pipeline(scope, &op.pipeline_name)
+        })
+        .on::<ValidatePipeline, _>(validate_pipeline::validate_pipeline, |op, scope| {
             vec![
                 Access::to(pipeline_arn(scope, &op.pipeline.name)),
                 Access::pass_role(&op.pipeline.role_arn, PRINCIPAL),

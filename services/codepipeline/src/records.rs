@@ -5,12 +5,14 @@
 
 mod action_revision;
 pub mod action_type;
+mod cleanup;
 mod job;
 mod secrets;
 mod v1;
 
 pub use action_revision::PushedRevision;
 pub use action_type::ActionType;
+pub use cleanup::{Cleanup, Removal};
 pub use job::Job;
 pub use secrets::{SecretValue, Secrets};
 pub use v1::{

@@ -25,6 +25,11 @@ pub enum Error {
 }
 
 impl ServerAccess {
+    /// The server at an address.
+    pub fn at(endpoint: String, region: Region) -> Self {
+        Self { endpoint, region: Some(region) }
+    }
+
     /// A client with the key of the environment.
     pub fn connect(&self) -> Result<Remote, Error> {
         Ok(Remote::new(&self.endpoint, self.region()?, credentials()?)?)

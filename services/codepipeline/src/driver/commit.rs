@@ -212,6 +212,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                     resolved_configuration: BTreeMap::new(),
                     inputs: Vec::new(),
                     outputs: Vec::new(),
+                    outputs_removed_at: None,
                     report: Report::default(),
                     error: None,
                 };

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::PAUSE;
 use crate::CodePipeline;
 use crate::error::Error;
-use crate::records::{ActionExecution, Definition, Execution, Job, PushedRevision, RuleExecution, Secrets};
+use crate::records::{ActionExecution, Cleanup, Definition, Execution, Job, PushedRevision, RuleExecution, Secrets};
 
 const PURGES: &str = "codepipeline/purges";
 /// Records of a kind that one transaction takes away: it must not hold up the others.
@@ -38,6 +38,7 @@ async fn next(codepipeline: &CodePipeline) -> Result<(), Error> {
         let secrets = take::<Secrets>(tx, Range::prefix(Secrets::of_pipeline(pipeline)))?;
         let jobs = take::<Job>(tx, Range::prefix(Job::of_pipeline(pipeline)))?;
         let pushed = take::<PushedRevision>(tx, Range::prefix(PushedRevision::of_pipeline(pipeline)))?;
+        tx.delete::<Cleanup>(&Cleanup::key_of(pipeline))?;
         let rules = take::<RuleExecution>(tx, Range::prefix(RuleExecution::of_pipeline(pipeline)))?;
         if definitions && executions && actions && secrets && jobs && pushed && rules {
             tx.complete(&claimed)?;

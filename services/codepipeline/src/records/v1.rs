@@ -279,6 +279,9 @@ pub struct ActionExecution {
     pub inputs: Vec<Artifact>,
     /// The keys are chosen before the action starts.
     pub outputs: Vec<Artifact>,
+    /// When they were given up for deletion, as the pipeline's artifact retention says.
+    #[serde(default)]
+    pub outputs_removed_at: Option<Timestamp>,
     pub report: Report,
     pub error: Option<ErrorDetails>,
 }

@@ -1,6 +1,7 @@
 //! `stagewright pipeline`: executions of pipelines on a running server.
 
 mod approve;
+mod clean_artifacts;
 mod picture;
 mod rerun;
 mod show;
@@ -26,6 +27,8 @@ enum What {
     Watch(watch::Arguments),
     /// Start a new execution in the middle: at a stage, or with one action alone, with the artifacts of an earlier one
     Rerun(rerun::Arguments),
+    /// Delete artifacts of old executions, or show which would be deleted
+    CleanArtifacts(clean_artifacts::Arguments),
     /// Answer a manual approval of an execution
     Approve(approve::Arguments),
 }
@@ -40,6 +43,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
             What::Show(arguments) => show::run(arguments).await,
             What::Watch(arguments) => watch::run(arguments).await,
             What::Rerun(arguments) => rerun::run(arguments).await,
+            What::CleanArtifacts(arguments) => clean_artifacts::run(arguments).await,
             What::Approve(arguments) => approve::run(arguments).await,
         }
     });
