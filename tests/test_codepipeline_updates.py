@@ -50,6 +50,13 @@ def test_pinned_executions_go_on_with_their_own_definition(server, aws, place):
     until(lambda: "inboundExecution" in pipeline.stage("Deploy"), SECONDS, "the second to wait")
     aws.codepipeline.update_pipeline(pipeline=with_another_stage(pipeline))
     third = pipeline.start()
+
+    def waits(id):
+        return pipeline.stage("Deploy").get("inboundExecution", {}).get("pipelineExecutionId") == id
+
+    # It is newer than the second, which waits for the same stage.
+    until(lambda: waits(third), SECONDS, "the third to take the place of the second")
+    assert pipeline.wait(second, "Superseded")["pipelineVersion"] == 1
     pipeline.answer(first)
 
     # The last stage of the first is none of the pipeline's any more: only by execution can it be seen and answered.
@@ -69,8 +76,6 @@ def test_pinned_executions_go_on_with_their_own_definition(server, aws, place):
         token=token,
     )
     assert pipeline.wait(first, "Succeeded")["pipelineVersion"] == 1
-    # The third is newer than the second, and waited for the same stage.
-    assert pipeline.wait(second, "Superseded")["pipelineVersion"] == 1
     pipeline.answer(third)
     pipeline.answer(third, stage="Check", action="Check")
     assert pipeline.wait(third, "Succeeded")["pipelineVersion"] == 2
@@ -127,5 +132,6 @@ def test_the_server_decides_for_pipelines_whose_tags_do_not(pinning):
     other.answer(others_first)
     other.wait(others_first, "Cancelled")
     pipeline.answer(first)
-    until(lambda: pipeline.stage("Deploy")["latestExecution"]["status"] == "Succeeded", SECONDS, "the first to go on")
+    second = pipeline.executions()[0]["pipelineExecutionId"]
+    pipeline.token(second)
     assert pipeline.execution(first)["status"] == "InProgress"
