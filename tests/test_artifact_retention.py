@@ -62,9 +62,9 @@ def objects(aws, pipeline):
 
 def made_by(aws, pipeline, id):
     """The keys of what an execution made."""
-    details = aws.codepipeline.list_action_executions(
-        pipelineName=pipeline.name, filter={"pipelineExecutionId": id}
-    )["actionExecutionDetails"]
+    details = aws.codepipeline.list_action_executions(pipelineName=pipeline.name, filter={"pipelineExecutionId": id})[
+        "actionExecutionDetails"
+    ]
     outputs = [artifact for known in details for artifact in known["output"].get("outputArtifacts", [])]
     return {artifact["s3location"]["key"] for artifact in outputs}
 
@@ -109,7 +109,7 @@ def test_what_runs_and_what_a_rollback_needs_stays(server, aws, place):
     pipeline.put_source("4")
     fourth = pipeline.start()
     pipeline.token(fourth)
-    assert list(clean(server, pipeline.name, "--keep-executions", "1", "--delete")) == [one]
+    assert list(clean(server, pipeline.name, "--keep-executions", "1", "--delete")) == [one, third]
     until(lambda: not made_by(aws, pipeline, one) & objects(aws, pipeline), SECONDS, "the first artifact to be gone")
     pipeline.answer(fourth, status="Rejected")
     pipeline.wait(fourth, "Failed")
@@ -150,7 +150,22 @@ def test_a_role_that_may_not_delete_does_so_once_it_may(server, aws, place):
     until(lambda: not gone & objects(aws, pipeline), SECONDS, "the artifacts to be gone")
 
 
-def test_a_server_with_a_rule_cleans_up_by_itself_and_after_a_kill(tmp_path):
+def test_a_pipeline_with_a_rule_is_cleaned_up_by_itself(server, aws, place):
+    pipeline = SitePipeline(aws, place)
+    pipeline.put_source("one")
+    tags = [{"key": RETENTION, "value": "executions=1"}]
+    aws.codepipeline.create_pipeline(pipeline=pipeline.declaration(), tags=tags)
+    (first,) = pipeline.executions()
+    pipeline.finish(first["pipelineExecutionId"])
+    gone = made_by(aws, pipeline, first["pipelineExecutionId"])
+    assert gone <= objects(aws, pipeline)
+    pipeline.put_source("two")
+    second = pipeline.start()
+    pipeline.finish(second)
+    until(lambda: objects(aws, pipeline) == made_by(aws, pipeline, second), SECONDS, "the first artifact to be gone")
+
+
+def test_what_was_to_be_deleted_is_deleted_after_a_kill(tmp_path):
     config = tmp_path / "server.toml"
     config.write_text('[pipelines]\nartifact_retention = "executions=1"\n')
     server = Server(tmp_path / "server", "--config", config)

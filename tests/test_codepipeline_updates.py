@@ -101,7 +101,12 @@ def test_an_update_starts_the_pipeline_again_with_the_same_revisions(aws, place)
 def test_tags_that_mean_nothing_are_refused(aws, place):
     pipeline, _ = tagged(aws, place)
     arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{pipeline.name}"
-    for key, value in ((PIN, "yes"), (RESTART, ""), ("stagewright:artifact-retention", "days=0"), ("stagewright:x", "1")):
+    for key, value in (
+        (PIN, "yes"),
+        (RESTART, ""),
+        ("stagewright:artifact-retention", "days=0"),
+        ("stagewright:x", "1"),
+    ):
         with pytest.raises(ClientError) as caught:
             aws.codepipeline.tag_resource(resourceArn=arn, tags=[{"key": key, "value": value}])
         assert caught.value.response["Error"]["Code"] == "InvalidTagsException"

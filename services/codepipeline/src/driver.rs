@@ -51,6 +51,7 @@ pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
     }
     loops.spawn(timers::run(codepipeline.clone()));
     loops.spawn(purge::run(codepipeline.clone()));
+    loops.spawn(cleanup::run(codepipeline.clone()));
     loops.spawn(cleanup::run_sweeps(codepipeline.clone()));
     loops.spawn(cleanup::run_removals(codepipeline.clone()));
     loops.spawn(changes::run(codepipeline));

@@ -20,8 +20,14 @@ pub enum Resource {
     Bucket(String),
     /// With versions, as S3 sources need it.
     VersionedBucket(String),
-    Object { bucket: String, key: String },
-    Branch { repository: String, branch: String },
+    Object {
+        bucket: String,
+        key: String,
+    },
+    Branch {
+        repository: String,
+        branch: String,
+    },
     Project(String),
 }
 
@@ -50,7 +56,8 @@ impl Needs {
     /// Of a declaration without structural errors.
     pub fn of(declaration: &PipelineDeclaration, scope: &Scope) -> Self {
         let mut needs = Self { resources: Vec::new(), permissions: BTreeMap::new() };
-        let stores = declaration.artifact_store.iter().map(|store| ("pipeline.artifactStore".to_owned(), store));
+        let stores =
+            declaration.artifact_store.iter().map(|store| ("pipeline.artifactStore".to_owned(), store));
         let several = declaration.artifact_stores.iter().flatten();
         let several = several.map(|(region, store)| (format!("pipeline.artifactStores.{region}"), store));
         for (path, store) in stores.chain(several) {
@@ -196,14 +203,30 @@ mod tests {
 
     fn needs() -> Needs {
         let artifact = json!([{"name": "App"}]);
-        let source = action("Source", "CodeCommit", json!({"outputArtifacts": artifact,
-            "configuration": {"RepositoryName": "web", "BranchName": "main"}}));
-        let build = action("Build", "CodeBuild", json!({"inputArtifacts": artifact,
-            "configuration": {"ProjectName": "make"}}));
-        let deploy = action("Deploy", "S3", json!({"inputArtifacts": artifact, "roleArn": "arn:aws:iam::1:role/deploy",
-            "configuration": {"BucketName": "site", "Extract": "true"}}));
-        let later = action("Deploy", "S3", json!({"inputArtifacts": artifact,
-            "configuration": {"BucketName": "#{Source.BranchName}", "Extract": "true"}}));
+        let source = action(
+            "Source",
+            "CodeCommit",
+            json!({"outputArtifacts": artifact,
+            "configuration": {"RepositoryName": "web", "BranchName": "main"}}),
+        );
+        let build = action(
+            "Build",
+            "CodeBuild",
+            json!({"inputArtifacts": artifact,
+            "configuration": {"ProjectName": "make"}}),
+        );
+        let deploy = action(
+            "Deploy",
+            "S3",
+            json!({"inputArtifacts": artifact, "roleArn": "arn:aws:iam::1:role/deploy",
+            "configuration": {"BucketName": "site", "Extract": "true"}}),
+        );
+        let later = action(
+            "Deploy",
+            "S3",
+            json!({"inputArtifacts": artifact,
+            "configuration": {"BucketName": "#{Source.BranchName}", "Extract": "true"}}),
+        );
         let stage = |actions: Vec<serde_json::Value>| json!({"name": "S", "actions": actions});
         let declaration = json!({"name": "a-pipeline-with-a-long-name", "roleArn": "arn:aws:iam::1:role/pipeline",
             "artifactStore": {"type": "S3", "location": "artifacts"},
@@ -229,7 +252,9 @@ mod tests {
         let permissions: Vec<String> = needs()
             .permissions
             .keys()
-            .map(|need| format!("{} {} {}", need.role.rsplit('/').next().unwrap(), need.action, need.resource))
+            .map(|need| {
+                format!("{} {} {}", need.role.rsplit('/').next().unwrap(), need.action, need.resource)
+            })
             .collect();
         expect![[r#"
             deploy s3:GetObject arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*

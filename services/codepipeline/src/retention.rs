@@ -25,7 +25,8 @@ impl Retention {
 
     /// `executions=20 days=30`, either of them, or `forever`. The error says what is right.
     pub fn parse(text: &str) -> Result<Option<Self>, &'static str> {
-        let wanted = "'forever', or 'executions=N', 'days=N' or both with a space between them, N from 1 to 100000";
+        let wanted =
+            "'forever', or 'executions=N', 'days=N' or both with a space between them, N from 1 to 100000";
         if text.trim() == "forever" {
             return Ok(None);
         }
@@ -75,10 +76,13 @@ pub fn removable(
         let recent = retention.days.is_some_and(|days| {
             now.as_millis().saturating_sub(one.last_heard_of.as_millis()) < i64::from(days) * MILLIS_PER_DAY
         });
-        let newest = retention.executions.is_some_and(|count| one.ordinal.saturating_add(count.into()) > newest_ordinal);
+        let newest = retention
+            .executions
+            .is_some_and(|count| one.ordinal.saturating_add(count.into()) > newest_ordinal);
         !one.has_ended || succeeded.contains(&one.id) || recent || newest
     };
-    let mut kept: BTreeSet<ExecutionId> = executions.iter().filter(|one| is_kept(one)).map(|one| one.id).collect();
+    let mut kept: BTreeSet<ExecutionId> =
+        executions.iter().filter(|one| is_kept(one)).map(|one| one.id).collect();
     let mut open: Vec<ExecutionId> = kept.iter().copied().collect();
     while let Some(id) = open.pop() {
         let predecessor = by_id.get(&id).and_then(|one| one.predecessor);

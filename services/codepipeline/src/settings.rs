@@ -51,7 +51,8 @@ fn as_flag(value: &str) -> Option<bool> {
 
 /// A tag that means something here means it with certain values only. Errors: `InvalidTags`.
 pub fn check_tag(key: &str, value: &str) -> Result<(), Error> {
-    let invalid = |wanted: &str| Err(Error::InvalidTags(format!("The tag '{key}' must be {wanted}, not '{value}'")));
+    let invalid =
+        |wanted: &str| Err(Error::InvalidTags(format!("The tag '{key}' must be {wanted}, not '{value}'")));
     match key {
         PIN_RUNNING_EXECUTIONS | RESTART_ON_UPDATE => match as_flag(value) {
             Some(_) => Ok(()),
@@ -91,7 +92,9 @@ mod tests {
     fn values_that_mean_nothing_are_refused() {
         assert!(check_tag("team", "anything").is_ok());
         assert!(check_tag(PIN_RUNNING_EXECUTIONS, "true").is_ok());
-        for (key, value) in [(PIN_RUNNING_EXECUTIONS, "yes"), (ARTIFACT_RETENTION, "a while"), ("stagewright:pin", "true")] {
+        for (key, value) in
+            [(PIN_RUNNING_EXECUTIONS, "yes"), (ARTIFACT_RETENTION, "a while"), ("stagewright:pin", "true")]
+        {
             assert!(matches!(check_tag(key, value), Err(Error::InvalidTags(_))), "{key}");
         }
     }

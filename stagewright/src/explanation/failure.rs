@@ -6,9 +6,11 @@ use codepipeline_model::{ActionDetail, ConditionDetail, RuleDetail, StageDetail}
 use super::{Build, Facts, Failure, Missing, ago, quoted};
 
 pub(super) fn failure(facts: &Facts) -> Option<Failure> {
-    let stage = facts.execution.stages.iter().find(|stage| {
-        stage.status.as_deref() == Some("Failed") || stage.actions.iter().any(|action| is_failed(action))
-    })?;
+    let stage = facts
+        .execution
+        .stages
+        .iter()
+        .find(|stage| stage.status.as_deref() == Some("Failed") || stage.actions.iter().any(is_failed))?;
     let failed = stage.actions.iter().filter(|action| is_failed(action));
     let first = failed.min_by_key(|action| action.last_status_change.map(Timestamp::as_millis));
     match first {

@@ -58,9 +58,8 @@ async fn look_at(remote: &Remote, build: codebuild_model::Build) -> Build {
     let phases = build.phases.unwrap_or_default();
     let messages = phases.iter().flat_map(|phase| phase.contexts.iter().flatten());
     let messages = messages.filter_map(|context| context.message.clone()).filter(|text| !text.is_empty());
-    let current = phases.iter().find(|phase| {
-        phase.phase_type.as_ref().map(ToString::to_string) == build.current_phase
-    });
+    let current =
+        phases.iter().find(|phase| phase.phase_type.as_ref().map(ToString::to_string) == build.current_phase);
     let mut known = Build {
         phase_since: current.and_then(|phase| phase.start_time),
         phase: build.current_phase,

@@ -29,13 +29,19 @@ impl Missing {
             let role = rest.split(char::is_whitespace).find(|word| word.starts_with("arn:"))?;
             return Some(Self::of_role(who, role.trim_end_matches('.')));
         }
-        let resource = rest.strip_prefix("on resource: ").map(|rest| first_word(rest));
+        let resource = rest.strip_prefix("on resource: ").map(first_word);
         let reason = rest.split_once("because no ").map(|(_, reason)| reason);
         let explicit = rest.split_once("explicit deny in ").map(|(_, which)| which);
         Some(Self::of_action(who, action, resource.unwrap_or("*"), reason, explicit))
     }
 
-    fn of_action(who: &str, action: &str, resource: &str, reason: Option<&str>, explicit: Option<&str>) -> Self {
+    fn of_action(
+        who: &str,
+        action: &str,
+        resource: &str,
+        reason: Option<&str>,
+        explicit: Option<&str>,
+    ) -> Self {
         let principal = role_of_session(who).unwrap_or_else(|| who.to_owned());
         if let Some(which) = explicit {
             let which = which.lines().next().unwrap_or(which).trim_end_matches('.');
@@ -116,7 +122,9 @@ mod tests {
     #[test]
     fn where_the_statement_belongs_depends_on_what_refused() {
         let refused = |why: &str| {
-            let text = format!("User: {SESSION} is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k {why}");
+            let text = format!(
+                "User: {SESSION} is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::b/k {why}"
+            );
             Missing::in_text(&text).unwrap()
         };
         let boundary = refused("because no permissions boundary allows the s3:GetObject action");
@@ -124,18 +132,23 @@ mod tests {
         let bucket = refused("because no resource-based policy allows the s3:GetObject action");
         assert_eq!(bucket.statement.unwrap()["Principal"], json!({"AWS": ROLE}));
         let denied = refused("with an explicit deny in an identity-based policy: arn:aws:iam::aws:policy/P");
-        assert!(denied.statement.is_none() && denied.advice.contains("policy/P; that has to go"), "{denied:?}");
+        assert!(
+            denied.statement.is_none() && denied.advice.contains("policy/P; that has to go"),
+            "{denied:?}"
+        );
     }
 
     #[test]
     fn a_role_that_does_not_admit_its_caller_gets_a_trust_statement() {
-        let missing = Missing::in_text(&format!("CodePipeline is not authorized to perform AssumeRole on role {ROLE}"));
+        let missing =
+            Missing::in_text(&format!("CodePipeline is not authorized to perform AssumeRole on role {ROLE}"));
         let statement = missing.unwrap().statement.unwrap();
         assert_eq!(statement["Principal"], json!({"Service": "codepipeline.amazonaws.com"}));
         let build = format!("CodeBuild is not authorized to perform: sts:AssumeRole on {ROLE}. ");
         let missing = Missing::in_text(&build).unwrap();
         assert!(missing.advice.contains(&format!("trust policy of {ROLE},")), "{missing:?}");
-        let through = format!("{ROLE} is not authorized to perform AssumeRole on role arn:aws:iam::1:role/other");
+        let through =
+            format!("{ROLE} is not authorized to perform AssumeRole on role arn:aws:iam::1:role/other");
         assert_eq!(Missing::in_text(&through).unwrap().statement.unwrap()["Principal"], json!({"AWS": ROLE}));
     }
 

@@ -63,35 +63,47 @@ fn check(facts: &Facts, expected: Expect) {
 
 #[test]
 fn the_lock_of_a_stage() {
-    check(&in_front(json!({"heldBy": "e0"})), expect![[r#"
+    check(
+        &in_front(json!({"heldBy": "e0"})),
+        expect![[r#"
         StageLock: It waits in front of stage 'Deploy' since 1970-01-01T00:50:00.000Z (10m00s ago): execution e0 is inside.
-          $ stagewright explain pipeline web e0"#]]);
+          $ stagewright explain pipeline web e0"#]],
+    );
 }
 
 #[test]
 fn a_place_in_the_queue() {
     let ahead = ["e2", "e3", "e4", "e5"];
-    check(&in_front(json!({"heldBy": "e0", "position": 5, "ahead": ahead})), expect![[r#"
+    check(
+        &in_front(json!({"heldBy": "e0", "position": 5, "ahead": ahead})),
+        expect![[r#"
         StageLock: It waits in front of stage 'Deploy' since 1970-01-01T00:50:00.000Z (10m00s ago): execution e0 is inside.
           $ stagewright explain pipeline web e0
         Queue: It is number 5 of those that wait for stage 'Deploy'; before it e2, e3, e4 and 1 more.
-          $ stagewright explain pipeline web e2"#]]);
+          $ stagewright explain pipeline web e2"#]],
+    );
 }
 
 #[test]
 fn a_disabled_transition() {
     let transition = json!({"enabled": false, "lastChangedBy": "arn:aws:iam::1:user/dana",
         "lastChangedAt": 1800.0, "disabledReason": "freeze"});
-    check(&in_front(json!({"stageName": "Deploy it", "transition": transition})), expect![[r#"
+    check(
+        &in_front(json!({"stageName": "Deploy it", "transition": transition})),
+        expect![[r#"
         Transition: It waits in front of stage 'Deploy it' since 1970-01-01T00:50:00.000Z (10m00s ago): the transition into it was disabled by arn:aws:iam::1:user/dana at 1970-01-01T00:30:00.000Z (30m00s ago), because: 'freeze'.
-          $ aws codepipeline enable-stage-transition --pipeline-name web --stage-name 'Deploy it' --transition-type Inbound"#]]);
+          $ aws codepipeline enable-stage-transition --pipeline-name web --stage-name 'Deploy it' --transition-type Inbound"#]],
+    );
 }
 
 #[test]
 fn an_earlier_execution_on_another_definition() {
-    check(&in_front(json!({"expected": "e0"})), expect![[r#"
+    check(
+        &in_front(json!({"expected": "e0"})),
+        expect![[r#"
         EarlierVersion: It waits in front of stage 'Deploy' since 1970-01-01T00:50:00.000Z (10m00s ago): the earlier execution e0 runs on another version of the pipeline and has yet to pass the stage.
-          $ stagewright explain pipeline web e0"#]]);
+          $ stagewright explain pipeline web e0"#]],
+    );
 }
 
 #[test]
@@ -99,9 +111,12 @@ fn an_approval() {
     let action = json!({"token": "t", "timesOutAt": 7200.0,
         "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"},
         "resolvedConfiguration": {"CustomData": "Really?", "ExternalEntityLink": "https://example.com/1"}});
-    check(&facts(json!({"stages": [inside(action)]})), expect![[r#"
+    check(
+        &facts(json!({"stages": [inside(action)]})),
+        expect![[r#"
         Approval: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): it waits for somebody's decision, who is allowed codepipeline:PutApprovalResult on arn:aws:codepipeline:us-east-1:123456789012:web/Gate/Act. It says: 'Really?'. To be looked at: https://example.com/1 It fails by itself at 1970-01-01T02:00:00.000Z (in 1h00m).
-          $ stagewright pipeline approve web --execution e1 --action Act"#]]);
+          $ stagewright pipeline approve web --execution e1 --action Act"#]],
+    );
 }
 
 fn job(status: &str, more: Value) -> Facts {
@@ -116,40 +131,82 @@ fn job(status: &str, more: Value) -> Facts {
 
 #[test]
 fn a_job_that_nobody_comes_for() {
-    check(&job("Queued", json!({})), expect![[r#"
+    check(
+        &job("Queued", json!({})),
+        expect![[r#"
         JobWorker: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): its job waits for a worker of Build/Custom/Make/1; nobody has asked this server for jobs of this type since it was started.
-          $ stagewright job-worker --action-type Build/Custom/Make/1 -- COMMAND"#]]);
+          $ stagewright job-worker --action-type Build/Custom/Make/1 -- COMMAND"#]],
+    );
     let polled = json!({"lastPoll": 3590.0, "queriedValue": "web", "isContinuation": true});
-    check(&job("Queued", polled), expect![[r#"
+    check(
+        &job("Queued", polled),
+        expect![[r#"
         JobWorker: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): a worker put it off, and its next job waits for a worker of Build/Custom/Make/1 with the value 'web'; a worker last asked for jobs of this type at 1970-01-01T00:59:50.000Z (10s ago).
-          $ stagewright job-worker --action-type Build/Custom/Make/1 --query KEY=web -- COMMAND"#]]);
+          $ stagewright job-worker --action-type Build/Custom/Make/1 --query KEY=web -- COMMAND"#]],
+    );
 }
 
 #[test]
 fn a_job_that_a_worker_has() {
-    check(&job("Dispatched", json!({"dueAt": 3660.0})), expect!["JobWorker: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): job j1 was handed out to a worker of Build/Custom/Make/1, which has not acknowledged it; it is handed out again from 1970-01-01T01:01:00.000Z on."]);
-    check(&job("InProgress", json!({})), expect!["JobWorker: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): a worker of Build/Custom/Make/1 has acknowledged job j1 and works on it."]);
+    check(
+        &job("Dispatched", json!({"dueAt": 3660.0})),
+        expect![
+            "JobWorker: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): job j1 was handed out to a worker of Build/Custom/Make/1, which has not acknowledged it; it is handed out again from 1970-01-01T01:01:00.000Z on."
+        ],
+    );
+    check(
+        &job("InProgress", json!({})),
+        expect![
+            "JobWorker: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): a worker of Build/Custom/Make/1 has acknowledged job j1 and works on it."
+        ],
+    );
 }
 
 #[test]
 fn a_build() {
-    let mut facts = facts(json!({"stages": [inside(json!({"externalExecutionId": "web:1", "attempts": 2}))]}));
-    check(&facts, expect!["Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 runs."]);
+    let mut facts =
+        facts(json!({"stages": [inside(json!({"externalExecutionId": "web:1", "attempts": 2}))]}));
+    check(
+        &facts,
+        expect![
+            "Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 runs."
+        ],
+    );
     let since = Some(Timestamp::from_millis(3_550_000));
     let build = |phase: &str| Build { phase: Some(phase.into()), phase_since: since, ..Build::default() };
     facts.builds.insert("web:1".into(), build("QUEUED"));
-    check(&facts, expect!["Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 waits since 1970-01-01T00:59:10.000Z (50s ago) until the server has room for it."]);
+    check(
+        &facts,
+        expect![
+            "Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 waits since 1970-01-01T00:59:10.000Z (50s ago) until the server has room for it."
+        ],
+    );
     facts.builds.insert("web:1".into(), build("BUILD"));
-    check(&facts, expect!["Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 is in phase BUILD since 1970-01-01T00:59:10.000Z (50s ago)."]);
+    check(
+        &facts,
+        expect![
+            "Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 is in phase BUILD since 1970-01-01T00:59:10.000Z (50s ago)."
+        ],
+    );
     let hidden = Build { unreadable: Some("denied".into()), ..Build::default() };
     facts.builds.insert("web:1".into(), hidden);
-    check(&facts, expect!["Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 runs; it could not be looked at: denied."]);
+    check(
+        &facts,
+        expect![
+            "Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 runs; it could not be looked at: denied."
+        ],
+    );
 }
 
 #[test]
 fn another_action() {
     let s3 = json!({"category": "Deploy", "owner": "AWS", "provider": "S3", "version": "1"});
-    check(&facts(json!({"stages": [inside(json!({"actionTypeId": s3}))]})), expect!["Action: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): S3 works on it."]);
+    check(
+        &facts(json!({"stages": [inside(json!({"actionTypeId": s3}))]})),
+        expect![
+            "Action: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): S3 works on it."
+        ],
+    );
 }
 
 fn checked(rule: Value, status: &str, result: &str) -> Facts {
@@ -167,35 +224,52 @@ fn the_timer_of_a_window() {
     let window = json!({"ruleName": "hours", "provider": "DeploymentWindow", "status": "InProgress",
         "startTime": 3500.0, "looksAt": 7200.0, "timesOutAt": 90000.0,
         "resolvedConfiguration": {"Cron": "* * 9-16 ? * MON-FRI"}});
-    check(&checked(window.clone(), "InProgress", "FAIL"), expect![[r#"
+    check(
+        &checked(window.clone(), "InProgress", "FAIL"),
+        expect![[r#"
         Condition: Stage 'Gate' is checked before it is entered by rule 'hours' since 1970-01-01T00:58:20.000Z (1m40s ago): the window '* * 9-16 ? * MON-FRI' is shut until 1970-01-01T02:00:00.000Z (in 1h00m). It counts as failed from 1970-01-02T01:00:00.000Z (in 24h00m) on.
-          $ aws codepipeline override-stage-condition --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --condition-type BEFORE_ENTRY"#]]);
+          $ aws codepipeline override-stage-condition --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --condition-type BEFORE_ENTRY"#]],
+    );
     // Nobody can let an execution pass what would skip the stage.
     assert_eq!(explain(&checked(window, "InProgress", "SKIP")).waits_for[0].command, None);
 }
 
 #[test]
 fn a_rule_that_is_evaluated_and_one_that_failed() {
-    let rule = |status: &str| json!({"ruleName": "tests", "provider": "CodeBuild", "status": status,
+    let rule = |status: &str| {
+        json!({"ruleName": "tests", "provider": "CodeBuild", "status": status,
         "startTime": 3500.0, "externalExecutionId": "web:9",
-        "errorDetails": {"code": "JobFailed", "message": "Build failed"}});
-    check(&checked(rule("InProgress"), "InProgress", "FAIL"), expect![[r#"
+        "errorDetails": {"code": "JobFailed", "message": "Build failed"}})
+    };
+    check(
+        &checked(rule("InProgress"), "InProgress", "FAIL"),
+        expect![[r#"
         Condition: Stage 'Gate' is checked before it is entered by rule 'tests' since 1970-01-01T00:58:20.000Z (1m40s ago): build web:9 runs.
-          $ aws codepipeline override-stage-condition --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --condition-type BEFORE_ENTRY"#]]);
-    check(&checked(rule("Failed"), "Failed", "FAIL"), expect![[r#"
+          $ aws codepipeline override-stage-condition --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --condition-type BEFORE_ENTRY"#]],
+    );
+    check(
+        &checked(rule("Failed"), "Failed", "FAIL"),
+        expect![[r#"
         At 1970-01-01T00:58:20.000Z (1m40s ago): The condition BEFORE_ENTRY of stage 'Gate' was not met: rule 'tests' (CodeBuild) failed: Build failed.
-          $ aws codepipeline retry-stage-execution --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --retry-mode FAILED_ACTIONS"#]]);
+          $ aws codepipeline retry-stage-execution --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --retry-mode FAILED_ACTIONS"#]],
+    );
 }
 
 #[test]
 fn an_execution_that_stops_or_is_cancelled() {
-    check(&facts(json!({"status": "Stopping", "stages": [inside(json!({}))]})), expect![[r#"
+    check(
+        &facts(json!({"status": "Stopping", "stages": [inside(json!({}))]})),
+        expect![[r#"
         Stop: It stops as soon as the actions that run have ended.
           $ aws codepipeline stop-pipeline-execution --pipeline-name web --pipeline-execution-id e1 --abandon
-        Action: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): CodeBuild works on it."#]]);
-    check(&facts(json!({"cancelling": true, "stages": [inside(json!({}))]})), expect![[r#"
+        Action: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): CodeBuild works on it."#]],
+    );
+    check(
+        &facts(json!({"cancelling": true, "stages": [inside(json!({}))]})),
+        expect![[r#"
         Stop: The pipeline was updated: it is cancelled as soon as the actions that run have ended.
-        Action: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): CodeBuild works on it."#]]);
+        Action: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago): CodeBuild works on it."#]],
+    );
 }
 
 #[test]
@@ -211,13 +285,16 @@ fn a_failed_build_with_its_log_and_the_missing_permission() {
     let messages = vec!["Error while executing command: make. Reason: exit status 2".into()];
     let build = Build { messages, log: vec!["make".into(), denied.into()], ..Build::default() };
     facts.builds.insert("web:1".into(), build);
-    check(&facts, expect![[r#"
+    check(
+        &facts,
+        expect![[r#"
         At 1970-01-01T00:59:30.000Z (30s ago): Action 'Act' of stage 'Gate' failed with JobFailed: Build terminated with state: FAILED.
           Error while executing command: make. Reason: exit status 2
           | make
           | An error occurred (AccessDenied): User: arn:aws:sts::123456789012:assumed-role/build/x is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::site/index.html" because no identity-based policy allows the s3:PutObject action
           ! Add this statement to a policy of arn:aws:iam::123456789012:role/build.
-          $ aws codepipeline retry-stage-execution --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --retry-mode FAILED_ACTIONS"#]]);
+          $ aws codepipeline retry-stage-execution --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --retry-mode FAILED_ACTIONS"#]],
+    );
 }
 
 #[test]
@@ -233,10 +310,13 @@ fn the_first_of_several_failures_is_the_cause() {
     let mut stage = inside(json!({}));
     stage["status"] = json!("Failed");
     stage["actions"] = json!([action("Late", 3590.0), action("Early", 3580.0)]);
-    check(&facts(json!({"status": "Failed", "stages": [stage]})), expect![[r#"
+    check(
+        &facts(json!({"status": "Failed", "stages": [stage]})),
+        expect![[r#"
         At 1970-01-01T00:59:40.000Z (20s ago): Action 'Early' of stage 'Gate' failed with PermissionError: User: arn:aws:sts::123456789012:assumed-role/pipeline/x is not authorized to perform: codebuild:StartBuild on resource: arn:aws:codebuild:us-east-1:123456789012:project/web because no identity-based policy allows the codebuild:StartBuild action.
           ! Add this statement to a policy of arn:aws:iam::123456789012:role/pipeline.
-          $ aws codepipeline retry-stage-execution --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --retry-mode FAILED_ACTIONS"#]]);
+          $ aws codepipeline retry-stage-execution --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --retry-mode FAILED_ACTIONS"#]],
+    );
 }
 
 #[test]
@@ -245,9 +325,12 @@ fn a_rejected_approval() {
         "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}});
     let mut stage = inside(rejected);
     stage["status"] = json!("Failed");
-    check(&facts(json!({"status": "Failed", "stages": [stage]})), expect![[r#"
+    check(
+        &facts(json!({"status": "Failed", "stages": [stage]})),
+        expect![[r#"
         At 1970-01-01T00:59:00.000Z (1m00s ago): Action 'Act' of stage 'Gate' was rejected by arn:aws:iam::1:user/dana: 'Not today'.
-          $ aws codepipeline retry-stage-execution --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --retry-mode FAILED_ACTIONS"#]]);
+          $ aws codepipeline retry-stage-execution --pipeline-name web --stage-name Gate --pipeline-execution-id e1 --retry-mode FAILED_ACTIONS"#]],
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What an execution in progress waits for.
 
-use codepipeline_model::{ActionDetail, ConditionDetail, RuleDetail, StageDetail, WaitingExecution, WaitingJob};
+use codepipeline_model::{
+    ActionDetail, ConditionDetail, RuleDetail, StageDetail, WaitingExecution, WaitingJob,
+};
 
 use super::{Facts, Kind, Wait, ago, ahead, quoted};
 
@@ -188,7 +190,8 @@ fn of_job(facts: &Facts, job: &WaitingJob) -> (String, Option<String>) {
             (sentence, parts.first().is_some_and(|owner| *owner == "Custom").then_some(command))
         }
         "Dispatched" => {
-            let again = job.due_at.map(|at| format!("; it is handed out again from {} on", at.to_iso8601_millis()));
+            let again =
+                job.due_at.map(|at| format!("; it is handed out again from {} on", at.to_iso8601_millis()));
             let sentence = format!(
                 "job {} was handed out to a worker of {action_type}, which has not acknowledged it{}.",
                 job.job_id,
@@ -196,7 +199,9 @@ fn of_job(facts: &Facts, job: &WaitingJob) -> (String, Option<String>) {
             );
             (sentence, None)
         }
-        _ => (format!("a worker of {action_type} has acknowledged job {} and works on it.", job.job_id), None),
+        _ => {
+            (format!("a worker of {action_type} has acknowledged job {} and works on it.", job.job_id), None)
+        }
     }
 }
 
@@ -207,7 +212,9 @@ fn of_build(facts: &Facts, build: &str) -> String {
     }
     let since = known.phase_since.map(|at| format!(" since {}", ago(at, facts.now))).unwrap_or_default();
     match known.phase.as_deref() {
-        Some("SUBMITTED" | "QUEUED") => format!("build {build} waits{since} until the server has room for it."),
+        Some("SUBMITTED" | "QUEUED") => {
+            format!("build {build} waits{since} until the server has room for it.")
+        }
         Some(phase) => format!("build {build} is in phase {phase}{since}."),
         None => format!("build {build} runs."),
     }

@@ -108,8 +108,10 @@ impl Platform {
         let builds = codebuild::Config::new(endpoint, config.builds.concurrency);
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
-        let codepipeline = Arc::new(CodePipeline::new(store.clone(), client.clone(), sealer.clone())
-            .with_settings(config.pipelines.settings()));
+        let codepipeline = Arc::new(
+            CodePipeline::new(store.clone(), client.clone(), sealer.clone())
+                .with_settings(config.pipelines.settings()),
+        );
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer));
 
         let routers = vec![

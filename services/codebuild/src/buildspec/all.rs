@@ -3,8 +3,8 @@
 
 use document::{Node, Place, Value};
 
-use super::read::{self, MISSING_VERSION, NO_PHASES, UNKNOWN_VERSION};
 use super::Error;
+use super::read::{self, MISSING_VERSION, NO_PHASES, UNKNOWN_VERSION};
 
 /// Errors at most, and rounds.
 const MOST: usize = 100;

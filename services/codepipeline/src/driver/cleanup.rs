@@ -21,10 +21,14 @@ use crate::providers::Artifact;
 use crate::records::{ActionExecution, Cleanup, Execution, Live, Pipeline, Removal};
 use crate::retention::{Judged, Retention, removable};
 use crate::role::Role;
+use crate::settings::ARTIFACT_RETENTION;
 
+/// Pipelines of which an execution has ended, if a tag says which artifacts they keep.
+const CLEANUPS: &str = "codepipeline/cleanups";
+/// All pipelines, one entry.
 const SWEEPS: &str = "codepipeline/sweeps";
 const REMOVALS: &str = "codepipeline/removals";
-/// Between two looks at all pipelines; the first is when the server starts.
+/// Between two looks at all pipelines: days pass without an execution, and not all rules are in tags.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 const PIPELINES_AT_ONCE: usize = 100;
 /// Executions of a pipeline that one look takes in; the next look goes on.
@@ -39,6 +43,43 @@ const LONGEST_DELAY: Duration = Duration::from_secs(60 * 60);
 pub(crate) struct Cleaned {
     pub(crate) execution: ExecutionId,
     pub(crate) artifacts: Vec<Artifact>,
+}
+
+/// An execution has ended: there may be one too many now.
+pub(super) fn later(
+    tx: &mut WriteTx<'_>,
+    pipeline: &Pipeline,
+    ended: ExecutionId,
+) -> Result<(), store::Error> {
+    if pipeline.tags.contains_key(ARTIFACT_RETENTION) {
+        tx.enqueue(CLEANUPS, &ended.to_string(), &pipeline.id, None)?;
+    }
+    Ok(())
+}
+
+/// Looks at pipelines of which executions have ended.
+pub(super) async fn run(codepipeline: Arc<CodePipeline>) {
+    loop {
+        if let Err(error) = clean_next(&codepipeline).await {
+            tracing::warn!(%error, "the artifacts of a pipeline could not be looked through; it is tried again");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn clean_next(codepipeline: &CodePipeline) -> Result<(), Fault> {
+    let claimed = codepipeline.store.claim(CLEANUPS, "codepipeline", codepipeline.lease).await?;
+    let id: uuid::Uuid = claimed.payload.parse()?;
+    let read = codepipeline.store.read(move |tx| {
+        let found = tx.scan_index::<Pipeline>(Pipeline::ID, Pipeline::with_id(id), 1)?;
+        Ok::<_, Fault>(found.into_records().into_iter().next())
+    });
+    if let Some(pipeline) = read.await?
+        && let Some(retention) = codepipeline.settings.of(&pipeline.tags).artifact_retention
+    {
+        clean(codepipeline, &pipeline, retention, false).await?;
+    }
+    work::complete(codepipeline, &claimed).await
 }
 
 /// Looks at all pipelines now and then.
@@ -139,10 +180,16 @@ impl Look {
         let range = Range::between(from, of.clone().and_u64(u64::MAX));
         let mut records = tx.scan::<Execution>(range, EXECUTIONS_AT_ONCE)?.into_records();
         for ordinal in &cleanup.left {
-            records.extend(tx.get::<Execution>(&of.clone().and_u64(*ordinal))?.map(store::Versioned::into_inner));
+            records.extend(
+                tx.get::<Execution>(&of.clone().and_u64(*ordinal))?.map(store::Versioned::into_inner),
+            );
         }
-        let mut succeeded: BTreeSet<ExecutionId> =
-            live.stages.values().filter_map(|stage| stage.last_success).map(|success| success.execution).collect();
+        let mut succeeded: BTreeSet<ExecutionId> = live
+            .stages
+            .values()
+            .filter_map(|stage| stage.last_success)
+            .map(|success| success.execution)
+            .collect();
         if let Some(definition) = definitions.get(tx, pipeline, version)? {
             for stage in &definition.declaration.stages {
                 let prefix = Execution::succeeded_in(pipeline, version, &stage.name);
@@ -151,6 +198,14 @@ impl Look {
                 succeeded.extend(last.into_iter().map(|one| one.id));
             }
         }
+        // Those that need the artifacts of others, wherever they are.
+        let needing = succeeded.iter().chain(live.executions.keys());
+        for id in needing {
+            let page = tx.scan_index::<Execution>(Execution::ID, Execution::with_id(pipeline, *id), 1)?;
+            records.extend(page.into_records());
+        }
+        records.sort_by_key(|one| one.ordinal);
+        records.dedup_by_key(|one| one.ordinal);
         let executions = records.iter().map(|one| Judged {
             id: one.id,
             ordinal: one.ordinal,

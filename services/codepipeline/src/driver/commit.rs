@@ -7,6 +7,7 @@ use aws::Timestamp;
 use store::{Range, WriteTx};
 
 use super::announce;
+use super::cleanup;
 use super::inputs;
 use super::jobs;
 use super::rules::{NewRule, RuleStep};
@@ -242,6 +243,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             Command::Keep(ended) => {
                 let id = ended.id;
                 self.execution(id)?.ended = Some(*ended);
+                cleanup::later(self.tx, self.pipeline, id)?;
             }
         }
         Ok(())

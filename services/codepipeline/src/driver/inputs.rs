@@ -67,7 +67,9 @@ pub(super) enum Absent {
 impl Absent {
     pub(super) fn message(&self, artifact: &str) -> String {
         match self {
-            Self::NeverMade => format!("No action of this execution has made the input artifact '{artifact}'"),
+            Self::NeverMade => {
+                format!("No action of this execution has made the input artifact '{artifact}'")
+            }
             Self::Removed(at) => format!(
                 "The input artifact '{artifact}' is not kept any more: it was cleaned up at {}, as the artifact \
                  retention of the pipeline says. Start the pipeline again to make it anew.",

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::PAUSE;
 use crate::CodePipeline;
 use crate::error::Error;
-use crate::records::{ActionExecution, Cleanup, Definition, Execution, Job, PushedRevision, RuleExecution, Secrets};
+use crate::records::{
+    ActionExecution, Cleanup, Definition, Execution, Job, PushedRevision, RuleExecution, Secrets,
+};
 
 const PURGES: &str = "codepipeline/purges";
 /// Records of a kind that one transaction takes away: it must not hold up the others.

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use aws::Ctx;
+use codepipeline_model::{UpdatePipeline, UpdatePipelineOutput};
 use store::ReadTx;
 use uuid::Uuid;
-use codepipeline_model::{UpdatePipeline, UpdatePipelineOutput};
 
 use super::create_pipeline::check_declaration;
 use super::start_pipeline_execution::{trigger, variables_again};

@@ -101,7 +101,9 @@ fn named_roles(declaration: &PipelineDeclaration) -> Vec<(String, Option<String>
             roles.extend(action.role_arn.clone().map(|role| (path, Some(role))));
         }
     }
-    roles.extend(conditions::roles(declaration).map(|role| ("pipeline.stages".to_owned(), Some(role.to_owned()))));
+    roles.extend(
+        conditions::roles(declaration).map(|role| ("pipeline.stages".to_owned(), Some(role.to_owned()))),
+    );
     let mut seen = std::collections::BTreeSet::new();
     roles.retain(|(_, role)| seen.insert(role.clone()));
     roles

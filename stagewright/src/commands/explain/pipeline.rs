@@ -8,8 +8,10 @@ use super::super::server_access::ServerAccess;
 use crate::explanation::{self, Explanation, Failure, gather};
 
 #[derive(clap::Args)]
-#[command(after_help = "The key needs the permission codepipeline:DescribePipelineExecution on the pipeline; for builds \
-                  and their logs codebuild:BatchGetBuilds and logs:GetLogEvents.")]
+#[command(
+    after_help = "The key needs the permission codepipeline:DescribePipelineExecution on the pipeline; for builds \
+                  and their logs codebuild:BatchGetBuilds and logs:GetLogEvents."
+)]
 pub struct Arguments {
     /// The pipeline
     name: String,

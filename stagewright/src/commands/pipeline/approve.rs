@@ -11,8 +11,10 @@ use super::super::server_access::ServerAccess;
 use super::Error;
 
 #[derive(clap::Args)]
-#[command(after_help = "The key needs the permissions codepipeline:DescribePipelineExecution on the pipeline and \
-                  codepipeline:PutApprovalResult on the action.")]
+#[command(
+    after_help = "The key needs the permissions codepipeline:DescribePipelineExecution on the pipeline and \
+                  codepipeline:PutApprovalResult on the action."
+)]
 pub struct Arguments {
     /// The pipeline
     name: String,
@@ -46,7 +48,8 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     };
     let approval = choose(&remote.call(describe).await?, arguments.action.as_deref())?;
     let status = if arguments.reject { ApprovalStatus::Rejected } else { ApprovalStatus::Approved };
-    let told = format!("{}/{} of execution {}: {status}", approval.stage, approval.action, arguments.execution);
+    let told =
+        format!("{}/{} of execution {}: {status}", approval.stage, approval.action, arguments.execution);
     let put = PutApprovalResult {
         pipeline_name: arguments.name,
         stage_name: approval.stage,
@@ -67,9 +70,8 @@ fn choose(execution: &DescribePipelineExecutionOutput, action: Option<&str>) -> 
         Some(Approval { stage: stage.stage_name.clone(), action: one.action_name.clone(), token })
     });
     let mut waiting: Vec<Approval> = waiting.collect();
-    let names = |waiting: &[Approval]| {
-        waiting.iter().map(|one| one.action.clone()).collect::<Vec<_>>().join(", ")
-    };
+    let names =
+        |waiting: &[Approval]| waiting.iter().map(|one| one.action.clone()).collect::<Vec<_>>().join(", ");
     let known = names(&waiting);
     if let Some(action) = action {
         waiting.retain(|one| one.action == action);
@@ -77,12 +79,12 @@ fn choose(execution: &DescribePipelineExecutionOutput, action: Option<&str>) -> 
     let id = &execution.pipeline_execution_id;
     match (waiting.pop(), waiting.is_empty(), action) {
         (Some(approval), true, _) => Ok(approval),
-        (Some(_), false, _) => {
-            Err(Error::Nothing(format!("several approvals wait in execution {id}: {known}; choose with --action")))
-        }
-        (None, _, Some(action)) if !known.is_empty() => {
-            Err(Error::Nothing(format!("'{action}' does not wait for approval in execution {id}; what waits: {known}")))
-        }
+        (Some(_), false, _) => Err(Error::Nothing(format!(
+            "several approvals wait in execution {id}: {known}; choose with --action"
+        ))),
+        (None, _, Some(action)) if !known.is_empty() => Err(Error::Nothing(format!(
+            "'{action}' does not wait for approval in execution {id}; what waits: {known}"
+        ))),
         (None, _, _) => Err(Error::Nothing(format!("nothing waits for approval in execution {id}"))),
     }
 }
@@ -99,7 +101,8 @@ mod tests {
             token: Some(format!("token of {name}")),
             ..ActionDetail::default()
         });
-        let stage = StageDetail { stage_name: "Gate".into(), actions: actions.collect(), ..StageDetail::default() };
+        let stage =
+            StageDetail { stage_name: "Gate".into(), actions: actions.collect(), ..StageDetail::default() };
         DescribePipelineExecutionOutput { stages: vec![stage], ..DescribePipelineExecutionOutput::default() }
     }
 

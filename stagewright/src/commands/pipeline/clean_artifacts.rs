@@ -10,10 +10,12 @@ use super::super::server_access::ServerAccess;
 use super::Error;
 
 #[derive(clap::Args)]
-#[command(after_help = "An execution keeps its artifacts if one of the two rules says so. Those of executions that run, and \
+#[command(
+    after_help = "An execution keeps its artifacts if one of the two rules says so. Those of executions that run, and \
                   those that a rollback would need, always stay.\n\nThe key needs the permission \
                   codepipeline:CleanUpArtifacts on the pipeline; the pipeline's role needs s3:DeleteObject on the \
-                  artifacts.")]
+                  artifacts."
+)]
 pub struct Arguments {
     /// The pipeline
     name: String,

@@ -60,7 +60,10 @@ fn attempt(stage: &str, action: &ActionDetail) -> ActionExecutionDetail {
             action_type_id: Some(action.action_type_id.clone()),
             ..ActionExecutionInput::default()
         }),
-        output: Some(ActionExecutionOutput { execution_result: Some(result), ..ActionExecutionOutput::default() }),
+        output: Some(ActionExecutionOutput {
+            execution_result: Some(result),
+            ..ActionExecutionOutput::default()
+        }),
         ..ActionExecutionDetail::default()
     }
 }

@@ -9,9 +9,11 @@ use super::super::server_access::ServerAccess;
 use super::Error;
 
 #[derive(clap::Args)]
-#[command(after_help = "The new execution has the source revisions, artifacts and variables of the earlier one, and runs \
+#[command(
+    after_help = "The new execution has the source revisions, artifacts and variables of the earlier one, and runs \
                   on the definition of today. The earlier one must have passed the stages before.\n\nThe key needs the \
-                  permission codepipeline:RerunStage on the stage, or on the action if one is given.")]
+                  permission codepipeline:RerunStage on the stage, or on the action if one is given."
+)]
 pub struct Arguments {
     /// The pipeline
     name: String,

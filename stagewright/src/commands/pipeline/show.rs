@@ -83,7 +83,8 @@ async fn all(remote: &Remote, pipeline: &str, as_json: bool) -> Result<(), Error
 
 async fn in_progress(remote: &Remote, pipeline: &str) -> Result<Vec<String>, Error> {
     // One page holds more than can be in progress in QUEUED and PARALLEL mode, and those that do not wait in another.
-    let list = ListPipelineExecutions { pipeline_name: pipeline.to_owned(), ..ListPipelineExecutions::default() };
+    let list =
+        ListPipelineExecutions { pipeline_name: pipeline.to_owned(), ..ListPipelineExecutions::default() };
     let newest = remote.call(list).await?.pipeline_execution_summaries.unwrap_or_default();
     let is_open = |status: &str| matches!(status, "InProgress" | "Stopping");
     let open = newest.iter().filter(|one| one.status.as_ref().is_some_and(|status| is_open(status.as_str())));
@@ -106,7 +107,8 @@ fn line(execution: &DescribePipelineExecutionOutput) -> String {
             let stages = execution.stages.iter().rev();
             let last = stages.clone().find(|stage| stage.status.is_some());
             let Some(stage) = last else { return format!("{id}  {}", execution.status) };
-            let running = stage.actions.iter().filter(|action| action.status.as_deref() == Some("InProgress"));
+            let running =
+                stage.actions.iter().filter(|action| action.status.as_deref() == Some("InProgress"));
             let names: Vec<&str> = running.map(|action| action.action_name.as_str()).collect();
             match names.is_empty() {
                 true => format!("in {}", stage.stage_name),

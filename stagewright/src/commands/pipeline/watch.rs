@@ -23,9 +23,11 @@ const REDRAW: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
-#[command(after_help = "The key needs the permission codepipeline:DescribePipelineExecution on the pipeline; for builds \
+#[command(
+    after_help = "The key needs the permission codepipeline:DescribePipelineExecution on the pipeline; for builds \
                   and their logs codebuild:BatchGetBuilds and logs:GetLogEvents.\n\nExit codes: 0 it succeeded, 1 it did \
-                  not, 2 wrong usage, 130 ended by Ctrl-C. The execution goes on whatever becomes of the watch.")]
+                  not, 2 wrong usage, 130 ended by Ctrl-C. The execution goes on whatever becomes of the watch."
+)]
 pub struct Arguments {
     /// The pipeline
     name: String,
@@ -78,8 +80,10 @@ impl Watch {
         execution: Option<String>,
         view: View,
     ) -> Result<Self, Error> {
-        let describe =
-            DescribePipelineExecution { pipeline_name: pipeline.to_owned(), pipeline_execution_id: execution };
+        let describe = DescribePipelineExecution {
+            pipeline_name: pipeline.to_owned(),
+            pipeline_execution_id: execution,
+        };
         let execution = remote.call(describe).await?;
         let progress = picture::progress(&execution);
         Ok(Self { remote, view, execution, progress, builds: HashMap::new(), told: Vec::new() })
@@ -127,8 +131,11 @@ impl Watch {
 
     /// What the tree does not show by itself: everything but work that goes on.
     fn waits(&self) -> Vec<Wait> {
-        let facts =
-            Facts { execution: self.execution.clone(), builds: HashMap::new().into_iter().collect(), now: Timestamp::now() };
+        let facts = Facts {
+            execution: self.execution.clone(),
+            builds: HashMap::new().into_iter().collect(),
+            now: Timestamp::now(),
+        };
         let mut waits = explanation::explain(&facts).waits_for;
         waits.retain(|wait| !matches!(wait.kind, Kind::Build | Kind::Action));
         waits

@@ -36,10 +36,8 @@ async fn look(caller: &Client, need: &Need) -> Option<PipelineFinding> {
             })
         }
         Resource::Branch { repository, branch } => {
-            let get = GetBranch {
-                repository_name: Some(repository.clone()),
-                branch_name: Some(branch.clone()),
-            };
+            let get =
+                GetBranch { repository_name: Some(repository.clone()), branch_name: Some(branch.clone()) };
             let error = caller.call(get).await.err()?;
             match &*error.code {
                 "RepositoryDoesNotExistException" => {
@@ -75,5 +73,10 @@ fn of_bucket(error: aws::Error, bucket: &str, need: &Need) -> Option<PipelineFin
 }
 
 fn unseen(need: &Need, error: &aws::Error) -> PipelineFinding {
-    finding(WARNING, &error.code, &need.path, format!("Whether it is there could not be seen: {}", error.message))
+    finding(
+        WARNING,
+        &error.code,
+        &need.path,
+        format!("Whether it is there could not be seen: {}", error.message),
+    )
 }
