@@ -313,3 +313,14 @@ def test_what_a_killed_run_leaves_goes_with_the_next(run):
     done = run.run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert not left.exists()
+
+
+def test_the_tree_goes_on_while_an_approval_is_asked(run):
+    run.buildspec("sleep 3", "echo made > made.txt")
+    run.define([source()], [approval(), build()])
+    shown = terminal(run)
+    shown.wait_for("Approve S2/Approve? [y/N]")
+    shown.wait_for("✔ Make")
+    shown.type("y\n")
+    assert shown.finish() == 0, shown.seen
+    run.assert_nothing_left()
