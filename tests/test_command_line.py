@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 
+import botocore.session
 import pytest
 
 from harness.aws import Aws
@@ -17,7 +18,7 @@ from harness.deployment import Deployment
 from harness.eventually import until
 from harness.git import Git
 from harness.refusal import refused
-from harness.server import ACCOUNT, ADMINISTRATOR, NO_GIVEN_KEY, REGION
+from harness.server import ACCOUNT, ADMINISTRATOR, NO_GIVEN_KEY, REGION, REPOSITORY, binary
 
 # ---------------------------------------------------------------- backup and restore
 
@@ -228,3 +229,24 @@ def test_help_and_version_exit_with_0():
     assert re.fullmatch(r"stagewright \d+\.\d+\.\d+\n", succeeded("--version"))
     for command in ("serve", "doctor", "coverage", "backup", "restore", "user", "key", "completions"):
         assert f"Usage: stagewright {command}" in succeeded(command, "--help")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    for arguments in (["coverage", "--json"], ["coverage"], ["completions", "bash"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as closed:
+            process = subprocess.run([binary(), *arguments], stdout=closed, stderr=subprocess.PIPE, timeout=60)
+        assert (process.returncode, process.stderr) == (0, b""), arguments
+
+
+def test_the_documented_operations_of_codepipeline_are_those_that_are_served():
+    rows = json.loads(succeeded("coverage", "--json"))["services"]
+    (served,) = [set(row["served"]) for row in rows if row["service"].lower() == "codepipeline"]
+    known = set(botocore.session.Session().get_service_model("codepipeline").operation_names)
+    text = (REPOSITORY / "docs" / "codepipeline.md").read_text()
+    table = dict(re.findall(r"^\| `(\w+)` \| (yes|no) \|$", text, re.MULTILINE))
+    assert set(table) == known and len(known) == 44
+    assert {name for name, answer in table.items() if answer == "yes"} == served & known
+    own = text[text.index("## What AWS does not have") : text.index("**Re-runs.**")]
+    assert set(re.findall(r"^\| `(\w+)` \|", own, re.MULTILINE)) == served - known

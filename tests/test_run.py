@@ -294,3 +294,33 @@ def test_roles_of_actions_and_canned_acls(run):
     done = run.run("--region", "eu-west-1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (run.output / "deployed" / "local-site" / "made.txt").is_file()
+
+
+def test_what_a_killed_run_leaves_goes_with_the_next(run):
+    run.buildspec("echo it runs; sleep 300")
+    run.define([source()], [build()])
+    killed = run.start()
+    try:
+        for line in killed.stdout:
+            if "it runs" in line:
+                break
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate(timeout=60)
+    (left,) = run.temporary.iterdir()
+    assert processes(str(left)), "the build outlives the run"
+    run.buildspec("echo quick")
+    done = run.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not left.exists()
+
+
+def test_the_tree_goes_on_while_an_approval_is_asked(run):
+    run.buildspec("sleep 3", "echo made > made.txt")
+    run.define([source()], [approval(), build()])
+    shown = terminal(run)
+    shown.wait_for("Approve S2/Approve? [y/N]")
+    shown.wait_for("✔ Make")
+    shown.type("y\n")
+    assert shown.finish() == 0, shown.seen
+    run.assert_nothing_left()

@@ -86,6 +86,7 @@ struct File {
     builds: Builds,
     github: Github,
     limits: Limits,
+    pipelines: Pipelines,
     smtp: Option<SmtpSection>,
     sns: Notifications,
     trails: Trails,
@@ -133,6 +134,42 @@ pub struct Builds {
     pub read_only_paths: Vec<PathBuf>,
 }
 
+/// `[pipelines]`: what holds for pipelines whose tags say nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pipelines {
+    /// An update lets executions in progress go on with the definition that they began with.
+    pub pin_running_executions: bool,
+    /// An update starts the pipeline again with the source revisions of the newest execution.
+    pub restart_on_update: bool,
+    /// Which artifacts are kept: `executions=20 days=30`, either of them, or `forever`.
+    pub artifact_retention: ArtifactRetention,
+}
+
+/// Checked when the file is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ArtifactRetention(pub Option<codepipeline::retention::Retention>);
+
+impl TryFrom<String> for ArtifactRetention {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let retention = codepipeline::retention::Retention::parse(&text);
+        retention.map(Self).map_err(|wanted| format!("artifact_retention must be {wanted}"))
+    }
+}
+
+impl Pipelines {
+    pub fn settings(&self) -> codepipeline::Settings {
+        codepipeline::Settings {
+            pin_running_executions: self.pin_running_executions,
+            restart_on_update: self.restart_on_update,
+            artifact_retention: self.artifact_retention.0,
+        }
+    }
+}
+
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -167,6 +204,7 @@ pub struct Config {
     pub builds: Builds,
     pub github: Github,
     pub limits: Limits,
+    pub pipelines: Pipelines,
     pub smtp: Option<Smtp>,
     pub sns: Notifications,
     pub trails: Trails,
@@ -214,6 +252,7 @@ impl Config {
             trails: file.trails,
             smtp: file.smtp.map(smtp).transpose()?,
             sns: file.sns,
+            pipelines: file.pipelines,
         };
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
             return Err(Error::OpenToTheWorld(config.listen));
@@ -238,6 +277,7 @@ impl Config {
             trails: Trails::default(),
             smtp: None,
             sns: Notifications::default(),
+            pipelines: Pipelines::default(),
         }
     }
 }
@@ -295,7 +335,8 @@ mod tests {
     fn a_file_holds_what_flags_do() {
         let read = file(
             "data = \"/var/lib/stagewright\"\nlisten = \"127.0.0.1:4000\"\naccount = \"111122223333\"\n\
-             region = \"eu-west-1\"\nauth = \"open\"\n[builds]\nconcurrency = 3\nread_only_paths = [\"/opt/tools\"]\n",
+             region = \"eu-west-1\"\nauth = \"open\"\n[builds]\nconcurrency = 3\nread_only_paths = [\"/opt/tools\"]\n\
+             [pipelines]\npin_running_executions = true\nartifact_retention = \"days=3\"\n",
         );
         let read = read.unwrap();
         assert_eq!(read.account.unwrap().as_str(), "111122223333");
@@ -303,6 +344,9 @@ mod tests {
         assert_eq!(read.builds.concurrency, 3);
         assert_eq!(read.limits, Limits::default());
         assert_eq!(read.trails.digest_seconds.get(), 3600);
+        let settings = read.pipelines.settings();
+        assert!(settings.pin_running_executions && settings.artifact_retention.is_some());
+        assert!(!settings.restart_on_update);
     }
 
     #[test]
@@ -315,6 +359,8 @@ mod tests {
         let message = file("[builds]\nparallel = 2").unwrap_err();
         assert!(message.contains("`parallel`") && message.contains("`concurrency`"), "{message}");
         assert!(file("[trails]\nlog_file_seconds = 0").unwrap_err().contains("nonzero"));
+        let message = file("[pipelines]\nartifact_retention = \"a while\"").unwrap_err();
+        assert!(message.contains("executions=N"), "{message}");
         assert!(file("account = \"12\"").unwrap_err().contains("12 digits"));
     }
 

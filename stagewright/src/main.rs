@@ -1,8 +1,12 @@
 //! The `stagewright` command.
 
+#[macro_use]
+mod output;
+
 mod commands;
 mod config;
 mod definition_file;
+mod explanation;
 mod job_worker;
 mod platform;
 mod tracing_output;
@@ -14,7 +18,7 @@ use mimalloc::MiMalloc;
 
 use commands::{
     administration, backup, connection, coverage, demo, doctor, explain, job_worker as job_worker_command,
-    run, serve, validate,
+    pipeline, run, serve, validate,
 };
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
@@ -50,6 +54,8 @@ enum Command {
     Coverage(coverage::Arguments),
     /// Say why something happened, or did not
     Explain(explain::Arguments),
+    /// Show, watch, run again and approve executions of a pipeline on a running server
+    Pipeline(pipeline::Arguments),
     /// Copy an embedded data folder while the server runs
     Backup(backup::BackupArguments),
     /// Make a data folder out of a backup
@@ -78,6 +84,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Coverage(arguments) => coverage::run(&arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Pipeline(arguments) => pipeline::run(arguments),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::User(arguments) => administration::user(&arguments),
@@ -85,7 +92,9 @@ fn main() -> ExitCode {
         Command::JobWorker(arguments) => job_worker_command::run(arguments),
         Command::Connection(arguments) => connection::run(arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "stagewright", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "stagewright", &mut script);
+            print!("{}", String::from_utf8_lossy(&script));
             ExitCode::SUCCESS
         }
         Command::Supervise { folder } => runner::supervisor::main(&folder),

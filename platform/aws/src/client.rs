@@ -147,6 +147,11 @@ impl Client {
         gateway.objects.put_object(&self.ctx(gateway, "PutObject").await?, put).await
     }
 
+    pub async fn delete_object(&self, object: &ObjectId) -> Result<(), Error> {
+        let gateway = self.gateway.get()?;
+        gateway.objects.delete_object(&self.ctx(gateway, "DeleteObject").await?, object).await
+    }
+
     pub async fn list_objects(&self, list: &ListObjects) -> Result<ObjectPage, Error> {
         let gateway = self.gateway.get()?;
         gateway.objects.list_objects(&self.ctx(gateway, "ListObjects").await?, list).await

@@ -21,6 +21,10 @@ pub trait Objects: Send + Sync {
     async fn head_object(&self, ctx: &Ctx, object: &ObjectId) -> Result<ObjectHead, Error>;
     /// Durable when it returns.
     async fn put_object(&self, ctx: &Ctx, put: PutObject) -> Result<ObjectHead, Error>;
+    /// Deletes the object, or in a versioned bucket hides it behind a delete marker. One that is not there is no error.
+    async fn delete_object(&self, _ctx: &Ctx, _object: &ObjectId) -> Result<(), Error> {
+        Err(Error::new("NotImplemented", "DeleteObject is not built here.").with_status(501))
+    }
     /// One page of keys in UTF-8 byte order, at most 1,000.
     async fn list_objects(&self, ctx: &Ctx, list: &ListObjects) -> Result<ObjectPage, Error>;
     async fn bucket_versioning(&self, ctx: &Ctx, bucket: &str) -> Result<bool, Error>;

@@ -12,6 +12,7 @@ mod additional;
 mod announce;
 mod begin;
 mod changes;
+mod cleanup;
 mod commit;
 mod inputs;
 pub(crate) mod jobs;
@@ -32,6 +33,7 @@ use crate::CodePipeline;
 use crate::engine::Moment;
 
 pub(crate) use announce::SOURCE;
+pub(crate) use cleanup::clean;
 pub(crate) use commit::{Cause, Commit, Fault, NewExecution};
 pub(crate) use purge::later as purge_later;
 pub(crate) use start::{Started, Triggered, change_of, start};
@@ -54,6 +56,9 @@ pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
     loops.spawn(timers::run(codepipeline.clone()));
     loops.spawn(purge::run(codepipeline.clone()));
     loops.spawn(triggers::run(codepipeline.clone()));
+    loops.spawn(cleanup::run(codepipeline.clone()));
+    loops.spawn(cleanup::run_sweeps(codepipeline.clone()));
+    loops.spawn(cleanup::run_removals(codepipeline.clone()));
     loops.spawn(changes::run(codepipeline.clone(), aws::event::TOPIC));
     loops.spawn(changes::run(codepipeline, aws::event::UNPUBLISHED_TOPIC));
     // The loops never end by themselves; one that panicked must not go unnoticed.

@@ -14,6 +14,9 @@
 //! - a rollback goes back to an execution that succeeded in its stage on the same definition, and is none itself;
 //! - an action starts only when every action of lower run order in its stage run has succeeded;
 //! - an execution that ended never changes, unless a stage retry brings it back;
+//! - an execution that takes up the work of another one in the middle begins where that has been, and no newer one that
+//!   waits gives way to it;
+//! - with pinned executions all of this holds across the definitions that are in use;
 //! - a later execution is never overtaken by an earlier one (SUPERSEDED and QUEUED);
 //! - every execution in progress runs an action or a rule, or waits for a stage or a transition that can be named.
 
@@ -48,11 +51,14 @@ pub use plan::{
 };
 pub use refusal::Refusal;
 pub use state::{
-    ActionRun, ActionStatus, Execution, ExecutionMode, ExecutionStatus, LatestRun, Pipeline, Position,
+    ActionRun, ActionStatus, Execution, ExecutionMode, ExecutionStatus, LatestRun, Pipeline, Position, Rerun,
     Retries, RetryTrigger, Rollback, Stage, StageRun, StageStatus, StopRequest, Success, Transition,
 };
 
 /// QUEUED and PARALLEL pipelines: executions in progress at one time. Source: CodePipeline quotas.
 pub const CONCURRENT_EXECUTIONS: usize = 50;
+/// SUPERSEDED pipelines: no definition has more than 50 stages, each with one inside and one in front of it; this is
+/// twice as many, for those that were pinned to earlier definitions.
+pub const SUPERSEDED_EXECUTIONS: usize = 200;
 /// PARALLEL pipelines: actions of one execution in progress at one time. Source: CodePipeline quotas.
 pub const CONCURRENT_ACTIONS: usize = 5;

@@ -45,6 +45,8 @@ pub enum Error {
     DuplicatedStopRequest { id: String },
     #[error("Stage '{stage}' cannot be retried: {why}")]
     StageNotRetryable { stage: String, why: &'static str },
+    #[error("Stage '{stage}' cannot be run again: {why}")]
+    StageNotRerunnable { stage: String, why: &'static str },
     #[error("Pipeline execution '{id}' is not the latest execution in stage '{stage}'")]
     NotLatestPipelineExecution { id: String, stage: String },
     #[error("The condition of stage '{stage}' cannot be overridden: {why}")]
@@ -121,7 +123,7 @@ impl Error {
             Self::ApprovalAlreadyCompleted { .. } => "ApprovalAlreadyCompletedException",
             Self::PipelineExecutionNotStoppable { .. } => "PipelineExecutionNotStoppableException",
             Self::DuplicatedStopRequest { .. } => "DuplicatedStopRequestException",
-            Self::StageNotRetryable { .. } => "StageNotRetryableException",
+            Self::StageNotRetryable { .. } | Self::StageNotRerunnable { .. } => "StageNotRetryableException",
             Self::NotLatestPipelineExecution { .. } => "NotLatestPipelineExecutionException",
             Self::ConditionNotOverridable { .. } => "ConditionNotOverridableException",
             Self::ActionExecutionNotFound(_) => "ActionExecutionNotFoundException",
@@ -170,6 +172,8 @@ impl Error {
                 Self::Validation(format!("Stage '{stage}' of pipeline '{pipeline}' has no such transition"))
             }
             Refusal::StageNotRetryable { stage, why } => Self::StageNotRetryable { stage, why },
+            Refusal::UnableToRerun { stage, why } => Self::StageNotRerunnable { stage, why },
+            Refusal::ActionNotFound { stage, action } => Self::ActionNotFound { pipeline, stage, action },
             Refusal::NotLatestExecution => {
                 Self::NotLatestPipelineExecution { id: execution, stage: stage.to_owned() }
             }

@@ -10,6 +10,7 @@
 mod context;
 mod data;
 mod hand_out;
+mod polls;
 pub(crate) mod results;
 mod session_policy;
 mod state;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 pub(crate) use context::{Context, find};
 pub(crate) use data::{job_data, third_party_job_data};
 pub(crate) use hand_out::hand_out;
+pub(crate) use polls::Polls;
 pub use state::{Refused, State, Status};
 
 /// Jobs that one poll hands out at most: for each of them a role is assumed.

@@ -16,12 +16,15 @@ pub mod engine;
 pub mod error;
 pub mod jobs;
 mod meters;
+mod needs;
 mod operations;
 pub mod providers;
 pub mod records;
+pub mod retention;
 mod role;
 pub mod rules;
 mod secrets;
+mod settings;
 pub mod tags;
 pub mod triggers;
 pub mod variables;
@@ -39,6 +42,7 @@ use store::Store;
 
 pub use error::Error;
 pub use operations::router;
+pub use settings::Settings;
 
 use crate::definitions::Definitions;
 
@@ -55,7 +59,9 @@ pub struct CodePipeline {
     /// For secret values of action configuration.
     sealer: Sealer,
     definitions: Arc<Definitions>,
+    polls: jobs::Polls,
     lease: Duration,
+    settings: Settings,
     config: Config,
     /// Where the commands of compute actions run.
     compute: Option<Arc<dyn Compute>>,
@@ -79,7 +85,9 @@ impl CodePipeline {
             client,
             sealer,
             definitions: Arc::default(),
+            polls: jobs::Polls::default(),
             lease: LEASE,
+            settings: Settings::default(),
             config: Config::default(),
             compute: None,
         }
@@ -102,6 +110,13 @@ impl CodePipeline {
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// What holds for pipelines whose tags say nothing.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
         self
     }
 

@@ -2,12 +2,14 @@
 
 mod acknowledge_job;
 mod acknowledge_third_party_job;
+mod clean_up_artifacts;
 mod create_custom_action_type;
 mod create_pipeline;
 mod delete_custom_action_type;
 mod delete_pipeline;
 mod delete_webhook;
 mod deregister_webhook_with_third_party;
+mod describe_pipeline_execution;
 mod disable_stage_transition;
 mod enable_stage_transition;
 mod get_action_type;
@@ -36,6 +38,7 @@ mod put_third_party_job_failure_result;
 mod put_third_party_job_success_result;
 mod put_webhook;
 mod register_webhook_with_third_party;
+mod rerun_stage;
 mod retry_stage_execution;
 mod rollback_stage;
 pub(crate) mod start_pipeline_execution;
@@ -44,6 +47,7 @@ mod tag_resource;
 mod untag_resource;
 mod update_action_type;
 mod update_pipeline;
+mod validate_pipeline;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,7 +74,7 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
     use model::*;
     let secrets = Arc::new(SecretsOfCalls(codepipeline.clone()));
     Router::of(&CODEPIPELINE, codepipeline)
-        .hiding(secrets, &["CreatePipeline", "UpdatePipeline", "PollForJobs"])
+        .hiding(secrets, &["CreatePipeline", "UpdatePipeline", "ValidatePipeline", "PollForJobs"])
         .on::<CreatePipeline, _>(create_pipeline::create_pipeline, |op, scope| {
             let tags = op.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
             let mut accesses = vec![
@@ -88,6 +92,15 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
             accesses.extend(pass_connections(&op.pipeline));
             accesses
         })
+        .on::<CleanUpArtifacts, _>(clean_up_artifacts::clean_up_artifacts, |op, scope| {
+            on_pipeline(scope, &op.pipeline_name)
+        })
+        .on::<ValidatePipeline, _>(validate_pipeline::validate_pipeline, |op, scope| {
+            vec![
+                Access::to(pipeline_arn(scope, &op.pipeline.name)),
+                Access::pass_role(&op.pipeline.role_arn, PRINCIPAL),
+            ]
+        })
         .on::<DeletePipeline, _>(delete_pipeline::delete_pipeline, |op, scope| on_pipeline(scope, &op.name))
         .on::<GetPipeline, _>(get_pipeline::get_pipeline, |op, scope| on_pipeline(scope, &op.name))
         .on::<ListPipelines, _>(list_pipelines::list_pipelines, |_, _| vec![Access::any()])
@@ -99,6 +112,10 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         })
         .on::<RetryStageExecution, _>(retry_stage_execution::retry_stage_execution, |op, scope| {
             on_stage(scope, &op.pipeline_name, &op.stage_name)
+        })
+        .on::<RerunStage, _>(rerun_stage::rerun_stage, |op, scope| match &op.action_name {
+            Some(action) => on_action(scope, &op.pipeline_name, &op.stage_name, action),
+            None => on_stage(scope, &op.pipeline_name, &op.stage_name),
         })
         .on::<RollbackStage, _>(rollback_stage::rollback_stage, |op, scope| {
             on_stage(scope, &op.pipeline_name, &op.stage_name)
@@ -120,6 +137,10 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         .on::<GetPipelineState, _>(get_pipeline_state::get_pipeline_state, |op, scope| {
             on_pipeline(scope, &op.name)
         })
+        .on::<DescribePipelineExecution, _>(
+            describe_pipeline_execution::describe_pipeline_execution,
+            |op, scope| on_pipeline(scope, &op.pipeline_name),
+        )
         .on::<GetPipelineExecution, _>(get_pipeline_execution::get_pipeline_execution, |op, scope| {
             on_pipeline(scope, &op.pipeline_name)
         })
@@ -307,6 +328,23 @@ fn find_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline, id: &str) -> Result<
     let index = Execution::with_id(pipeline.id, execution);
     let page = tx.scan_index::<Execution>(Execution::ID, index, 1)?;
     page.into_records().into_iter().next().ok_or_else(not_found)
+}
+
+/// The execution that was started last.
+fn newest_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline) -> Result<Option<Execution>, Error> {
+    let newest_first = store::Range::prefix(Execution::of_pipeline(pipeline.id)).descending();
+    Ok(tx.scan::<Execution>(newest_first, 1)?.into_records().into_iter().next())
+}
+
+/// The execution that was started with a client request token.
+fn with_token(
+    tx: &mut ReadTx<'_>,
+    pipeline: &Pipeline,
+    token: Option<&str>,
+) -> Result<Option<ExecutionId>, Error> {
+    let Some(token) = token else { return Ok(None) };
+    let index = Execution::with_token(pipeline.id, token);
+    Ok(tx.scan_index::<Execution>(Execution::TOKEN, index, 1)?.records.first().map(|before| before.id))
 }
 
 /// An execution as it was when it ended, for the engine to take up again; none of one in progress.

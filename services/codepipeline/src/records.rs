@@ -5,6 +5,7 @@
 
 mod action_revision;
 pub mod action_type;
+mod cleanup;
 mod job;
 mod pending_change;
 mod secrets;
@@ -14,12 +15,13 @@ pub mod webhook;
 
 pub use action_revision::PushedRevision;
 pub use action_type::ActionType;
+pub use cleanup::{Cleanup, Removal};
 pub use job::Job;
 pub use pending_change::PendingChange;
 pub use secrets::{SecretValue, Secrets};
 pub use start::Start;
 pub use v1::{
-    ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline,
+    ActionExecution, ArtifactRevision, Definition, Execution, ExecutionTrigger, Live, Pipeline, Rerun,
     RuleExecution, SourceOverride, TakenIn, Watch,
 };
 pub use webhook::{Webhook, WebhookFailure};

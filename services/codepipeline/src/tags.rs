@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use codepipeline_model::Tag;
 
 use crate::error::Error;
+use crate::settings;
 
 /// Tags of one resource at most. Source: CodePipeline quotas.
 pub const LIMIT: usize = 50;
 
 /// Adds tags to those of a resource; the last one of a key counts.
-/// Errors: `InvalidTags` for keys that AWS keeps for itself, `TooManyTags`.
+/// Errors: `InvalidTags` for keys that AWS keeps for itself and values that mean nothing here, `TooManyTags`.
 pub fn add(tags: &mut BTreeMap<String, String>, new: &[Tag], resource: &str) -> Result<(), Error> {
     for tag in new {
         if tag.key.to_ascii_lowercase().starts_with("aws:") {
             let message = "Tag keys must not start with 'aws:', which is reserved for AWS use";
             return Err(Error::InvalidTags(format!("{message}: '{}'", tag.key)));
         }
+        settings::check_tag(&tag.key, &tag.value)?;
         tags.insert(tag.key.clone(), tag.value.clone());
     }
     if tags.len() > LIMIT { Err(Error::TooManyTags(resource.to_owned())) } else { Ok(()) }

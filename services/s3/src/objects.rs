@@ -15,7 +15,7 @@ use crate::access::Question;
 use crate::error::Error;
 use crate::listing::LARGEST_PAGE;
 use crate::operations::{
-    bucket_versioning, get_bucket_location, get_object, head_object, list_objects, put_object,
+    bucket_versioning, delete_object, get_bucket_location, get_object, head_object, list_objects, put_object,
 };
 use crate::{S3, wire};
 
@@ -98,6 +98,20 @@ impl Objects for S3 {
             content_type: put.content_type,
             metadata: put.metadata,
         })
+    }
+
+    async fn delete_object(&self, ctx: &Ctx, object: &ObjectId) -> Result<(), aws::Error> {
+        let input = dto::DeleteObjectInput {
+            bucket: object.bucket.clone(),
+            key: object.key.clone(),
+            version_id: object.version_id.clone(),
+            ..Default::default()
+        };
+        let parameters = json!({ "bucketName": object.bucket, "key": object.key });
+        let questions = delete_object::questions(&input);
+        let handled = delete_object::delete_object(self, ctx, input);
+        self.serve(ctx, questions, parameters, handled).await?;
+        Ok(())
     }
 
     async fn list_objects(&self, ctx: &Ctx, list: &ListObjects) -> Result<ObjectPage, aws::Error> {

@@ -9,8 +9,8 @@ use clap::Subcommand;
 use codeconnections_model::{AuthorizeConnection, AuthorizeConnectionOutput};
 use serde_json::json;
 
-use super::explain::credentials;
 use super::failed;
+use super::server_access::credentials;
 
 /// What a file with a secret may have at most.
 const LONGEST_SECRET: u64 = 64 * 1024;

@@ -8,8 +8,10 @@ pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod job_worker;
+pub mod pipeline;
 pub mod run;
 pub mod serve;
+pub mod server_access;
 pub mod validate;
 
 use std::fmt::Display;

@@ -4,9 +4,12 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use aws::Region;
+use aws::{Region, Remote};
+use codepipeline_model::ValidatePipeline;
 use serde_json::json;
 
+use super::failed;
+use super::server_access::ServerAccess;
 use crate::definition_file::{self, Examined, Kind, Severity, Source};
 
 #[derive(clap::Args)]
@@ -25,13 +28,26 @@ pub struct Arguments {
     /// Region that a pipeline is for
     #[arg(long, default_value = definition_file::DEFAULT_REGION)]
     region: Region,
+    /// Let a running server check pipelines too, with the key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: by the
+    /// account's own action types, and for what is not there and what the roles may not do. Nothing is created
+    #[arg(long, requires = "endpoint")]
+    server: bool,
+    /// The server's address
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    endpoint: Option<String>,
     /// Print JSON: {"files": [{"file", "kind", "findings": [{"severity", "line", "column", "path", "message", "help"}]}]}
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let examined: Vec<Examined> = arguments.files.iter().map(|file| examine(file, arguments)).collect();
+    let examined = match arguments.endpoint.as_ref().filter(|_| arguments.server) {
+        Some(endpoint) => match by_server(endpoint, arguments) {
+            Ok(examined) => examined,
+            Err(error) => return failed(error),
+        },
+        None => arguments.files.iter().map(|file| examine(file, arguments)).collect(),
+    };
     if arguments.json {
         print_json(&examined);
     } else {
@@ -51,6 +67,31 @@ fn examine(file: &Path, arguments: &Arguments) -> Examined {
         Ok(source) => definition_file::examine(source, arguments.kind, &arguments.region),
         Err(findings) => Examined { kind: arguments.kind, findings, definition: None },
     }
+}
+
+/// What a server says of pipelines as well. Errors: it could not be asked, or may not be.
+fn by_server(endpoint: &str, arguments: &Arguments) -> Result<Vec<Examined>, Box<dyn std::error::Error>> {
+    let remote = ServerAccess::at(endpoint.to_owned(), arguments.region.clone()).connect()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let mut all = Vec::with_capacity(arguments.files.len());
+    for file in &arguments.files {
+        all.push(runtime.block_on(ask(&remote, file, arguments))?);
+    }
+    Ok(all)
+}
+
+async fn ask(remote: &Remote, file: &Path, arguments: &Arguments) -> Result<Examined, aws::Error> {
+    let source = match Source::open(file) {
+        Ok(source) => source,
+        Err(findings) => return Ok(Examined { kind: arguments.kind, findings, definition: None }),
+    };
+    let mut examined = definition_file::examine_form(&source, arguments.kind, &arguments.region);
+    if let Some(definition) = &examined.definition {
+        let validate = ValidatePipeline { pipeline: definition.declaration.clone() };
+        let answer = remote.call(validate).await?;
+        definition_file::served::tell(&answer.findings, definition, &mut examined.findings);
+    }
+    Ok(examined)
 }
 
 fn print_json(examined: &[Examined]) {

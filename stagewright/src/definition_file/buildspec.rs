@@ -6,7 +6,7 @@ use document::{Node, Place, Value};
 use super::finding::{Findings, Spot};
 use super::spelling;
 
-/// Tells the first error, as the reader of builds stops there, and the keys that mean nothing.
+/// Tells all errors, and the keys that mean nothing.
 pub fn examine(root: &Node, findings: &mut Findings) {
     match buildspec::parse(findings.text()) {
         Ok(spec) => {
@@ -18,9 +18,11 @@ pub fn examine(root: &Node, findings: &mut Findings) {
                 findings.warning(spot, &key.path, message).help(help);
             }
         }
-        Err(error) => {
-            let spot = node_at(root, error.place).map_or(error.place.into(), Spot::from);
-            findings.error(spot, "", error.message);
+        Err(_) => {
+            for error in buildspec::errors(findings.text()) {
+                let spot = node_at(root, error.place).map_or(error.place.into(), Spot::from);
+                findings.error(spot, "", error.message);
+            }
             unknown_top_keys(root, findings);
         }
     }

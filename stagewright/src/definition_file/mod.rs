@@ -13,6 +13,7 @@ mod form;
 mod kind;
 mod pipeline;
 mod places;
+pub mod served;
 mod shape;
 mod source;
 mod spelling;
@@ -63,6 +64,16 @@ pub fn read(path: &Path) -> Result<DefinitionFile, Findings> {
         findings.escalate();
         findings
     })
+}
+
+/// The same for a file whose pipeline a server checks ([`served::tell`]): only its form is checked here, unless that is
+/// wrong, or the file is something else.
+pub fn examine_form(source: &Source, kind: Option<Kind>, region: &Region) -> Examined {
+    let of_form = examine_with(source.clone(), kind, region, pipeline::read);
+    match (&of_form.definition, of_form.kind) {
+        (Some(_), _) | (None, Some(Kind::Buildspec) | None) => of_form,
+        (None, Some(Kind::Pipeline)) => examine(source.clone(), kind, region),
+    }
 }
 
 /// Checks a file as what it is, or as what the caller says that it is. `region` is where a pipeline will be.

@@ -132,7 +132,8 @@ impl Platform {
         let reachable_at = endpoint.trim_end_matches('/').to_owned();
         let webhooks = codepipeline::Config { endpoint: reachable_at, github_api: config.github.api.clone() };
         let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
-        let codepipeline = Arc::new(codepipeline.with_config(webhooks).with_compute(codebuild.clone()));
+        let codepipeline = codepipeline.with_config(webhooks).with_settings(config.pipelines.settings());
+        let codepipeline = Arc::new(codepipeline.with_compute(codebuild.clone()));
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone()));
         let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, bound))?;
         let sns = Arc::new(sns);

@@ -1,6 +1,7 @@
 //! The buildspec: what a build does, written by its users in YAML (or JSON, which is YAML).
 //! Source: CodeBuild User Guide, "Build specification reference for CodeBuild".
 
+mod all;
 mod read;
 
 use std::collections::BTreeMap;
@@ -133,6 +134,12 @@ impl From<document::Error> for Error {
     fn from(error: document::Error) -> Self {
         Self::new(error.message, error.place)
     }
+}
+
+/// Everything that is wrong with a buildspec, in the order of the document; at most a hundred. Only what a build would
+/// read counts, and nothing that only follows from another error.
+pub fn errors(text: &str) -> Vec<Error> {
+    all::errors(text)
 }
 
 /// Reads a buildspec.

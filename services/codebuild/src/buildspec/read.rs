@@ -11,13 +11,25 @@ use super::{Artifacts, Buildspec, Cache, Error, PhaseSpec, Place, Report, Unknow
 const DEFAULT_RETRIES: u32 = 3;
 const MAX_RETRIES: u32 = 100;
 
+pub(super) const MISSING_VERSION: &str = "Missing version";
+pub(super) const UNKNOWN_VERSION: &str = "Unknown version";
+pub(super) const NO_PHASES: &str = "No phases found";
+
+const START: Place = Place { line: 1, column: 1 };
+
 pub(super) fn buildspec(text: &str) -> Result<Buildspec, Error> {
-    let start = Place { line: 1, column: 1 };
-    let root = document::parse(text)?.ok_or_else(|| Error::new("No content found", start))?;
+    of_tree(&tree(text)?)
+}
+
+pub(super) fn tree(text: &str) -> Result<Node, Error> {
+    document::parse(text)?.ok_or_else(|| Error::new("No content found", START))
+}
+
+pub(super) fn of_tree(root: &Node) -> Result<Buildspec, Error> {
     let mut unknown = Vec::new();
     let mut spec = {
-        let mut root = Mapping::of(&root, "", &mut unknown)?;
-        let version = version(root.get("version"), start)?;
+        let mut root = Mapping::of(root, "", &mut unknown)?;
+        let version = version(root.get("version"), START)?;
         let mut spec = Buildspec { version, run_as: root.text("run-as")?, ..Buildspec::default() };
         environment(&mut root, &mut spec)?;
         root.child("proxy", |proxy| proxy.flag("upload-artifacts").and(proxy.flag("logs")))?;
@@ -26,7 +38,7 @@ pub(super) fn buildspec(text: &str) -> Result<Buildspec, Error> {
             Some(phases) => spec.phases = read_phases(&mut root, phases)?,
             // A batch may take its phases from other files.
             None if spec.has_batch => {}
-            None => return Err(Error::new("No phases found", root.place)),
+            None => return Err(Error::new(NO_PHASES, root.place)),
         }
         read_artifacts(&mut root, &mut spec)?;
         spec.cache = root.child("cache", read_cache)?;
@@ -39,14 +51,14 @@ pub(super) fn buildspec(text: &str) -> Result<Buildspec, Error> {
 }
 
 fn version(node: Option<&Node>, start: Place) -> Result<Version, Error> {
-    let missing = "Missing version: expected 0.1 or 0.2";
-    let node = node.ok_or_else(|| Error::new(missing, start))?;
+    let missing = format!("{MISSING_VERSION}: expected 0.1 or 0.2");
+    let Some(node) = node else { return Err(Error::new(missing, start)) };
     match &node.value {
         Value::Scalar { text, .. } => match text.as_str() {
             "0.1" => Ok(Version::V0_1),
             "0.2" => Ok(Version::V0_2),
             "" => Err(Error::new(missing, node.place)),
-            other => Err(Error::new(format!("Unknown version '{other}': expected 0.1 or 0.2"), node.place)),
+            other => Err(Error::new(format!("{UNKNOWN_VERSION} '{other}': expected 0.1 or 0.2"), node.place)),
         },
         Value::Sequence(_) | Value::Mapping(_) => Err(Error::new(missing, node.place)),
     }

@@ -9,6 +9,9 @@ use crate::engine::{ExecutionId, Rollback};
 use crate::error::Error;
 use crate::records::{ActionExecution, Execution, ExecutionTrigger};
 
+/// Executions that took each other's work up, one after the other, through which an artifact is looked for.
+const LONGEST_CHAIN: usize = 100;
+
 /// The trigger is who asked for it, or the execution that failed.
 fn start(rollback: Rollback, target: &Execution, cause: &Cause) -> NewExecution {
     let trigger = match rollback.failed {
@@ -38,12 +41,20 @@ impl Commit<'_, '_> {
         let (ordinal, version, mode, status) =
             (started.ordinal, started.version, started.mode, started.status);
         let rollback = started.rollback;
+        let again = started.rerun.clone();
         let (new, revisions) = match rollback {
             Some(rollback) => {
                 let target = self.execution(rollback.target)?;
                 (start(rollback, target, cause), target.revisions.clone())
             }
-            None => (cause.start.clone().ok_or_else(|| missing("the trigger"))?, Vec::new()),
+            None => {
+                let new = cause.start.clone().ok_or_else(|| missing("the trigger"))?;
+                let revisions = match &again {
+                    Some(rerun) => self.execution(rerun.of)?.revisions.clone(),
+                    None => Vec::new(),
+                };
+                (new, revisions)
+            }
         };
         Ok(Execution {
             pipeline: self.pipeline.id,
@@ -63,6 +74,7 @@ impl Commit<'_, '_> {
             succeeded_stages: BTreeSet::new(),
             client_request_token: new.client_request_token,
             rollback_target: rollback.map(|rollback| rollback.target),
+            rerun: cause.rerun.clone(),
             ended: None,
         })
     }
@@ -78,9 +90,14 @@ impl Commit<'_, '_> {
         if let Some(own) = self.last_attempt(execution, stage, action)? {
             return Ok(Some(own));
         }
-        match self.execution(execution)?.rollback_target {
-            Some(target) => self.last_attempt(target, stage, action),
-            None => Ok(None),
+        let mut before = self.execution(execution)?.predecessor();
+        for _ in 0..LONGEST_CHAIN {
+            let Some(predecessor) = before else { break };
+            if let Some(attempt) = self.last_attempt(predecessor, stage, action)? {
+                return Ok(Some(attempt));
+            }
+            before = self.execution(predecessor)?.predecessor();
         }
+        Ok(None)
     }
 }

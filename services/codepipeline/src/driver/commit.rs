@@ -7,6 +7,7 @@ use aws::Timestamp;
 use store::{Range, WriteTx};
 
 use super::announce;
+use super::cleanup;
 use super::inputs;
 use super::jobs;
 use super::rules::{NewRule, RuleStep};
@@ -20,7 +21,7 @@ use crate::engine::{
 use crate::error::Error;
 use crate::providers::{self, ErrorDetails, Report};
 use crate::records::{
-    ActionExecution, ArtifactRevision, Execution, ExecutionTrigger, Live, Pipeline, RuleExecution,
+    ActionExecution, ArtifactRevision, Execution, ExecutionTrigger, Live, Pipeline, Rerun, RuleExecution,
     SourceOverride,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Cause {
     pub(crate) out_of_time: bool,
     /// Of the execution that is started.
     pub(crate) start: Option<NewExecution>,
+    /// Of the execution that is started: what it takes up again.
+    pub(crate) rerun: Option<Rerun>,
     /// When the provider of a rule wants to look again, milliseconds since 1970.
     pub(crate) look_at: Option<i64>,
 }
@@ -133,11 +136,11 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         }
     }
 
-    /// Replaces the definition.
-    pub(crate) fn update(&mut self, definition: Arc<Definition>) -> Result<(), Fault> {
+    /// Replaces the definition. `pin`: executions in progress keep theirs.
+    pub(crate) fn update(&mut self, definition: Arc<Definition>, pin: bool) -> Result<(), Fault> {
         let plan = definition.plan.clone();
         self.fresh = Some(definition);
-        self.apply(Event::Updated { plan }, &Cause::default())
+        self.apply(Event::Updated { plan, pin }, &Cause::default())
     }
 
     /// Lets the engine decide, and everything follow that does. Refused: nothing has changed.
@@ -178,6 +181,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             | Event::TransitionEnabled { .. }
             | Event::StageRetryRequested { .. }
             | Event::RollbackRequested { .. }
+            | Event::RerunRequested { .. }
             | Event::RuleEnded { .. }
             | Event::RuleTimedOut { .. }
             | Event::ConditionOverridden { .. }
@@ -210,6 +214,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                     commands: None,
                     inputs: Vec::new(),
                     outputs: Vec::new(),
+                    outputs_removed_at: None,
                     report: Report::default(),
                     error: None,
                 };
@@ -239,6 +244,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             Command::Keep(ended) => {
                 let id = ended.id;
                 self.execution(id)?.ended = Some(*ended);
+                cleanup::later(self.tx, self.pipeline, id)?;
             }
         }
         Ok(())
@@ -295,6 +301,8 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                 let record = self.execution(change.execution)?;
                 record.updated_at = now;
                 match state {
+                    // One action does not make the stage.
+                    StageState::Succeeded if record.runs_one_action() => {}
                     StageState::Succeeded => drop(record.succeeded_stages.insert(stage.to_string())),
                     StageState::Started
                     | StageState::Resumed

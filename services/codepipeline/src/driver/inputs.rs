@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::commit::{Commit, Fault};
+use aws::Timestamp;
+
 use crate::artifacts;
 use crate::definition::{self, Definition};
 use crate::engine::ExecutionId;
@@ -29,11 +31,8 @@ pub(super) fn prepare(
     }
     for input in definition::inputs(declared) {
         match input_artifact(commit, definition, record.execution, input)? {
-            Some(artifact) => record.inputs.push(artifact),
-            None => {
-                let message = format!("No action of this execution has made the input artifact '{input}'");
-                return Ok(Err(ErrorDetails::new("ConfigurationError", message)));
-            }
+            Ok(artifact) => record.inputs.push(artifact),
+            Err(absent) => return Ok(Err(ErrorDetails::new("ConfigurationError", absent.message(input)))),
         }
     }
     let declared_configuration = declared.configuration.clone().unwrap_or_default();
@@ -64,15 +63,43 @@ pub(super) fn prepare(
     Ok(Ok(()))
 }
 
+/// Why there is no artifact.
+pub(super) enum Absent {
+    NeverMade,
+    Removed(Timestamp),
+}
+
+impl Absent {
+    pub(super) fn message(&self, artifact: &str) -> String {
+        match self {
+            Self::NeverMade => {
+                format!("No action of this execution has made the input artifact '{artifact}'")
+            }
+            Self::Removed(at) => format!(
+                "The input artifact '{artifact}' is not kept any more: it was cleaned up at {}, as the artifact \
+                 retention of the pipeline says. Start the pipeline again to make it anew.",
+                at.to_iso8601_secs()
+            ),
+        }
+    }
+}
+
+/// An input artifact of an execution, made by itself or by one whose work it takes up.
 pub(super) fn input_artifact(
     commit: &mut Commit<'_, '_>,
     definition: &Definition,
     execution: ExecutionId,
     name: &str,
-) -> Result<Option<Artifact>, Fault> {
-    let Some((stage, action)) = definition.producer(name) else { return Ok(None) };
-    let maker = commit.maker(execution, &stage.name, &action.name)?;
-    Ok(maker.and_then(|maker| maker.outputs.into_iter().find(|output| output.name == name)))
+) -> Result<Result<Artifact, Absent>, Fault> {
+    let Some((stage, action)) = definition.producer(name) else { return Ok(Err(Absent::NeverMade)) };
+    let Some(maker) = commit.maker(execution, &stage.name, &action.name)? else {
+        return Ok(Err(Absent::NeverMade));
+    };
+    if let Some(at) = maker.outputs_removed_at {
+        return Ok(Err(Absent::Removed(at)));
+    }
+    let made = maker.outputs.into_iter().find(|output| output.name == name);
+    Ok(made.ok_or(Absent::NeverMade))
 }
 
 /// `None`: some variable has no value.

@@ -9,7 +9,8 @@ use super::PAUSE;
 use crate::CodePipeline;
 use crate::error::Error;
 use crate::records::{
-    ActionExecution, Definition, Execution, Job, PendingChange, PushedRevision, RuleExecution, Secrets,
+    ActionExecution, Cleanup, Definition, Execution, Job, PendingChange, PushedRevision, RuleExecution,
+    Secrets,
 };
 
 const PURGES: &str = "codepipeline/purges";
@@ -40,6 +41,7 @@ async fn next(codepipeline: &CodePipeline) -> Result<(), Error> {
         let secrets = take::<Secrets>(tx, Range::prefix(Secrets::of_pipeline(pipeline)))?;
         let jobs = take::<Job>(tx, Range::prefix(Job::of_pipeline(pipeline)))?;
         let pushed = take::<PushedRevision>(tx, Range::prefix(PushedRevision::of_pipeline(pipeline)))?;
+        tx.delete::<Cleanup>(&Cleanup::key_of(pipeline))?;
         let rules = take::<RuleExecution>(tx, Range::prefix(RuleExecution::of_pipeline(pipeline)))?;
         let changes = take::<PendingChange>(tx, Range::prefix(PendingChange::of_pipeline(pipeline)))?;
         if changes && definitions && executions && actions && secrets && jobs && pushed && rules {

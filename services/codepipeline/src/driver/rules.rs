@@ -137,13 +137,8 @@ impl Commit<'_, '_> {
         };
         for input in declared.input_artifacts.iter().flatten() {
             match inputs::input_artifact(self, &definition, record.execution, &input.name)? {
-                Some(artifact) => record.inputs.push(artifact),
-                None => {
-                    let name = &input.name;
-                    return configuration_error(format!(
-                        "No action of this execution has made the input artifact '{name}'"
-                    ));
-                }
+                Ok(artifact) => record.inputs.push(artifact),
+                Err(absent) => return configuration_error(absent.message(&input.name)),
             }
         }
         let configuration = declared.configuration.clone().unwrap_or_default();

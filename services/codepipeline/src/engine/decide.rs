@@ -3,6 +3,7 @@
 mod action;
 mod approval;
 mod condition;
+mod rerun;
 mod retry;
 mod rollback;
 mod rule;
@@ -49,14 +50,18 @@ impl Pipeline {
             Event::RollbackRequested { execution, stage, target } => {
                 step.rollback_requested(*execution, stage, target)?;
             }
+            Event::RerunRequested { execution, of, stage, action, ended } => {
+                step.rerun_requested(*execution, *of, stage, action.as_deref(), ended.as_ref())?;
+            }
             Event::RuleProgressed { execution, rule } => step.rule_progressed(*execution, *rule)?,
             Event::RuleEnded { execution, rule, verdict } => step.rule_ended(*execution, *rule, *verdict)?,
             Event::RuleTimedOut { execution, rule } => step.rule_timed_out(*execution, *rule)?,
             Event::ConditionOverridden { execution, stage, condition, ended } => {
                 step.condition_overridden(*execution, stage, *condition, ended.as_ref())?;
             }
-            Event::Updated { plan } => step.updated(plan)?,
+            Event::Updated { plan, pin } => step.updated(plan, *pin)?,
         }
+        step.admit_after_others();
         let commands = std::mem::take(&mut step.commands);
         self.forget_unused_plans();
         Ok(commands)

@@ -80,6 +80,15 @@ pub enum Event {
         stage: String,
         target: RollbackTarget,
     },
+    /// Somebody wants what an earlier execution did done again, from a stage on or of one action of it alone.
+    /// `execution`: the new one that does it, with an id that was never used before; `ended` as in a stage retry.
+    RerunRequested {
+        execution: ExecutionId,
+        of: ExecutionId,
+        stage: String,
+        action: Option<String>,
+        ended: Option<Ended>,
+    },
     /// A provider reports that it is still at a rule. Refused when the rule is no longer evaluated.
     RuleProgressed {
         execution: ExecutionId,
@@ -102,9 +111,11 @@ pub enum Event {
         condition: ConditionType,
         ended: Option<Ended>,
     },
-    /// The definition was replaced. Refused unless its version is the next one.
+    /// The definition was replaced. Refused unless its version is the next one. `pin`: executions in progress go on
+    /// with the definition that they began with; else they are cancelled.
     Updated {
         plan: Arc<Plan>,
+        pin: bool,
     },
 }
 

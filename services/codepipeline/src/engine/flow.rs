@@ -14,7 +14,7 @@ use super::state::{
     ActionRun, ActionStatus, Execution, ExecutionMode, ExecutionStatus, LatestRun, Pipeline, Position, Stage,
     StageRun, StageStatus, Success,
 };
-use super::{CONCURRENT_ACTIONS, CONCURRENT_EXECUTIONS};
+use super::{CONCURRENT_ACTIONS, CONCURRENT_EXECUTIONS, SUPERSEDED_EXECUTIONS};
 
 pub(super) struct Step<'a> {
     pub(super) state: &'a mut Pipeline,
@@ -36,8 +36,9 @@ impl<'a> Step<'a> {
     /// Whether one more execution may be in progress.
     pub(super) fn has_room(&self, mode: ExecutionMode) -> bool {
         match mode {
-            // At most one inside and one in front of each stage: bounded by the definition.
-            ExecutionMode::Superseded => true,
+            // At most one inside and one in front of each stage: only pinned ones, which may be in stages of their
+            // own, can be more.
+            ExecutionMode::Superseded => self.state.executions.len() < SUPERSEDED_EXECUTIONS,
             ExecutionMode::Queued | ExecutionMode::Parallel => {
                 self.state.executions.len() < CONCURRENT_EXECUTIONS
             }
@@ -55,18 +56,37 @@ impl<'a> Step<'a> {
     }
 
     fn admits(&self, execution: &Execution, stage: usize, name: &Name) -> bool {
-        let Some(gate) = self.state.stages.get(name) else { return true };
+        // Nobody is inside of a stage that is not known, and nobody has shut it.
+        let gate = self.state.stages.get(name);
         // The first stage has no transition in front of it.
-        let open = stage == 0 || gate.transition.enabled;
-        open && (execution.mode == ExecutionMode::Parallel || gate.holder.is_none())
+        let open = stage == 0 || gate.is_none_or(|gate| gate.transition.enabled);
+        let free = || gate.is_none_or(|gate| gate.holder.is_none());
+        let next = || self.expected_before(execution, name).is_none();
+        open && (execution.mode == ExecutionMode::Parallel || (free() && next()))
+    }
+
+    /// An earlier execution on another definition that has the stage still ahead of it: nobody overtakes it, although
+    /// the ways of the two differ.
+    fn expected_before(&self, execution: &Execution, name: &Name) -> Option<ExecutionId> {
+        if self.state.plans.len() == 1 {
+            return None;
+        }
+        self.state.earlier_on_other_definition(execution, name)
     }
 
     fn wait(&mut self, mut execution: Execution, stage: usize, name: &Name) {
         if execution.mode == ExecutionMode::Superseded {
             for earlier in self.gate(name).inbound.clone() {
-                let supersedes = matches!(
-                    self.state.executions.get(&earlier), Some(e) if e.mode == ExecutionMode::Superseded);
-                if supersedes && let Some(earlier) = self.take_inbound(earlier, name) {
+                let Some(waiting) = self.state.executions.get(&earlier) else { continue };
+                if waiting.mode != ExecutionMode::Superseded {
+                    continue;
+                }
+                // The newest wins, also if it was here first: a re-run, or a pinned execution, may come late.
+                if waiting.age() > execution.age() {
+                    execution.position = Position::Inbound { stage, since: self.at };
+                    return self.end(execution, ExecutionStatus::Superseded);
+                }
+                if let Some(earlier) = self.take_inbound(earlier, name) {
                     self.end(earlier, ExecutionStatus::Superseded);
                 }
             }
@@ -85,7 +105,10 @@ impl<'a> Step<'a> {
     pub(super) fn enter(&mut self, mut execution: Execution, stage: usize) {
         let plan = self.plan_of(&execution);
         let stage_plan = &plan.stages[stage];
-        execution.position = Position::Inside(StageRun::new(stage, stage_plan, self.at));
+        let mut run = StageRun::new(stage, stage_plan, self.at);
+        let only = execution.rerun.as_ref().and_then(|rerun| rerun.only.as_ref());
+        run.only = only.and_then(|action| stage_plan.action_index(action));
+        execution.position = Position::Inside(run);
         self.occupy(&execution);
         self.announce_stage(&execution, StageState::Started);
         if !self.begin_condition(&mut execution, ConditionType::BeforeEntry) {
@@ -122,7 +145,10 @@ impl<'a> Step<'a> {
             return;
         }
         let stage = &plan.stages[run.stage];
-        let open = |run: &StageRun, index: usize| !matches!(&run.actions[index], Some(action) if action.status == ActionStatus::Succeeded);
+        let open = |run: &StageRun, index: usize| {
+            run.wants(index)
+                && !matches!(&run.actions[index], Some(action) if action.status == ActionStatus::Succeeded)
+        };
         let Some(group) = stage.groups().find(|group| group.iter().any(|index| open(run, *index))) else {
             return;
         };
@@ -130,7 +156,8 @@ impl<'a> Step<'a> {
             ExecutionMode::Parallel => CONCURRENT_ACTIONS.saturating_sub(run.in_progress().count()),
             ExecutionMode::Superseded | ExecutionMode::Queued => usize::MAX,
         };
-        let due: Vec<usize> = group.iter().copied().filter(|index| run.actions[*index].is_none()).collect();
+        let due = group.iter().copied().filter(|index| run.wants(*index) && run.actions[*index].is_none());
+        let due: Vec<usize> = due.collect();
         for index in due {
             if room == 0 {
                 break;
@@ -200,7 +227,7 @@ impl<'a> Step<'a> {
     pub(super) fn go_on(&mut self, mut execution: Execution, status: StageStatus) {
         let stages = self.plan_of(&execution).stages.len();
         let next = execution.position.stage() + 1;
-        if next == stages || execution.rollback.is_some() {
+        if next == stages || execution.ends_here() {
             return self.leave(execution, status, ExecutionStatus::Succeeded);
         }
         self.set_stage_status(&mut execution, status);
@@ -255,6 +282,24 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Lets in those who waited only until executions on another definition had passed.
+    pub(super) fn admit_after_others(&mut self) {
+        if self.state.plans.len() == 1 {
+            return;
+        }
+        loop {
+            let waiting = self.state.stages.iter().filter(|(_, stage)| !stage.inbound.is_empty());
+            let waiting: Vec<Name> = waiting.map(|(name, _)| name.clone()).collect();
+            let before = self.commands.len();
+            for stage in &waiting {
+                self.admit(stage);
+            }
+            if self.commands.len() == before {
+                return;
+            }
+        }
+    }
+
     /// Drops a stage that the current definition no longer has, once nobody needs it.
     pub(super) fn forget_removed(&mut self, stage: &Name) {
         let Some(gate) = self.state.stages.get(stage) else { return };
@@ -278,7 +323,7 @@ impl<'a> Step<'a> {
             StageStatus::Skipped => StageState::Skipped,
         };
         self.show_run(execution);
-        if status == StageStatus::Succeeded && execution.rollback.is_none() {
+        if status == StageStatus::Succeeded && !execution.ends_here() {
             let success = Success { execution: execution.id, version: execution.version };
             let name = self.stage_name(execution);
             if let Some(gate) = self.state.stages.get_mut(&name)

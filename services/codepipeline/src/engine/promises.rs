@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::world::World;
 use super::{
     ActionStatus, CONCURRENT_ACTIONS, CONCURRENT_EXECUTIONS, Command, ConditionRun, ConditionType, Execution,
-    ExecutionId, ExecutionMode, ExecutionState, Name, Pipeline, Plan, Position, Rollback, RuleStatus,
-    StageState, Subject,
+    ExecutionId, ExecutionMode, ExecutionState, ExecutionStatus, Name, Pipeline, Plan, Position, Rerun,
+    Rollback, RuleStatus, StageState, Subject,
 };
 
 impl World {
@@ -69,6 +69,9 @@ impl World {
                 if let Some(rollback) = started.and_then(|execution| execution.rollback) {
                     self.check_rollback(execution, rollback);
                 }
+                if let Some(rerun) = started.and_then(|execution| execution.rerun.clone()) {
+                    self.check_rerun(execution, &rerun);
+                }
             }
             Subject::Execution { .. } => {}
         }
@@ -84,12 +87,57 @@ impl World {
             return;
         };
         let index = plan.stage_index(stage).expect("a stage of its plan");
+        self.check_not_overtaking(execution, stage);
         let Some(before) = index.checked_sub(1) else { return };
         assert!(
             self.state.stages.get(stage).is_none_or(|gate| gate.transition.enabled),
             "passed a shut gate"
         );
         assert!(self.passed[&id].contains(&plan.stages[before].name), "passed a stage that did not succeed");
+    }
+
+    /// Nobody enters a stage that an earlier execution on another definition has still ahead of it.
+    fn check_not_overtaking(&self, execution: &Execution, stage: &Name) {
+        let shares = |e: &&Execution| e.mode != ExecutionMode::Parallel && !e.cancelling && e.stop.is_none();
+        if !shares(&execution) {
+            return;
+        }
+        for earlier in self.state.executions.values().filter(shares) {
+            let passes_by = earlier.rollback.is_some() || earlier.runs_one_action();
+            if earlier.ordinal >= execution.ordinal || earlier.version == execution.version || passes_by {
+                continue;
+            }
+            let ahead = match &earlier.position {
+                Position::Inbound { stage, .. } => *stage,
+                Position::Inside(run) => run.stage + 1,
+            };
+            let mut ahead = self.state.plans[&earlier.version].stages.iter().skip(ahead);
+            assert!(
+                !ahead.any(|ahead| ahead.name == *stage),
+                "{execution:?} has overtaken {earlier:?} in front of {stage}"
+            );
+        }
+    }
+
+    /// What is taken up again is nothing that its execution did not get to, and it is no newer than that.
+    fn check_rerun(&mut self, id: ExecutionId, rerun: &Rerun) {
+        let execution = &self.state.executions[&id];
+        let base = self.state.executions.get(&rerun.of);
+        let base = base.or(self.kept.get(&rerun.of).map(|kept| &**kept)).expect("what is run again");
+        assert!(base.rollback.is_none() && base.ordinal < execution.ordinal);
+        let age = base.rerun.as_ref().map_or(base.ordinal, |rerun| rerun.age);
+        assert_eq!(age, rerun.age);
+        let gone_through = &self.plans[&base.version].stages[..base.position.stage()];
+        let ended_well = base.status == ExecutionStatus::Succeeded && !base.runs_one_action();
+        let last = &self.plans[&base.version].stages[base.position.stage()];
+        let before = &self.state.plans[&execution.version].stages[..execution.position.stage()];
+        for stage in before {
+            let passed = gone_through.iter().any(|gone| gone.name == stage.name)
+                || (ended_well && last.name == stage.name);
+            assert!(passed, "what comes before it was not done");
+        }
+        let before: HashSet<Name> = before.iter().map(|stage| stage.name.clone()).collect();
+        self.passed.entry(id).or_default().extend(before);
     }
 
     /// A stage that checks its success has succeeded only if the check says so.
@@ -157,7 +205,8 @@ impl World {
                 let gate = &self.state.stages[&stage.name];
                 assert!(gate.inbound.contains(&execution.id));
                 let shut = *index > 0 && !gate.transition.enabled;
-                let taken = execution.mode != ExecutionMode::Parallel && gate.holder.is_some();
+                let expected = self.state.earlier_on_other_definition(execution, &stage.name).is_some();
+                let taken = execution.mode != ExecutionMode::Parallel && (gate.holder.is_some() || expected);
                 assert!(shut || taken, "stuck in front of {}: {execution:?}", stage.name);
                 if execution.mode == ExecutionMode::Superseded {
                     assert_eq!(
@@ -185,11 +234,16 @@ impl World {
                 }
                 assert!(locks || running <= CONCURRENT_ACTIONS);
                 let unfinished = |run_order: u16| {
-                    stage.actions.iter().zip(&run.actions).any(|(plan, action)| {
-                        plan.run_order < run_order
-                            && !matches!(action, Some(action) if action.status == ActionStatus::Succeeded)
-                    })
+                    run.only.is_none()
+                        && stage.actions.iter().zip(&run.actions).any(|(plan, action)| {
+                            plan.run_order < run_order
+                                && !matches!(action, Some(action) if action.status == ActionStatus::Succeeded)
+                        })
                 };
+                if let Some(only) = run.only {
+                    let others = run.actions.iter().enumerate().filter(|(index, _)| *index != only);
+                    assert!(others.into_iter().all(|(_, slot)| slot.is_none()), "more than one action ran");
+                }
                 for (plan, action) in stage.actions.iter().zip(&run.actions) {
                     assert!(
                         action.is_none() || !unfinished(plan.run_order),
@@ -208,8 +262,8 @@ impl World {
                 .executions
                 .values()
                 .filter(|execution| execution.mode != ExecutionMode::Parallel && !execution.cancelling)
-                // A rollback starts where others have been before it.
-                .filter(|execution| execution.rollback.is_none())
+                // A rollback and a re-run start where others have been before them.
+                .filter(|execution| execution.rollback.is_none() && execution.rerun.is_none())
                 .map(|execution| {
                     (execution.ordinal, execution.id, execution.version, execution.position.stage())
                 })

@@ -64,7 +64,10 @@ fn happening() -> impl Strategy<Value = Happening> {
         12 => (any(), verdict()).prop_map(|(which, verdict)| Happening::Judge(which, verdict)),
         1 => any().prop_map(Happening::RuleTimesOut),
         4 => (any(), overridable()).prop_map(|(which, condition)| Happening::Override(which, condition)),
-        1 => shape().prop_map(Happening::Update),
+        3 => (any(), any(), prop::option::of(any()))
+            .prop_map(|(of, stage, only)| Happening::Rerun(of, stage, only)),
+        3 => (shape(), prop::bool::weighted(0.7), 0usize..4)
+            .prop_map(|(shape, pin, moved)| Happening::Update(shape, pin, moved)),
         3 => any().prop_map(Happening::Again),
     ]
 }

@@ -26,6 +26,10 @@ pub enum Refusal {
     NotLatestExecution,
     #[error("stage '{stage}' cannot be rolled back: {why}")]
     UnableToRollback { stage: String, why: &'static str },
+    #[error("stage '{stage}' cannot be run again: {why}")]
+    UnableToRerun { stage: String, why: &'static str },
+    #[error("stage '{stage}' has no action '{action}'")]
+    ActionNotFound { stage: String, action: String },
     #[error("the rule is not evaluated")]
     RuleNotInProgress,
     #[error("the condition of stage '{stage}' cannot be overridden: {why}")]

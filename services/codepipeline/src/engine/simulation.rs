@@ -75,7 +75,11 @@ fn happening(dice: &mut StdRng) -> Happening {
         950..953 => Happening::RuleTimesOut(which),
         953..960 => Happening::Override(which, ConditionType::BeforeEntry),
         960..967 => Happening::Override(which, ConditionType::OnSuccess),
-        967..968 => Happening::Update(shape(dice)),
+        967..969 => Happening::Update(shape(dice), dice.random_ratio(2, 3), dice.random_range(0..4)),
+        969..975 => {
+            let only = dice.random::<bool>().then(|| dice.random_range(0..usize::MAX / 2));
+            Happening::Rerun(which, dice.random_range(0..usize::MAX / 2), only)
+        }
         _ => Happening::Again(which),
     }
 }

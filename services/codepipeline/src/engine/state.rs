@@ -58,6 +58,27 @@ impl Pipeline {
         self.plans.get(&self.version)
     }
 
+    /// An execution in progress that was started before `execution`, runs on another definition, and has the stage still
+    /// ahead of it.
+    pub fn earlier_on_other_definition(&self, execution: &Execution, stage: &str) -> Option<ExecutionId> {
+        let ahead = |other: &&Execution| {
+            let comes = other.ordinal < execution.ordinal
+                && other.version != execution.version
+                && other.mode != ExecutionMode::Parallel
+                && !other.cancelling
+                && other.stop.is_none()
+                && !other.ends_here();
+            comes
+                && self.plans.get(&other.version).and_then(|plan| plan.stage_index(stage)).is_some_and(
+                    |index| match &other.position {
+                        Position::Inbound { stage, .. } => *stage <= index,
+                        Position::Inside(run) => run.stage < index,
+                    },
+                )
+        };
+        self.executions.values().find(ahead).map(|other| other.id)
+    }
+
     /// Versions that must be in `plans`.
     pub fn versions_in_use(&self) -> impl Iterator<Item = u32> {
         std::iter::once(self.version).chain(self.executions.values().map(|execution| execution.version))
@@ -158,6 +179,9 @@ pub struct Execution {
     /// It runs one stage alone, to undo what a later execution did there.
     #[serde(default)]
     pub rollback: Option<Rollback>,
+    /// It takes up the work of an earlier one in the middle.
+    #[serde(default)]
+    pub rerun: Option<Rerun>,
     pub position: Position,
 }
 
@@ -174,9 +198,35 @@ impl Execution {
             stop: None,
             cancelling: false,
             rollback: None,
+            rerun: None,
             position: Position::Inbound { stage: 0, since: at },
         }
     }
+
+    /// How new its sources are: one that takes up the work of another is as old as that.
+    pub(super) fn age(&self) -> (u64, u64) {
+        (self.rerun.as_ref().map_or(self.ordinal, |rerun| rerun.age), self.ordinal)
+    }
+
+    /// Whether it runs nothing beyond the stage that it is in.
+    pub(super) fn ends_here(&self) -> bool {
+        self.rollback.is_some() || self.runs_one_action()
+    }
+
+    pub fn runs_one_action(&self) -> bool {
+        self.rerun.as_ref().is_some_and(|rerun| rerun.only.is_some())
+    }
+}
+
+/// What an execution takes up again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerun {
+    /// Whose sources, artifacts and variables it has.
+    pub of: ExecutionId,
+    /// Ordinal of the execution that took the sources in.
+    pub age: u64,
+    /// It runs this action alone.
+    pub only: Option<Name>,
 }
 
 /// What a rollback goes back to, and why.
@@ -260,6 +310,9 @@ pub struct StageRun {
     /// Conditions that were evaluated, or are being so.
     #[serde(default)]
     pub conditions: BTreeMap<ConditionType, ConditionRun>,
+    /// The one action that runs; none: all of the stage.
+    #[serde(default)]
+    pub only: Option<usize>,
 }
 
 impl StageRun {
@@ -272,7 +325,13 @@ impl StageRun {
             retries: Retries::default(),
             retried_at: None,
             conditions: BTreeMap::new(),
+            only: None,
         }
+    }
+
+    /// Whether an action is to run at all.
+    pub(super) fn wants(&self, index: usize) -> bool {
+        self.only.is_none_or(|only| only == index)
     }
 
     /// Attempts that have not ended.
@@ -283,7 +342,7 @@ impl StageRun {
     pub fn all_succeeded(&self) -> bool {
         let succeeded =
             |slot: &Option<ActionRun>| matches!(slot, Some(run) if run.status == ActionStatus::Succeeded);
-        self.actions.iter().all(succeeded)
+        self.actions.iter().enumerate().all(|(index, slot)| !self.wants(index) || succeeded(slot))
     }
 
     /// Whether some action ended other than well.

@@ -165,7 +165,17 @@ impl Story {
     fn line(&self, change: &Change) -> String {
         let who = &self.names[&change.execution];
         let rollback = self.state.executions.get(&change.execution).and_then(|execution| execution.rollback);
+        let live = self
+            .state
+            .executions
+            .get(&change.execution)
+            .or(self.kept.get(&change.execution).map(|ended| &*ended.execution));
+        let rerun = live.and_then(|execution| execution.rerun.as_ref());
         let line = match (&change.subject, rollback) {
+            (Subject::Execution { state: ExecutionState::Started }, None) if rerun.is_some() => {
+                let of = rerun.map(|rerun| self.names[&rerun.of].clone()).unwrap_or_default();
+                format!("{who} STARTED ({of} again)")
+            }
             (Subject::Execution { state: ExecutionState::Started }, Some(rollback)) => {
                 let because =
                     rollback.failed.map(|failed| format!(" because {} failed", self.names[&failed]));
@@ -400,9 +410,29 @@ impl Story {
         self.must(told)
     }
 
+    pub(super) fn try_rerun(&mut self, name: &str, of: &str, stage: &str, action: Option<&str>) -> Told {
+        let (execution, base) = (self.execution(name), self.execution(of));
+        self.names.insert(execution, name.to_owned());
+        let ended = self.ended(of);
+        let (stage, action) = (stage.to_owned(), action.map(str::to_owned));
+        self.tell(&Event::RerunRequested { execution, of: base, stage, action, ended })
+    }
+
+    pub(super) fn rerun(&mut self, name: &str, of: &str, stage: &str, action: Option<&str>) -> &mut Self {
+        let told = self.try_rerun(name, of, stage, action);
+        self.must(told)
+    }
+
+    /// The definition is replaced, and executions in progress keep theirs.
+    pub(super) fn update_pinned(&mut self, mode: ExecutionMode, text: &str) -> &mut Self {
+        let plan = plan(self.state.version + 1, mode, text);
+        let told = self.tell(&Event::Updated { plan, pin: true });
+        self.must(told)
+    }
+
     pub(super) fn update(&mut self, mode: ExecutionMode, text: &str) -> &mut Self {
         let plan = plan(self.state.version + 1, mode, text);
-        let told = self.tell(&Event::Updated { plan });
+        let told = self.tell(&Event::Updated { plan, pin: false });
         self.must(told)
     }
 }

@@ -29,7 +29,10 @@ pub(super) enum Happening {
     Judge(usize, Verdict),
     RuleTimesOut(usize),
     Override(usize, ConditionType),
-    Update(Shape),
+    /// Once more from a stage of an earlier execution, or one action of it.
+    Rerun(usize, usize, Option<usize>),
+    /// `bool`: executions in progress are pinned; `usize`: how the names of the stages are moved.
+    Update(Shape, bool, usize),
     /// An event of before arrives once more.
     Again(usize),
 }
@@ -39,7 +42,8 @@ pub(super) enum Happening {
 pub(super) type Stage = (Vec<(u16, bool)>, OnFailure, BTreeMap<ConditionType, (ConditionResult, usize)>);
 pub(super) type Shape = (ExecutionMode, Vec<Stage>);
 
-fn plan(version: u32, (mode, stages): &Shape) -> Arc<Plan> {
+fn plan(version: u32, (mode, stages): &Shape, moved: usize) -> Arc<Plan> {
+    let names = stages.len() + 1;
     let stages = stages.iter().enumerate().map(|(s, (actions, on_failure, conditions))| {
         let actions = actions.iter().enumerate().map(|(a, (run_order, approval))| ActionPlan {
             name: format!("A{a}").into(),
@@ -47,7 +51,8 @@ fn plan(version: u32, (mode, stages): &Shape) -> Arc<Plan> {
             approval: *approval,
             timeout: 1_000,
         });
-        let plan = StagePlan::new(format!("S{s}"), actions.collect()).on_failure(*on_failure);
+        let plan =
+            StagePlan::new(format!("S{}", (s + moved) % names), actions.collect()).on_failure(*on_failure);
         conditions.iter().fold(plan, |plan, (condition, (result, rules))| {
             let rules = (0..*rules).map(|r| RulePlan { name: format!("R{r}").into(), timeout: 1_000 });
             plan.condition(*condition, ConditionPlan { result: *result, rules: rules.collect() })
@@ -79,7 +84,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(shape: &Shape) -> Self {
-        let plan = plan(1, shape);
+        let plan = plan(1, shape, 0);
         Self {
             state: Pipeline::new(plan.clone()),
             plans: BTreeMap::from([(1, plan)]),
@@ -177,7 +182,10 @@ impl World {
                 Event::ConditionOverridden { execution, stage, condition: *condition, ended }
             }
             Happening::RollBack(n, m) => self.roll_back(stage(*n), *m)?,
-            Happening::Update(shape) => Event::Updated { plan: plan(self.state.version + 1, shape) },
+            Happening::Rerun(n, m, only) => self.rerun(*n, stage(*m), *only)?,
+            Happening::Update(shape, pin, moved) => {
+                Event::Updated { plan: plan(self.state.version + 1, shape, *moved), pin: *pin }
+            }
             Happening::Again(n) => self.past.get(n % self.past.len().max(1))?.clone(),
         })
     }
@@ -198,6 +206,13 @@ impl World {
             succeeded: self.succeeded.get(&target.id).is_some_and(|stages| stages.contains(stage.as_str())),
         };
         Some(Event::RollbackRequested { execution: self.fresh(), stage, target })
+    }
+
+    fn rerun(&mut self, n: usize, stage: String, only: Option<usize>) -> Option<Event> {
+        let (of, _, ended) = self.recalled(n)?;
+        let actions = &self.state.plan()?.stages[self.state.plan()?.stage_index(&stage)?].actions;
+        let action = only.map(|n| actions[n % actions.len()].name.to_string());
+        Some(Event::RerunRequested { execution: self.fresh(), of, stage, action, ended })
     }
 
     fn retry(&self, n: usize, all: bool) -> Option<Event> {
@@ -222,7 +237,9 @@ impl World {
         let Some(event) = self.event(happening) else { return };
         // The driver starts no execution whose record is there already, and hands no stale record back.
         match &event {
-            Event::Started { execution } | Event::RollbackRequested { execution, .. }
+            Event::Started { execution }
+            | Event::RollbackRequested { execution, .. }
+            | Event::RerunRequested { execution, .. }
                 if again && self.kept.contains_key(execution) =>
             {
                 return;

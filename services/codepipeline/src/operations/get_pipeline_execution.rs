@@ -34,7 +34,7 @@ pub(super) async fn get_pipeline_execution(
         pipeline_version: i32::try_from(execution.version).ok(),
         pipeline_execution_id: Some(execution.id.to_string()),
         status: Some(execution.status.as_str().into()),
-        status_summary: None,
+        status_summary: status_summary(&execution),
         artifact_revisions: Some(revisions),
         variables: Some(variables).filter(|variables| !variables.is_empty()),
         trigger: Some(trigger(&execution.trigger)),
@@ -55,6 +55,17 @@ fn artifact_revision(known: &records::ArtifactRevision) -> ArtifactRevision {
         created: revision.created,
         revision_url: revision.url.clone(),
     }
+}
+
+/// What somebody should know of an execution that did not begin at the beginning.
+pub(super) fn status_summary(execution: &records::Execution) -> Option<String> {
+    let rerun = execution.rerun.as_ref()?;
+    Some(match &rerun.action {
+        Some(action) => {
+            format!("Action '{action}' of stage '{}' of execution {} again", rerun.stage, rerun.of)
+        }
+        None => format!("Execution {} again, from stage '{}' on", rerun.of, rerun.stage),
+    })
 }
 
 pub(super) fn trigger(trigger: &records::ExecutionTrigger) -> ExecutionTrigger {

@@ -104,7 +104,7 @@ fn retries(retries: Retries) -> Option<RetryStageMetadata> {
     })
 }
 
-fn transition_state(stage: &Stage) -> TransitionState {
+pub(super) fn transition_state(stage: &Stage) -> TransitionState {
     let transition = &stage.transition;
     TransitionState {
         enabled: Some(transition.enabled),

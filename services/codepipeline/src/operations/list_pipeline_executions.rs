@@ -5,7 +5,9 @@ use codepipeline_model::{
 };
 use store::Range;
 
-use super::get_pipeline_execution::{execution_mode, execution_type, rollback_metadata, trigger};
+use super::get_pipeline_execution::{
+    execution_mode, execution_type, rollback_metadata, status_summary, trigger,
+};
 use crate::CodePipeline;
 use crate::error::Error;
 use crate::records::Execution;
@@ -43,6 +45,7 @@ pub(super) async fn list_pipeline_executions(
 }
 
 fn summary(execution: Execution) -> PipelineExecutionSummary {
+    let status_summary = status_summary(&execution);
     let revisions = execution.revisions.into_iter().map(|known| SourceRevision {
         action_name: known.action,
         revision_id: Some(known.revision.id),
@@ -52,7 +55,7 @@ fn summary(execution: Execution) -> PipelineExecutionSummary {
     PipelineExecutionSummary {
         pipeline_execution_id: Some(execution.id.to_string()),
         status: Some(execution.status.as_str().into()),
-        status_summary: None,
+        status_summary,
         start_time: Some(execution.started_at),
         last_update_time: Some(execution.updated_at),
         source_revisions: Some(revisions.collect()),

@@ -20,6 +20,7 @@ pub(super) async fn poll_for_jobs(
     let found = found.filter(|found| found.owner == Owner::Custom);
     let path = catalogue::path(&input.action_type_id);
     let action_type = found.ok_or_else(|| Error::ActionTypeNotFound(path.clone()))?;
+    codepipeline.polls.note(&ctx.scope, &path, ctx.now());
     let value = queried(&action_type, input.query_param.unwrap_or_default())?;
     let most = super::page_size(Some(input.max_batch_size.unwrap_or(1)), jobs::LARGEST_BATCH);
     let handed_out = jobs::hand_out(codepipeline, &ctx.scope, &path, &value, most, true).await?;

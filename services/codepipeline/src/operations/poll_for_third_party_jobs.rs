@@ -19,6 +19,7 @@ pub(super) async fn poll_for_third_party_jobs(
     if !is_polled {
         return Err(Error::ActionTypeNotFound(path));
     }
+    codepipeline.polls.note(&ctx.scope, &path, ctx.now());
     let most = super::page_size(Some(input.max_batch_size.unwrap_or(1)), jobs::LARGEST_BATCH);
     let handed_out = jobs::hand_out(codepipeline, &ctx.scope, &path, "", most, false).await?;
     let jobs = handed_out.into_iter().map(|handed_out| {

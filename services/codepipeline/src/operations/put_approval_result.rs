@@ -53,23 +53,32 @@ fn find_approval(
     input: &PutApprovalResult,
 ) -> Result<(ActionExecution, ApprovalToken), Error> {
     let (stage, action) = (input.stage_name.clone(), input.action_name.clone());
-    let pipeline_name = || pipeline.name.clone();
-    if definition.stage(&stage).is_none() {
-        return Err(Error::StageNotFound { pipeline: pipeline_name(), stage });
-    }
-    if definition.action(&stage, &action).is_none() {
-        return Err(Error::ActionNotFound { pipeline: pipeline_name(), stage, action });
-    }
     let invalid = || Error::InvalidApprovalToken { action: action.clone() };
-    let token: ApprovalToken = input.token.parse().map_err(|_| invalid())?;
-    let index = ActionExecution::with_token(pipeline.id, token);
-    let page = tx.scan_index::<ActionExecution>(ActionExecution::TOKEN, index, 1)?;
-    let approval = page.into_records().into_iter().next();
-    let approval =
-        approval.filter(|found| found.stage == stage && found.action == action).ok_or_else(invalid)?;
-    match approval.status {
-        ActionStatus::InProgress => Ok((approval, token)),
-        ActionStatus::Succeeded | ActionStatus::Failed | ActionStatus::Abandoned => {
+    let token: Option<ApprovalToken> = input.token.parse().ok();
+    let approval = match token {
+        Some(token) => {
+            let index = ActionExecution::with_token(pipeline.id, token);
+            let page = tx.scan_index::<ActionExecution>(ActionExecution::TOKEN, index, 1)?;
+            page.into_records().into_iter().next()
+        }
+        None => None,
+    };
+    let approval = approval.filter(|found| found.stage == stage && found.action == action);
+    let Some(approval) = approval else {
+        // One of an execution on an earlier definition need not be in that of today.
+        let pipeline_name = || pipeline.name.clone();
+        if definition.stage(&stage).is_none() {
+            return Err(Error::StageNotFound { pipeline: pipeline_name(), stage });
+        }
+        if definition.action(&stage, &action).is_none() {
+            return Err(Error::ActionNotFound { pipeline: pipeline_name(), stage, action });
+        }
+        return Err(invalid());
+    };
+    match (approval.status, token) {
+        (ActionStatus::InProgress, Some(token)) => Ok((approval, token)),
+        (ActionStatus::InProgress, None) => Err(invalid()),
+        (ActionStatus::Succeeded | ActionStatus::Failed | ActionStatus::Abandoned, _) => {
             Err(Error::ApprovalAlreadyCompleted { action: action.clone() })
         }
     }

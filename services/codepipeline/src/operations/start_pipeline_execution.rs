@@ -12,7 +12,7 @@ use crate::definition::Definition;
 use crate::driver::{self, Cause, Commit, Fault, NewExecution};
 use crate::engine::{Event, ExecutionId};
 use crate::error::Error;
-use crate::records::{Execution, ExecutionTrigger, SourceOverride, Start};
+use crate::records::{ExecutionTrigger, SourceOverride, Start};
 
 /// Starts an execution. With the same client request token it answers the same execution again, and likewise for a rule of
 /// EventBridge that brings a change which the pipeline has noticed itself, unless the rule hands over variables.
@@ -29,11 +29,8 @@ pub(super) async fn start_pipeline_execution(
     let (name, change) = (input.name.clone(), ctx.change.clone());
     let write = codepipeline.store.write(move |tx| {
         let pipeline = super::find_pipeline(tx, &scope, &input.name)?;
-        if let Some(token) = &input.client_request_token {
-            let index = Execution::with_token(pipeline.id, token);
-            if let Some(before) = tx.scan_index::<Execution>(Execution::TOKEN, index, 1)?.records.first() {
-                return Ok(before.id);
-            }
+        if let Some(before) = super::with_token(tx, &pipeline, input.client_request_token.as_deref())? {
+            return Ok(before);
         }
         let definition = super::current_definition(tx, &definitions, &pipeline)?;
         let overrides = overrides(&definition, input.source_revisions.as_deref().unwrap_or_default())?;
@@ -67,7 +64,7 @@ pub(super) async fn start_pipeline_execution(
 
 /// Who calls; for a call of EventBridge the rule, under the old name of that service.
 /// Source: CodePipeline API Reference, ExecutionTrigger.
-fn trigger(ctx: &Ctx) -> ExecutionTrigger {
+pub(super) fn trigger(ctx: &Ctx) -> ExecutionTrigger {
     let (kind, detail) = match (ctx.invoked_by.as_deref(), &ctx.source_arn) {
         (Some("events.amazonaws.com"), Some(rule)) => ("CloudWatchEvent", rule.clone()),
         _ => ("StartPipelineExecution", ctx.caller.principal.arn()),
@@ -78,6 +75,18 @@ fn trigger(ctx: &Ctx) -> ExecutionTrigger {
 /// The values of the pipeline's variables if nobody gives others. Errors: `Validation` for one without default.
 pub(crate) fn default_variables(definition: &Definition) -> Result<BTreeMap<String, String>, Error> {
     variables(definition, &[])
+}
+
+/// The values that an execution before had, of the variables that the definition has now.
+/// Errors: `Validation` for one that is new and has no default.
+pub(crate) fn variables_again(
+    definition: &Definition,
+    before: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let declared = definition.declaration.variables.as_deref().unwrap_or_default();
+    let given = before.iter().filter(|(name, _)| declared.iter().any(|variable| variable.name == **name));
+    let given = given.map(|(name, value)| PipelineVariable { name: name.clone(), value: value.clone() });
+    variables(definition, &given.collect::<Vec<_>>())
 }
 
 fn variables(definition: &Definition, given: &[PipelineVariable]) -> Result<BTreeMap<String, String>, Error> {

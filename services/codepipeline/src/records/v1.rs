@@ -163,8 +163,21 @@ pub struct Execution {
     /// Of a rollback: the execution whose source revisions, artifacts and variables it takes.
     #[serde(default)]
     pub rollback_target: Option<ExecutionId>,
+    /// What it takes up again, and where.
+    #[serde(default)]
+    pub rerun: Option<Rerun>,
     /// As it left the engine when it ended: what a stage retry begins from.
     pub ended: Option<engine::Execution>,
+}
+
+/// An execution whose source revisions, artifacts and variables another one takes up again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerun {
+    pub of: ExecutionId,
+    /// Where it begins.
+    pub stage: String,
+    /// The one action that runs.
+    pub action: Option<String>,
 }
 
 /// Why an execution was started.
@@ -191,6 +204,15 @@ pub struct ArtifactRevision {
 }
 
 impl Execution {
+    pub fn runs_one_action(&self) -> bool {
+        self.rerun.as_ref().is_some_and(|rerun| rerun.action.is_some())
+    }
+
+    /// The execution whose artifacts and variables it takes where it has none of its own.
+    pub fn predecessor(&self) -> Option<ExecutionId> {
+        self.rollback_target.or_else(|| self.rerun.as_ref().map(|rerun| rerun.of))
+    }
+
     pub const ID: &str = "id";
     pub const TOKEN: &str = "token";
     pub const SUCCEEDED: &str = "succeeded";
@@ -260,6 +282,9 @@ pub struct ActionExecution {
     pub inputs: Vec<Artifact>,
     /// The keys are chosen before the action starts.
     pub outputs: Vec<Artifact>,
+    /// When they were given up for deletion, as the pipeline's artifact retention says.
+    #[serde(default)]
+    pub outputs_removed_at: Option<Timestamp>,
     pub report: Report,
     pub error: Option<ErrorDetails>,
 }

@@ -1,8 +1,25 @@
 //! The log of a build, read on from where it was read before.
 
-use aws::{Client, Error};
+use aws::{Client, Error, Operation, Remote};
 use codebuild_model::BatchGetBuilds;
 use logs_model::GetLogEvents;
+
+/// Whoever can be called: the platform itself, or a server elsewhere.
+pub trait Calls {
+    fn call<O: Operation>(&self, input: O) -> impl Future<Output = Result<O::Output, Error>>;
+}
+
+impl Calls for Client {
+    fn call<O: Operation>(&self, input: O) -> impl Future<Output = Result<O::Output, Error>> {
+        Client::call(self, input)
+    }
+}
+
+impl Calls for Remote {
+    fn call<O: Operation>(&self, input: O) -> impl Future<Output = Result<O::Output, Error>> {
+        Remote::call(self, input)
+    }
+}
 
 /// A place in the log of one build.
 pub struct BuildLog {
@@ -18,7 +35,7 @@ impl BuildLog {
     }
 
     /// The next lines as the build has written them, each with its end; none if there are none yet.
-    pub async fn read(&mut self, client: &Client) -> Result<Vec<String>, Error> {
+    pub async fn read(&mut self, client: &impl Calls) -> Result<Vec<String>, Error> {
         let Some((group, stream)) = self.find(client).await? else { return Ok(Vec::new()) };
         let get = GetLogEvents {
             log_group_name: Some(group),
@@ -39,7 +56,7 @@ impl BuildLog {
         }
     }
 
-    async fn find(&mut self, client: &Client) -> Result<Option<(String, String)>, Error> {
+    async fn find(&mut self, client: &impl Calls) -> Result<Option<(String, String)>, Error> {
         if self.stream.is_none() {
             let found = client.call(BatchGetBuilds { ids: vec![self.build.clone()] }).await?.builds;
             let logs = found.into_iter().flatten().next().and_then(|build| build.logs);

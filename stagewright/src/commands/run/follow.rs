@@ -1,6 +1,6 @@
 //! Follows an execution to its end: tells the view what happens, reads the logs of its builds, has approvals answered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub struct Follower<'a> {
     /// Folder that gets the whole log of each action; must be there.
     pub logs: PathBuf,
     builds: HashMap<(String, String), BuildLog>,
+    /// Approvals that came while another one was asked for.
+    unasked: VecDeque<Change>,
 }
 
 impl<'a> Follower<'a> {
@@ -82,7 +84,17 @@ impl<'a> Follower<'a> {
         logs: PathBuf,
     ) -> Self {
         let client = platform.as_administrator();
-        Self { platform, client, view, execution, approver, progress, logs, builds: HashMap::new() }
+        Self {
+            platform,
+            client,
+            view,
+            execution,
+            approver,
+            progress,
+            logs,
+            builds: HashMap::new(),
+            unasked: VecDeque::new(),
+        }
     }
 
     /// Until the execution is over. Dropping the future loses nothing: [`Follower::stop`] goes on from there.
@@ -147,7 +159,9 @@ impl<'a> Follower<'a> {
         let ending = self.ending().await?;
         let details = self.details().await?;
         self.find_logs(&details);
-        for change in self.progress.observe(&details) {
+        let mut changes = std::mem::take(&mut self.unasked);
+        changes.extend(self.progress.observe(&details));
+        while let Some(change) = changes.pop_front() {
             if let Change::Action { place, .. } = &change {
                 // An action's log is whole before its end is told.
                 self.read_log(&place.clone()).await?;
@@ -187,13 +201,12 @@ impl<'a> Follower<'a> {
     }
 
     /// Answers an approval. False if nobody is there to be asked.
-    async fn answer(&self, place: &Place, token: String, question: &[String]) -> Result<bool, Error> {
+    async fn answer(&mut self, place: &Place, token: String, question: &[String]) -> Result<bool, Error> {
         let (status, summary) = if self.approver.yes {
             (ApprovalStatus::Approved, "Approved with --yes")
         } else if self.view.can_ask() {
             self.view.draw(&self.progress).await?;
-            match self.view.ask(question, &format!("Approve {}/{}? [y/N]", place.stage, place.action)).await?
-            {
+            match self.ask(question, &format!("Approve {}/{}? [y/N]", place.stage, place.action)).await? {
                 true => (ApprovalStatus::Approved, "Approved at the prompt"),
                 false => (ApprovalStatus::Rejected, "Rejected at the prompt"),
             }
@@ -209,6 +222,39 @@ impl<'a> Follower<'a> {
         };
         self.approver.client.call(put).await?;
         Ok(true)
+    }
+
+    /// Asks, and shows meanwhile what goes on beside the approval.
+    async fn ask(&mut self, about: &[String], question: &str) -> Result<bool, Error> {
+        let view = self.view;
+        let asking = view.ask(about, question);
+        tokio::pin!(asking);
+        let mut look_at = Instant::now() + LOOK_ANYWAY;
+        loop {
+            tokio::select! {
+                answer = &mut asking => return Ok(answer?),
+                () = sleep(REDRAW) => {}
+            }
+            if Instant::now() >= look_at {
+                self.look_meanwhile().await?;
+                look_at = Instant::now() + LOOK_ANYWAY;
+            }
+            view.draw(&self.progress).await?;
+        }
+    }
+
+    /// Takes in what is new, but for approvals: one is asked for at a time.
+    async fn look_meanwhile(&mut self) -> Result<(), Error> {
+        let details = self.details().await?;
+        self.find_logs(&details);
+        self.read_logs().await?;
+        for change in self.progress.observe(&details) {
+            match change {
+                approval @ Change::Approval { .. } => self.unasked.push_back(approval),
+                other => self.view.change(&other).await?,
+            }
+        }
+        Ok(())
     }
 
     /// Actions whose work is a build have a log.

@@ -4,7 +4,7 @@
 //! is what a definition cannot hold: [`plan`] says what has to be made, [`prepare`] makes it, [`follow`] shows the run.
 
 mod arguments;
-mod build_log;
+pub mod build_log;
 pub mod follow;
 mod interrupt;
 mod output;

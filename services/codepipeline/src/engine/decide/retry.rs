@@ -77,7 +77,8 @@ impl Step<'_> {
             return Ok(());
         }
         let current = self.state.plan().ok_or(Refusal::DefinitionMissing(self.state.version))?;
-        if current.mode == ExecutionMode::Parallel || current.stage_index(stage).is_none() {
+        let changed = current.mode == ExecutionMode::Parallel || current.stage_index(stage).is_none();
+        if changed && (execution.status.has_ended() || execution.cancelling) {
             return Err(not_retryable(stage, "the pipeline has changed since"));
         }
         match self.state.stages.get(stage).and_then(|stage| stage.latest.as_ref()) {
@@ -88,7 +89,7 @@ impl Step<'_> {
     }
 
     /// An execution that ended goes on with the definition of today, which must have left the retried stage as it was.
-    /// PARALLEL executions keep their own.
+    /// PARALLEL executions keep their own, and so do those that an update has let go on.
     pub(super) fn pin_retried(
         &self,
         execution: &mut Execution,
@@ -96,6 +97,9 @@ impl Step<'_> {
         stage: &str,
     ) -> Result<(), Refusal> {
         if execution.mode == ExecutionMode::Parallel || execution.version == self.state.version {
+            return Ok(());
+        }
+        if !execution.status.has_ended() && !execution.cancelling {
             return Ok(());
         }
         let changed = || not_retryable(stage, "the structure of the stage has changed since");
@@ -148,7 +152,8 @@ fn reopen(execution: &mut Execution, stage: &str, mode: RetryMode, at: i64) -> R
         RetryMode::AllActions => run.actions.fill(None),
         RetryMode::FailedActions => {
             // A stopped run may also have actions that never started; one in progress has those anyway.
-            let never_ran = ended && run.actions.iter().any(Option::is_none);
+            let mut slots = run.actions.iter().enumerate();
+            let never_ran = ended && slots.any(|(index, slot)| run.wants(index) && slot.is_none());
             let kept = run.is_kept_by(ConditionType::OnSuccess);
             if !run.has_failure() && !never_ran && !kept {
                 return Err(not_retryable(stage, "no action in it has failed"));

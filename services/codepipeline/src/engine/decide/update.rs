@@ -11,9 +11,9 @@ use crate::engine::state::{ExecutionMode, ExecutionStatus, Position, Transition}
 
 impl Step<'_> {
     /// New executions run on the new definition. Of those in progress, the ones that wait are cancelled, the ones that
-    /// run are cancelled when their running actions have ended; PARALLEL ones go on with their own definition.
-    /// Source: CodePipeline User Guide, "Edit a pipeline".
-    pub(super) fn updated(&mut self, plan: &Arc<Plan>) -> Result<(), Refusal> {
+    /// run are cancelled when their running actions have ended; PARALLEL ones go on with their own definition, and so do
+    /// all if they are pinned. Source, but for pinning: CodePipeline User Guide, "Edit a pipeline".
+    pub(super) fn updated(&mut self, plan: &Arc<Plan>, pin: bool) -> Result<(), Refusal> {
         let current = self.state.version;
         if plan.version != current + 1 {
             return Err(Refusal::VersionOutOfOrder { given: plan.version, current });
@@ -23,7 +23,9 @@ impl Step<'_> {
         for stage in &plan.stages {
             self.gate(&stage.name);
         }
-        self.cancel_in_progress();
+        if !pin {
+            self.cancel_in_progress();
+        }
         self.open_removed(plan);
         Ok(())
     }
@@ -60,10 +62,11 @@ impl Step<'_> {
         }
     }
 
-    /// Nobody could ever open the gate of a stage that is no more: PARALLEL executions in front of it go in.
+    /// Nobody could ever open the gate of a stage that is no more: executions in front of it that go on go in.
     fn open_removed(&mut self, plan: &Plan) {
-        let removed: Vec<Name> =
-            self.state.stages.keys().filter(|name| plan.stage_index(name).is_none()).cloned().collect();
+        // The first stage has no gate that could be opened, either.
+        let closed_for_good = |name: &&Name| plan.stage_index(name).is_none_or(|index| index == 0);
+        let removed: Vec<Name> = self.state.stages.keys().filter(closed_for_good).cloned().collect();
         for stage in removed {
             self.gate(&stage).transition = Transition::default();
             self.admit(&stage);
@@ -116,6 +119,53 @@ mod tests {
         assert_eq!(story.running("e1"), ["Ship"]);
         story.succeed("e1", "Ship");
         assert_eq!(story.stage_names(), ["Deploy", "Source"]);
+    }
+
+    #[test]
+    fn pinned_executions_go_on_with_the_definition_that_they_began_with() {
+        let mut story = Story::new(Superseded, "Source: App | Build: Lint | Test: Try | Deploy: Ship");
+        story.start("e1").succeed("e1", "App").start("e2").succeed("e2", "App").start("e3").forget();
+        story.update_pinned(Superseded, "Source: App | Deploy: Ship, Tell");
+        story.check(expect![[""]]);
+        story.succeed("e1", "Lint").succeed("e1", "Try").succeed("e1", "Ship").forget();
+        story.succeed("e2", "Lint").succeed("e2", "Try");
+        story.check(expect![[r#"
+            e2 Build/Lint SUCCEEDED
+            e2 Build SUCCEEDED
+            e2 Test STARTED
+            start e2 Test/Try
+            e2 Test/Try STARTED
+            e2 Test/Try SUCCEEDED
+            e2 Test SUCCEEDED
+            e2 Deploy STARTED
+            start e2 Deploy/Ship
+            e2 Deploy/Ship STARTED
+        "#]]);
+        story.succeed("e2", "Ship").stop("e3").succeed("e3", "App");
+        assert_eq!(story.stage_names(), ["Deploy", "Source"]);
+    }
+
+    #[test]
+    fn nobody_overtakes_a_pinned_execution_by_a_shorter_way() {
+        for mode in [Superseded, Queued] {
+            let mut story = Story::new(mode, "Source: App | Test: Try | Deploy: Ship");
+            story.start("e1").succeed("e1", "App").update_pinned(mode, "Source: App | Deploy: Ship");
+            story.start("e2").succeed("e2", "App");
+            assert_eq!(story.running("e2"), [""; 0], "e1 has yet to come here");
+            story.succeed("e1", "Try");
+            assert_eq!(story.running("e1"), ["Ship"]);
+            story.succeed("e1", "Ship");
+            assert_eq!(story.running("e2"), ["Ship"]);
+        }
+    }
+
+    #[test]
+    fn one_that_fails_or_stops_lets_the_others_pass() {
+        let mut story = Story::new(Queued, "Source: App | Test: Try | Deploy: Ship");
+        story.start("e1").succeed("e1", "App").update_pinned(Queued, "Source: App | Deploy: Ship");
+        story.start("e2").succeed("e2", "App");
+        story.fail("e1", "Try");
+        assert_eq!(story.running("e2"), ["Ship"]);
     }
 
     #[test]

@@ -19,6 +19,12 @@ pub use paint::Paint;
 pub use screen::{Closed, Screen};
 pub use text::clean;
 
+/// The picture of an instant, as long as it takes.
+pub fn picture(progress: &Progress, paint: Paint) -> Vec<String> {
+    let size = tree::Size { rows: 0, ..screen::size() };
+    tree::lines(progress, Timestamp::now(), size, paint)
+}
+
 /// In what form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -66,6 +72,24 @@ impl View {
         match self.form {
             Form::Tree => {
                 self.screen.frame(tree::lines(progress, Timestamp::now(), screen::size(), self.paint)).await
+            }
+            Form::Plain | Form::Json => Ok(()),
+        }
+    }
+
+    /// The picture of now with lines of text below it.
+    pub async fn draw_with(&self, progress: &Progress, notes: &[String]) -> Result<(), Closed> {
+        match self.form {
+            Form::Tree => {
+                let size = screen::size();
+                let mut notes: Vec<String> =
+                    notes.iter().flat_map(|note| text::wrap(note, size.columns.saturating_sub(1))).collect();
+                // The tree needs half of the terminal at least.
+                notes.truncate(size.rows / 2);
+                let size = tree::Size { rows: size.rows.saturating_sub(notes.len()), ..size };
+                let mut lines = tree::lines(progress, Timestamp::now(), size, self.paint);
+                lines.extend(notes);
+                self.screen.frame(lines).await
             }
             Form::Plain | Form::Json => Ok(()),
         }

@@ -14,6 +14,9 @@ const WAITING: usize = 64;
 
 const HIDE_CURSOR: &str = "\u{1b}[?25l";
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
+const CLEAR_LINE: &str = "\u{1b}[2K";
+const SAVE_CURSOR: &str = "\u{1b}7";
+const RESTORE_CURSOR: &str = "\u{1b}8";
 const CLEAR_BELOW: &str = "\u{1b}[J";
 
 /// Standard output is gone: nobody reads any more.
@@ -43,7 +46,7 @@ impl Screen {
         let (messages, received) = mpsc::channel(WAITING);
         let (end, ended) = oneshot::channel();
         thread::spawn(move || {
-            let _closed = Writer { output: io::stdout(), frame: None }.run(received);
+            let _closed = Writer { output: io::stdout(), frame: None, asked: 0 }.run(received);
             let _unheard = end.send(());
         });
         Self { messages, ended }
@@ -83,6 +86,8 @@ struct Writer<W> {
     output: W,
     /// Lines of the frame on the screen, with the question below it. None: there is none, and the cursor is shown.
     frame: Option<usize>,
+    /// Lines of the question below the frame, the one that is typed on included.
+    asked: usize,
 }
 
 impl<W: Write> Writer<W> {
@@ -112,13 +117,16 @@ impl<W: Write> Writer<W> {
         self.output.flush()
     }
 
-    /// Nothing is drawn over what somebody types. Answers what to do when it is over, if anything.
+    /// The frame above the question goes on, and nothing is drawn over what somebody types. Answers what to do when it is over, if anything.
     fn wait_for_answer(&mut self, messages: &mut mpsc::Receiver<Message>) -> io::Result<Option<Message>> {
         let mut newest = None;
         while let Some(message) = messages.blocking_recv() {
             match message {
                 Message::Answered => return Ok(newest),
-                Message::Frame(lines) => newest = Some(Message::Frame(lines)),
+                Message::Frame(lines) => {
+                    self.redraw_above(&lines, size())?;
+                    newest = Some(Message::Frame(lines));
+                }
                 Message::Lines(lines) => self.lines(&lines)?,
                 // Given up, by Ctrl-C: what is written next begins on a line of its own.
                 Message::Keep | Message::Ask(..) => {
@@ -157,6 +165,23 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
+    /// Draws over the frame above a question, whose height stays as it is; the cursor comes back to what is typed.
+    fn redraw_above(&mut self, lines: &[String], size: Size) -> io::Result<()> {
+        let Some(height) = self.frame.map(|height| height - self.asked) else { return Ok(()) };
+        let above = height + self.asked - 1;
+        // What has left the screen cannot be drawn over.
+        if height == 0 || above >= size.rows {
+            return Ok(());
+        }
+        write!(self.output, "{SAVE_CURSOR}\r\u{1b}[{above}A")?;
+        for index in 0..height {
+            let line = lines.get(index).map_or("", String::as_str);
+            writeln!(self.output, "{CLEAR_LINE}{line}")?;
+        }
+        write!(self.output, "{RESTORE_CURSOR}")?;
+        self.output.flush()
+    }
+
     fn ask(&mut self, lines: &[String]) -> io::Result<()> {
         let columns = size().columns;
         let Some((question, above)) = lines.split_last() else { return Ok(()) };
@@ -167,6 +192,7 @@ impl<W: Write> Writer<W> {
         self.output.flush()?;
         // With the line that Enter ends.
         self.frame = self.frame.map(|height| height + lines.len());
+        self.asked = lines.len();
         Ok(())
     }
 
@@ -195,5 +221,27 @@ pub fn size() -> Size {
     match known {
         Some(size) => Size { columns: size.ws_col.into(), rows: size.ws_row.into() },
         None => Size { columns: 80, rows: 24 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(lines: &[&str], size: Size) -> String {
+        let mut writer = Writer { output: Vec::new(), frame: Some(4), asked: 2 };
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        writer.redraw_above(&lines, size).unwrap();
+        String::from_utf8(writer.output).unwrap()
+    }
+
+    #[test]
+    fn a_frame_is_drawn_over_above_a_question_and_never_grows() {
+        let size = Size { columns: 80, rows: 24 };
+        let clear = "\u{1b}[2K";
+        let expected = format!("\u{1b}7\r\u{1b}[3A{clear}a\n{clear}b\n\u{1b}8");
+        assert_eq!(drawn(&["a", "b", "c"], size), expected);
+        assert_eq!(drawn(&["a"], size), format!("\u{1b}7\r\u{1b}[3A{clear}a\n{clear}\n\u{1b}8"));
+        assert_eq!(drawn(&["a", "b"], Size { columns: 80, rows: 3 }), "", "it has left the screen");
     }
 }

@@ -1,6 +1,9 @@
 //! A platform for as long as a command runs: the whole of it, on a folder of its own that goes away with it, behind a
 //! port of the loopback that builds ask for credentials.
 
+mod leftovers;
+
+use std::fs::File;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -47,6 +50,8 @@ pub struct Local {
     /// Of the administrator; made for this platform, and forgotten with it.
     pub key: Option<(String, Secret)>,
     folder: TempDir,
+    /// Tells others that this platform lives.
+    _lock: File,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -54,7 +59,9 @@ pub struct Local {
 impl Local {
     /// Starts a platform that holds nothing yet. `port` is one of the loopback; 0 is a free one.
     pub async fn start(account: AccountId, region: Region, port: u16) -> Result<Self, Error> {
-        let folder = tempfile::Builder::new().prefix("stagewright-").tempdir().map_err(Error::Folder)?;
+        let folder = tempfile::Builder::new().prefix(leftovers::PREFIX).tempdir().map_err(Error::Folder)?;
+        let lock = leftovers::own(folder.path()).map_err(Error::Folder)?;
+        leftovers::remove(folder.path()).await;
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let listen = |cause| Error::Listen { address, cause };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -82,7 +89,7 @@ impl Local {
             .await;
         });
         let key = platform.administrator.new_key.clone();
-        Ok(Self { platform, url: format!("http://{bound}"), key, folder, stop, serving })
+        Ok(Self { platform, url: format!("http://{bound}"), key, folder, _lock: lock, stop, serving })
     }
 
     /// A client that acts as the administrator.

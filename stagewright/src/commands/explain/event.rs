@@ -1,35 +1,26 @@
-//! `stagewright explain`: why something happened, or did not.
+//! `stagewright explain event`: why each rule matched an event or not, and what became of each delivery.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aws::{Credentials, Remote, Secret};
-use clap::Subcommand;
+use aws::Remote;
 use events_model::{DeliveryOutcome, ExplainEvent, ExplainEventOutput, RuleDecision};
 
-use super::failed;
+use super::super::failed;
+use super::super::server_access::credentials;
 use crate::config::Config;
 use crate::platform::Platform;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    #[command(subcommand)]
-    subject: Subject,
-}
-
-#[derive(Subcommand)]
-enum Subject {
-    /// Why each rule matched an event or not, and what became of each delivery
-    Event {
-        /// The event's id
-        id: String,
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// The event's id
+    id: String,
+    #[command(flatten)]
+    place: Place,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Where to ask.
@@ -48,7 +39,7 @@ struct Place {
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
-    let Subject::Event { id, place, json } = arguments.subject;
+    let Arguments { id, place, json } = arguments;
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(error),
@@ -80,16 +71,6 @@ async fn explain(
     let answer = platform.as_administrator().call(input).await;
     platform.close().await;
     Ok(answer?)
-}
-
-/// The key that the environment gives.
-pub(super) fn credentials() -> Result<Credentials, std::env::VarError> {
-    Ok(Credentials {
-        access_key_id: std::env::var("AWS_ACCESS_KEY_ID")?,
-        secret_access_key: Secret::new(std::env::var("AWS_SECRET_ACCESS_KEY")?),
-        session_token: std::env::var("AWS_SESSION_TOKEN").ok().map(Secret::new),
-        expires_at: None,
-    })
 }
 
 fn print(output: &ExplainEventOutput) {
