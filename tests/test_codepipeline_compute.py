@@ -206,3 +206,68 @@ def test_a_role_that_may_not_start_the_other_pipeline(aws, place):
     error = error_of(Workshop(aws, place, invoke).run("Failed")["Call"])
     assert error["code"] == "PermissionError"
     assert "is not authorized to perform: codepipeline:StartPipelineExecution" in error["message"]
+
+
+# ---------------------------------------------------------------- clones instead of archives
+
+
+def test_a_build_clones_what_the_source_names(aws, place, git, tmp_path):
+    repository = unique("clone")
+    url = aws.codecommit.create_repository(repositoryName=repository)["repositoryMetadata"]["cloneUrlHttp"]
+    (tmp_path / "work").mkdir()
+    for number in ("one", "two"):
+        (tmp_path / "work" / "file.txt").write_text(number)
+        commit = git.commit_folder(tmp_path / "work", number)
+    git.run("push", "--quiet", url, "main", folder=tmp_path / "work")
+
+    statements = [allow("s3:*", "logs:*", "codecommit:*")]
+    role = create_role(aws, trust(Service="codepipeline.amazonaws.com"), *statements)
+    source = action(
+        "Take",
+        "Source",
+        "CodeCommit",
+        {"RepositoryName": repository, "BranchName": "main", "OutputArtifactFormat": "CODEBUILD_CLONE_REF"},
+        outputArtifacts=[{"name": "App"}],
+    )
+    show = commands("Show", "git log --format=%s", "cat file.txt")
+    pipeline = Workshop(aws, {**place, "role": role}, show)
+    declaration = pipeline.declaration()
+    declaration["stages"][0]["actions"] = [source]
+    aws.codepipeline.create_pipeline(pipeline=declaration)
+    (first,) = pipeline.executions()
+    pipeline.wait(first["pipelineExecutionId"], "Succeeded")
+    done = pipeline.details(first["pipelineExecutionId"])
+    assert done["Take"]["output"]["outputVariables"]["CommitId"] == commit
+    # With its history, which an archive has not.
+    assert "\ntwo\none\n" in pipeline.log(done["Show"])
+
+    # The commit is cloned with the rights of who runs the commands.
+    aws.iam.put_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyName="limits",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Deny", "Action": "codecommit:GitPull", "Resource": "*"}],
+            }
+        ),
+    )
+    again = pipeline.start()
+    pipeline.wait(again, "Failed")
+    assert "authorization failed" in error_of(pipeline.details(again)["Show"])["message"]
+
+
+def test_an_unknown_format_of_a_source(aws, place):
+    role = create_role(aws, trust(Service="codepipeline.amazonaws.com"), allow("s3:*", "codecommit:*"))
+    repository = unique("clone")
+    aws.codecommit.create_repository(repositoryName=repository)
+    pipeline = Workshop(aws, {**place, "role": role}, commands("Show", "true"))
+    declaration = pipeline.declaration()
+    configuration = {"RepositoryName": repository, "BranchName": "main", "OutputArtifactFormat": "TAR"}
+    source = action("Take", "Source", "CodeCommit", configuration, outputArtifacts=[{"name": "App"}])
+    declaration["stages"][0]["actions"] = [source]
+    aws.codepipeline.create_pipeline(pipeline=declaration)
+    (first,) = pipeline.executions()
+    pipeline.wait(first["pipelineExecutionId"], "Failed")
+    error = error_of(pipeline.details(first["pipelineExecutionId"])["Take"])
+    assert error["message"] == "OutputArtifactFormat must be CODE_ZIP or CODEBUILD_CLONE_REF, not 'TAR'"

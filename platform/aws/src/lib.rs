@@ -6,6 +6,7 @@
 //! A call of another service in the same process enters at the gateway: no bytes, but every check.
 
 pub mod client;
+pub mod clone_reference;
 pub mod compute;
 pub mod credentials;
 pub mod ctx;
@@ -28,6 +29,7 @@ pub mod timestamp;
 pub mod validation;
 
 pub use client::Client;
+pub use clone_reference::CloneReference;
 pub use compute::Compute;
 pub use credentials::{Credentials, Secret};
 pub use ctx::Ctx;

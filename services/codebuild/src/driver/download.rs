@@ -136,15 +136,9 @@ async fn fetch(
             let version = placed.version.as_deref().unwrap_or_default();
             let (bucket, key) =
                 s3::split(version).ok_or_else(|| client_error(format!("no input artifact {which}")))?;
-            fetch_object(
-                drive,
-                ObjectId::new(bucket, key),
-                &into,
-                folder,
-                &format!("{which} and source version {version}"),
-            )
-            .await?;
-            Ok(Some(version.to_owned()))
+            let which = format!("{which} and source version {version}");
+            let fetched = fetch_object(drive, build, ObjectId::new(bucket, key), &into, folder, &which);
+            Ok(fetched.await?.or_else(|| Some(version.to_owned())))
         }
         Origin::S3 { location } => {
             let (bucket, key) =
@@ -157,11 +151,13 @@ async fn fetch(
             }
             let version_id = placed.version.clone().filter(|version| !version.is_empty());
             let object = ObjectId { version_id, ..ObjectId::new(bucket, key) };
-            fetch_object(drive, object, &into, folder, &which).await?;
-            Ok(None)
+            fetch_object(drive, build, object, &into, folder, &which).await
         }
         Origin::CodeCommit(repository) => {
-            fetch_commit(drive, build, placed, repository, &into, &which).await.map(Some)
+            let version = placed.version.as_deref();
+            fetch_commit(drive, build, repository, version, depth(build, placed), &into, &which)
+                .await
+                .map(Some)
         }
     }
 }
@@ -171,16 +167,30 @@ async fn role_client(drive: &Drive<'_>) -> Result<aws::Client, Trouble> {
     drive.role.client().await.map_err(|error| Trouble::of(error, denied))
 }
 
+/// Gives the commit if the object names one instead of being an archive.
 async fn fetch_object(
     drive: &Drive<'_>,
+    build: &Build,
     object: ObjectId,
     into: &Path,
     folder: &Folder,
     which: &str,
-) -> Result<(), Trouble> {
+) -> Result<Option<String>, Trouble> {
     let client = role_client(drive).await?;
     let fetched = s3::fetch_archive(&client, &object, into, folder.path()).await;
-    fetched.map_err(|error| refused(error, &object.key, which))
+    let Some(reference) = fetched.map_err(|error| refused(error, &object.key, which))? else {
+        return Ok(None);
+    };
+    let repository = codecommit::Repository::parse(&reference.clone_url).ok_or_else(|| {
+        client_error(format!("{} is no repository that can be cloned {which}", reference.clone_url))
+    })?;
+    fetch_commit(drive, build, &repository, Some(&reference.commit_id), None, into, which).await.map(Some)
+}
+
+fn depth(build: &Build, placed: &Placed) -> Option<i32> {
+    let settings = &build.configuration.0;
+    let mut declared = settings.source.iter().chain(settings.secondary_sources.iter().flatten());
+    declared.find(|source| source.source_identifier == placed.identifier)?.git_clone_depth
 }
 
 fn refused(error: s3::Error, key: &str, which: &str) -> Trouble {
@@ -200,29 +210,24 @@ fn refused(error: s3::Error, key: &str, which: &str) -> Trouble {
 async fn fetch_commit(
     drive: &Drive<'_>,
     build: &Build,
-    placed: &Placed,
     repository: &codecommit::Repository,
+    version: Option<&str>,
+    depth: Option<i32>,
     into: &Path,
     which: &str,
 ) -> Result<String, Trouble> {
     let denied = |error: &aws::Error| Outcome::failed("CLIENT_ERROR", error.message.clone());
     let credentials = drive.role.credentials().await.map_err(|error| Trouble::of(error, denied))?;
-    let settings = &build.configuration.0;
-    let declared = settings.source.iter().chain(settings.secondary_sources.iter().flatten());
-    let depth = declared
-        .into_iter()
-        .find(|source| source.source_identifier == placed.identifier)
-        .and_then(|source| source.git_clone_depth);
     let fetch = codecommit::Fetch {
         repository,
         region: source::region(repository, build),
         endpoint: &drive.codebuild.config.endpoint,
         credentials: &credentials,
-        version: placed.version.as_deref(),
+        version,
         depth,
         into,
     };
-    let version = placed.version.as_deref().unwrap_or_default();
+    let version = version.unwrap_or_default();
     fetch.run().await.map_err(|error| match error {
         codecommit::Error::ReferenceNotFound => client_error(format!("reference not found {which}")),
         error @ (codecommit::Error::RepositoryNotFound | codecommit::Error::AuthorizationFailed) => {

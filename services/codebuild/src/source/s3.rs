@@ -6,12 +6,13 @@ use std::{
 };
 
 use aws::{
-    Client,
+    Client, CloneReference,
     objects::{ByteStream, ListObjects, ObjectId},
 };
 use futures_util::StreamExt;
 use runner::archive;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::io::StreamReader;
 
 /// Objects below one prefix at most.
 const MAX_OBJECTS: usize = 100_000;
@@ -45,14 +46,20 @@ pub(crate) fn split(location: &str) -> Option<(&str, &str)> {
     location.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
 }
 
-/// Fetches an archive and unpacks it into a folder of the host.
+/// Fetches an archive and unpacks it into a folder of the host; or gives the commit that it names instead.
 pub(crate) async fn fetch_archive(
     client: &Client,
     object: &ObjectId,
     into: &Path,
     spool: &Path,
-) -> Result<(), Error> {
-    let (_, body) = client.get_object(object).await?;
+) -> Result<Option<CloneReference>, Error> {
+    let (head, body) = client.get_object(object).await?;
+    if head.content_type.as_deref() == Some(CloneReference::CONTENT_TYPE) {
+        let mut text = Vec::new();
+        StreamReader::new(body).take(CloneReference::LARGEST).read_to_end(&mut text).await?;
+        let reference = serde_json::from_slice(&text).map_err(|error| Error::Invalid(error.to_string()))?;
+        return Ok(Some(reference));
+    }
     let mut file = tokio::fs::File::from_std(nameless_file(spool)?);
     copy(body, &mut file, MAX_BYTES).await?;
     let mut file = file.into_std().await;
@@ -60,7 +67,7 @@ pub(crate) async fn fetch_archive(
     let unpacked = tokio::task::spawn_blocking(move || {
         file.seek(SeekFrom::Start(0))?;
         archive::extract(file, &into, archive::Limits::default())?;
-        Ok::<_, Error>(())
+        Ok::<_, Error>(None)
     });
     unpacked.await.map_err(std::io::Error::other)?
 }

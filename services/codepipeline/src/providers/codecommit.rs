@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use aws::Timestamp;
-use codecommit_model::{Commit, GetBranch, GetCommit, UploadArchive, UserInfo};
+use aws::objects::{ByteStream, PutObject};
+use aws::{CloneReference, Timestamp};
+use codecommit_model::{Commit, GetBranch, GetCommit, GetRepository, UploadArchive, UserInfo};
 
 use super::work::cut;
 use super::{Outcome, Provider, Report, Revision, Trouble, Work};
@@ -36,31 +37,61 @@ impl Provider for CodeCommit {
     async fn start(&self, work: &Work) -> Result<Outcome, Trouble> {
         let repository = work.required("RepositoryName")?;
         let branch = work.required("BranchName")?;
-        match work.optional("OutputArtifactFormat") {
-            None | Some("CODE_ZIP") => {}
+        let as_reference = match work.optional("OutputArtifactFormat") {
+            None | Some("CODE_ZIP") => false,
+            Some("CODEBUILD_CLONE_REF") => true,
             Some(other) => {
-                return Err(Trouble::configuration(format!(
-                    "OutputArtifactFormat '{other}' is not built yet."
-                )));
+                let message =
+                    format!("OutputArtifactFormat must be CODE_ZIP or CODEBUILD_CLONE_REF, not '{other}'");
+                return Err(Trouble::configuration(message));
             }
-        }
+        };
         let commit_id = match work.revisions.get("COMMIT_ID") {
             Some(commit_id) => commit_id.clone(),
             None => newest_commit(work, repository, branch).await?,
         };
         let get = GetCommit { repository_name: repository.to_owned(), commit_id: commit_id.clone() };
         let commit = work.client().await?.call(get).await?.commit;
-        let output = work.output()?;
-        let upload = UploadArchive {
-            repository_name: repository.to_owned(),
-            commit_id: commit_id.clone(),
-            bucket: output.bucket.clone(),
-            key: output.key.clone(),
-            kms_key_id: work.encryption_key.clone(),
-        };
-        work.client().await?.call(upload).await?;
+        if as_reference {
+            put_reference(work, repository, &commit_id).await?;
+        } else {
+            put_archive(work, repository, &commit_id).await?;
+        }
         Ok(Outcome::Succeeded(report(&commit, commit_id, repository, branch)))
     }
+}
+
+async fn put_archive(work: &Work, repository: &str, commit_id: &str) -> Result<(), Trouble> {
+    let output = work.output()?;
+    let upload = UploadArchive {
+        repository_name: repository.to_owned(),
+        commit_id: commit_id.to_owned(),
+        bucket: output.bucket.clone(),
+        key: output.key.clone(),
+        kms_key_id: work.encryption_key.clone(),
+    };
+    work.client().await?.call(upload).await?;
+    Ok(())
+}
+
+/// For CodeBuild, which clones the commit with its history.
+async fn put_reference(work: &Work, repository: &str, commit_id: &str) -> Result<(), Trouble> {
+    let client = work.client().await?;
+    let get = GetRepository { repository_name: repository.to_owned() };
+    let found = client.call(get).await?.repository_metadata.and_then(|found| found.clone_url_http);
+    let clone_url =
+        found.ok_or_else(|| Trouble::Unavailable("the repository has no clone URL".to_owned()))?;
+    let reference = CloneReference { clone_url, commit_id: commit_id.to_owned() };
+    let text = serde_json::to_vec(&reference).map_err(|error| Trouble::Unavailable(error.to_string()))?;
+    let output = work.output()?;
+    let body: ByteStream = Box::pin(futures_util::stream::iter([Ok(text.into())]));
+    let put = PutObject {
+        content_type: Some(CloneReference::CONTENT_TYPE.to_owned()),
+        kms_key_id: work.encryption_key.clone(),
+        ..PutObject::new(&output.bucket, &output.key, body)
+    };
+    client.put_object(put).await?;
+    Ok(())
 }
 
 async fn newest_commit(work: &Work, repository: &str, branch: &str) -> Result<String, Trouble> {
