@@ -28,6 +28,8 @@ SERVICES = [
     "iam",
     "logs",
     "s3",
+    "secretsmanager",
+    "ssm",
     "sts",
 ]
 

@@ -11,7 +11,12 @@ from .server import binary
 EXCEPTIONS = pathlib.Path(__file__).resolve().parents[1] / "uncovered.txt"
 
 # botocore's names of services where they are not the service's id in lower case.
-CALLED_AS = {"CloudWatch Logs": "logs", "CodeStar connections": "codestar-connections", "EventBridge": "events"}
+CALLED_AS = {
+    "CloudWatch Logs": "logs",
+    "CodeStar connections": "codestar-connections",
+    "EventBridge": "events",
+    "Secrets Manager": "secretsmanager",
+}
 
 
 # Answers to those who may not call at all: they say nothing about the operation itself. 403 is what S3 answers to

@@ -27,7 +27,9 @@ use logs::Logs;
 use prometheus_client::registry::Registry;
 use runner::{Problem, Sandbox, SandboxExecutor};
 use seal::Sealer;
+use secretsmanager::SecretsManager;
 use server::{FrontDoor, Metrics, Mount};
+use ssm::Ssm;
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -71,6 +73,7 @@ pub struct Platform {
     codeconnections: Arc<CodeConnections>,
     codepipeline: Arc<CodePipeline>,
     eventbridge: Arc<EventBridge>,
+    secretsmanager: Arc<SecretsManager>,
     store: Store,
     executor: Arc<SandboxExecutor>,
     collector: Arc<Collector>,
@@ -120,7 +123,9 @@ impl Platform {
         let webhooks = codepipeline::Config { endpoint, github_api: config.github.api.clone() };
         let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
         let codepipeline = Arc::new(codepipeline.with_config(webhooks).with_compute(codebuild.clone()));
-        let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer));
+        let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone()));
+        let ssm = Arc::new(Ssm::new(store.clone(), sealer.clone()));
+        let secretsmanager = Arc::new(SecretsManager::new(store.clone(), sealer));
 
         let mut routers = vec![
             iam::iam_router(iam.clone()),
@@ -131,6 +136,8 @@ impl Platform {
             codebuild.router(),
             codepipeline::router(codepipeline.clone()),
             eventbridge::router(eventbridge.clone()),
+            ssm::router(ssm),
+            secretsmanager::router(secretsmanager.clone()),
         ];
         routers.extend(codeconnections::routers(&codeconnections));
         let key = page_token_key::of(&store).await?;
@@ -191,6 +198,7 @@ impl Platform {
             codeconnections,
             codepipeline,
             eventbridge,
+            secretsmanager,
             store,
             executor,
             collector,
@@ -204,10 +212,12 @@ impl Platform {
     pub fn start(&mut self) {
         self.codeconnections.clean_up();
         let (logs, s3) = (self.logs.clone(), self.s3.clone());
+        let secretsmanager = self.secretsmanager.clone();
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
+        self.loops.spawn(async move { secretsmanager.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
         self.loops.spawn(async move { collector.run("server").await });
