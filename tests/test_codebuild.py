@@ -1,5 +1,6 @@
 """CodeBuild operation by operation, and what builds do, with builds that really run in the sandbox."""
 
+import hashlib
 import io
 import json
 import re
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError
 from harness.aws_cli import AwsCli
 from harness.eventually import until
 from harness.git import Git
-from harness.identities import allow, create_role, create_user, trust, unique
+from harness.identities import allow, create_role, create_user, deny, trust, unique
 from harness.server import ACCOUNT, REGION
 
 BUILD_SECONDS = 90
@@ -452,3 +453,111 @@ def test_a_build_acts_as_its_role(aws, create_project, role):
     build = run(aws, project)
     name = role.rpartition("/")[2]
     assert any(f":assumed-role/{name}/AWSCodeBuild-{build['id'].partition(':')[2]}" in line for line in log(aws, build))
+
+
+# ---------------------------------------------------------------- parameters and secrets
+
+
+@pytest.fixture(scope="module")
+def reader(aws):
+    """A service role that may read the parameters and secrets of these tests whose names do not end in `closed`."""
+    arn = f"{REGION}:{ACCOUNT}"
+    return create_role(
+        aws,
+        trust(Service="codebuild.amazonaws.com"),
+        allow("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
+        allow("ssm:GetParameters", on=f"arn:aws:ssm:{arn}:parameter/tests/*"),
+        allow("secretsmanager:GetSecretValue", on=f"arn:aws:secretsmanager:{arn}:secret:tests/*"),
+        deny("ssm:GetParameters", on=f"arn:aws:ssm:{arn}:parameter/tests/closed"),
+        deny("secretsmanager:GetSecretValue", on=f"arn:aws:secretsmanager:{arn}:secret:tests/closed-*"),
+    )
+
+
+def test_parameters_and_secrets_reach_the_build_masked(aws, create_project, reader, server):
+    login, token = "login-of-the-parameter", "token-of-the-secret"
+    whole, old = "all-of-the-other-secret", "what-it-was-before"
+    for number in range(12):
+        aws.ssm.put_parameter(Name=f"/tests/many/{number}", Value=f"value-of-{number}", Type="String")
+    aws.ssm.put_parameter(Name="/tests/login", Value=login, Type="SecureString")
+    content = json.dumps({"token": token, "port": 5432})
+    arn = aws.secretsmanager.create_secret(Name="tests/app", SecretString=content)["ARN"]
+    aws.secretsmanager.create_secret(Name="tests/whole", SecretString=old)
+    aws.secretsmanager.put_secret_value(SecretId="tests/whole", SecretString=whole)
+    old_id = aws.secretsmanager.get_secret_value(SecretId="tests/whole", VersionStage="AWSPREVIOUS")["VersionId"]
+
+    parameters = {f"MANY_{number}": f"/tests/many/{number}" for number in range(12)}
+    secrets = {"TOKEN": "tests/app:token", "PORT": f"{arn}:port", "BY_LABEL": "tests/whole::AWSPREVIOUS"}
+    of_project = [
+        {"name": "BY_ARN", "value": f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/tests/login", "type": "PARAMETER_STORE"},
+        {"name": "WHOLE", "value": "tests/whole", "type": "SECRETS_MANAGER"},
+    ]
+    of_build = [{"name": "BY_ID", "value": f"tests/whole:::{old_id}", "type": "SECRETS_MANAGER"}]
+    # A digest shows what a variable holds without showing it.
+    seen = {"LOGIN": login, "BY_ARN": login, "TOKEN": token, "WHOLE": whole, "BY_LABEL": old, "BY_ID": old}
+    seen |= {"PORT": "5432", "MANY_11": "value-of-11"}
+    digests = [f'printf "{name} %s\\n" "$(printf %s "${name}" | sha256sum)"' for name in seen]
+    project = create_project(
+        {"build": [*digests, "echo it is $TOKEN and $MANY_3", 'COPY="a copy of $TOKEN"']},
+        {
+            "env": {
+                "parameter-store": {"LOGIN": "/tests/login", **parameters},
+                "secrets-manager": secrets,
+                "exported-variables": ["TOKEN", "COPY"],
+            }
+        },
+        serviceRole=reader,
+        environment={**ENVIRONMENT, "environmentVariables": of_project},
+    )
+    build = run(aws, project, environmentVariablesOverride=of_build)
+    lines = log(aws, build)
+    assert build["buildStatus"] == "SUCCEEDED", lines
+    for name, value in seen.items():
+        assert f"{name} {hashlib.sha256(value.encode()).hexdigest()}  -" in lines
+    assert "it is *** and ***" in lines
+    exported = {variable["name"]: variable["value"] for variable in build["exportedEnvironmentVariables"]}
+    assert exported == {"COPY": "a copy of ***"}
+    # The API shows the references, as they were given.
+    variables = build["environment"]["environmentVariables"]
+    assert [variable["value"] for variable in variables] == [
+        of_project[0]["value"],
+        "tests/whole",
+        of_build[0]["value"],
+    ]
+    for value in (login, token, whole, old):
+        assert value not in repr(look(aws, build["id"])) + "".join(lines)
+        assert server.files_with(value) == []
+
+
+@pytest.mark.parametrize(
+    ("env", "code", "message"),
+    [
+        (
+            {"parameter-store": {"A": "/tests/none"}},
+            "Decrypted Variables Error",
+            "parameter does not exist: /tests/none",
+        ),
+        ({"parameter-store": {"A": "/tests/closed"}}, "Decrypted Variables Error", "AccessDeniedException: User: "),
+        ({"secrets-manager": {"A": "tests/none"}}, "Secrets Manager Error", "ResourceNotFoundException: "),
+        ({"secrets-manager": {"A": "tests/closed"}}, "Secrets Manager Error", "AccessDeniedException: User: "),
+        ({"secrets-manager": {"A": "tests/json:none"}}, "Secrets Manager Error", "has no key none"),
+        ({"secrets-manager": {"A": "tests/json:a::b:c"}}, "Secrets Manager Error", "expected secret-id:json-key:"),
+        ({"secrets-manager": {"A": "tests/json:a:B:c"}}, "Secrets Manager Error", "cannot be specified both"),
+        ({"secrets-manager": {"A": "tests/bytes"}}, "Secrets Manager Error", "holds no text"),
+    ],
+)
+def test_values_that_cannot_be_had_fail_the_download(aws, create_project, reader, kept, env, code, message):
+    build = run(aws, create_project({"build": ["echo never"]}, {"env": env}, serviceRole=reader))
+    assert build["buildStatus"] == "FAILED"
+    (context,) = phase(build, "DOWNLOAD_SOURCE")["contexts"]
+    assert context["statusCode"] == code
+    assert message in context["message"]
+    assert "BUILD" not in [one["phaseType"] for one in build["phases"]]
+
+
+@pytest.fixture(scope="module")
+def kept(aws):
+    """A parameter and secrets that builds have trouble with."""
+    aws.ssm.put_parameter(Name="/tests/closed", Value="x", Type="SecureString")
+    aws.secretsmanager.create_secret(Name="tests/closed", SecretString="x")
+    aws.secretsmanager.create_secret(Name="tests/json", SecretString='{"a": "b"}')
+    aws.secretsmanager.create_secret(Name="tests/bytes", SecretBinary=b"x")

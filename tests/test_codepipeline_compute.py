@@ -14,7 +14,7 @@ from harness.site_pipeline import place as make_place
 
 @pytest.fixture(scope="module")
 def place(aws):
-    return make_place(aws, "logs:*")
+    return make_place(aws, "logs:*", "secretsmanager:GetSecretValue")
 
 
 class Workshop(SitePipeline):
@@ -95,6 +95,22 @@ def test_commands_make_an_artifact_and_variables(aws, place):
     assert not [id for id in aws.codebuild.list_builds()["ids"] if run in id]
     name = f"codepipeline/{pipeline.name}:{run}"
     assert aws.codebuild.batch_get_builds(ids=[name])["buildsNotFound"] == [name]
+
+
+def test_a_variable_may_be_a_secret(aws, place):
+    name, secret = unique("tests/secret"), "what-nobody-may-see"
+    aws.secretsmanager.create_secret(Name=name, SecretString=secret)
+
+    def variable(value):
+        return [{"name": "TOKEN", "value": value, "type": "SECRETS_MANAGER"}]
+
+    lines = ['echo "it is $TOKEN, of ${#TOKEN}"']
+    there = commands("There", *lines, environmentVariables=variable(name))
+    gone = commands("Gone", *lines, environmentVariables=variable(f"{name}-none"))
+    pipeline = Workshop(aws, place, there, gone)
+    done = pipeline.run("Failed")
+    assert f"it is ***, of {len(secret)}" in pipeline.log(done["There"])
+    assert "Secrets Manager Error: ResourceNotFoundException" in error_of(done["Gone"])["message"]
 
 
 def test_the_first_command_that_fails_fails_the_action(aws, place):

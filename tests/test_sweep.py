@@ -30,6 +30,8 @@ SERVICES = [
     "logs",
     "s3",
     "sns",
+    "secretsmanager",
+    "ssm",
     "sts",
 ]
 

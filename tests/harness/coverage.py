@@ -16,6 +16,7 @@ CALLED_AS = {
     "CodeStar connections": "codestar-connections",
     "EventBridge": "events",
     "codestar notifications": "codestar-notifications",
+    "Secrets Manager": "secretsmanager",
 }
 
 

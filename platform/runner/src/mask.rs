@@ -1,9 +1,19 @@
 //! Hides secrets in a stream of bytes, also where one is cut in two by the edge of a chunk.
 
+use std::io;
+
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 
 /// What a secret is replaced by, as CodeBuild does.
 const MASK: &[u8] = b"***";
+
+/// A text without the secrets in it. Errors: as [`Masker::new`].
+pub(crate) fn mask(secrets: &[String], text: &str) -> io::Result<String> {
+    let mut masker = Masker::new(secrets).map_err(io::Error::other)?;
+    let mut shown = masker.push(text.as_bytes());
+    shown.extend(masker.flush());
+    Ok(String::from_utf8_lossy(&shown).into_owned())
+}
 
 /// Holds back only the bytes that could still become a secret, so a live reader sees everything else at once.
 pub(crate) struct Masker {
@@ -116,6 +126,12 @@ mod tests {
     #[test]
     fn secret_that_begins_inside_another_is_not_shown_in_part() {
         check(&["xab", "abcd"], "xabcd abcd", "***cd ***");
+    }
+
+    #[test]
+    fn a_text_is_masked_to_its_end() {
+        let secrets = ["hunter2".to_owned()];
+        assert_eq!(mask(&secrets, "my-hunter2, hunter").unwrap(), "my-***, hunter");
     }
 
     #[test]

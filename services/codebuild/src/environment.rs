@@ -18,53 +18,61 @@ pub(crate) struct Access<'a> {
     pub credentials_token: &'a str,
 }
 
-/// Variables whose values are kept elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Elsewhere {
-    #[error("GetParameters of Systems Manager is not built yet; it was asked for {0}")]
-    ParameterStore(String),
-    #[error("GetSecretValue of Secrets Manager is not built yet; it was asked for {0}")]
-    SecretsManager(String),
+/// A variable as the buildspec or the project gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    Plain(String),
+    /// The name of a parameter of Systems Manager.
+    Parameter(String),
+    /// `secret-id:json-key:version-stage:version-id` of Secrets Manager.
+    Secret(String),
 }
 
-impl Elsewhere {
-    /// CodeBuild's status code of a phase that could not get them.
-    pub fn status_code(&self) -> &'static str {
-        match self {
-            Self::ParameterStore(_) => "Decrypted Variables Error",
-            Self::SecretsManager(_) => "Secrets Manager Error",
-        }
-    }
+/// Everything that a build begins with.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Variables {
+    pub all: BTreeMap<String, String>,
+    /// Those among them whose values must not be seen.
+    pub secret: BTreeMap<String, String>,
 }
 
-/// The buildspec's variables, over them the project's (with the overrides of the build), over them CodeBuild's own.
+/// The buildspec's variables, and over them the project's (with the overrides of the build).
+pub(crate) fn given(build: &Build, spec: &Buildspec) -> BTreeMap<String, Given> {
+    let plain = spec.variables.iter().map(|(name, value)| (name.clone(), Given::Plain(value.clone())));
+    let parameters =
+        spec.parameter_store.iter().map(|(name, of)| (name.clone(), Given::Parameter(of.clone())));
+    let secrets = spec.secrets_manager.iter().map(|(name, of)| (name.clone(), Given::Secret(of.clone())));
+    let environment = build.configuration.0.environment.as_ref();
+    let of_project = environment.and_then(|environment| environment.environment_variables.as_ref());
+    let of_project = of_project.into_iter().flatten().map(|variable| {
+        let value = variable.value.clone();
+        let given = match &variable.r#type {
+            None | Some(EnvironmentVariableType::Plaintext | EnvironmentVariableType::Other(_)) => {
+                Given::Plain(value)
+            }
+            Some(EnvironmentVariableType::ParameterStore) => Given::Parameter(value),
+            Some(EnvironmentVariableType::SecretsManager) => Given::Secret(value),
+        };
+        (variable.name.clone(), given)
+    });
+    plain.chain(parameters).chain(secrets).chain(of_project).collect()
+}
+
+/// What was given, with the `secret` values that were fetched, and over it CodeBuild's own.
 pub(crate) fn variables(
     build: &Build,
-    spec: &Buildspec,
+    given: BTreeMap<String, Given>,
+    secret: BTreeMap<String, String>,
     sources: &[Placed],
     access: &Access<'_>,
-) -> Result<BTreeMap<String, String>, Elsewhere> {
-    if let Some(reference) = spec.parameter_store.values().next() {
-        return Err(Elsewhere::ParameterStore(reference.clone()));
-    }
-    if let Some(reference) = spec.secrets_manager.values().next() {
-        return Err(Elsewhere::SecretsManager(reference.clone()));
-    }
-    let mut variables = spec.variables.clone();
-    let environment = build.configuration.0.environment.as_ref();
-    for variable in
-        environment.and_then(|environment| environment.environment_variables.as_ref()).into_iter().flatten()
-    {
-        let value = variable.value.clone();
-        match &variable.r#type {
-            None | Some(EnvironmentVariableType::Plaintext | EnvironmentVariableType::Other(_)) => {}
-            Some(EnvironmentVariableType::ParameterStore) => return Err(Elsewhere::ParameterStore(value)),
-            Some(EnvironmentVariableType::SecretsManager) => return Err(Elsewhere::SecretsManager(value)),
-        }
-        variables.insert(variable.name.clone(), value);
-    }
-    variables.extend(own(build, sources, access));
-    Ok(variables)
+) -> Variables {
+    let mut all = secret.clone();
+    all.extend(given.into_iter().filter_map(|(name, given)| match given {
+        Given::Plain(value) => Some((name, value)),
+        Given::Parameter(_) | Given::Secret(_) => None,
+    }));
+    all.extend(own(build, sources, access));
+    Variables { all, secret }
 }
 
 fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<String, String> {
@@ -165,19 +173,33 @@ mod tests {
             ("B", "project", EnvironmentVariableType::Plaintext),
             ("CI", "project", EnvironmentVariableType::Plaintext),
         ]);
-        let variables = variables(&build, &spec, &[], &access()).unwrap();
+        let variables = variables(&build, given(&build, &spec), BTreeMap::new(), &[], &access()).all;
         assert_eq!((variables["A"].as_str(), variables["B"].as_str()), ("spec", "project"));
         assert_eq!(variables["CODEBUILD_BUILD_ID"], build.id.to_string());
         assert_eq!(variables["CI"], "true");
     }
 
     #[test]
-    fn what_is_kept_elsewhere_is_refused_with_codebuilds_code() {
-        let build = with(vec![("A", "/app/login", EnvironmentVariableType::ParameterStore)]);
-        let refused = variables(&build, &Buildspec::default(), &[], &access()).unwrap_err();
-        assert_eq!(refused.status_code(), "Decrypted Variables Error");
-        let build = with(vec![("A", "app:token", EnvironmentVariableType::SecretsManager)]);
-        let refused = variables(&build, &Buildspec::default(), &[], &access()).unwrap_err();
-        assert_eq!(refused.status_code(), "Secrets Manager Error");
+    fn what_is_kept_elsewhere_is_named_and_then_fetched() {
+        let spec = crate::buildspec::parse(
+            "version: 0.2\nenv:\n  variables: {A: spec}\n  parameter-store: {B: /b, C: /c}\n  secrets-manager: {D: 'd:k'}\nphases: {}\n",
+        )
+        .unwrap();
+        let build = with(vec![
+            ("A", "/a", EnvironmentVariableType::ParameterStore),
+            ("C", "plain", EnvironmentVariableType::Plaintext),
+        ]);
+        let given = given(&build, &spec);
+        let expected = [
+            ("A", Given::Parameter("/a".into())),
+            ("B", Given::Parameter("/b".into())),
+            ("C", Given::Plain("plain".into())),
+            ("D", Given::Secret("d:k".into())),
+        ];
+        assert_eq!(given, expected.map(|(name, given)| (name.to_owned(), given)).into());
+        let secret = BTreeMap::from([("B".to_owned(), "hidden".to_owned())]);
+        let variables = variables(&build, given, secret.clone(), &[], &access());
+        assert_eq!((variables.all["B"].as_str(), variables.all["C"].as_str()), ("hidden", "plain"));
+        assert_eq!(variables.secret, secret);
     }
 }

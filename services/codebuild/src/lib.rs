@@ -24,6 +24,7 @@ mod operations;
 mod project;
 mod records;
 mod role;
+mod secret_reference;
 mod service;
 mod shape;
 mod source;

@@ -30,8 +30,10 @@ use logs::Logs;
 use prometheus_client::registry::Registry;
 use runner::{Problem, Sandbox, SandboxExecutor};
 use seal::Sealer;
+use secretsmanager::SecretsManager;
 use server::{FrontDoor, Metrics, Mount};
 use sns::Sns;
+use ssm::Ssm;
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -79,6 +81,7 @@ pub struct Platform {
     eventbridge: Arc<EventBridge>,
     sns: Arc<Sns>,
     notifications: Arc<CodeStarNotifications>,
+    secretsmanager: Arc<SecretsManager>,
     store: Store,
     executor: Arc<SandboxExecutor>,
     collector: Arc<Collector>,
@@ -135,6 +138,8 @@ impl Platform {
         let codepipeline = codepipeline.with_config(webhooks).with_settings(config.pipelines.settings());
         let codepipeline = Arc::new(codepipeline.with_compute(codebuild.clone()));
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone()));
+        let ssm = Arc::new(Ssm::new(store.clone(), sealer.clone()));
+        let secretsmanager = Arc::new(SecretsManager::new(store.clone(), sealer.clone()));
         let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, bound))?;
         let sns = Arc::new(sns);
         let notifications = Arc::new(CodeStarNotifications::new(store.clone(), client.clone()));
@@ -150,6 +155,8 @@ impl Platform {
             eventbridge::router(eventbridge.clone()),
             sns::router(sns.clone()),
             codestar_notifications::router(notifications.clone()),
+            ssm::router(ssm),
+            secretsmanager::router(secretsmanager.clone()),
         ];
         routers.extend(codeconnections::routers(&codeconnections));
         let key = page_token_key::of(&store).await?;
@@ -216,6 +223,7 @@ impl Platform {
             eventbridge,
             sns,
             notifications,
+            secretsmanager,
             store,
             executor,
             collector,
@@ -229,6 +237,7 @@ impl Platform {
     pub fn start(&mut self) {
         self.codeconnections.clean_up();
         let (logs, s3) = (self.logs.clone(), self.s3.clone());
+        let secretsmanager = self.secretsmanager.clone();
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());
@@ -236,6 +245,7 @@ impl Platform {
         self.loops.spawn(self.sns.clone().run());
         self.loops.spawn(self.notifications.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
+        self.loops.spawn(async move { secretsmanager.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
         self.loops.spawn(async move { collector.run("server").await });

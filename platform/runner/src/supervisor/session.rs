@@ -13,6 +13,7 @@ use super::{
 use crate::{
     event::{Context, Event, PhaseStatus, Status},
     folder::{Assignment, Folder},
+    mask::mask,
     plan::{Phase, PhasePlan, Plan},
     timestamp::now_millis,
 };
@@ -216,7 +217,12 @@ impl<'a> Session<'a> {
         if !self.plan.exported_variables.is_empty() {
             self.scripts.report_variables(&self.plan.exported_variables)?;
             self.environment.run(self.log, &mut self.interrupts).await?;
-            self.journal.append(&Event::Exported { variables: self.scripts.result()? })?;
+            let mut variables = self.scripts.result()?;
+            // What is exported is shown: a secret may have been copied into it.
+            for value in variables.values_mut() {
+                *value = mask(&self.plan.secrets, value)?;
+            }
+            self.journal.append(&Event::Exported { variables })?;
         }
         Ok(())
     }

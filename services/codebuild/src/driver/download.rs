@@ -9,10 +9,11 @@ use tokio::io::AsyncReadExt;
 use super::{
     Fault,
     drive::{Drive, Trouble},
+    secrets,
 };
 use crate::{
     buildspec::{self, Buildspec},
-    environment::{self, Access},
+    environment::{self, Given},
     project::is_inline,
     records::Build,
     source::{self, Origin, Placed, codecommit, s3},
@@ -50,11 +51,11 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
     let text = read_buildspec(drive, build, &sources, &folder).await?;
     let spec = parse(&text)?;
     say("Processing environment variables")?;
-    // Tried here, where it belongs; done again when the plan is made.
-    let access = Access { endpoint: &drive.codebuild.config.endpoint, credentials_token: "" };
-    environment::variables(build, &spec, &sources, &access).map_err(|elsewhere| {
-        Trouble::Ends(Outcome::failed(elsewhere.status_code(), elsewhere.to_string()))
-    })?;
+    let given = environment::given(build, &spec);
+    if given.values().any(|given| matches!(given, Given::Parameter(_))) {
+        say("Decrypting parameter store environment variables")?;
+    }
+    secrets::fetch(drive, &given).await?;
     describe(&say, build, &sources, &spec)?;
     keep_buildspec(&folder, &text)?;
     Ok(changes)
@@ -162,7 +163,7 @@ async fn fetch(
     }
 }
 
-async fn role_client(drive: &Drive<'_>) -> Result<aws::Client, Trouble> {
+pub(super) async fn role_client(drive: &Drive<'_>) -> Result<aws::Client, Trouble> {
     let denied = |error: &aws::Error| Outcome::failed("CLIENT_ERROR", error.message.clone());
     drive.role.client().await.map_err(|error| Trouble::of(error, denied))
 }

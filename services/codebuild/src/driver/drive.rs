@@ -1,10 +1,11 @@
 //! One build in one driver: from its claim to its end, or to the loss of the claim.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws::Timestamp;
 use codebuild_model::{BuildPhaseType, StatusType};
 use store::{Claimed, Key};
+use tokio::sync::OnceCell;
 
 use super::{Entry, Fault, PAUSE, QUEUED_TIMEOUTS, download, finish, follow, provision, upload};
 use crate::{
@@ -25,6 +26,8 @@ pub(super) struct Drive<'a> {
     pub key: Key,
     pub stop: StopSignal<'a>,
     pub role: Role,
+    /// Fetched once, unless a crash comes between; never written down.
+    pub secrets: OnceCell<BTreeMap<String, String>>,
 }
 
 /// Why a phase that is done here did not go well.
@@ -120,8 +123,9 @@ async fn drive(codebuild: &CodeBuild, claimed: &Claimed, entry: &Entry) -> Resul
         let claimed = claimed.clone();
         return Ok(codebuild.store.write(move |tx| tx.complete(&claimed)).await?);
     };
-    let role = Role::of(&codebuild.client, &build);
-    let drive = Drive { codebuild, claimed, key, stop: codebuild.stops().listen(build.id.uuid), role };
+    let (role, secrets) = (Role::of(&codebuild.client, &build), OnceCell::new());
+    let drive =
+        Drive { codebuild, claimed, key, stop: codebuild.stops().listen(build.id.uuid), role, secrets };
     if build.stopping {
         codebuild.stops().stop(build.id.uuid);
     }
@@ -237,7 +241,7 @@ impl Drive<'_> {
                 scope: build.scope.clone(),
                 id: build.id.clone(),
                 position: runner::Position::default(),
-                evaluated: std::collections::BTreeMap::new(),
+                evaluated: BTreeMap::new(),
             },
             store::Versioned::into_inner,
         ))

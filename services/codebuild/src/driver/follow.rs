@@ -12,10 +12,11 @@ use super::{
     drive::{Drive, Trouble, time_left},
     log::LogWriter,
     plan::plan,
+    secrets,
 };
 use crate::{
     credentials::new_token,
-    environment::{Access, variables},
+    environment::{self, Access},
     records::{Build, Progress, Step},
     state::{Change, Outcome},
 };
@@ -50,9 +51,9 @@ async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
     let (token, hash) = new_token();
     drive.commit(vec![Change::CredentialsToken(hash)], None).await.map_err(Trouble::Fault)?;
     let access = Access { endpoint: &codebuild.config.endpoint, credentials_token: &token };
-    let variables = variables(build, &spec, &sources, &access).map_err(|elsewhere| {
-        Trouble::Ends(Outcome::failed(elsewhere.status_code(), elsewhere.to_string()))
-    })?;
+    let given = environment::given(build, &spec);
+    let secret = secrets::fetch(drive, &given).await?.clone();
+    let variables = environment::variables(build, given, secret, &sources, &access);
     let seconds = time_left(build).as_secs().max(1);
     let plan = plan(build, &spec, &sources, variables, &token, seconds, codebuild.config.network);
     codebuild.executor.start(&plan).await?;

@@ -12,6 +12,7 @@ mod follow;
 mod log;
 mod plan;
 mod provision;
+mod secrets;
 mod upload;
 
 use std::{sync::Arc, time::Duration};

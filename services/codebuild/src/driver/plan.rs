@@ -7,7 +7,7 @@ use runner::{Limits, Network, PhasePlan, Plan, Session};
 
 use crate::{
     buildspec::{Artifacts, Buildspec, Version},
-    environment::may_be_exported,
+    environment::{Variables, may_be_exported},
     records::Build,
     source::Placed,
 };
@@ -18,7 +18,7 @@ pub(super) fn plan(
     build: &Build,
     spec: &Buildspec,
     sources: &[Placed],
-    variables: BTreeMap<String, String>,
+    variables: Variables,
     credentials_token: &str,
     timeout_seconds: u64,
     network: Network,
@@ -30,6 +30,7 @@ pub(super) fn plan(
         on_failure: phase.on_failure.clone(),
         run_as: phase.run_as.clone().or_else(|| spec.run_as.clone()),
     });
+    let Variables { all, secret } = variables;
     let compute = build.configuration.0.environment.as_ref().map(|environment| &environment.compute_type);
     Plan {
         id: build.id.uuid,
@@ -39,13 +40,13 @@ pub(super) fn plan(
             Version::V0_1 => Session::Fresh,
             Version::V0_2 => Session::Shared,
         },
-        environment: variables,
-        secrets: vec![credentials_token.to_owned()],
+        environment: all,
+        secrets: secret.values().cloned().chain([credentials_token.to_owned()]).collect(),
         source_directory: sources.first().map(|placed| placed.directory.clone()).unwrap_or_default(),
         exported_variables: spec
             .exported_variables
             .iter()
-            .filter(|name| may_be_exported(name))
+            .filter(|name| may_be_exported(name) && !secret.contains_key(*name))
             .cloned()
             .collect(),
         evaluate: texts_to_expand(spec),
@@ -130,7 +131,7 @@ mod tests {
 
     fn spec() -> Buildspec {
         crate::buildspec::parse(
-            "version: 0.2\nrun-as: root\nenv: {exported-variables: [A, AWS_SECRET]}\nphases:\n  build: {commands: [make]}\n  post_build: {run-as: x, commands: [true]}\n\
+            "version: 0.2\nrun-as: root\nenv: {exported-variables: [A, AWS_SECRET, HIDDEN]}\nphases:\n  build: {commands: [make]}\n  post_build: {run-as: x, commands: [true]}\n\
              artifacts:\n  files: ['target/$A.jar', '**/*']\n  name: app-$(date)\n  base-directory: out\n  secondary-artifacts:\n    docs: {files: [a], base-directory: '$DOCS'}\n",
         )
         .unwrap()
@@ -138,12 +139,15 @@ mod tests {
 
     #[test]
     fn phases_and_users() {
-        let plan = plan(&build(), &spec(), &[], BTreeMap::new(), "token", 60, Network::Host);
+        let secret = BTreeMap::from([("HIDDEN".to_owned(), "value".to_owned())]);
+        let variables = Variables { all: secret.clone(), secret };
+        let plan = plan(&build(), &spec(), &[], variables, "token", 60, Network::Host);
         assert_eq!(plan.phases[0].commands, ["make"]);
         let users: Vec<_> = plan.phases.iter().map(|phase| phase.run_as.as_deref()).collect();
         assert_eq!(users, [Some("root"), Some("x")]);
-        assert_eq!(plan.exported_variables, ["A"], "names of AWS's own are not handed on");
-        assert_eq!(plan.secrets, ["token"]);
+        assert_eq!(plan.exported_variables, ["A"], "names of AWS's own and secrets are not handed on");
+        assert_eq!(plan.secrets, ["value", "token"]);
+        assert_eq!(plan.environment["HIDDEN"], "value");
     }
 
     #[test]

@@ -178,9 +178,28 @@ async fn faults_of_others_are_passed_over() {
 }
 
 #[tokio::test]
-async fn variables_kept_elsewhere_are_refused_not_pretended() {
+async fn a_secret_reaches_the_build_and_nobody_else() {
     let world = World::new().await;
     world.create("demo", |_| {}).await;
+    world.shared.lock().secrets.insert("app".into(), r#"{"token": "hunter2-hunter2"}"#.into());
+    // It is tried again.
+    world.shared.lock().faults.push("GetSecretValue");
+    let spec = "version: 0.2\nenv:\n  secrets-manager: {TOKEN: 'app:token'}\n  exported-variables: [TOKEN, COPY]\n\
+                phases: {build: {commands: ['COPY=my-$TOKEN', 'echo \"$TOKEN ${#TOKEN}\"']}}\n";
+    let id = world.start_spec("demo", spec).await;
+    let build = world.end(&id).await;
+    assert_eq!(build.build_status, Some(StatusType::Succeeded), "{}", world.log(&id));
+    assert!(world.output(&id).contains(&"*** 15".to_owned()), "{}", world.log(&id));
+    let exported = build.exported_environment_variables.unwrap();
+    let exported: Vec<_> = exported.into_iter().map(|one| (one.name.unwrap(), one.value.unwrap())).collect();
+    assert_eq!(exported, [("COPY".to_owned(), "my-***".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_secret_that_the_role_may_not_read_fails_the_download() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    world.deny("secretsmanager:GetSecretValue");
     let secret = EnvironmentVariable {
         name: "TOKEN".into(),
         value: "app:token".into(),
@@ -190,7 +209,7 @@ async fn variables_kept_elsewhere_are_refused_not_pretended() {
     let id = world.start(start).await.id.unwrap();
     let (code, message) = context(&world.end(&id).await, "DOWNLOAD_SOURCE");
     assert_eq!(code, "Secrets Manager Error");
-    assert!(message.contains("not built yet"), "{message}");
+    assert!(message.starts_with("AccessDeniedException: "), "{message}");
 }
 
 #[tokio::test]

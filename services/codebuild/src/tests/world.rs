@@ -1,4 +1,4 @@
-//! STS, S3 and Logs as far as builds use them, and a server that can be killed.
+//! STS, S3, Logs and Secrets Manager as far as builds use them, and a server that can be killed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,6 +26,7 @@ use logs_model::{
     PutLogEventsOutput,
 };
 use runner::{Sandbox, SandboxExecutor, archive};
+use secretsmanager_model::{GetSecretValue, GetSecretValueOutput, SECRETSMANAGER};
 use store::{Config as StoreConfig, Store};
 use sts_model::{AssumeRole, AssumeRoleOutput, Credentials, STS};
 
@@ -48,6 +49,8 @@ pub(super) struct State {
     /// Operations that fail once for each time they are listed.
     pub faults: Vec<&'static str>,
     pub assumed: Vec<String>,
+    /// Texts by name.
+    pub secrets: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Default)]
@@ -281,7 +284,7 @@ fn serve(store: &Store, shared: &Shared, dir: &Path, config: Config) -> (Arc<Cod
         played.clone(),
         played.clone(),
         played.clone(),
-        vec![codebuild.router(), sts(shared), logs(shared)],
+        vec![codebuild.router(), sts(shared), logs(shared), secrets(shared)],
     );
     slot.fill(Arc::new(gateway));
     (codebuild, client.as_caller(alice(), scope()))
@@ -419,6 +422,20 @@ fn logs(shared: &Shared) -> Router {
         .on::<CreateLogGroup, _>(create_group, |_, _| vec![Access::any()])
         .on::<CreateLogStream, _>(create_stream, |_, _| vec![Access::any()])
         .on::<PutLogEvents, _>(put, |_, _| vec![Access::any()])
+        .build()
+}
+
+fn secrets(shared: &Shared) -> Router {
+    async fn get(shared: &Shared, _ctx: &Ctx, input: GetSecretValue) -> Result<GetSecretValueOutput, Error> {
+        shared.called("GetSecretValue")?;
+        let secret_string = shared.lock().secrets.get(&input.secret_id).cloned();
+        match secret_string {
+            Some(_) => Ok(GetSecretValueOutput { secret_string, ..GetSecretValueOutput::default() }),
+            None => Err(Error::new("ResourceNotFoundException", "no secret")),
+        }
+    }
+    Router::of(&SECRETSMANAGER, Arc::new(shared.clone()))
+        .on::<GetSecretValue, _>(get, |_, _| vec![Access::any()])
         .build()
 }
 
