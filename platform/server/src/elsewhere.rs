@@ -4,7 +4,6 @@
 /// Target prefix, signing name, name.
 const APIS: &[(&str, &str, &str)] = &[
     ("CodeDeploy_20141006", "codedeploy", "CodeDeploy"),
-    ("", "codeartifact", "CodeArtifact"),
     ("com.amazonaws.codeconnections.CodeConnections_20231201", "codeconnections", "CodeConnections"),
     (
         "com.amazonaws.codestar.connections.CodeStar_connections_20191201",

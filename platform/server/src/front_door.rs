@@ -84,7 +84,7 @@ impl FrontDoor {
                 rpc::cbor_call(self, service, Received::read(self, signed, parts, body, peer).await).await
             }
             Destination::Rest { service } => {
-                rest::rest_call(self, service, Received::read(self, signed, parts, body, peer).await).await
+                rest::rest_call(self, service, signed, Request::from_parts(parts, body), peer).await
             }
             Destination::Query => {
                 rpc::query_call(self, Received::read(self, signed, parts, body, peer).await).await
