@@ -17,7 +17,7 @@ from harness.identities import create_user, unique
 from harness.minimal_input import minimal_input
 from harness.server import ACCOUNT, REGION
 
-SERVICES = ["cloudtrail", "codebuild", "codecommit", "codepipeline", "events", "iam", "logs", "s3", "sts"]
+SERVICES = ["cloudtrail", "codeartifact", "codebuild", "codecommit", "codepipeline", "events", "iam", "logs", "s3", "sts"]
 
 # What needs no permission, so nobody who signed is refused.
 FREE = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
@@ -29,21 +29,24 @@ NEEDED = {("s3", "CompleteMultipartUpload"): {"MultipartUpload": {"Parts": [{"Pa
 
 CODES = {
     "unsigned": {
+        "rest-json": "MissingAuthenticationTokenException",
         "json": "MissingAuthenticationTokenException",
         "query": "MissingAuthenticationToken",
         "rest-xml": "AccessDenied",
     },
     "unknown key": {
+        "rest-json": "UnrecognizedClientException",
         "json": "UnrecognizedClientException",
         "query": "InvalidClientTokenId",
         "rest-xml": "InvalidAccessKeyId",
     },
     "wrong secret": {
+        "rest-json": "InvalidSignatureException",
         "json": "InvalidSignatureException",
         "query": "SignatureDoesNotMatch",
         "rest-xml": "SignatureDoesNotMatch",
     },
-    "denied": {"json": "AccessDeniedException", "query": "AccessDenied", "rest-xml": "AccessDenied"},
+    "denied": {"rest-json": "AccessDeniedException", "json": "AccessDeniedException", "query": "AccessDenied", "rest-xml": "AccessDenied"},
 }
 
 

@@ -7,6 +7,12 @@
 #[allow(unused_imports)]
 use aws::shape::prelude::*;
 
+aws::operation! { AssociateExternalConnection = CODEARTIFACT "AssociateExternalConnection" {
+    input ASSOCIATE_EXTERNAL_CONNECTION; output AssociateExternalConnectionOutput ASSOCIATE_EXTERNAL_CONNECTION_OUTPUT;
+    http "POST" "/v1/repository/external-connection" 200;
+    errors ["AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException",];
+} }
+
 aws::operation! { CopyPackageVersions = CODEARTIFACT "CopyPackageVersions" {
     input COPY_PACKAGE_VERSIONS; output CopyPackageVersionsOutput COPY_PACKAGE_VERSIONS_OUTPUT;
     http "POST" "/v1/package/versions/copy" 200;
@@ -83,6 +89,12 @@ aws::operation! { DescribeRepository = CODEARTIFACT "DescribeRepository" {
     input DESCRIBE_REPOSITORY; output DescribeRepositoryOutput DESCRIBE_REPOSITORY_OUTPUT;
     http "GET" "/v1/repository" 200;
     errors ["AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException",];
+} }
+
+aws::operation! { DisassociateExternalConnection = CODEARTIFACT "DisassociateExternalConnection" {
+    input DISASSOCIATE_EXTERNAL_CONNECTION; output DisassociateExternalConnectionOutput DISASSOCIATE_EXTERNAL_CONNECTION_OUTPUT;
+    http "DELETE" "/v1/repository/external-connection" 200;
+    errors ["AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException",];
 } }
 
 aws::operation! { DisposePackageVersions = CODEARTIFACT "DisposePackageVersions" {
@@ -258,6 +270,17 @@ aws::structure! { ASSET_SUMMARY: AssetSummary = Structure "AssetSummary" {
 pub static ASSET_SUMMARY_LIST: Schema =
     Schema::new("AssetSummaryList", Kind::List { element: &ASSET_SUMMARY, wire: "member" });
 
+aws::structure! { ASSOCIATE_EXTERNAL_CONNECTION: AssociateExternalConnection = Structure "AssociateExternalConnectionRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    repository: String = "repository" REPOSITORY_NAME required() at(aws::shape::Location::Query);
+    external_connection: String = "externalConnection" EXTERNAL_CONNECTION_NAME required() wire("external-connection") at(aws::shape::Location::Query);
+} }
+
+aws::structure! { ASSOCIATE_EXTERNAL_CONNECTION_OUTPUT: AssociateExternalConnectionOutput = Structure "AssociateExternalConnectionResult" {
+    repository: Option<RepositoryDescription> = "repository" REPOSITORY_DESCRIPTION;
+} }
+
 pub static AUTHORIZATION_TOKEN_DURATION_SECONDS: Schema =
     Schema::new("AuthorizationTokenDurationSeconds", Kind::Integer).min(0).max(43200);
 
@@ -421,6 +444,17 @@ aws::structure! { DESCRIBE_REPOSITORY_OUTPUT: DescribeRepositoryOutput = Structu
 static REGEX_OF_DESCRIPTION: Pattern = Pattern::new(r#"\P{C}*"#);
 pub static DESCRIPTION: Schema =
     Schema::new("Description", Kind::String).max(1000).pattern(&REGEX_OF_DESCRIPTION);
+
+aws::structure! { DISASSOCIATE_EXTERNAL_CONNECTION: DisassociateExternalConnection = Structure "DisassociateExternalConnectionRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    repository: String = "repository" REPOSITORY_NAME required() at(aws::shape::Location::Query);
+    external_connection: String = "externalConnection" EXTERNAL_CONNECTION_NAME required() wire("external-connection") at(aws::shape::Location::Query);
+} }
+
+aws::structure! { DISASSOCIATE_EXTERNAL_CONNECTION_OUTPUT: DisassociateExternalConnectionOutput = Structure "DisassociateExternalConnectionResult" {
+    repository: Option<RepositoryDescription> = "repository" REPOSITORY_DESCRIPTION;
+} }
 
 aws::structure! { DISPOSE_PACKAGE_VERSIONS: DisposePackageVersions = Structure "DisposePackageVersionsRequest" {
     domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
@@ -1182,6 +1216,6 @@ pub static CODEARTIFACT: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::CopyPackageVersions, $crate::CreateDomain, $crate::CreateRepository, $crate::DeleteDomain, $crate::DeleteDomainPermissionsPolicy, $crate::DeletePackage, $crate::DeletePackageVersions, $crate::DeleteRepository, $crate::DeleteRepositoryPermissionsPolicy, $crate::DescribeDomain, $crate::DescribePackage, $crate::DescribePackageVersion, $crate::DescribeRepository, $crate::DisposePackageVersions, $crate::GetAuthorizationToken, $crate::GetDomainPermissionsPolicy, $crate::GetPackageVersionAsset, $crate::GetPackageVersionReadme, $crate::GetRepositoryEndpoint, $crate::GetRepositoryPermissionsPolicy, $crate::ListDomains, $crate::ListPackageVersionAssets, $crate::ListPackageVersionDependencies, $crate::ListPackageVersions, $crate::ListPackages, $crate::ListRepositories, $crate::ListRepositoriesInDomain, $crate::ListTagsForResource, $crate::PublishPackageVersion, $crate::PutDomainPermissionsPolicy, $crate::PutPackageOriginConfiguration, $crate::PutRepositoryPermissionsPolicy, $crate::TagResource, $crate::UntagResource, $crate::UpdatePackageVersionsStatus, $crate::UpdateRepository, }
+        $with! { $crate::AssociateExternalConnection, $crate::CopyPackageVersions, $crate::CreateDomain, $crate::CreateRepository, $crate::DeleteDomain, $crate::DeleteDomainPermissionsPolicy, $crate::DeletePackage, $crate::DeletePackageVersions, $crate::DeleteRepository, $crate::DeleteRepositoryPermissionsPolicy, $crate::DescribeDomain, $crate::DescribePackage, $crate::DescribePackageVersion, $crate::DescribeRepository, $crate::DisassociateExternalConnection, $crate::DisposePackageVersions, $crate::GetAuthorizationToken, $crate::GetDomainPermissionsPolicy, $crate::GetPackageVersionAsset, $crate::GetPackageVersionReadme, $crate::GetRepositoryEndpoint, $crate::GetRepositoryPermissionsPolicy, $crate::ListDomains, $crate::ListPackageVersionAssets, $crate::ListPackageVersionDependencies, $crate::ListPackageVersions, $crate::ListPackages, $crate::ListRepositories, $crate::ListRepositoriesInDomain, $crate::ListTagsForResource, $crate::PublishPackageVersion, $crate::PutDomainPermissionsPolicy, $crate::PutPackageOriginConfiguration, $crate::PutRepositoryPermissionsPolicy, $crate::TagResource, $crate::UntagResource, $crate::UpdatePackageVersionsStatus, $crate::UpdateRepository, }
     };
 }

@@ -70,6 +70,11 @@ impl FrontDoor {
         let signed = verify::parse(&parts);
         let destination =
             destination::of(&parts, signed.as_ref().ok().and_then(Option::as_ref), &self.services);
+        let destination = match (destination, self.rest.of_unsigned(&parts)) {
+            // A caller who has not signed is told so by the service that he means.
+            (Destination::S3, Some(service)) if matches!(signed, Ok(None)) => Destination::Rest { service },
+            (destination, _) => destination,
+        };
         match destination {
             Destination::Health => answer::text(200, "text/plain", "ready\n"),
             Destination::Metrics => match self.metrics.text() {

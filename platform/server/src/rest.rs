@@ -39,6 +39,22 @@ impl RestRoutes {
         Self(routes)
     }
 
+    /// The service that a request without any signature is for. Its path must be one that S3 cannot have: the names of
+    /// buckets have three letters at least.
+    pub fn of_unsigned(&self, parts: &Parts) -> Option<&'static Service> {
+        const SHORTEST_BUCKET: usize = 3;
+        let path = parts.uri.path();
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        if first.is_empty() || first.len() >= SHORTEST_BUCKET {
+            return None;
+        }
+        let parameters = uri::parameters(parts.uri.query().unwrap_or_default());
+        let fits = |route: &&RestRoute| {
+            parts.method == route.model.method && route.template.matches(path, &parameters).is_some()
+        };
+        self.0.iter().find(fits).map(|route| route.service)
+    }
+
     fn find(
         &self,
         service: &Service,

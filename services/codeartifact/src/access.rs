@@ -68,7 +68,11 @@ pub fn on_repository(arn: Arn, repository: Option<&Repository>) -> Access {
     with(arn, repository.and_then(|repository| repository.policy.as_ref()), tags)
 }
 
-fn with(arn: Arn, policy: Option<&Policy>, tags: Option<&std::collections::BTreeMap<String, String>>) -> Access {
+fn with(
+    arn: Arn,
+    policy: Option<&Policy>,
+    tags: Option<&std::collections::BTreeMap<String, String>>,
+) -> Access {
     let account = arn.account.clone();
     let mut access = Access::to(arn);
     access.resource_account = Some(account);

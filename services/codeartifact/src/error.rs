@@ -20,6 +20,9 @@ pub enum Error {
     /// Something that will work if it is tried again at once.
     #[error("{0}")]
     Throttled(String),
+    /// A source outside was of no help.
+    #[error("The package could not be had from outside: {0}.")]
+    Origin(String),
     /// A part of the API that AWS has and this program does not have.
     #[error("{0}")]
     NotImplemented(String),
@@ -112,7 +115,7 @@ impl Error {
             Self::AccessDenied(_) => "AccessDeniedException",
             Self::Throttled(_) => "ThrottlingException",
             Self::NotImplemented(_) => "NotImplemented",
-            Self::Refused(_) | Self::Internal(_) => "InternalServerException",
+            Self::Origin(_) | Self::Refused(_) | Self::Internal(_) => "InternalServerException",
         }
     }
 
@@ -125,6 +128,7 @@ impl Error {
             Self::Validation { .. } => 400,
             Self::AccessDenied(_) => 403,
             Self::Throttled(_) => 429,
+            Self::Origin(_) => 502,
             Self::NotImplemented(_) => 501,
             Self::Refused(refusal) => refusal.status,
             Self::Internal(_) => 500,
@@ -147,7 +151,9 @@ impl From<Error> for Refusal {
                 let told = Self::internal(cause);
                 Self::new("InternalServerException", told.message).with_status(500)
             }
-            Error::AccessDenied(_) | Error::Throttled(_) | Error::NotImplemented(_) => known,
+            Error::AccessDenied(_) | Error::Throttled(_) | Error::Origin(_) | Error::NotImplemented(_) => {
+                known
+            }
         }
     }
 }

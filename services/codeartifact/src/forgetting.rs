@@ -9,13 +9,15 @@ use store::WriteTx;
 use crate::CodeArtifact;
 use crate::error::Error;
 use crate::packages::writing;
-use crate::records::{Package, Repository, Version};
+use crate::records::{External, Package, Repository, Version};
 
 const QUEUE: &str = "codeartifact/deleted-repositories";
 const LEASE: Duration = Duration::from_secs(60);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// In one transaction.
 const VERSIONS_AT_ONCE: usize = 200;
+/// What is known of packages outside can be large.
+const OUTSIDE_AT_ONCE: usize = 10;
 
 /// Hands the packages of a repository over to be taken away, in the transaction that deletes it.
 pub fn hand_over(tx: &mut WriteTx<'_>, repository: &Repository) -> Result<(), store::Error> {
@@ -59,7 +61,7 @@ impl CodeArtifact {
 /// Answers whether there is more.
 fn remove_some(tx: &mut WriteTx<'_>, repository: &Repository, now: Timestamp) -> Result<bool, Error> {
     let packages = tx.scan::<Package>(Package::all_of(repository.id), 1)?.into_records();
-    let Some(mut package) = packages.into_iter().next() else { return Ok(false) };
+    let Some(mut package) = packages.into_iter().next() else { return forget_outside(tx, repository) };
     let range = Version::all_of(repository.id, &package.coordinates);
     let page = tx.scan::<Version>(range, VERSIONS_AT_ONCE)?;
     let is_last = page.next.is_none();
@@ -70,4 +72,14 @@ fn remove_some(tx: &mut WriteTx<'_>, repository: &Repository, now: Timestamp) ->
         tx.delete::<Package>(&Package::key_of(repository.id, &package.coordinates))?;
     }
     Ok(true)
+}
+
+/// What was seen outside. Answers whether there is more.
+fn forget_outside(tx: &mut WriteTx<'_>, repository: &Repository) -> Result<bool, Error> {
+    let page = tx.scan::<External>(Package::all_of(repository.id), OUTSIDE_AT_ONCE)?;
+    let is_more = page.next.is_some();
+    for known in page.into_records() {
+        tx.delete::<External>(&External::key_of(repository.id, &known.coordinates))?;
+    }
+    Ok(is_more)
 }

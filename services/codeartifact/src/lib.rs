@@ -4,12 +4,15 @@
 //! `operations` are the API. `http` is what package managers talk to, one module for each format. `versions` and `names`
 //! are the rules of the formats for versions and names, without I/O.
 //!
+//! `external` is what is known of packages outside, and how they come in.
+//!
 //! The bytes of assets are blobs, stored once; a domain counts each content once ([`records::DomainBlob`]). Only
 //! `packages::writing` stores and removes versions, so that bytes, records and events of a change belong together.
 
 mod access;
 mod content;
 mod error;
+mod external;
 mod forgetting;
 mod http;
 mod names;
@@ -20,6 +23,7 @@ mod shapes;
 mod tokens;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use blob::collection::References;
@@ -28,6 +32,7 @@ use seal::Sealer;
 use store::{Key, ReadTx, Store};
 
 pub use error::Error;
+pub use external::{Connection, Origin};
 pub use http::PackageEndpoints;
 pub use operations::router;
 
@@ -38,6 +43,8 @@ use crate::records::DomainBlob;
 pub struct Config {
     /// The address of this server as package managers reach it, without a slash at the end.
     pub endpoint: String,
+    /// Where public sources are, by the names of external connections: `public:npmjs`. Nothing is fetched from elsewhere.
+    pub origins: BTreeMap<String, Origin>,
 }
 
 /// The service's state. [`router`] serves its API, [`PackageEndpoints`] the package managers.
@@ -46,13 +53,15 @@ pub struct CodeArtifact {
     store: Store,
     blobs: Blobs,
     sealer: Sealer,
+    outside: external::Outside,
 }
 
 impl CodeArtifact {
     /// `sealer` is for the tokens of package managers.
     pub fn new(config: Config, store: Store, blobs: Blobs, sealer: Sealer) -> Arc<Self> {
         let endpoint = config.endpoint.trim_end_matches('/').to_owned();
-        Arc::new(Self { config: Config { endpoint }, store, blobs, sealer })
+        let outside = external::Outside::new(config.origins.clone());
+        Arc::new(Self { config: Config { endpoint, ..config }, store, blobs, sealer, outside })
     }
 }
 

@@ -180,12 +180,9 @@ impl Coordinates {
             Format::Maven if !self.namespace.is_empty() => format!("{}:{}", self.namespace, self.name),
             Format::Swift => format!("{}.{}", self.namespace, self.name),
             Format::Generic => format!("{}/{}", self.namespace, self.name),
-            Format::Npm
-            | Format::Maven
-            | Format::Pypi
-            | Format::Nuget
-            | Format::Ruby
-            | Format::Cargo => self.name.clone(),
+            Format::Npm | Format::Maven | Format::Pypi | Format::Nuget | Format::Ruby | Format::Cargo => {
+                self.name.clone()
+            }
         }
     }
 
@@ -218,7 +215,10 @@ mod tests {
         };
         assert_eq!(of(Format::Npm, Some("@Acme"), "Web").unwrap(), ("Acme".into(), "Web".into()));
         assert_eq!(of(Format::Pypi, None, "Foo._-Bar").unwrap(), (String::new(), "foo-bar".into()));
-        assert_eq!(of(Format::Swift, Some("Mona"), "LinkedList").unwrap(), ("mona".into(), "linkedlist".into()));
+        assert_eq!(
+            of(Format::Swift, Some("Mona"), "LinkedList").unwrap(),
+            ("mona".into(), "linkedlist".into())
+        );
         assert_eq!(of(Format::Nuget, None, "Newtonsoft.Json").unwrap().1, "newtonsoft.json");
         assert!(of(Format::Pypi, Some("x"), "y").is_err());
         assert!(of(Format::Generic, None, "y").is_err());

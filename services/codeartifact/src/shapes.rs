@@ -3,23 +3,11 @@
 use aws::Map;
 use codeartifact_model as model;
 
+use crate::external::Connection;
 use crate::names::Coordinates;
 use crate::records::{
     Asset, Domain, Origin, Package, Permission, Policy, Repository, Restrictions, Status, Usage, Version,
 };
-
-/// Which format an external connection is of.
-pub fn connection_format(connection: &str) -> model::PackageFormat {
-    let name = match connection {
-        "public:npmjs" => "npm",
-        "public:pypi" => "pypi",
-        "public:nuget-org" => "nuget",
-        "public:ruby-gems-org" => "ruby",
-        "public:crates-io" => "cargo",
-        _ => "maven",
-    };
-    model::PackageFormat::from(name)
-}
 
 pub fn domain(domain: &Domain, usage: &Usage) -> model::DomainDescription {
     model::DomainDescription {
@@ -52,7 +40,7 @@ pub fn repository(repository: &Repository) -> model::RepositoryDescription {
     let connections = repository.external_connection.iter();
     let connections = connections.map(|name| model::RepositoryExternalConnectionInfo {
         external_connection_name: Some(name.clone()),
-        package_format: Some(connection_format(name)),
+        package_format: Connection::named(name).map(|connection| connection.format.into()),
         status: Some(model::ExternalConnectionStatus::Available),
     });
     model::RepositoryDescription {

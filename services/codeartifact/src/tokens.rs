@@ -131,7 +131,11 @@ mod tests {
         assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{token}");
         assert!(!token.contains("AKIA"));
         assert_eq!(Claims::open(&sealer, &token), Ok(claims));
-        let changed = if token.ends_with('A') { format!("{}B", &token[..token.len() - 1]) } else { format!("{}A", &token[..token.len() - 1]) };
+        let changed = if token.ends_with('A') {
+            format!("{}B", &token[..token.len() - 1])
+        } else {
+            format!("{}A", &token[..token.len() - 1])
+        };
         for wrong in ["", "x", &changed, &token[1..], &"A".repeat(5000)] {
             assert_eq!(Claims::open(&sealer, wrong), Err(Invalid::Unreadable), "{wrong}");
         }

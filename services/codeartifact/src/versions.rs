@@ -8,14 +8,16 @@ use crate::names::Format;
 
 /// A version as its format writes it. Errors: `Validation` for what the format has no such version.
 pub fn normal(format: Format, version: &str) -> Result<String, Error> {
-    let invalid = |why: &str| Error::field(format!("{version} is not a version of {}: {why}", format.as_str()));
+    let invalid =
+        |why: &str| Error::field(format!("{version} is not a version of {}: {why}", format.as_str()));
     match format {
         Format::Npm | Format::Cargo | Format::Swift => {
             semver::Version::parse(version).map_err(|cause| invalid(&cause.to_string()))?;
             Ok(version.to_owned())
         }
         Format::Pypi => {
-            let parsed = pep440_rs::Version::from_str(version).map_err(|cause| invalid(&cause.to_string()))?;
+            let parsed =
+                pep440_rs::Version::from_str(version).map_err(|cause| invalid(&cause.to_string()))?;
             Ok(parsed.to_string())
         }
         Format::Nuget => Ok(nuget(version)),
@@ -72,7 +74,8 @@ mod tests {
     #[test]
     fn versions_stand_in_the_order_of_their_format() {
         // Source: Semantic Versioning 2.0.0, item 11; PEP 440, "Summary of permitted suffixes".
-        let npm = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0", "1.2.0", "1.10.0"];
+        let npm =
+            ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0", "1.2.0", "1.10.0"];
         assert_eq!(sorted(Format::Npm, &npm), npm);
         let python = ["1.0.dev1", "1.0a1", "1.0b2", "1.0rc1", "1.0", "1.0.post1", "1.2", "1.10"];
         assert_eq!(sorted(Format::Pypi, &python), python);
@@ -81,7 +84,8 @@ mod tests {
     #[test]
     fn versions_take_the_normal_form_of_their_format() {
         assert_eq!(normal(Format::Pypi, "v1.0-RC1").unwrap(), "1.0rc1");
-        for (given, expected) in [("1.0", "1.0.0"), ("01.1.0.0", "1.1.0"), ("1.0.0.1-Beta+5", "1.0.0.1-beta")] {
+        for (given, expected) in [("1.0", "1.0.0"), ("01.1.0.0", "1.1.0"), ("1.0.0.1-Beta+5", "1.0.0.1-beta")]
+        {
             assert_eq!(normal(Format::Nuget, given).unwrap(), expected);
         }
         assert!(normal(Format::Npm, "1.0").is_err() && normal(Format::Pypi, "one").is_err());

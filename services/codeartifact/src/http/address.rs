@@ -58,7 +58,12 @@ mod tests {
         let path = Address::path_of(&address.repository, Format::Npm);
         assert_eq!(path, "/d/my-domain-123456789012/eu-west-1/npm/my.repo/");
         assert_eq!(Address::parse(&path).unwrap().repository, address.repository);
-        for path in ["/d/x/r/npm/y/", "/d/a-123456789012/eu-west-1/tar/r/", "/d/a-123456789012/eu-west-1/npm/r", "/d/"] {
+        for path in [
+            "/d/x/r/npm/y/",
+            "/d/a-123456789012/eu-west-1/tar/r/",
+            "/d/a-123456789012/eu-west-1/npm/r",
+            "/d/",
+        ] {
             assert_eq!(Address::parse(path), None, "{path}");
         }
     }

@@ -98,7 +98,12 @@ pub fn set(response: &mut Response, name: HeaderName, value: &str) {
 
 /// A document with its fingerprint; 304 and nothing more if the client has it already.
 /// `vary` are headers of the request that the document depends on.
-pub fn document(media_type: &str, body: Vec<u8>, if_none_match: Option<&str>, vary: &'static str) -> Response {
+pub fn document(
+    media_type: &str,
+    body: Vec<u8>,
+    if_none_match: Option<&str>,
+    vary: &'static str,
+) -> Response {
     let tag = format!("\"{}\"", hex::encode(Sha256::digest(&body).get(..16).unwrap_or_default()));
     let has_it = if_none_match.is_some_and(|known| matches(known, &tag));
     let mut response = if has_it {

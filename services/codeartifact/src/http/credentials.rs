@@ -22,7 +22,8 @@ pub async fn caller(
     address: &Address,
 ) -> Result<Option<Caller>, Refusal> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let unreadable = || Refusal::unauthenticated("The authorization header is not valid: the token belongs there.");
+    let unreadable =
+        || Refusal::unauthenticated("The authorization header is not valid: the token belongs there.");
     let token = value.to_str().ok().and_then(token).ok_or_else(unreadable)?;
     let domain = address.repository.domain.arn().to_string();
     let now = Timestamp::now();

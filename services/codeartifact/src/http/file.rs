@@ -5,8 +5,8 @@ use std::ops::Range;
 use aws::http::{Response, empty};
 use http::{Method, StatusCode, header};
 
-use super::answer::{Refusal, matches, set, typed};
 use super::Call;
+use super::answer::{Refusal, matches, set, typed};
 use crate::content;
 use crate::records::Asset;
 

@@ -9,6 +9,7 @@ mod credentials;
 mod file;
 mod npm;
 mod pypi;
+mod reading;
 
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use async_trait::async_trait;
 use aws::gateway::{Gateway, Origin};
 use aws::http::{Body, HttpService, Peer, Request, Response};
 use aws::{Access, AuditRecord, Ctx};
-use codeartifact_model::CODEARTIFACT;
 use bytes::{Bytes, BytesMut};
+use codeartifact_model::CODEARTIFACT;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -27,6 +28,8 @@ use serde_json::{Value, json};
 pub use self::address::Address;
 use self::answer::Refusal;
 use self::budget::Budget;
+pub use self::npm::{TARBALL as NPM_TARBALL, manifest as npm_manifest};
+pub use self::pypi::{file_version as python_file_version, wheel_metadata};
 use crate::CodeArtifact;
 use crate::access;
 use crate::error::Error;
@@ -164,7 +167,9 @@ impl Call<'_> {
                 None => Err(self.no_repository().into()),
             },
             // Whoever has shown nothing is asked for a token; that is no call of anybody's yet.
-            Err(_) if self.is_anonymous => return Err(Refusal::unauthenticated("An authorization token is required.")),
+            Err(_) if self.is_anonymous => {
+                return Err(Refusal::unauthenticated("An authorization token is required."));
+            }
             Err(refused) => Err(refused),
         };
         self.record(action, package, version, result.as_ref().err()).await?;
@@ -219,7 +224,8 @@ impl Call<'_> {
         let path = Address::path_of(&self.address.repository, self.address.format);
         let text = |name: &str| self.parts.headers.get(name).and_then(|value| value.to_str().ok());
         let fits = |host: &&str| {
-            host.len() <= 255 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+            host.len() <= 255
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
         };
         let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str())).filter(fits);
         let is_secure = self.ctx.secure_transport || text("x-forwarded-proto") == Some("https");
@@ -235,9 +241,11 @@ impl Call<'_> {
 
     fn query(&self, name: &str) -> Option<String> {
         let query = self.parts.uri.query().unwrap_or_default();
-        aws::protocol::bindings::uri::parameters(query).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        aws::protocol::bindings::uri::parameters(query)
+            .into_iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
     }
-
 }
 
 /// Reads a body of at most `limit` bytes, which the budget has room for. Errors: 413, 400.

@@ -125,7 +125,8 @@ fn named(coordinates: &Coordinates, given: &[String]) -> Result<BTreeMap<String,
     if given.is_empty() {
         return Err(Error::field("At least one version must be given."));
     }
-    let normal = |version: &String| versions::normal(coordinates.format, version).unwrap_or_else(|_| version.clone());
+    let normal =
+        |version: &String| versions::normal(coordinates.format, version).unwrap_or_else(|_| version.clone());
     Ok(given.iter().map(|version| (version.clone(), normal(version))).collect())
 }
 

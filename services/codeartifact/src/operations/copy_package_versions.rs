@@ -21,7 +21,8 @@ pub(super) async fn access(
     let destination = domain.repository(&input.destination_repository);
     let source = domain.repository(&input.source_repository);
     let found = access::find(ca, &source).await?;
-    let reading = access::on_repository(source.arn(), found.as_ref()).action("codeartifact:ReadFromRepository");
+    let reading =
+        access::on_repository(source.arn(), found.as_ref()).action("codeartifact:ReadFromRepository");
     Ok(vec![access::to_package(ca, &destination, package).await?, reading])
 }
 
@@ -40,11 +41,13 @@ pub(super) async fn copy_package_versions(
     if input.source_repository == input.destination_repository {
         return Err(Error::field("The source and the destination are the same repository."));
     }
-    let normal = |version: &String| versions::normal(coordinates.format, version).unwrap_or_else(|_| version.clone());
+    let normal =
+        |version: &String| versions::normal(coordinates.format, version).unwrap_or_else(|_| version.clone());
     let normal_versions = wanted.iter().map(normal).collect();
     let revisions = revisions.iter().map(|(version, revision)| (normal(version), revision.clone())).collect();
     let domain = DomainName::of(&input.domain, input.domain_owner.as_ref(), &ctx.scope);
-    let (from, to) = (domain.repository(&input.source_repository), domain.repository(&input.destination_repository));
+    let (from, to) =
+        (domain.repository(&input.source_repository), domain.repository(&input.destination_repository));
     let (allow_overwrite, include_from_upstream) =
         (input.allow_overwrite == Some(true), input.include_from_upstream == Some(true));
     let now = ctx.now();
@@ -62,7 +65,8 @@ pub(super) async fn copy_package_versions(
         copying::copy(tx, &copying, now)
     });
     let copied = write.await?;
-    let successful = copied.successful.iter().map(|(name, version)| (name.clone(), shapes::successful(version)));
+    let successful =
+        copied.successful.iter().map(|(name, version)| (name.clone(), shapes::successful(version)));
     let failed = copied.failed.into_iter().map(|(name, refused)| (name, refused.told()));
     Ok(CopyPackageVersionsOutput {
         successful_versions: Some(successful.collect()),

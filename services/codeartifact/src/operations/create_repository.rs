@@ -157,7 +157,8 @@ fn upstreams(
     let mut waiting = names.clone();
     while let Some(name) = waiting.pop() {
         if name == repository.name {
-            let message = format!("Repository '{name}' cannot be upstream of itself, directly or through others.");
+            let message =
+                format!("Repository '{name}' cannot be upstream of itself, directly or through others.");
             return Err(Error::field(message));
         }
         let key = Repository::key_of(&repository.domain_name().repository(&name));

@@ -87,9 +87,11 @@ fn page(
                 let range = Range::prefix(all).descending().after(next);
                 tx.scan_index::<Version>(Version::BY_TIME, range, limit)?
             }
-            Some(status) => {
-                tx.scan_index::<Version>(Version::BY_STATUS, Range::prefix(all.and(status)).after(next), limit)?
-            }
+            Some(status) => tx.scan_index::<Version>(
+                Version::BY_STATUS,
+                Range::prefix(all.and(status)).after(next),
+                limit,
+            )?,
             None => tx.scan::<Version>(Range::prefix(all).after(next), limit)?,
         };
         looked_at += page.records.len();

@@ -7,6 +7,7 @@ mod copy_package_versions;
 mod create_repository;
 mod domains;
 mod endpoint;
+mod external_connections;
 mod hidden;
 mod list_packages;
 mod list_versions;
@@ -76,6 +77,8 @@ on_repository! {
     get_repository_policy: model::GetRepositoryPermissionsPolicy;
     get_endpoint: model::GetRepositoryEndpoint;
     list_packages: model::ListPackages;
+    associate_external: model::AssociateExternalConnection;
+    disassociate_external: model::DisassociateExternalConnection;
 }
 
 on_package! {
@@ -113,7 +116,10 @@ fn with_domains(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<CodeArtif
         .on_resolved::<model::DescribeDomain, _, _>(domains::describe_domain, describe_domain)
         .on_resolved::<model::DeleteDomain, _, _>(domains::delete_domain, delete_domain)
         .on::<model::ListDomains, _>(domains::list_domains, |_, _| vec![Access::any()])
-        .on_resolved::<model::GetDomainPermissionsPolicy, _, _>(policies::get_domain_policy, get_domain_policy)
+        .on_resolved::<model::GetDomainPermissionsPolicy, _, _>(
+            policies::get_domain_policy,
+            get_domain_policy,
+        )
         .on_resolved::<model::PutDomainPermissionsPolicy, _, _>(
             policies::put_domain_policy,
             policies::access_to_put_domain,
@@ -138,7 +144,10 @@ fn with_repositories(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<Code
             create_repository::create_repository,
             create_repository::access,
         )
-        .on_resolved::<model::DescribeRepository, _, _>(repositories::describe_repository, describe_repository)
+        .on_resolved::<model::DescribeRepository, _, _>(
+            repositories::describe_repository,
+            describe_repository,
+        )
         .on_resolved::<model::UpdateRepository, _, _>(
             create_repository::update_repository,
             create_repository::access_to_update,
@@ -156,6 +165,14 @@ fn with_repositories(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<Code
         .on_resolved::<model::DeleteRepositoryPermissionsPolicy, _, _>(
             policies::delete_repository_policy,
             policies::access_to_delete_repository,
+        )
+        .on_resolved::<model::AssociateExternalConnection, _, _>(
+            external_connections::associate,
+            associate_external,
+        )
+        .on_resolved::<model::DisassociateExternalConnection, _, _>(
+            external_connections::disassociate,
+            disassociate_external,
         )
         .on_resolved::<model::GetRepositoryEndpoint, _, _>(endpoint::get_repository_endpoint, get_endpoint)
         .on_resolved::<model::ListPackages, _, _>(list_packages::list_packages, list_packages)

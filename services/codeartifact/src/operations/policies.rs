@@ -161,7 +161,11 @@ fn revised(document: &str) -> Policy {
 }
 
 /// Errors: `Conflict` if the policy is not the one that the caller knows.
-fn check_revision(known: Option<&Policy>, expected: Option<&String>, resource: Resource) -> Result<(), Error> {
+fn check_revision(
+    known: Option<&Policy>,
+    expected: Option<&String>,
+    resource: Resource,
+) -> Result<(), Error> {
     match expected {
         Some(expected) if known.map(|policy| &policy.revision) != Some(expected) => {
             let message = "The policy was changed since: its revision is not the one that was given.";
@@ -173,7 +177,8 @@ fn check_revision(known: Option<&Policy>, expected: Option<&String>, resource: R
 
 /// Errors: `Validation`.
 fn check_document(text: &str) -> Result<(), Error> {
-    let invalid = |why: &str| Error::invalid(Reason::CannotParse, format!("The policy document is not valid: {why}"));
+    let invalid =
+        |why: &str| Error::invalid(Reason::CannotParse, format!("The policy document is not valid: {why}"));
     let document: Value = serde_json::from_str(text).map_err(|_| invalid("it is no JSON."))?;
     let statements = match document.get("Statement") {
         Some(Value::Array(statements)) if !statements.is_empty() => statements.clone(),
@@ -197,7 +202,8 @@ fn is_statement(statement: &Value) -> bool {
     let is_action = |text: &str| {
         text == "*" || ["codeartifact:", "sts:"].iter().any(|prefix| text.to_lowercase().starts_with(prefix))
     };
-    let has = |name: &str, fits: fn(&str) -> bool| statement.get(name).is_some_and(|value| texts(value, fits));
+    let has =
+        |name: &str, fits: fn(&str) -> bool| statement.get(name).is_some_and(|value| texts(value, fits));
     let principal = statement.get("Principal").or_else(|| statement.get("NotPrincipal"));
     let principal = principal.is_some_and(|principal| match principal {
         Value::String(who) => who == "*",

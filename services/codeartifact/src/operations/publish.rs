@@ -7,8 +7,8 @@ use crate::CodeArtifact;
 use crate::content::{self, LARGEST_ASSET, Received};
 use crate::error::Error;
 use crate::names::{Coordinates, Format, LONGEST_NAMES, RepositoryName};
-use crate::packages::publishing::{self, Publication};
 use crate::packages::find_repository;
+use crate::packages::publishing::{self, Publication};
 use crate::records::{Asset, Metadata, Package, Status};
 use crate::{shapes, versions};
 
@@ -63,7 +63,11 @@ pub(super) async fn publish_package_version(
 }
 
 /// What would be refused whatever is sent is refused before it is sent.
-async fn check_open(ca: &CodeArtifact, name: &RepositoryName, coordinates: &Coordinates) -> Result<(), Error> {
+async fn check_open(
+    ca: &CodeArtifact,
+    name: &RepositoryName,
+    coordinates: &Coordinates,
+) -> Result<(), Error> {
     let (name, coordinates) = (name.clone(), coordinates.clone());
     let read = ca.store.read(move |tx| {
         let repository = find_repository(tx, &name)?;

@@ -98,7 +98,10 @@ pub(super) async fn list_repositories_in_domain(
     let page = read.await?;
     let next_token = page_end(ctx, page.next.clone());
     let is_asked_for = |repository: &Repository| {
-        input.administrator_account.as_ref().is_none_or(|account| account == repository.administrator.as_str())
+        input
+            .administrator_account
+            .as_ref()
+            .is_none_or(|account| account == repository.administrator.as_str())
     };
     let repositories = page.records.iter().filter(|found| is_asked_for(found));
     let repositories = repositories.map(|found| shapes::repository_summary(found)).collect();

@@ -2,9 +2,9 @@
 
 use aws::Ctx;
 use codeartifact_model::{
-    DescribePackageVersion, DescribePackageVersionOutput, GetPackageVersionReadme, GetPackageVersionReadmeOutput,
-    ListPackageVersionAssets, ListPackageVersionAssetsOutput, ListPackageVersionDependencies,
-    ListPackageVersionDependenciesOutput, PackageDependency,
+    DescribePackageVersion, DescribePackageVersionOutput, GetPackageVersionReadme,
+    GetPackageVersionReadmeOutput, ListPackageVersionAssets, ListPackageVersionAssetsOutput,
+    ListPackageVersionDependencies, ListPackageVersionDependenciesOutput, PackageDependency,
 };
 use store::{Key, Part};
 
@@ -63,7 +63,8 @@ pub(super) async fn list_assets(
     let size = page_size(input.max_results, PAGE);
     let after = start.as_ref().and_then(only_text);
     let mut assets = version.contents.assets.iter();
-    let rest: Vec<_> = assets.by_ref().filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after)).collect();
+    let rest: Vec<_> =
+        assets.by_ref().filter(|(name, _)| after.as_ref().is_none_or(|after| *name > after)).collect();
     let is_last = rest.len() <= size;
     let page: Vec<_> = rest.iter().take(size).map(|(name, asset)| shapes::asset(name, asset)).collect();
     let next = page.last().filter(|_| !is_last).map(|asset| Key::of(&asset.name));
@@ -89,12 +90,17 @@ pub(super) async fn list_dependencies(
     let version = found!(ca, ctx, input);
     let from = start.as_ref().and_then(only_number).unwrap_or(0);
     let all = &version.contents.metadata.dependencies;
-    let page: Vec<PackageDependency> = all.iter().skip(from).take(PAGE).map(|dependency| PackageDependency {
-        namespace: dependency.namespace.clone(),
-        package: Some(dependency.package.clone()),
-        dependency_type: Some(dependency.kind.clone()),
-        version_requirement: Some(dependency.requirement.clone()),
-    }).collect();
+    let page: Vec<PackageDependency> = all
+        .iter()
+        .skip(from)
+        .take(PAGE)
+        .map(|dependency| PackageDependency {
+            namespace: dependency.namespace.clone(),
+            package: Some(dependency.package.clone()),
+            dependency_type: Some(dependency.kind.clone()),
+            version_requirement: Some(dependency.requirement.clone()),
+        })
+        .collect();
     let end = from + page.len();
     let next = (end < all.len()).then(|| Key::empty().and_u64(end as u64));
     Ok(ListPackageVersionDependenciesOutput {

@@ -11,8 +11,14 @@ use crate::records::{Status, Version};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     NotFound,
-    MismatchedRevision { current: String, expected: String },
-    MismatchedStatus { current: Status, expected: String },
+    MismatchedRevision {
+        current: String,
+        expected: String,
+    },
+    MismatchedStatus {
+        current: Status,
+        expected: String,
+    },
     NotAllowed(String),
     AlreadyExists,
     /// Another one of the call was refused.

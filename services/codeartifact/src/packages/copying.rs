@@ -41,18 +41,16 @@ pub fn copy(tx: &mut WriteTx<'_>, copying: &Copying, now: Timestamp) -> Result<C
         judged.insert(name, verdict.map(|source| (source, there)));
     }
     if judged.values().any(Result::is_err) {
-        let failed = judged.into_iter().map(|(name, verdict)| (name, verdict.err().unwrap_or(Refused::Skipped)));
+        let failed =
+            judged.into_iter().map(|(name, verdict)| (name, verdict.err().unwrap_or(Refused::Skipped)));
         return Ok(Copied { failed: failed.collect(), ..Copied::default() });
     }
-    let mut package = super::package_or_new(
-        tx,
-        &copying.destination,
-        &copying.coordinates,
-        Restrictions::PUBLISHED,
-        now,
-    )?;
+    let mut package =
+        super::package_or_new(tx, &copying.destination, &copying.coordinates, Restrictions::PUBLISHED, now)?;
     let mut successful = BTreeMap::new();
-    for (name, (source, there)) in judged.into_iter().filter_map(|(name, verdict)| Some((name, verdict.ok()?))) {
+    for (name, (source, there)) in
+        judged.into_iter().filter_map(|(name, verdict)| Some((name, verdict.ok()?)))
+    {
         if there.as_ref().is_some_and(|there| there.contents == source.contents) {
             continue;
         }
@@ -80,6 +78,8 @@ fn sources(tx: &mut ReadTx<'_>, copying: &Copying) -> Result<(Sources, Option<Pa
     let mut sources = Vec::new();
     for name in &copying.versions {
         let found = chain::find(tx, &links, coordinates, name)?;
+        // What the domain does not have itself cannot be copied.
+        let found = found.filter(|found| found.missing().next().is_none());
         sources.push((name.clone(), found.map(|found| found.version)));
     }
     Ok((sources, links.into_iter().next().and_then(|link| link.package)))

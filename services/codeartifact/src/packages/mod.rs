@@ -20,7 +20,8 @@ pub fn find_domain(tx: &mut ReadTx<'_>, name: &DomainName) -> Result<Domain, Err
     let found = tx.get::<Domain>(&Domain::key_of(name))?.map(store::Versioned::into_inner);
     found.ok_or_else(|| {
         let DomainName { scope, name } = name;
-        let message = format!("Domain not found. Domain '{name}' owned by account '{}' does not exist.", scope.account);
+        let message =
+            format!("Domain not found. Domain '{name}' owned by account '{}' does not exist.", scope.account);
         Error::not_found(Resource::domain(name), message)
     })
 }

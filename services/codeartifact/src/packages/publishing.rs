@@ -70,8 +70,7 @@ pub fn publish(
 ) -> Result<Version, Error> {
     let repository = super::find_repository(tx, name)?;
     let coordinates = &publication.coordinates;
-    let mut package =
-        super::package_or_new(tx, &repository, coordinates, Restrictions::PUBLISHED, now)?;
+    let mut package = super::package_or_new(tx, &repository, coordinates, Restrictions::PUBLISHED, now)?;
     check_origin(&package)?;
     let key = Version::key_of(repository.id, coordinates, &publication.version);
     let before = tx.get::<Version>(&key)?.map(store::Versioned::into_inner);

@@ -72,7 +72,8 @@ fn without<'a>(
     these: &'a BTreeMap<String, Asset>,
     those: &'a BTreeMap<String, Asset>,
 ) -> impl Iterator<Item = &'a Asset> {
-    let is_new = |(name, asset): &(&String, &Asset)| those.get(*name).is_none_or(|old| old.blob != asset.blob);
+    let is_new =
+        |(name, asset): &(&String, &Asset)| those.get(*name).is_none_or(|old| old.blob != asset.blob);
     these.iter().filter(is_new).map(|(_, asset)| asset)
 }
 

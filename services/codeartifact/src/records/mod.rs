@@ -1,13 +1,13 @@
 //! What CodeArtifact stores. Apart from the shapes of the API, and versioned.
 
 mod domain;
+mod external;
 mod package;
 mod repository;
 mod version;
 
 pub use domain::{Domain, DomainBlob, Policy, Usage};
+pub use external::{External, RemoteFile, RemoteVersion};
 pub use package::{Package, Permission, Restrictions};
 pub use repository::Repository;
-pub use version::{
-    Asset, Contents, Dependency, Metadata, Native, Npm, Origin, PythonFile, Status, Version,
-};
+pub use version::{Asset, Contents, Dependency, Metadata, Native, Npm, Origin, PythonFile, Status, Version};

@@ -48,7 +48,12 @@ impl Package {
     /// The index of packages by format and name, over all namespaces.
     pub const BY_FORMAT: &'static str = "format";
 
-    pub fn new(repository: Uuid, coordinates: &Coordinates, restrictions: Restrictions, at: Timestamp) -> Self {
+    pub fn new(
+        repository: Uuid,
+        coordinates: &Coordinates,
+        restrictions: Restrictions,
+        at: Timestamp,
+    ) -> Self {
         Self {
             repository,
             coordinates: coordinates.clone(),

@@ -58,9 +58,10 @@ impl Record for Repository {
     }
 
     fn indexes(&self) -> Vec<Index> {
-        let by_upstream = self.upstreams.iter().map(|upstream| {
-            Index::new(Self::BY_UPSTREAM, Domain::key_of(&self.domain_name()).and(upstream))
-        });
+        let by_upstream = self
+            .upstreams
+            .iter()
+            .map(|upstream| Index::new(Self::BY_UPSTREAM, Domain::key_of(&self.domain_name()).and(upstream)));
         let by_name = Index::new(Self::BY_NAME, Domain::in_scope(&self.scope).and(&self.name));
         by_upstream.chain([by_name]).collect()
     }

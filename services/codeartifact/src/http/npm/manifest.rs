@@ -99,6 +99,20 @@ pub fn kept(mut manifest: Map<String, Value>, shasum: &str, integrity: &str) -> 
     Value::Object(manifest)
 }
 
+/// The same of a manifest as another registry shows it.
+pub fn of_origin(mut manifest: Map<String, Value>) -> Value {
+    for member in ["readme", "readmeFilename", "_attachments", "deprecated"] {
+        manifest.remove(member);
+    }
+    if let Some(dist) = manifest.get_mut("dist").and_then(Value::as_object_mut) {
+        dist.remove("tarball");
+    }
+    if has_install_script(&manifest) {
+        manifest.insert("hasInstallScript".to_owned(), Value::Bool(true));
+    }
+    Value::Object(manifest)
+}
+
 fn has_install_script(manifest: &Map<String, Value>) -> bool {
     let scripts = manifest.get("scripts").and_then(Value::as_object);
     let has = |name: &str| scripts.is_some_and(|scripts| scripts.contains_key(name));
@@ -122,7 +136,8 @@ mod tests {
         let metadata = metadata("p", &manifest, None);
         assert_eq!(metadata.source_code.as_deref(), Some("git+ssh://x"));
         assert_eq!(metadata.readme.as_deref(), Some("# hello"));
-        let kinds: Vec<_> = metadata.dependencies.iter().map(|found| (found.package.as_str(), found.kind.as_str())).collect();
+        let kinds: Vec<_> =
+            metadata.dependencies.iter().map(|found| (found.package.as_str(), found.kind.as_str())).collect();
         assert_eq!(kinds, [("web", "regular"), ("left-pad", "regular"), ("react", "peer")]);
         assert_eq!(metadata.dependencies[0].namespace.as_deref(), Some("acme"));
         let kept = kept(manifest.as_object().unwrap().clone(), "aa", "sha512-bb");

@@ -1,14 +1,13 @@
 //! The registry of npm. Source: npm's registry documentation ("REGISTRY-API", "package-metadata"), and what the stock
 //! client sends; CodeArtifact User Guide, "npm command support".
 
-mod manifest;
+pub mod manifest;
 mod packument;
 mod publish;
 mod request;
 mod search;
 mod tags;
 
-use aws::Timestamp;
 use aws::http::{Body, Response};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
@@ -16,15 +15,16 @@ use store::ReadTx;
 
 use self::request::NpmRequest;
 use super::answer::{self, Refusal, typed};
+use super::reading;
 use super::{Action, Call, file};
 use crate::error::{Error, Resource};
 use crate::names::Coordinates;
 use crate::packages::chain::{self, Link};
-use crate::packages::{assets, no_such_version};
-use crate::records::{Repository, Version};
+use crate::packages::no_such_version;
+use crate::records::Repository;
 
 /// The one asset of a version, by the name that the API has for it.
-const TARBALL: &str = "package.tgz";
+pub const TARBALL: &str = "package.tgz";
 const JSON: &str = "application/json";
 /// What clients ask for who only install.
 const ABBREVIATED: &str = "application/vnd.npm.install-v1+json";
@@ -44,17 +44,12 @@ pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
         NpmRequest::DeleteTag { package, tag } => {
             tags::delete(call.acting(Action::PutMetadata), &package, &tag).await
         }
-        NpmRequest::Ping => call
-            .carried_out(Action::Read, None, None, Box::pin(async { Ok(typed(JSON, "{}")) }))
-            .await,
+        NpmRequest::Ping => {
+            call.carried_out(Action::Read, None, None, Box::pin(async { Ok(typed(JSON, "{}")) })).await
+        }
         NpmRequest::Search => search::search(&call).await,
         NpmRequest::Unsupported(why) => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, why)),
     }
-}
-
-/// The repository of a call that was found to be there.
-fn repository<'a>(call: &'a Call<'_>) -> Result<&'a Repository, Error> {
-    call.repository.as_ref().ok_or_else(|| call.no_repository())
 }
 
 fn no_such_package(repository: &Repository, package: &Coordinates) -> Error {
@@ -68,21 +63,13 @@ fn no_such_package(repository: &Repository, package: &Coordinates) -> Error {
 
 async fn read_packument(call: &Call<'_>, package: &Coordinates) -> Result<Response, Refusal> {
     let is_abbreviated = call.header(header::ACCEPT).is_some_and(|accept| accept.contains(ABBREVIATED));
-    let work = Box::pin(async {
-        let (repository, coordinates) = (repository(call)?.clone(), package.clone());
-        let base = call.base();
-        let read = call.codeartifact.store.read(move |tx| {
-            let links = chain::of(tx, &repository, &coordinates)?;
-            let versions = chain::versions(tx, &links, &coordinates)?;
-            let tags = packument::tags(&links, &versions);
-            Ok::<_, Error>(packument::of(&coordinates, &versions, &tags, &base, is_abbreviated))
-        });
-        let document = read.await?;
-        document.ok_or_else(|| call.repository.as_ref().map_or_else(
-            || call.no_repository(),
-            |repository| no_such_package(repository, package),
-        ))
-    });
+    let (coordinates, base) = (package.clone(), call.base());
+    let work = Box::pin(reading::along(call, package, move |tx, repository, links| {
+        let versions = chain::versions(tx, links, &coordinates)?;
+        let tags = packument::tags(links, &versions);
+        let document = packument::of(&coordinates, &versions, &tags, &base, is_abbreviated);
+        document.ok_or_else(|| no_such_package(repository, &coordinates))
+    }));
     let document = call.carried_out(Action::Read, Some(package), None, work).await?;
     let media_type = if is_abbreviated { ABBREVIATED } else { JSON };
     let known = call.header(header::IF_NONE_MATCH);
@@ -91,57 +78,25 @@ async fn read_packument(call: &Call<'_>, package: &Coordinates) -> Result<Respon
 
 /// One version by its number or by a tag.
 async fn read_manifest(call: &Call<'_>, package: &Coordinates, wanted: &str) -> Result<Response, Refusal> {
-    let work = Box::pin(async {
-        let (repository, coordinates) = (repository(call)?.clone(), package.clone());
-        let (base, wanted) = (call.base(), wanted.to_owned());
-        let read = call.codeartifact.store.read(move |tx| {
-            let links = chain::of(tx, &repository, &coordinates)?;
-            let versions = chain::versions(tx, &links, &coordinates)?;
-            let tags = packument::tags(&links, &versions);
-            let number = tags.get(&wanted).unwrap_or(&wanted);
-            let found = versions.get(number).filter(|found| found.version.status.is_listed());
-            let found = found.and_then(|found| packument::manifest(&found.version, &base));
-            found.ok_or_else(|| no_such_version(&repository, &coordinates, number))
-        });
-        read.await
-    });
+    let (coordinates, base, name) = (package.clone(), call.base(), wanted.to_owned());
+    let work = Box::pin(reading::along(call, package, move |tx, repository, links| {
+        let versions = chain::versions(tx, links, &coordinates)?;
+        let tags = packument::tags(links, &versions);
+        let number = tags.get(&name).unwrap_or(&name);
+        let found = versions.get(number).filter(|found| found.version.status.is_listed());
+        let found = found.and_then(|found| packument::manifest(&found.version, &base));
+        found.ok_or_else(|| no_such_version(repository, &coordinates, number))
+    }));
     let document: Value = call.carried_out(Action::Read, Some(package), Some(wanted), work).await?;
     let known = call.header(header::IF_NONE_MATCH);
     Ok(answer::document(JSON, document.to_string().into_bytes(), known, "Accept"))
 }
 
-/// The bytes of a version. What comes from upstream stays in this repository from then on.
+/// The bytes of a version.
 async fn read_tarball(call: &Call<'_>, package: &Coordinates, number: &str) -> Result<Response, Refusal> {
-    let work = Box::pin(async {
-        let repository = repository(call)?.clone();
-        let (version, is_own) = find(call, &repository, package, number).await?;
-        let asset = assets::of(&version, TARBALL)?.clone();
-        if !is_own {
-            let now = Timestamp::now();
-            let write = call.codeartifact.store.write(move |tx| chain::retain(tx, &repository, &version, now));
-            write.await?;
-        }
-        Ok(asset)
-    });
+    let work = Box::pin(reading::asset(call, package, number, TARBALL));
     let asset = call.carried_out(Action::Read, Some(package), Some(number), work).await?;
     file::send(call, &asset, "application/octet-stream").await
-}
-
-/// A version along the chain, and whether it is in the repository itself.
-async fn find(
-    call: &Call<'_>,
-    repository: &Repository,
-    package: &Coordinates,
-    number: &str,
-) -> Result<(Version, bool), Error> {
-    let (repository, package, number) = (repository.clone(), package.clone(), number.to_owned());
-    let read = call.codeartifact.store.read(move |tx| {
-        let links = chain::of(tx, &repository, &package)?;
-        let found = chain::find(tx, &links, &package, &number)?;
-        let found = found.ok_or_else(|| no_such_version(&repository, &package, &number))?;
-        Ok::<_, Error>((found.version, found.link == 0))
-    });
-    read.await
 }
 
 /// What a package is in the repository itself. Errors: `NotFound`.

@@ -43,8 +43,10 @@ pub fn tags(links: &[Link], versions: &BTreeMap<String, Found>) -> BTreeMap<Stri
     let is_listed =
         |version: &String| versions.get(version).is_some_and(|found| found.version.status.is_listed());
     let mut tags = BTreeMap::new();
-    for package in links.iter().filter_map(|link| link.package.as_ref()) {
-        let listed = package.tags.iter().filter(|(_, version)| is_listed(version));
+    for link in links {
+        let own = link.package.iter().flat_map(|package| &package.tags);
+        let outside = link.external.iter().flat_map(|external| &external.tags);
+        let listed = own.chain(outside).filter(|(_, version)| is_listed(version));
         tags.extend(listed.map(|(tag, version)| (tag.clone(), version.clone())));
     }
     if !tags.contains_key("latest")
@@ -58,7 +60,8 @@ pub fn tags(links: &[Link], versions: &BTreeMap<String, Found>) -> BTreeMap<Stri
 /// One that is no prerelease, if there is any.
 fn highest(versions: &BTreeMap<String, Found>) -> Option<String> {
     let listed = versions.iter().filter(|(_, found)| found.version.status.is_listed());
-    let is_final = |version: &str| semver::Version::parse(version).is_ok_and(|version| version.pre.is_empty());
+    let is_final =
+        |version: &str| semver::Version::parse(version).is_ok_and(|version| version.pre.is_empty());
     let rank = |a: &String, b: &String| match (is_final(a), is_final(b)) {
         (true, false) => Ordering::Greater,
         (false, true) => Ordering::Less,
@@ -111,7 +114,8 @@ pub fn of(
 /// What is told once, as the version says that is named `latest`.
 fn describe(document: &mut Map<String, Value>, latest: &Version) {
     let Some(Native::Npm(npm)) = &latest.contents.native else { return };
-    let told = ["description", "homepage", "keywords", "repository", "author", "bugs", "license", "maintainers"];
+    let told =
+        ["description", "homepage", "keywords", "repository", "author", "bugs", "license", "maintainers"];
     for member in told {
         if let Some(value) = npm.manifest.get(member) {
             document.insert(member.to_owned(), value.clone());

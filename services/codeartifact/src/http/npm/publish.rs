@@ -16,10 +16,12 @@ use store::WriteTx;
 
 use super::super::answer::Refusal;
 use super::super::budget::{LARGEST, LARGEST_BODY};
+use super::super::reading::repository;
 use super::super::{Action, Call, read_body};
-use super::{TARBALL, done, manifest, own, repository};
+use super::{TARBALL, done, manifest, own};
 use crate::content::{LARGEST_ASSET, Received, Receiver};
 use crate::error::{Error, Resource};
+use crate::external;
 use crate::names::{Coordinates, Format};
 use crate::packages::publishing::{self, Publication};
 use crate::packages::writing;
@@ -59,7 +61,9 @@ pub async fn put(call: Call<'_>, package: &Coordinates, body: Body) -> Result<Re
     if call.allowed(Action::Publish, Some(package)).await.is_err()
         && call.allowed(Action::PutMetadata, Some(package)).await.is_err()
     {
-        return call.carried_out(Action::Publish, Some(package), None, Box::pin(async { Ok(done(StatusCode::OK)) })).await;
+        return call
+            .carried_out(Action::Publish, Some(package), None, Box::pin(async { Ok(done(StatusCode::OK)) }))
+            .await;
     }
     let length = call.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
     let too_large = || {
@@ -68,7 +72,9 @@ pub async fn put(call: Call<'_>, package: &Coordinates, body: Body) -> Result<Re
     };
     let _room = call.budget.room(length).await.ok_or_else(too_large)?;
     let body = read_body(body, length.map_or(LARGEST_BODY, |length| length.min(LARGEST_BODY))).await?;
-    let unreadable = |error: serde_json::Error| Refusal::bad(format!("The document of the package is not valid: {error}."));
+    let unreadable = |error: serde_json::Error| {
+        Refusal::bad(format!("The document of the package is not valid: {error}."))
+    };
     let document: Document<'_> = serde_json::from_slice(&body).map_err(unreadable)?;
     if document.name.as_ref().is_some_and(|name| *name != package.shown()) {
         let message = format!("The document is of another package than its address: {}.", package.shown());
@@ -113,8 +119,11 @@ async fn publish(call: &Call<'_>, package: &Coordinates, document: Document<'_>)
         status: Status::Published,
         tags,
     };
+    // What is outside must not be published besides. While it cannot be asked, what was seen of it counts.
+    external::refresh(call.codeartifact, repository(call)?, package).await?;
     let repository = call.address.repository.clone();
-    let write = call.codeartifact.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
+    let write =
+        call.codeartifact.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
     write.await?;
     Ok(done(StatusCode::OK))
 }
@@ -153,7 +162,9 @@ fn tarball<'d, 'a>(
         [name] if **name == expected => document.attachments.get(*name),
         _ => None,
     }
-    .ok_or_else(|| Error::field(format!("The document must have one archive, and its name must be {expected}.")))
+    .ok_or_else(|| {
+        Error::field(format!("The document must have one archive, and its name must be {expected}."))
+    })
 }
 
 /// Errors: `Validation` if it is not base64, or not of the length that it says.
@@ -191,7 +202,9 @@ fn check_integrity(
             "sha512" => hex::decode(&received.sha512).ok(),
             "sha256" => hex::decode(received.blob.to_string()).ok(),
             "sha1" => hex::decode(&received.sha1).ok(),
-            "sha384" => STANDARD.decode(attachment.data.as_bytes()).ok().map(|bytes| Sha384::digest(bytes).to_vec()),
+            "sha384" => {
+                STANDARD.decode(attachment.data.as_bytes()).ok().map(|bytes| Sha384::digest(bytes).to_vec())
+            }
             _ => continue,
         };
         let expected = expected.split('?').next().unwrap_or_default();
@@ -203,7 +216,11 @@ fn check_integrity(
 }
 
 /// Notes why versions should not be used any more, or that they may be again.
-async fn deprecate(call: &Call<'_>, package: &Coordinates, document: &Document<'_>) -> Result<Response, Error> {
+async fn deprecate(
+    call: &Call<'_>,
+    package: &Coordinates,
+    document: &Document<'_>,
+) -> Result<Response, Error> {
     let said: BTreeMap<String, Option<String>> = document
         .versions
         .iter()

@@ -58,7 +58,9 @@ impl NpmRequest {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         match segments.as_slice() {
             ["-", own @ ..] => Self::of_registry(method, own),
-            [scope, name, rest @ ..] if scope.starts_with('@') => Self::of_package(method, Some(scope), name, rest),
+            [scope, name, rest @ ..] if scope.starts_with('@') => {
+                Self::of_package(method, Some(scope), name, rest)
+            }
             [name, rest @ ..] if !name.starts_with('@') => Self::of_package(method, None, name, rest),
             _ => Err(Refusal::not_found("There is nothing at this address of the registry.")),
         }
@@ -97,9 +99,12 @@ impl NpmRequest {
             [] if is_read => Ok(Self::Packument(package)),
             [] if *method == Method::PUT => Ok(Self::Put(package)),
             ["-", file] if is_read => {
-                let version = file.strip_suffix(".tgz").and_then(|file| file.strip_prefix(name)?.strip_prefix('-'));
-                let unknown = || Refusal::not_found(format!("{file} is not a file of package {}.", package.shown()));
-                let version = version.filter(|version| is_text(version, LONGEST_VERSION)).ok_or_else(unknown)?;
+                let version =
+                    file.strip_suffix(".tgz").and_then(|file| file.strip_prefix(name)?.strip_prefix('-'));
+                let unknown =
+                    || Refusal::not_found(format!("{file} is not a file of package {}.", package.shown()));
+                let version =
+                    version.filter(|version| is_text(version, LONGEST_VERSION)).ok_or_else(unknown)?;
                 Ok(Self::Tarball { version: version.to_owned(), package: package.clone() })
             }
             ["-rev", ..] | ["-", _, "-rev", ..] => Ok(Self::Unsupported(UNPUBLISH)),
@@ -166,8 +171,18 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused() {
         for path in [
-            "", "@acme", "..", "%2e%2e", "a%2f..%2fb/-/x.tgz", "@acme/..", "a b", "a%00", "a%5cb", "react/-/other-1.tgz",
-            "react/-/react-.tgz", "react/-/react-1.0.0.zip",
+            "",
+            "@acme",
+            "..",
+            "%2e%2e",
+            "a%2f..%2fb/-/x.tgz",
+            "@acme/..",
+            "a b",
+            "a%00",
+            "a%5cb",
+            "react/-/other-1.tgz",
+            "react/-/react-.tgz",
+            "react/-/react-1.0.0.zip",
         ] {
             assert_eq!(get(path), None, "{path}");
         }

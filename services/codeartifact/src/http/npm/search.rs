@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use store::{Key, Range, ReadTx};
 
 use super::super::answer::{self, Refusal};
+use super::super::reading::repository;
 use super::super::{Action, Call};
-use super::{JSON, repository};
+use super::JSON;
 use crate::error::Error;
 use crate::names::Format;
 use crate::records::{Native, Package, Repository, Status, Version};

@@ -6,8 +6,9 @@ use aws::http::{Body, Response};
 use http::{StatusCode, header};
 
 use super::super::answer::{self, Refusal};
+use super::super::reading::{self, repository};
 use super::super::{Action, Call, read_body};
-use super::{JSON, done, no_such_package, own, packument, repository};
+use super::{JSON, done, no_such_package, own, packument};
 use crate::error::Error;
 use crate::names::Coordinates;
 use crate::packages::{chain, no_such_version};
@@ -19,18 +20,14 @@ const LONGEST_BODY: usize = 1024;
 const MOST_TAGS: usize = 1_000;
 
 pub async fn list(call: &Call<'_>, package: &Coordinates) -> Result<Response, Refusal> {
-    let work = Box::pin(async {
-        let (repository, coordinates) = (repository(call)?.clone(), package.clone());
-        let read = call.codeartifact.store.read(move |tx| {
-            let links = chain::of(tx, &repository, &coordinates)?;
-            let versions = chain::versions(tx, &links, &coordinates)?;
-            if versions.is_empty() {
-                return Err(no_such_package(&repository, &coordinates));
-            }
-            Ok(packument::tags(&links, &versions))
-        });
-        read.await
-    });
+    let coordinates = package.clone();
+    let work = Box::pin(reading::along(call, package, move |tx, repository, links| {
+        let versions = chain::versions(tx, links, &coordinates)?;
+        if versions.is_empty() {
+            return Err(no_such_package(repository, &coordinates));
+        }
+        Ok(packument::tags(links, &versions))
+    }));
     let tags: BTreeMap<String, String> = call.carried_out(Action::Read, Some(package), None, work).await?;
     let written = serde_json::to_vec(&tags).unwrap_or_default();
     Ok(answer::document(JSON, written, call.header(header::IF_NONE_MATCH), "Accept"))
@@ -47,7 +44,9 @@ pub async fn put(call: Call<'_>, package: &Coordinates, tag: &str, body: Body) -
         let (tag, version) = (tag.to_owned(), version.clone());
         let write = call.codeartifact.store.write(move |tx| {
             let links = own(tx, &repository, &coordinates)?;
-            let Some(mut package) = links.into_iter().next().and_then(|link| link.package) else { return Ok(()) };
+            let Some(mut package) = links.into_iter().next().and_then(|link| link.package) else {
+                return Ok(());
+            };
             if !tx.exists::<Version>(&Version::key_of(repository.id, &coordinates, &version))? {
                 return Err(no_such_version(&repository, &coordinates, &version));
             }
@@ -73,7 +72,9 @@ pub async fn delete(call: Call<'_>, package: &Coordinates, tag: &str) -> Result<
         let (repository, coordinates, tag) = (repository(&call)?.clone(), package.clone(), tag.to_owned());
         let write = call.codeartifact.store.write(move |tx| {
             let links = own(tx, &repository, &coordinates)?;
-            let Some(mut package) = links.into_iter().next().and_then(|link| link.package) else { return Ok(()) };
+            let Some(mut package) = links.into_iter().next().and_then(|link| link.package) else {
+                return Ok(());
+            };
             if package.tags.remove(&tag).is_none() {
                 let message = format!("Package {} has no tag {tag} in this repository.", coordinates.shown());
                 return Err(Error::not_found(coordinates.resource(), message));
@@ -90,9 +91,11 @@ pub async fn delete(call: Call<'_>, package: &Coordinates, tag: &str) -> Result<
 /// What reads like a version or a range of them would hide those. Errors: `Validation`.
 pub fn check(tag: &str) -> Result<(), Error> {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
-    let is_range = semver::VersionReq::parse(tag).is_ok() || tag.trim_start_matches('v').parse::<u64>().is_ok();
+    let is_range =
+        semver::VersionReq::parse(tag).is_ok() || tag.trim_start_matches('v').parse::<u64>().is_ok();
     if tag.is_empty() || tag.len() > LONGEST_TAG || !tag.chars().all(fits) || is_range {
-        let message = format!("{tag:?} cannot be a tag: it must be letters, digits, - _ . and no range of versions.");
+        let message =
+            format!("{tag:?} cannot be a tag: it must be letters, digits, - _ . and no range of versions.");
         return Err(Error::field(message));
     }
     Ok(())

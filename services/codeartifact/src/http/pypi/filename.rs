@@ -29,11 +29,25 @@ pub fn check(file: &str, name: &str, version: &str) -> Result<Kind, Error> {
         return Err(Error::field(message));
     };
     match found {
-        Some((project, number)) if python_name(project) == python_name(name) && is_same(number, version) => Ok(kind),
-        Some(_) | None => {
-            Err(Error::field(format!("The name of the file, {file}, is not that of version {version} of {name}.")))
+        Some((project, number)) if python_name(project) == python_name(name) && is_same(number, version) => {
+            Ok(kind)
         }
+        Some(_) | None => Err(Error::field(format!(
+            "The name of the file, {file}, is not that of version {version} of {name}."
+        ))),
     }
+}
+
+/// The version that a file of a project is of, in normal form; `None` if its name is not that of a distribution.
+pub fn version(file: &str, project: &str) -> Option<String> {
+    let stem = |suffix| file.strip_suffix(suffix);
+    let number = match (stem(".whl"), stem(".tar.gz").or_else(|| stem(".zip"))) {
+        (Some(stem), _) => wheel(stem)?.1,
+        (None, Some(stem)) => source(stem, project)?.1,
+        (None, None) => return None,
+    };
+    let version = versions::normal(Format::Pypi, &number.replace('_', "-")).ok()?;
+    check(file, project, &version).is_ok().then_some(version)
 }
 
 /// `{distribution}-{version}(-{build tag})?-{python tag}-{abi tag}-{platform tag}`

@@ -43,7 +43,8 @@ impl Form {
     /// Errors: 400 for what is no form.
     pub fn of(content_type: Option<&str>, body: Body) -> Result<Self, Refusal> {
         let boundary = content_type.and_then(|kind| multer::parse_boundary(kind).ok());
-        let boundary = boundary.ok_or_else(|| Refusal::bad("The body must be a form, as multipart/form-data."))?;
+        let boundary =
+            boundary.ok_or_else(|| Refusal::bad("The body must be a form, as multipart/form-data."))?;
         Ok(Self { parts: Multipart::new(pieces(body), boundary), texts: Texts::default() })
     }
 
@@ -68,7 +69,8 @@ impl Form {
             if size > ALL_TEXTS || count > MOST_FIELDS {
                 return Err(too_large("form"));
             }
-            let text = String::from_utf8(text).map_err(|_| Refusal::bad(format!("The field {name} is not UTF-8.")))?;
+            let text = String::from_utf8(text)
+                .map_err(|_| Refusal::bad(format!("The field {name} is not UTF-8.")))?;
             self.texts.0.entry(name).or_default().push(text);
         }
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use aws::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::names::Format;
 use crate::packages::chain::Found;
-use crate::records::{Asset, Status, Version};
+use crate::records::Status;
 use crate::versions::compare;
 
 /// The level of the API that is served. Source: PEP 700.
@@ -43,7 +44,8 @@ impl MediaType {
         for range in accept.split(',') {
             let mut parts = range.split(';').map(str::trim);
             let Some(media_type) = parts.next().and_then(Self::named) else { continue };
-            let quality = parts.find_map(|part| part.strip_prefix("q=")?.trim().parse::<f32>().ok()).unwrap_or(1.0);
+            let quality =
+                parts.find_map(|part| part.strip_prefix("q=")?.trim().parse::<f32>().ok()).unwrap_or(1.0);
             if quality > 0.0 && best.is_none_or(|(known, _)| quality > known) {
                 best = Some((quality, media_type));
             }
@@ -53,8 +55,12 @@ impl MediaType {
 
     fn named(name: &str) -> Option<Self> {
         match name {
-            "application/vnd.pypi.simple.v1+json" | "application/vnd.pypi.simple.latest+json" => Some(Self::Json),
-            "application/vnd.pypi.simple.v1+html" | "application/vnd.pypi.simple.latest+html" => Some(Self::Html),
+            "application/vnd.pypi.simple.v1+json" | "application/vnd.pypi.simple.latest+json" => {
+                Some(Self::Json)
+            }
+            "application/vnd.pypi.simple.v1+html" | "application/vnd.pypi.simple.latest+html" => {
+                Some(Self::Html)
+            }
             "text/html" | "text/*" | "*/*" => Some(Self::PlainHtml),
             _ => None,
         }
@@ -63,84 +69,126 @@ impl MediaType {
 
 /// The versions that clients see, in their order. Unlisted ones are there for those who name them exactly: as yanked,
 /// which is what Python calls that. Source: PEP 592.
-pub fn shown(versions: &BTreeMap<String, Found>) -> Vec<&Version> {
-    let is_shown = |version: &&Version| matches!(version.status, Status::Published | Status::Unlisted);
-    let mut shown: Vec<&Version> = versions.values().map(|found| &found.version).filter(is_shown).collect();
-    shown.sort_by(|a, b| compare(Format::Pypi, &a.version, &b.version));
+pub fn shown(versions: &BTreeMap<String, Found>) -> Vec<&Found> {
+    let is_shown = |found: &&Found| matches!(found.version.status, Status::Published | Status::Unlisted);
+    let mut shown: Vec<&Found> = versions.values().filter(is_shown).collect();
+    shown.sort_by(|a, b| compare(Format::Pypi, &a.version.version, &b.version.version));
     shown
 }
 
 /// The addresses of files are relative to the page, so that the credentials of the page are those of the files.
-pub fn page(name: &str, versions: &[&Version], media_type: MediaType) -> String {
+pub fn page(name: &str, versions: &[&Found], media_type: MediaType) -> String {
     match media_type {
         MediaType::Json => json_page(name, versions).to_string(),
         MediaType::Html | MediaType::PlainHtml => html_page(name, versions),
     }
 }
 
-fn files<'v>(versions: &'v [&Version]) -> impl Iterator<Item = (&'v Version, &'v String, &'v Asset)> {
-    versions.iter().flat_map(|version| version.contents.assets.iter().map(|(name, asset)| (*version, name, asset)))
+/// A file as the page shows it.
+struct File {
+    version: String,
+    name: String,
+    sha256: String,
+    md5: Option<String>,
+    size: Option<u64>,
+    uploaded: Timestamp,
+    requires_python: Option<String>,
+    /// The hash of the metadata that is served beside a wheel.
+    metadata: Option<String>,
+    is_unlisted: bool,
 }
 
-/// The hash of the metadata that is served beside a wheel.
-fn metadata_hash(asset: &Asset) -> Option<String> {
-    let metadata = asset.python.as_ref()?.metadata.as_ref()?;
-    Some(hex::encode(Sha256::digest(metadata.as_bytes())))
-}
-
-fn requires_python(asset: &Asset) -> Option<&String> {
-    asset.python.as_ref()?.requires_python.as_ref()
-}
-
-fn json_page(name: &str, versions: &[&Version]) -> Value {
-    let numbers: Vec<&String> = versions.iter().map(|version| &version.version).collect();
-    let files: Vec<Value> = files(versions)
-        .map(|(version, name, asset)| {
-            let metadata = metadata_hash(asset).map_or(Value::Bool(false), |hash| json!({ "sha256": hash }));
-            let yanked = if version.status == Status::Unlisted { json!(UNLISTED) } else { json!(false) };
-            let mut file = json!({
-                "filename": name,
-                "url": format!("{}/{name}", version.version),
-                "hashes": { "sha256": asset.blob.to_string(), "md5": asset.md5 },
-                "size": asset.size,
-                "upload-time": asset.added.to_iso8601_millis(),
-                "yanked": yanked,
-                "core-metadata": metadata,
-                "dist-info-metadata": metadata,
+/// Those that the domain has, and those that are still outside.
+fn files(versions: &[&Found]) -> Vec<File> {
+    let mut files = Vec::new();
+    for found in versions {
+        let version = &found.version;
+        let is_unlisted = version.status == Status::Unlisted;
+        for (name, asset) in &version.contents.assets {
+            let python = asset.python.clone().unwrap_or_default();
+            files.push(File {
+                version: version.version.clone(),
+                name: name.clone(),
+                sha256: asset.blob.to_string(),
+                md5: Some(asset.md5.clone()),
+                size: Some(asset.size),
+                uploaded: asset.added,
+                requires_python: python.requires_python,
+                metadata: python.metadata.map(|text| hex::encode(Sha256::digest(text.as_bytes()))),
+                is_unlisted,
             });
-            if let (Some(requires), Some(file)) = (requires_python(asset), file.as_object_mut()) {
-                file.insert("requires-python".to_owned(), json!(requires));
-            }
-            file
-        })
-        .collect();
+        }
+        for (name, remote) in found.missing() {
+            files.push(File {
+                version: version.version.clone(),
+                name: name.clone(),
+                sha256: remote.sha256.clone().unwrap_or_default(),
+                md5: None,
+                size: remote.size,
+                uploaded: remote.uploaded,
+                requires_python: remote.python.as_ref().and_then(|python| python.requires_python.clone()),
+                metadata: None,
+                is_unlisted,
+            });
+        }
+    }
+    files
+}
+
+fn json_page(name: &str, versions: &[&Found]) -> Value {
+    let numbers: Vec<&String> = versions.iter().map(|found| &found.version.version).collect();
+    let files: Vec<Value> = files(versions).into_iter().map(json_file).collect();
     json!({ "meta": { "api-version": API_VERSION }, "name": name, "versions": numbers, "files": files })
 }
 
-fn html_page(name: &str, versions: &[&Version]) -> String {
+fn json_file(file: File) -> Value {
+    let metadata = file.metadata.map_or(Value::Bool(false), |hash| json!({ "sha256": hash }));
+    let mut hashes = json!({ "sha256": file.sha256 });
+    if let Some(md5) = file.md5 {
+        hashes["md5"] = json!(md5);
+    }
+    let mut shown = json!({
+        "filename": file.name,
+        "url": format!("{}/{}", file.version, file.name),
+        "hashes": hashes,
+        "upload-time": file.uploaded.to_iso8601_millis(),
+        "yanked": if file.is_unlisted { json!(UNLISTED) } else { json!(false) },
+        // Not under its older name: some versions of pip fail on that in JSON. Source: PEP 714.
+        "core-metadata": metadata,
+    });
+    if let Some(size) = file.size {
+        shown["size"] = json!(size);
+    }
+    if let Some(requires) = file.requires_python {
+        shown["requires-python"] = json!(requires);
+    }
+    shown
+}
+
+fn html_page(name: &str, versions: &[&Found]) -> String {
     let title = format!("Links for {}", escaped(name));
     let mut page = format!(
         "<!DOCTYPE html>\n<html>\n<head>\n<meta name=\"pypi:repository-version\" content=\"{API_VERSION}\">\n\
          <title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n"
     );
-    for (version, name, asset) in files(versions) {
+    for file in files(versions) {
         let mut attributes = String::new();
         let mut add = |attribute: &str, value: &str| {
             // Writing to a text cannot fail.
             let _ = write!(attributes, " {attribute}=\"{}\"", escaped(value));
         };
-        if let Some(requires) = requires_python(asset) {
+        if let Some(requires) = &file.requires_python {
             add("data-requires-python", requires);
         }
-        if let Some(hash) = metadata_hash(asset) {
+        if let Some(hash) = &file.metadata {
             add("data-core-metadata", &format!("sha256={hash}"));
             add("data-dist-info-metadata", &format!("sha256={hash}"));
         }
-        if version.status == Status::Unlisted {
+        if file.is_unlisted {
             add("data-yanked", UNLISTED);
         }
-        let (number, file, hash) = (escaped(&version.version), escaped(name), asset.blob);
-        let _ = writeln!(page, "<a href=\"{number}/{file}#sha256={hash}\"{attributes}>{file}</a><br>");
+        let (number, name, hash) = (escaped(&file.version), escaped(&file.name), file.sha256);
+        let _ = writeln!(page, "<a href=\"{number}/{name}#sha256={hash}\"{attributes}>{name}</a><br>");
     }
     page.push_str("</body>\n</html>\n");
     page

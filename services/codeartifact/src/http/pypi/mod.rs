@@ -7,18 +7,19 @@ mod index;
 mod upload;
 mod wheel;
 
-use aws::Timestamp;
 use aws::http::{Body, Response};
 use http::{Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 
+pub use self::filename::version as file_version;
 use self::index::MediaType;
+pub use self::wheel::metadata as wheel_metadata;
 use super::answer::{self, Refusal, set, typed};
-use super::{Action, Call, file};
+use super::{Action, Call, file, reading};
 use crate::error::{Error, Resource};
 use crate::names::{Coordinates, Format, python_name};
-use crate::packages::{assets, chain, no_such_version};
-use crate::records::{Asset, Repository, Version};
+use crate::packages::chain;
+use crate::records::Asset;
 use crate::versions;
 
 /// Longer names are nobody's.
@@ -37,7 +38,9 @@ pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
             if package.name == *name { project(&call, &package).await } else { Ok(moved(&call, &package)) }
         }
         ["simple", name] if is_read && !name.is_empty() => Ok(moved(&call, &coordinates(name)?)),
-        ["simple", name, version, file] if is_read => read_file(&call, &coordinates(name)?, version, file).await,
+        ["simple", name, version, file] if is_read => {
+            read_file(&call, &coordinates(name)?, version, file).await
+        }
         ["simple"] | ["simple", ""] => {
             let message = "The list of all projects is not served, as in AWS CodeArtifact: use ListPackages.";
             Err(Refusal::not_found(message))
@@ -65,10 +68,6 @@ fn moved(call: &Call<'_>, package: &Coordinates) -> Response {
     response
 }
 
-fn repository<'a>(call: &'a Call<'_>) -> Result<&'a Repository, Error> {
-    call.repository.as_ref().ok_or_else(|| call.no_repository())
-}
-
 /// The page of a project, in the form that the client likes best. Errors: 406.
 async fn project(call: &Call<'_>, package: &Coordinates) -> Result<Response, Refusal> {
     let accept = call.header(header::ACCEPT);
@@ -76,37 +75,37 @@ async fn project(call: &Call<'_>, package: &Coordinates) -> Result<Response, Ref
         let message = format!("The index is served as {}.", MediaType::ALL.map(MediaType::as_str).join(", "));
         Refusal::new(StatusCode::NOT_ACCEPTABLE, message)
     })?;
-    let work = Box::pin(async {
-        let (repository, coordinates) = (repository(call)?.clone(), package.clone());
-        let read = call.codeartifact.store.read(move |tx| {
-            let links = chain::of(tx, &repository, &coordinates)?;
-            let versions = chain::versions(tx, &links, &coordinates)?;
-            let shown = index::shown(&versions);
-            if shown.is_empty() {
-                let message = format!(
-                    "Package not found in repository. Repository: {}, format: pypi, package: {}",
-                    repository.name, coordinates.name
-                );
-                return Err(Error::not_found(coordinates.resource(), message));
-            }
-            Ok(index::page(&coordinates.name, &shown, media_type))
-        });
-        read.await
-    });
+    let coordinates = package.clone();
+    let work = Box::pin(reading::along(call, package, move |tx, repository, links| {
+        let versions = chain::versions(tx, links, &coordinates)?;
+        let shown = index::shown(&versions);
+        if shown.is_empty() {
+            let message = format!(
+                "Package not found in repository. Repository: {}, format: pypi, package: {}",
+                repository.name, coordinates.name
+            );
+            return Err(Error::not_found(coordinates.resource(), message));
+        }
+        Ok(index::page(&coordinates.name, &shown, media_type))
+    }));
     let page: String = call.carried_out(Action::Read, Some(package), None, work).await?;
     let known = call.header(header::IF_NONE_MATCH);
     Ok(answer::document(media_type.as_str(), page.into_bytes(), known, "Accept"))
 }
 
 /// A file of a version, or the metadata of a wheel beside it.
-async fn read_file(call: &Call<'_>, package: &Coordinates, number: &str, name: &str) -> Result<Response, Refusal> {
+async fn read_file(
+    call: &Call<'_>,
+    package: &Coordinates,
+    number: &str,
+    name: &str,
+) -> Result<Response, Refusal> {
     let normal = versions::normal(Format::Pypi, number);
     let normal = normal.map_err(|_| Refusal::not_found("This is no version of a Python package."))?;
     if let Some(wheel) = name.strip_suffix(".metadata") {
         let work = Box::pin(async {
-            let (version, _) = find(call, package, &normal).await?;
-            let metadata = assets::of(&version, wheel)?.python.as_ref().and_then(|file| file.metadata.clone());
-            metadata.ok_or_else(|| {
+            let asset = reading::asset(call, package, &normal, wheel).await?;
+            asset.python.and_then(|file| file.metadata).ok_or_else(|| {
                 let message = format!("There is no metadata of {wheel} apart from the file.");
                 Error::not_found(Resource::asset(name), message)
             })
@@ -115,28 +114,7 @@ async fn read_file(call: &Call<'_>, package: &Coordinates, number: &str, name: &
         let known = call.header(header::IF_NONE_MATCH);
         return Ok(answer::document("text/plain; charset=utf-8", metadata.into_bytes(), known, "Accept"));
     }
-    let work = Box::pin(async {
-        let (version, is_own) = find(call, package, &normal).await?;
-        let asset = assets::of(&version, name)?.clone();
-        if !is_own {
-            let (repository, now) = (repository(call)?.clone(), Timestamp::now());
-            let write = call.codeartifact.store.write(move |tx| chain::retain(tx, &repository, &version, now));
-            write.await?;
-        }
-        Ok(asset)
-    });
+    let work = Box::pin(reading::asset(call, package, &normal, name));
     let asset: Asset = call.carried_out(Action::Read, Some(package), Some(&normal), work).await?;
     file::send(call, &asset, "application/octet-stream").await
-}
-
-/// A version along the chain, and whether it is in the repository itself.
-async fn find(call: &Call<'_>, package: &Coordinates, number: &str) -> Result<(Version, bool), Error> {
-    let (repository, package, number) = (repository(call)?.clone(), package.clone(), number.to_owned());
-    let read = call.codeartifact.store.read(move |tx| {
-        let links = chain::of(tx, &repository, &package)?;
-        let found = chain::find(tx, &links, &package, &number)?;
-        let found = found.ok_or_else(|| no_such_version(&repository, &package, &number))?;
-        Ok::<_, Error>((found.version, found.link == 0))
-    });
-    read.await
 }

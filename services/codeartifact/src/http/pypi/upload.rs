@@ -8,12 +8,13 @@ use http::header;
 use multer::Field;
 
 use super::super::answer::{Refusal, typed};
-use super::super::{Action, Call};
+use super::super::{Action, Call, reading};
 use super::filename::{self, Kind};
 use super::form::{self, Form, Texts};
 use super::{coordinates, wheel};
 use crate::content::{LARGEST_ASSET, Received, Receiver};
 use crate::error::Error;
+use crate::external;
 use crate::names::{Coordinates, Format, python_name};
 use crate::packages::publishing::{self, Publication};
 use crate::records::{Asset, Dependency, Metadata, PythonFile, Status};
@@ -81,7 +82,12 @@ impl Upload {
 }
 
 /// Errors: `Validation` for a file that is not as the form says; those of publishing.
-async fn publish(call: &Call<'_>, upload: Upload, mut form: Form, file: Field<'static>) -> Result<Response, Error> {
+async fn publish(
+    call: &Call<'_>,
+    upload: Upload,
+    mut form: Form,
+    file: Field<'static>,
+) -> Result<Response, Error> {
     let received = receive(call, file).await?;
     // Signatures and attestations may follow; they are not kept.
     while let Some(mut more) = form.next_file().await.map_err(told)? {
@@ -105,8 +111,11 @@ async fn publish(call: &Call<'_>, upload: Upload, mut form: Form, file: Field<'s
         status: Status::Published,
         tags: Vec::new(),
     };
+    // What is outside must not be published besides. While it cannot be asked, what was seen of it counts.
+    external::refresh(call.codeartifact, reading::repository(call)?, &publication.coordinates).await?;
     let repository = call.address.repository.clone();
-    let write = call.codeartifact.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
+    let write =
+        call.codeartifact.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
     write.await?;
     Ok(typed("text/plain; charset=utf-8", ""))
 }
@@ -158,7 +167,10 @@ fn described(name: &str, texts: &Texts) -> Metadata {
     let text = |field: &str| texts.get(field).map(str::to_owned);
     let url = |label: &str| {
         let labelled = texts.all("project_urls").filter_map(|url| url.split_once(','));
-        labelled.into_iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(label)).map(|(_, url)| url.trim().to_owned())
+        labelled
+            .into_iter()
+            .find(|(key, _)| key.trim().eq_ignore_ascii_case(label))
+            .map(|(_, url)| url.trim().to_owned())
     };
     let license = text("license_expression").or_else(|| text("license"));
     let readme = text("description").filter(|readme| readme.len() <= LONGEST_README);
@@ -196,7 +208,10 @@ mod tests {
     #[test]
     fn dependencies_are_read() {
         let found = dependency("Foo_Bar[socks] >=2 ; extra == \"x\"").unwrap();
-        assert_eq!((found.package.as_str(), found.requirement.as_str()), ("foo-bar", "[socks] >=2 ; extra == \"x\""));
+        assert_eq!(
+            (found.package.as_str(), found.requirement.as_str()),
+            ("foo-bar", "[socks] >=2 ; extra == \"x\"")
+        );
         assert_eq!(dependency("a").unwrap().requirement, "");
         assert!(dependency(" >=2").is_none());
     }

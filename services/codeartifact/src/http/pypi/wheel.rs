@@ -54,9 +54,9 @@ fn extract<R: Read + Seek>(wheel: R) -> Result<Option<String>, Error> {
 /// A header of the metadata, which looks like that of a mail.
 pub fn header<'m>(metadata: &'m str, name: &str) -> Option<&'m str> {
     let headers = metadata.lines().take_while(|line| !line.is_empty());
-    headers.filter_map(|line| line.split_once(':')).find_map(|(key, value)| {
-        key.eq_ignore_ascii_case(name).then(|| value.trim())
-    })
+    headers
+        .filter_map(|line| line.split_once(':'))
+        .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| value.trim()))
 }
 
 #[cfg(test)]
