@@ -83,7 +83,10 @@ def test_the_page_of_a_project_in_json(index):
     file, content = wheel("p", "1.10", requires_python=">=3.8,<4")
     for version in ("1.10", "1.9", "1.10rc1"):
         name, body = wheel("p", version, requires_python=">=3.8,<4" if version == "1.10" else None)
-        assert index.post("p", version, name, body, **({"requires_python": ">=3.8,<4"} if name == file else {})).status == 200
+        assert (
+            index.post("p", version, name, body, **({"requires_python": ">=3.8,<4"} if name == file else {})).status
+            == 200
+        )
     answer = index.get("simple/p/", Accept=f"{JSON}, {HTML};q=0.1")
     assert answer.headers["content-type"] == JSON and answer.headers["vary"] == "Accept"
     page = json.loads(answer.body)

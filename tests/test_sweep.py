@@ -17,7 +17,18 @@ from harness.identities import create_user, unique
 from harness.minimal_input import minimal_input
 from harness.server import ACCOUNT, REGION
 
-SERVICES = ["cloudtrail", "codeartifact", "codebuild", "codecommit", "codepipeline", "events", "iam", "logs", "s3", "sts"]
+SERVICES = [
+    "cloudtrail",
+    "codeartifact",
+    "codebuild",
+    "codecommit",
+    "codepipeline",
+    "events",
+    "iam",
+    "logs",
+    "s3",
+    "sts",
+]
 
 # What needs no permission, so nobody who signed is refused.
 FREE = {("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")}
@@ -46,7 +57,12 @@ CODES = {
         "query": "SignatureDoesNotMatch",
         "rest-xml": "SignatureDoesNotMatch",
     },
-    "denied": {"rest-json": "AccessDeniedException", "json": "AccessDeniedException", "query": "AccessDenied", "rest-xml": "AccessDenied"},
+    "denied": {
+        "rest-json": "AccessDeniedException",
+        "json": "AccessDeniedException",
+        "query": "AccessDenied",
+        "rest-xml": "AccessDenied",
+    },
 }
 
 

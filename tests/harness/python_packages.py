@@ -38,10 +38,11 @@ def source(name, version):
     stem = f"{name.replace('-', '_')}-{version}"
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
-        entry = tarfile.TarInfo(f"{stem}/PKG-INFO")
-        entry.size = len(text)
-        archive.addfile(entry, io.BytesIO(text))
+        files = {"PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "pyproject.toml": ""}
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"{stem}/{path}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
     return f"{stem}.tar.gz", content.getvalue()
 
 

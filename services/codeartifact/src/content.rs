@@ -115,6 +115,6 @@ pub async fn send(blobs: &Blobs, blob: Digest, range: Range<u64>) -> Result<Outg
         return Ok(Outgoing { body: aws::http::empty(), length });
     }
     let pieces = blobs.get_range(blob, range).await?;
-    let frames = pieces.map(|piece| piece.map(http_body::Frame::data).map_err(|error| error.into()));
+    let frames = pieces.map(|piece| piece.map(http_body::Frame::data).map_err(Into::into));
     Ok(Outgoing { body: BodyExt::boxed_unsync(StreamBody::new(frames)), length })
 }

@@ -4,20 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Timestamp;
-use store::WriteTx;
+use store::{Record, WriteTx};
 
 use crate::CodeArtifact;
 use crate::error::Error;
 use crate::packages::writing;
-use crate::records::{External, Package, Repository, Version};
+use crate::records::{External, ExternalVersion, Package, Repository, Version};
 
 const QUEUE: &str = "codeartifact/deleted-repositories";
 const LEASE: Duration = Duration::from_secs(60);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// In one transaction.
 const VERSIONS_AT_ONCE: usize = 200;
-/// What is known of packages outside can be large.
-const OUTSIDE_AT_ONCE: usize = 10;
 
 /// Hands the packages of a repository over to be taken away, in the transaction that deletes it.
 pub fn hand_over(tx: &mut WriteTx<'_>, repository: &Repository) -> Result<(), store::Error> {
@@ -76,10 +74,15 @@ fn remove_some(tx: &mut WriteTx<'_>, repository: &Repository, now: Timestamp) ->
 
 /// What was seen outside. Answers whether there is more.
 fn forget_outside(tx: &mut WriteTx<'_>, repository: &Repository) -> Result<bool, Error> {
-    let page = tx.scan::<External>(Package::all_of(repository.id), OUTSIDE_AT_ONCE)?;
-    let is_more = page.next.is_some();
-    for known in page.into_records() {
-        tx.delete::<External>(&External::key_of(repository.id, &known.coordinates))?;
+    let all = Package::all_of(repository.id);
+    let versions = tx.scan::<ExternalVersion>(all.clone(), VERSIONS_AT_ONCE)?;
+    let packages = tx.scan::<External>(all, VERSIONS_AT_ONCE)?;
+    let is_more = versions.next.is_some() || packages.next.is_some();
+    for known in versions.into_records() {
+        tx.delete::<ExternalVersion>(&known.key())?;
+    }
+    for known in packages.into_records() {
+        tx.delete::<External>(&known.key())?;
     }
     Ok(is_more)
 }

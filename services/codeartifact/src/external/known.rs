@@ -5,13 +5,15 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use aws::Timestamp;
+use store::WriteTx;
+use uuid::Uuid;
 
-use super::{Origin, Trouble, fetch, npm, pypi};
+use super::{Origin, Outside, Trouble, fetch, npm, pypi};
 use crate::CodeArtifact;
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
 use crate::packages::chain;
-use crate::records::{External, Repository};
+use crate::records::{External, ExternalVersion, Repository};
 
 /// How long what was seen of a package is good.
 const FRESH: Duration = Duration::from_secs(300);
@@ -19,6 +21,8 @@ const FRESH: Duration = Duration::from_secs(300);
 const ABSENT: Duration = Duration::from_secs(30);
 /// How long an origin that failed is left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(15);
+/// How many versions of a package are noted.
+const MOST_VERSIONS: usize = 20_000;
 
 /// Looks outside for a package, for all repositories along the chain that have a connection of its format and may take it
 /// from there. Answers why one of them was of no help.
@@ -43,7 +47,7 @@ pub async fn refresh(
 
 fn is_fresh(known: &External, now: Timestamp) -> bool {
     let age = now.since(known.checked);
-    age < if known.versions.is_empty() { ABSENT } else { FRESH }
+    age < if known.exists { FRESH } else { ABSENT }
 }
 
 /// Asks the origin and notes what it says; once for all who want to know.
@@ -66,28 +70,64 @@ async fn look(
     let seen = match ask(ca, connection, coordinates).await {
         Ok(seen) => seen,
         Err(trouble) => {
-            ca.outside.note(connection, &trouble);
+            ca.outside.note_trouble(connection, &trouble);
             return Ok(Err(trouble));
         }
     };
-    let external = External {
-        repository: repository.id,
-        coordinates: coordinates.clone(),
-        connection: connection.to_owned(),
-        checked: Timestamp::now(),
-        versions: seen.0,
-        tags: seen.1,
-    };
-    let name = repository.full_name();
+    let (name, connection) = (repository.full_name(), connection.to_owned());
+    let (id, coordinates, now) = (repository.id, coordinates.clone(), Timestamp::now());
     let write = ca.store.write(move |tx| {
         // A repository that is gone meanwhile leaves nothing behind.
-        if tx.exists::<Repository>(&Repository::key_of(&name))? {
-            tx.put(&external)?;
+        let known = tx.get::<Repository>(&Repository::key_of(&name))?;
+        if known.is_some_and(|known| known.id == id) {
+            note(tx, id, &coordinates, &connection, &seen, now)?;
         }
         Ok::<_, Error>(())
     });
     write.await?;
     Ok(Ok(()))
+}
+
+/// Stores what was seen: the versions that are new or other than they were, and that others are gone.
+fn note(
+    tx: &mut WriteTx<'_>,
+    repository: Uuid,
+    coordinates: &Coordinates,
+    connection: &str,
+    (versions, tags): &npm::Seen,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let range = ExternalVersion::all_of(repository, coordinates);
+    let before = tx.scan::<ExternalVersion>(range, MOST_VERSIONS)?.into_records();
+    let mut before: BTreeMap<String, ExternalVersion> =
+        before.into_iter().map(|known| (known.version.clone(), known)).collect();
+    let known = tx.get::<External>(&External::key_of(repository, coordinates))?;
+    let known = known.map(store::Versioned::into_inner);
+    let is_other = |known: &External| known.connection != connection || known.tags != *tags;
+    let mut has_changed = known.as_ref().is_none_or(is_other);
+    for (number, remote) in versions.iter().take(MOST_VERSIONS) {
+        if before.remove(number).is_some_and(|known| known.remote == *remote) {
+            continue;
+        }
+        has_changed = true;
+        let (coordinates, version) = (coordinates.clone(), number.clone());
+        tx.put(&ExternalVersion { repository, coordinates, version, remote: remote.clone() })?;
+    }
+    for gone in before.keys() {
+        has_changed = true;
+        tx.delete::<ExternalVersion>(&ExternalVersion::key_of(repository, coordinates, gone))?;
+    }
+    let generation = known.map_or(0, |known| known.generation) + u64::from(has_changed);
+    tx.put(&External {
+        repository,
+        coordinates: coordinates.clone(),
+        connection: connection.to_owned(),
+        checked: now,
+        exists: !versions.is_empty(),
+        tags: tags.clone(),
+        generation,
+    })?;
+    Ok(())
 }
 
 async fn ask(ca: &CodeArtifact, connection: &str, coordinates: &Coordinates) -> Result<npm::Seen, Trouble> {
@@ -108,7 +148,7 @@ async fn ask(ca: &CodeArtifact, connection: &str, coordinates: &Coordinates) -> 
     read.map_err(|what| fetch::answered(connection, &what))
 }
 
-impl super::Outside {
+impl Outside {
     fn recent_trouble(&self, connection: &str) -> Option<Trouble> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, trouble) = failed.get(connection)?;
@@ -116,7 +156,7 @@ impl super::Outside {
     }
 
     /// Only an origin that is not there is left alone: another package may well be answered.
-    fn note(&self, connection: &str, trouble: &Trouble) {
+    fn note_trouble(&self, connection: &str, trouble: &Trouble) {
         if matches!(trouble, Trouble::Unreachable { .. }) {
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
             failed.insert(connection.to_owned(), (Instant::now(), trouble.clone()));

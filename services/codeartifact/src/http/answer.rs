@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::documents::Document;
 use crate::error::Error;
 use crate::names::Format;
 
@@ -96,15 +97,14 @@ pub fn set(response: &mut Response, name: HeaderName, value: &str) {
     }
 }
 
-/// A document with its fingerprint; 304 and nothing more if the client has it already.
-/// `vary` are headers of the request that the document depends on.
-pub fn document(
-    media_type: &str,
-    body: Vec<u8>,
-    if_none_match: Option<&str>,
-    vary: &'static str,
-) -> Response {
-    let tag = format!("\"{}\"", hex::encode(Sha256::digest(&body).get(..16).unwrap_or_default()));
+/// What tells a document from others, as in `ETag`.
+pub fn fingerprint(body: &[u8]) -> String {
+    format!("\"{}\"", hex::encode(Sha256::digest(body).get(..16).unwrap_or_default()))
+}
+
+/// A document with its fingerprint; 304 and nothing more if the client has it already. Its form depends on `Accept`.
+pub fn document(media_type: &str, document: Document, if_none_match: Option<&str>) -> Response {
+    let Document { body, tag } = document;
     let has_it = if_none_match.is_some_and(|known| matches(known, &tag));
     let mut response = if has_it {
         let mut response = Response::new(aws::http::empty());
@@ -115,7 +115,7 @@ pub fn document(
     };
     set(&mut response, header::ETAG, &tag);
     set(&mut response, header::CACHE_CONTROL, "private, no-cache");
-    set(&mut response, header::VARY, vary);
+    set(&mut response, header::VARY, "Accept");
     response
 }
 

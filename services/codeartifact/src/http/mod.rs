@@ -6,6 +6,7 @@ mod address;
 mod answer;
 mod budget;
 mod credentials;
+mod documents;
 mod file;
 mod npm;
 mod pypi;
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 pub use self::address::Address;
 use self::answer::Refusal;
 use self::budget::Budget;
+use self::documents::Documents;
 pub use self::npm::{TARBALL as NPM_TARBALL, manifest as npm_manifest};
 pub use self::pypi::{file_version as python_file_version, wheel_metadata};
 use crate::CodeArtifact;
@@ -41,6 +43,7 @@ pub struct PackageEndpoints {
     codeartifact: Arc<CodeArtifact>,
     gateway: Arc<Gateway>,
     budget: Budget,
+    documents: Documents,
 }
 
 /// What a package manager wants to do, as policies and audit records name it.
@@ -56,6 +59,7 @@ struct Call<'a> {
     codeartifact: &'a CodeArtifact,
     gateway: &'a Gateway,
     budget: &'a Budget,
+    documents: &'a Documents,
     ctx: Ctx,
     address: Address,
     parts: Parts,
@@ -80,7 +84,7 @@ impl PackageEndpoints {
     pub const PREFIX: &str = "/d/";
 
     pub fn new(codeartifact: Arc<CodeArtifact>, gateway: Arc<Gateway>) -> Self {
-        Self { codeartifact, gateway, budget: Budget::default() }
+        Self { codeartifact, gateway, budget: Budget::default(), documents: Documents::default() }
     }
 
     async fn answer(&self, request: Request, peer: Peer) -> Response {
@@ -111,6 +115,7 @@ impl PackageEndpoints {
             codeartifact: &self.codeartifact,
             gateway: &self.gateway,
             budget: &self.budget,
+            documents: &self.documents,
             ctx,
             address,
             parts,

@@ -4,6 +4,7 @@ use aws::Timestamp;
 use store::ReadTx;
 
 use super::Call;
+use super::documents::{self, Document, Name};
 use crate::error::Error;
 use crate::external::{self, Trouble, Wanted};
 use crate::names::Coordinates;
@@ -26,6 +27,28 @@ pub async fn along<T: Send + 'static>(
         work(tx, &repository, &links)
     });
     read.await.map_err(|error| or_trouble(error, trouble))
+}
+
+/// The document of a package in one form: as it was last written, if nothing changed since; else as `write` writes it.
+pub async fn document(
+    call: &Call<'_>,
+    package: &Coordinates,
+    form: &'static str,
+    base: String,
+    write: impl Fn(&mut ReadTx<'_>, &Repository, &[Link]) -> Result<Vec<u8>, Error> + Send + 'static,
+) -> Result<Document, Error> {
+    let name = Name { repository: repository(call)?.id, coordinates: package.clone(), form, base };
+    let links = along(call, package, |_, _, links| Ok(documents::states(links))).await?;
+    if let Some(known) = call.documents.get(&name, &links) {
+        return Ok(known);
+    }
+    let written = along(call, package, move |tx, repository, links| {
+        Ok((documents::states(links), write(tx, repository, links)?))
+    });
+    let (states, body) = written.await?;
+    let document = Document::of(body);
+    call.documents.put(name, states, document.clone());
+    Ok(document)
 }
 
 /// An asset of a version; what comes from upstream or outside stays in this repository from then on.

@@ -1,17 +1,40 @@
 //! Connections of repositories with public sources.
 
-use aws::Ctx;
+use aws::{Access, Ctx};
 use codeartifact_model::{
     AssociateExternalConnection, AssociateExternalConnectionOutput, DisassociateExternalConnection,
     DisassociateExternalConnectionOutput,
 };
 
 use crate::CodeArtifact;
+use crate::access;
 use crate::error::{Error, Resource};
 use crate::external::Connection;
 use crate::names::RepositoryName;
 use crate::packages::find_repository;
 use crate::shapes;
+
+/// The action has another name than the operation. Source: Service Authorization Reference, "AWS CodeArtifact".
+pub(super) async fn access_to_associate(
+    ca: &CodeArtifact,
+    ctx: &Ctx,
+    input: &AssociateExternalConnection,
+) -> Result<Vec<Access>, Error> {
+    let owner = input.domain_owner.as_ref();
+    let access = access::to_repository(ca, ctx, &input.domain, owner, &input.repository).await?;
+    Ok(vec![access.action("codeartifact:AssociateExternalRepository")])
+}
+
+/// As before.
+pub(super) async fn access_to_disassociate(
+    ca: &CodeArtifact,
+    ctx: &Ctx,
+    input: &DisassociateExternalConnection,
+) -> Result<Vec<Access>, Error> {
+    let owner = input.domain_owner.as_ref();
+    let access = access::to_repository(ca, ctx, &input.domain, owner, &input.repository).await?;
+    Ok(vec![access.action("codeartifact:DisassociateExternalRepository")])
+}
 
 /// Errors: `NotFound`, `Conflict` if it has one already, `Validation` where the operator gave no address for the source,
 /// `NotImplemented` for sources whose format is not served.

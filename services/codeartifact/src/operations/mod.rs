@@ -20,7 +20,7 @@ mod version;
 
 use std::sync::Arc;
 
-use aws::router::RouterBuilder;
+use aws::router::{RouterBuilder, Unbuilt};
 use aws::{Access, Ctx, Router};
 use codeartifact_model as model;
 use store::Key;
@@ -32,6 +32,32 @@ use crate::names::{Coordinates, RepositoryName};
 
 /// Results of a page where a call does not say how many.
 const PAGE: usize = 100;
+
+/// Package groups.
+const UNBUILT: [Unbuilt; 10] = [
+    Unbuilt { operation: "CreatePackageGroup", method: "POST", path: "/v1/package-group" },
+    Unbuilt { operation: "DeletePackageGroup", method: "DELETE", path: "/v1/package-group" },
+    Unbuilt { operation: "DescribePackageGroup", method: "GET", path: "/v1/package-group" },
+    Unbuilt {
+        operation: "GetAssociatedPackageGroup",
+        method: "GET",
+        path: "/v1/get-associated-package-group",
+    },
+    Unbuilt {
+        operation: "ListAllowedRepositoriesForGroup",
+        method: "GET",
+        path: "/v1/package-group-allowed-repositories",
+    },
+    Unbuilt { operation: "ListAssociatedPackages", method: "GET", path: "/v1/list-associated-packages" },
+    Unbuilt { operation: "ListPackageGroups", method: "POST", path: "/v1/package-groups" },
+    Unbuilt { operation: "ListSubPackageGroups", method: "POST", path: "/v1/package-groups/sub-groups" },
+    Unbuilt { operation: "UpdatePackageGroup", method: "PUT", path: "/v1/package-group" },
+    Unbuilt {
+        operation: "UpdatePackageGroupOriginConfiguration",
+        method: "PUT",
+        path: "/v1/package-group-origin-configuration",
+    },
+];
 
 /// A resolver for calls about a domain.
 macro_rules! on_domain {
@@ -77,8 +103,6 @@ on_repository! {
     get_repository_policy: model::GetRepositoryPermissionsPolicy;
     get_endpoint: model::GetRepositoryEndpoint;
     list_packages: model::ListPackages;
-    associate_external: model::AssociateExternalConnection;
-    disassociate_external: model::DisassociateExternalConnection;
 }
 
 on_package! {
@@ -104,6 +128,7 @@ pub fn router(codeartifact: Arc<CodeArtifact>) -> Router {
         .on_resolved::<model::TagResource, _, _>(tags::tag_resource, tags::access_to_tag)
         .on_resolved::<model::UntagResource, _, _>(tags::untag_resource, tags::access_to_untag)
         .on_resolved::<model::ListTagsForResource, _, _>(tags::list_tags_for_resource, tags::access_to_list)
+        .lacking(&UNBUILT)
         .reasoning("FIELD_VALIDATION_FAILED")
         .streaming(&["PublishPackageVersion", "GetPackageVersionAsset"])
         .hiding(Arc::new(hidden::Hidden), &["GetAuthorizationToken", "PublishPackageVersion"])
@@ -168,11 +193,11 @@ fn with_repositories(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<Code
         )
         .on_resolved::<model::AssociateExternalConnection, _, _>(
             external_connections::associate,
-            associate_external,
+            external_connections::access_to_associate,
         )
         .on_resolved::<model::DisassociateExternalConnection, _, _>(
             external_connections::disassociate,
-            disassociate_external,
+            external_connections::access_to_disassociate,
         )
         .on_resolved::<model::GetRepositoryEndpoint, _, _>(endpoint::get_repository_endpoint, get_endpoint)
         .on_resolved::<model::ListPackages, _, _>(list_packages::list_packages, list_packages)

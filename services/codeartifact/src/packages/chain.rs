@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::external::Connection;
 use crate::names::{Coordinates, Format};
 use crate::records::{
-    Asset, Contents, External, Origin, Package, Permission, RemoteVersion, Repository, Restrictions, Status,
-    Version,
+    Asset, Contents, External, ExternalVersion, Origin, Package, Permission, RemoteVersion, Repository,
+    Restrictions, Status, Version,
 };
 
 /// How many repositories are looked at. Source: CodeArtifact quotas, "Searched upstream repositories".
@@ -28,6 +28,8 @@ pub struct Link {
     /// What was last seen of it through the repository's external connection, where it may come from there.
     pub external: Option<External>,
     is_open: bool,
+    /// Of the records of package and outside: other ones after every change of what clients see of the package here.
+    pub state: (u64, u64),
 }
 
 /// A version and the place in the chain of the repository that has it.
@@ -47,22 +49,22 @@ impl Link {
         connection.filter(|_| self.is_open).map(|connection| connection.name)
     }
 
-    /// The version as it is outside, if it is not in the repository itself.
-    fn outside(&self, at: usize, number: &str) -> Option<Found> {
+    /// The version as it is outside.
+    fn outside(&self, at: usize, version: ExternalVersion) -> Option<Found> {
         let external = self.external.as_ref()?;
-        let remote = external.versions.get(number)?;
-        let is_hidden = remote.is_yanked && external.coordinates.format == Format::Pypi;
+        let ExternalVersion { coordinates, version, remote, .. } = version;
+        let is_hidden = remote.is_yanked && coordinates.format == Format::Pypi;
         let version = Version {
             repository: self.repository.id,
-            coordinates: external.coordinates.clone(),
-            version: number.to_owned(),
+            coordinates,
+            version,
             status: if is_hidden { Status::Unlisted } else { Status::Published },
             revision: String::new(),
             published: remote.published,
             origin: Origin::External { connection: external.connection.clone() },
             contents: Contents { native: remote.native.clone(), ..Contents::default() },
         };
-        Some(Found { link: at, version, remote: Some((at, remote.clone())) })
+        Some(Found { link: at, version, remote: Some((at, remote)) })
     }
 }
 
@@ -99,7 +101,9 @@ pub fn of(
     let mut waiting = vec![repository.clone()];
     while let Some(repository) = waiting.pop() {
         let key = Package::key_of(repository.id, coordinates);
-        let package = tx.get::<Package>(&key)?.map(store::Versioned::into_inner);
+        let package = tx.get::<Package>(&key)?;
+        let state = package.as_ref().map_or(0, |package| package.revision);
+        let package = package.map(store::Versioned::into_inner);
         let is_open = package.as_ref().is_none_or(|known| known.restrictions.upstream == Permission::Allow);
         let connection = repository.external_connection.as_deref().and_then(Connection::named);
         let is_connected = connection.is_some_and(|connection| connection.format == coordinates.format);
@@ -114,7 +118,8 @@ pub fn of(
                 }
             }
         }
-        links.push(Link { repository, package, external, is_open: is_open && is_connected });
+        let state = (state, external.as_ref().map_or(0, |external| external.generation));
+        links.push(Link { repository, package, external, is_open: is_open && is_connected, state });
         if links.len() >= LONGEST {
             break;
         }
@@ -149,7 +154,10 @@ pub fn find(
         let key = Version::key_of(link.repository.id, coordinates, version);
         let own = if link.package.is_some() { tx.get::<Version>(&key)? } else { None };
         let own = own.map(|own| Found { link: at, version: own.into_inner(), remote: None });
-        for found in own.into_iter().chain(link.outside(at, version)) {
+        let key = ExternalVersion::key_of(link.repository.id, coordinates, version);
+        let outside = if link.external.is_some() { tx.get::<ExternalVersion>(&key)? } else { None };
+        let outside = outside.and_then(|outside| link.outside(at, outside.into_inner()));
+        for found in own.into_iter().chain(outside) {
             match &mut nearest {
                 Some(nearest) => nearest.complete(found),
                 None => nearest = Some(found),
@@ -183,9 +191,13 @@ pub fn versions(
                 add(version.version.clone(), Found { link: at, version, remote: None });
             }
         }
-        for number in link.external.iter().flat_map(|external| external.versions.keys()) {
-            if let Some(found) = link.outside(at, number) {
-                add(number.clone(), found);
+        if link.external.is_some() {
+            let range = ExternalVersion::all_of(link.repository.id, coordinates);
+            for outside in tx.scan::<ExternalVersion>(range, MOST_VERSIONS)?.into_records() {
+                let number = outside.version.clone();
+                if let Some(found) = link.outside(at, outside) {
+                    add(number, found);
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Native, Package, PythonFile};
 use crate::names::Coordinates;
 
-/// What was last seen of a package outside, through the external connection of a repository.
+/// When a package was last looked for outside, through the external connection of a repository.
 /// Key: repository, format, namespace, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct External {
@@ -17,9 +17,20 @@ pub struct External {
     /// The connection through which it was seen: what another one shows is something else.
     pub connection: String,
     pub checked: Timestamp,
-    /// By their normal form. None if there is no such package.
-    pub versions: BTreeMap<String, RemoteVersion>,
+    /// Whether there is such a package.
+    pub exists: bool,
     pub tags: BTreeMap<String, String>,
+    /// Grows with every change of what is seen.
+    pub generation: u64,
+}
+
+/// A version of a package outside, as it was last seen. Key: that of its package, version in normal form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExternalVersion {
+    pub repository: Uuid,
+    pub coordinates: Coordinates,
+    pub version: String,
+    pub remote: RemoteVersion,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +60,26 @@ pub struct RemoteFile {
 impl External {
     pub fn key_of(repository: Uuid, coordinates: &Coordinates) -> Key {
         Package::key_of(repository, coordinates)
+    }
+}
+
+impl ExternalVersion {
+    pub fn key_of(repository: Uuid, coordinates: &Coordinates, version: &str) -> Key {
+        Self::all_of(repository, coordinates).and(version)
+    }
+
+    /// The prefix of all versions of a package.
+    pub fn all_of(repository: Uuid, coordinates: &Coordinates) -> Key {
+        Package::key_of(repository, coordinates)
+    }
+}
+
+impl Record for ExternalVersion {
+    const KIND: &'static str = "codeartifact/external-version";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::key_of(self.repository, &self.coordinates, &self.version)
     }
 }
 

@@ -7,7 +7,7 @@ mod repository;
 mod version;
 
 pub use domain::{Domain, DomainBlob, Policy, Usage};
-pub use external::{External, RemoteFile, RemoteVersion};
+pub use external::{External, ExternalVersion, RemoteFile, RemoteVersion};
 pub use package::{Package, Permission, Restrictions};
 pub use repository::Repository;
 pub use version::{Asset, Contents, Dependency, Metadata, Native, Npm, Origin, PythonFile, Status, Version};

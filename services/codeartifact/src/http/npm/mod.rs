@@ -15,6 +15,7 @@ use store::ReadTx;
 
 use self::request::NpmRequest;
 use super::answer::{self, Refusal, typed};
+use super::documents::Document;
 use super::reading;
 use super::{Action, Call, file};
 use crate::error::{Error, Resource};
@@ -64,16 +65,17 @@ fn no_such_package(repository: &Repository, package: &Coordinates) -> Error {
 async fn read_packument(call: &Call<'_>, package: &Coordinates) -> Result<Response, Refusal> {
     let is_abbreviated = call.header(header::ACCEPT).is_some_and(|accept| accept.contains(ABBREVIATED));
     let (coordinates, base) = (package.clone(), call.base());
-    let work = Box::pin(reading::along(call, package, move |tx, repository, links| {
-        let versions = chain::versions(tx, links, &coordinates)?;
-        let tags = packument::tags(links, &versions);
-        let document = packument::of(&coordinates, &versions, &tags, &base, is_abbreviated);
-        document.ok_or_else(|| no_such_package(repository, &coordinates))
-    }));
-    let document = call.carried_out(Action::Read, Some(package), None, work).await?;
     let media_type = if is_abbreviated { ABBREVIATED } else { JSON };
-    let known = call.header(header::IF_NONE_MATCH);
-    Ok(answer::document(media_type, document.to_string().into_bytes(), known, "Accept"))
+    let work =
+        Box::pin(reading::document(call, package, media_type, base.clone(), move |tx, repository, links| {
+            let versions = chain::versions(tx, links, &coordinates)?;
+            let tags = packument::tags(links, &versions);
+            let document = packument::of(&coordinates, &versions, &tags, &base, is_abbreviated);
+            let document = document.ok_or_else(|| no_such_package(repository, &coordinates))?;
+            Ok(document.to_string().into_bytes())
+        }));
+    let document = call.carried_out(Action::Read, Some(package), None, work).await?;
+    Ok(answer::document(media_type, document, call.header(header::IF_NONE_MATCH)))
 }
 
 /// One version by its number or by a tag.
@@ -89,7 +91,7 @@ async fn read_manifest(call: &Call<'_>, package: &Coordinates, wanted: &str) -> 
     }));
     let document: Value = call.carried_out(Action::Read, Some(package), Some(wanted), work).await?;
     let known = call.header(header::IF_NONE_MATCH);
-    Ok(answer::document(JSON, document.to_string().into_bytes(), known, "Accept"))
+    Ok(answer::document(JSON, Document::of(document.to_string().into_bytes()), known))
 }
 
 /// The bytes of a version.

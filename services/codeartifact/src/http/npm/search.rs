@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use store::{Key, Range, ReadTx};
 
 use super::super::answer::{self, Refusal};
+use super::super::documents::Document;
 use super::super::reading::repository;
 use super::super::{Action, Call};
 use super::JSON;
@@ -42,7 +43,7 @@ pub async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
     let Hits { total, page } = call.carried_out(Action::Read, None, None, work).await?;
     let found = json!({ "objects": page, "total": total, "time": call.ctx.now().to_http_date() });
     let known = call.header(header::IF_NONE_MATCH);
-    Ok(answer::document(JSON, found.to_string().into_bytes(), known, "Accept"))
+    Ok(answer::document(JSON, Document::of(found.to_string().into_bytes()), known))
 }
 
 fn find(

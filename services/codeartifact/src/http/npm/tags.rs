@@ -6,6 +6,7 @@ use aws::http::{Body, Response};
 use http::{StatusCode, header};
 
 use super::super::answer::{self, Refusal};
+use super::super::documents::Document;
 use super::super::reading::{self, repository};
 use super::super::{Action, Call, read_body};
 use super::{JSON, done, no_such_package, own, packument};
@@ -30,7 +31,7 @@ pub async fn list(call: &Call<'_>, package: &Coordinates) -> Result<Response, Re
     }));
     let tags: BTreeMap<String, String> = call.carried_out(Action::Read, Some(package), None, work).await?;
     let written = serde_json::to_vec(&tags).unwrap_or_default();
-    Ok(answer::document(JSON, written, call.header(header::IF_NONE_MATCH), "Accept"))
+    Ok(answer::document(JSON, Document::of(written), call.header(header::IF_NONE_MATCH)))
 }
 
 /// The version must be in this repository.

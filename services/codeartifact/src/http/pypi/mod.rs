@@ -15,6 +15,7 @@ pub use self::filename::version as file_version;
 use self::index::MediaType;
 pub use self::wheel::metadata as wheel_metadata;
 use super::answer::{self, Refusal, set, typed};
+use super::documents::Document;
 use super::{Action, Call, file, reading};
 use crate::error::{Error, Resource};
 use crate::names::{Coordinates, Format, python_name};
@@ -76,21 +77,27 @@ async fn project(call: &Call<'_>, package: &Coordinates) -> Result<Response, Ref
         Refusal::new(StatusCode::NOT_ACCEPTABLE, message)
     })?;
     let coordinates = package.clone();
-    let work = Box::pin(reading::along(call, package, move |tx, repository, links| {
-        let versions = chain::versions(tx, links, &coordinates)?;
-        let shown = index::shown(&versions);
-        if shown.is_empty() {
-            let message = format!(
-                "Package not found in repository. Repository: {}, format: pypi, package: {}",
-                repository.name, coordinates.name
-            );
-            return Err(Error::not_found(coordinates.resource(), message));
-        }
-        Ok(index::page(&coordinates.name, &shown, media_type))
-    }));
-    let page: String = call.carried_out(Action::Read, Some(package), None, work).await?;
+    let work = Box::pin(reading::document(
+        call,
+        package,
+        media_type.as_str(),
+        String::new(),
+        move |tx, repository, links| {
+            let versions = chain::versions(tx, links, &coordinates)?;
+            let shown = index::shown(&versions);
+            if shown.is_empty() {
+                let message = format!(
+                    "Package not found in repository. Repository: {}, format: pypi, package: {}",
+                    repository.name, coordinates.name
+                );
+                return Err(Error::not_found(coordinates.resource(), message));
+            }
+            Ok(index::page(&coordinates.name, &shown, media_type).into_bytes())
+        },
+    ));
+    let page = call.carried_out(Action::Read, Some(package), None, work).await?;
     let known = call.header(header::IF_NONE_MATCH);
-    Ok(answer::document(media_type.as_str(), page.into_bytes(), known, "Accept"))
+    Ok(answer::document(media_type.as_str(), page, known))
 }
 
 /// A file of a version, or the metadata of a wheel beside it.
@@ -112,7 +119,7 @@ async fn read_file(
         });
         let metadata = call.carried_out(Action::Read, Some(package), Some(&normal), work).await?;
         let known = call.header(header::IF_NONE_MATCH);
-        return Ok(answer::document("text/plain; charset=utf-8", metadata.into_bytes(), known, "Accept"));
+        return Ok(answer::document("text/plain; charset=utf-8", Document::of(metadata.into_bytes()), known));
     }
     let work = Box::pin(reading::asset(call, package, &normal, name));
     let asset: Asset = call.carried_out(Action::Read, Some(package), Some(&normal), work).await?;

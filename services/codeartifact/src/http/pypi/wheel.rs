@@ -1,5 +1,6 @@
 //! The metadata inside of a wheel.
 
+use std::borrow::Cow;
 use std::io::{Cursor, Read, Seek};
 
 use blob::{Blobs, Digest};
@@ -39,7 +40,7 @@ fn extract<R: Read + Seek>(wheel: R) -> Result<Option<String>, Error> {
     let is_metadata =
         |name: &str| name.strip_suffix(".dist-info/METADATA").is_some_and(|dist| !dist.contains('/'));
     let names = archive.file_names().flatten();
-    let name = names.into_iter().find(|name| is_metadata(name)).map(|name| name.into_owned());
+    let name = names.into_iter().find(|name| is_metadata(name)).map(Cow::into_owned);
     let name = name.ok_or_else(|| no_wheel("it has no METADATA"))?;
     let entry = archive.by_name(&name).map_err(|_| no_wheel("its METADATA cannot be read"))?;
     let mut text = Vec::new();
