@@ -1,9 +1,12 @@
 """The registry of npm, driven by the stock npm as `aws codeartifact login --tool npm` sets it up."""
 
 import base64
+import gzip
 import hashlib
+import io
 import json
 import subprocess
+import tarfile
 import threading
 
 import pytest
@@ -66,8 +69,23 @@ def registry(packages, cli, domain, tmp_path):
     return Registry(packages, cli, domain, tmp_path)
 
 
-def document(name="p", version="1.0.0", content=b"not really an archive", **changes):
+def archive(name="p", version="1.0.0", more=""):
+    """A package packed as npm does: the same bytes for the same arguments."""
+    content = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=content, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as files,
+    ):
+        text = json.dumps({"name": name, "version": version, "description": more}).encode()
+        entry = tarfile.TarInfo("package/package.json")
+        entry.size = len(text)
+        files.addfile(entry, io.BytesIO(text))
+    return content.getvalue()
+
+
+def document(name="p", version="1.0.0", content=None, **changes):
     """What npm puts to publish a version."""
+    content = archive(name, version) if content is None else content
     manifest = {
         "name": name,
         "version": version,
@@ -170,7 +188,7 @@ def test_what_npm_asks_that_is_not_served_is_told_why(registry):
 def test_publishing_a_version_again(registry):
     assert registry.put("p", document()).status == 200
     assert registry.put("p", document()).status == 200  # the same bytes
-    answer = registry.put("p", document(content=b"other"))
+    answer = registry.put("p", document(content=archive(more="other")))
     assert answer.status == 409 and "already exists with other content" in json.loads(answer.body)["error"]
     again = registry.npm.tried("publish", cwd=registry.npm.project("p"))
     assert again.returncode != 0 and "1.0.0" in again.stderr
@@ -206,6 +224,21 @@ def test_a_wrong_integrity_is_refused(registry):
         assert registry.put("p", body).status == 400
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"not an archive", "not an archive"),
+        (archive()[:-12], "not an archive"),
+        (gzip.compress(b""), "no package.json"),
+        (archive("q"), "is of q 1.0.0"),
+        (archive(version="6.6.6"), "is of p 6.6.6"),
+    ],
+)
+def test_an_archive_of_something_else_is_refused(registry, content, why):
+    answer = registry.put("p", document(content=content))
+    assert answer.status == 400 and why in json.loads(answer.body)["error"], answer
+
+
 def test_names_that_lead_elsewhere_are_refused(registry):
     for path in ("..%2f..%2fetc", "%2e%2e", "a%00b", "@x%2f..", "a%5c..%5cb"):
         assert registry.get(path).status in (400, 404), path
@@ -216,9 +249,9 @@ def test_of_publishers_at_the_same_time_one_wins(registry):
     statuses = []
 
     def publish(content):
-        statuses.append(registry.put("p", document(content=content)).status)
+        statuses.append(registry.put("p", document(content=archive(more=content))).status)
 
-    threads = [threading.Thread(target=publish, args=(f"content {number}".encode(),)) for number in range(6)]
+    threads = [threading.Thread(target=publish, args=(f"content {number}",)) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -239,11 +272,11 @@ def test_documents_have_fingerprints(registry):
     assert registry.get("p", **{"If-None-Match": full.headers["etag"]}).status == 200
     tarball = json.loads(full.body)["versions"]["1.0.0"]["dist"]["tarball"].removeprefix(registry.endpoint)
     whole = registry.get(tarball)
-    assert whole.body == b"not really an archive" and "immutable" in whole.headers["cache-control"]
+    assert whole.body == archive() and "immutable" in whole.headers["cache-control"]
     part = registry.get(tarball, Range="bytes=4-9")
-    assert (part.status, part.body) == (206, b"really")
-    assert part.headers["content-range"] == "bytes 4-9/21"
-    assert registry.get(tarball, Range="bytes=99-").status == 416
+    assert (part.status, part.body) == (206, archive()[4:10])
+    assert part.headers["content-range"] == f"bytes 4-9/{len(archive())}"
+    assert registry.get(tarball, Range="bytes=9999-").status == 416
     assert registry.get(tarball, **{"If-None-Match": whole.headers["etag"]}).status == 304
     one = json.loads(registry.get("p/latest").body)
     assert one["version"] == "1.0.1" and json.loads(registry.get("p/1.0.0").body)["version"] == "1.0.0"

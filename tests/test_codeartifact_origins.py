@@ -1,7 +1,9 @@
 """Packages from outside: external connections, what is kept of them, and origins that are down, slow or lie."""
 
 import base64
+import io
 import json
+import tarfile
 import threading
 
 import pytest
@@ -247,7 +249,13 @@ def test_a_name_of_ones_own_is_never_looked_for_outside(packages, store, origin)
 def test_a_version_that_is_outside_is_not_published_besides(store, origin):
     name = unique("taken")
     origin.add_npm(name, "1.0.0")
-    content = b"another archive"
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        text = json.dumps({"name": name, "version": "1.0.0"}).encode()
+        entry = tarfile.TarInfo("package/package.json")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
+    content = content.getvalue()
     document = {
         "name": name,
         "versions": {"1.0.0": {"name": name, "version": "1.0.0"}},

@@ -71,7 +71,7 @@ def test_what_twine_uploads_pip_installs(index, packages):
     assert index.install("web-app") == {"Web_App-2.1", "base_tools-1.0"}
     version = {**index.arguments, "format": "pypi", "package": "web.app", "packageVersion": "2.1"}
     described = packages.describe_package_version(**version)["packageVersion"]
-    assert (described["packageName"], described["displayName"]) == ("web-app", "Web_App")
+    assert (described["packageName"], described["displayName"]) == ("web-app", "Web-App")
     dependencies = packages.list_package_version_dependencies(**version)["dependencies"]
     assert [(found["package"], found["versionRequirement"]) for found in dependencies] == [("base-tools", ">=1")]
     version = {**index.arguments, "format": "pypi", "package": "base-tools", "packageVersion": "1.0"}

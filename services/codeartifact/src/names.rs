@@ -160,11 +160,10 @@ impl Coordinates {
         let (namespace, name) = match format {
             Format::Npm => (namespace.strip_prefix('@').unwrap_or(namespace).to_owned(), name.to_owned()),
             Format::Pypi => (String::new(), python_name(name)),
-            Format::Nuget => (String::new(), name.to_lowercase()),
+            // Its index is found under the name in lower case.
+            Format::Nuget | Format::Cargo => (String::new(), name.to_lowercase()),
             Format::Swift => (namespace.to_lowercase(), name.to_lowercase()),
-            Format::Maven | Format::Generic | Format::Ruby | Format::Cargo => {
-                (namespace.to_owned(), name.to_owned())
-            }
+            Format::Maven | Format::Generic | Format::Ruby => (namespace.to_owned(), name.to_owned()),
         };
         Self { format, namespace, name }
     }

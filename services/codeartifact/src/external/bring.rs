@@ -100,7 +100,9 @@ fn first(wanted: &Wanted, now: Timestamp) -> Version {
     let Wanted { repository, coordinates, version, remote, .. } = wanted;
     let metadata = match &remote.native {
         Some(Native::Npm(npm)) => npm_manifest::metadata(&coordinates.shown(), &npm.manifest, None),
-        None => Metadata { display_name: Some(coordinates.name.clone()), ..Metadata::default() },
+        Some(Native::Cargo(_)) | None => {
+            Metadata { display_name: Some(coordinates.name.clone()), ..Metadata::default() }
+        }
     };
     let is_hidden = remote.is_yanked && coordinates.format == Format::Pypi;
     Version {

@@ -4,13 +4,16 @@
 
 mod address;
 mod answer;
+mod archive;
 mod budget;
+mod cargo;
 mod credentials;
 mod documents;
 mod file;
 mod npm;
 mod pypi;
 mod reading;
+mod search;
 
 use std::sync::Arc;
 
@@ -125,6 +128,7 @@ impl PackageEndpoints {
         match call.address.format {
             Format::Npm => npm::serve(call, body).await,
             Format::Pypi => pypi::serve(call, body).await,
+            Format::Cargo => cargo::serve(call, body).await,
             other => {
                 let message = format!("The endpoint of format {} is not built yet.", other.as_str());
                 Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, message))

@@ -10,4 +10,6 @@ pub use domain::{Domain, DomainBlob, Policy, Usage};
 pub use external::{External, ExternalVersion, RemoteFile, RemoteVersion};
 pub use package::{Package, Permission, Restrictions};
 pub use repository::Repository;
-pub use version::{Asset, Contents, Dependency, Metadata, Native, Npm, Origin, PythonFile, Status, Version};
+pub use version::{
+    Asset, Cargo, Contents, Dependency, Metadata, Native, Npm, Origin, PythonFile, Status, Version,
+};

@@ -107,6 +107,14 @@ pub struct Dependency {
 #[serde(rename_all = "snake_case")]
 pub enum Native {
     Npm(Npm),
+    Cargo(Cargo),
+}
+
+/// What the index of cargo tells of a version, but for what follows from its asset and its status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cargo {
+    /// The members of its line.
+    pub line: Value,
 }
 
 /// What the registry of npm knows of a version.

@@ -17,7 +17,7 @@ use store::WriteTx;
 use super::super::answer::Refusal;
 use super::super::budget::{LARGEST, LARGEST_BODY};
 use super::super::reading::repository;
-use super::super::{Action, Call, read_body};
+use super::super::{Action, Call, archive, read_body};
 use super::{TARBALL, done, manifest, own};
 use crate::content::{LARGEST_ASSET, Received, Receiver};
 use crate::error::{Error, Resource};
@@ -30,6 +30,8 @@ use crate::versions;
 
 /// Letters of base64 that are decoded at once; they stand for whole bytes.
 const DECODED_AT_ONCE: usize = 4 * 64 * 1024;
+/// Of a `package.json`, in bytes.
+const LONGEST_MANIFEST: u64 = 4 * 1024 * 1024;
 /// Tags that one publish can set.
 const MOST_TAGS: usize = 20;
 
@@ -96,6 +98,7 @@ async fn publish(call: &Call<'_>, package: &Coordinates, document: Document<'_>)
     let attachment = tarball(package, &number, &document)?;
     let received = receive(call, attachment).await?;
     check_integrity(&received, manifest, attachment)?;
+    check_inside(call, &received, package, &number).await?;
     let integrity = format!("sha512-{}", STANDARD.encode(hex::decode(&received.sha512).unwrap_or_default()));
     let name = package.shown();
     let metadata = manifest::metadata(&name, &Value::Object(manifest.clone()), document.readme.as_deref());
@@ -211,6 +214,32 @@ fn check_integrity(
         if found.map(|found| STANDARD.encode(found)).as_deref() != Some(expected) {
             return Err(Error::field("The archive does not have the integrity that its manifest says."));
         }
+    }
+    Ok(())
+}
+
+/// The archive must be of the version that the document publishes. Errors: `Validation`.
+async fn check_inside(
+    call: &Call<'_>,
+    received: &Received,
+    package: &Coordinates,
+    number: &str,
+) -> Result<(), Error> {
+    // Whatever the folder is called, it is the first one.
+    let is_manifest = |path: &str| path.trim_start_matches("./").split('/').skip(1).eq(["package.json"]);
+    let found = archive::find(&call.codeartifact.blobs, received.blob, is_manifest, LONGEST_MANIFEST).await?;
+    let found = found.ok_or_else(|| Error::field("The archive has no package.json."))?;
+    let inside: Value = serde_json::from_slice(&found)
+        .map_err(|_| Error::field("The package.json of the archive is not valid JSON."))?;
+    let says = |member: &str| inside.get(member).and_then(Value::as_str).unwrap_or_default();
+    if says("name") != package.shown() || says("version").trim_start_matches(['v', '=']) != number {
+        let message = format!(
+            "The archive is of {} {}, and not of {} {number}.",
+            says("name"),
+            says("version"),
+            package.shown()
+        );
+        return Err(Error::field(message));
     }
     Ok(())
 }
