@@ -361,8 +361,6 @@ def test_what_is_not_served_says_so(packages, repository):
         endpoint = packages.get_repository_endpoint(**repository, format=form)["repositoryEndpoint"]
         answer = fetch(f"{endpoint}x", headers={"Authorization": f"Bearer {token}"})
         assert answer.status == 501 and f"format {form} is not built yet" in answer.body.decode()
-    message = refused("NotImplemented", packages.list_package_groups, domain=repository["domain"])
-    assert "ListPackageGroups" in message
 
 
 def test_requests_of_package_managers_are_on_record(aws, packages, domain, repository):

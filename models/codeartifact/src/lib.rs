@@ -25,6 +25,12 @@ aws::operation! { CreateDomain = CODEARTIFACT "CreateDomain" {
     errors ["AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException",];
 } }
 
+aws::operation! { CreatePackageGroup = CODEARTIFACT "CreatePackageGroup" {
+    input CREATE_PACKAGE_GROUP; output CreatePackageGroupOutput CREATE_PACKAGE_GROUP_OUTPUT;
+    http "POST" "/v1/package-group" 200;
+    errors ["AccessDeniedException", "ConflictException", "InternalServerException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { CreateRepository = CODEARTIFACT "CreateRepository" {
     input CREATE_REPOSITORY; output CreateRepositoryOutput CREATE_REPOSITORY_OUTPUT;
     http "POST" "/v1/repository" 200;
@@ -47,6 +53,12 @@ aws::operation! { DeletePackage = CODEARTIFACT "DeletePackage" {
     input DELETE_PACKAGE; output DeletePackageOutput DELETE_PACKAGE_OUTPUT;
     http "DELETE" "/v1/package" 200;
     errors ["AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException",];
+} }
+
+aws::operation! { DeletePackageGroup = CODEARTIFACT "DeletePackageGroup" {
+    input DELETE_PACKAGE_GROUP; output DeletePackageGroupOutput DELETE_PACKAGE_GROUP_OUTPUT;
+    http "DELETE" "/v1/package-group" 200;
+    errors ["AccessDeniedException", "ConflictException", "InternalServerException", "ServiceQuotaExceededException", "ResourceNotFoundException", "ThrottlingException", "ValidationException",];
 } }
 
 aws::operation! { DeletePackageVersions = CODEARTIFACT "DeletePackageVersions" {
@@ -79,6 +91,12 @@ aws::operation! { DescribePackage = CODEARTIFACT "DescribePackage" {
     errors ["AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException",];
 } }
 
+aws::operation! { DescribePackageGroup = CODEARTIFACT "DescribePackageGroup" {
+    input DESCRIBE_PACKAGE_GROUP; output DescribePackageGroupOutput DESCRIBE_PACKAGE_GROUP_OUTPUT;
+    http "GET" "/v1/package-group" 200;
+    errors ["AccessDeniedException", "InternalServerException", "ThrottlingException", "ValidationException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { DescribePackageVersion = CODEARTIFACT "DescribePackageVersion" {
     input DESCRIBE_PACKAGE_VERSION; output DescribePackageVersionOutput DESCRIBE_PACKAGE_VERSION_OUTPUT;
     http "GET" "/v1/package/version" 200;
@@ -101,6 +119,12 @@ aws::operation! { DisposePackageVersions = CODEARTIFACT "DisposePackageVersions"
     input DISPOSE_PACKAGE_VERSIONS; output DisposePackageVersionsOutput DISPOSE_PACKAGE_VERSIONS_OUTPUT;
     http "POST" "/v1/package/versions/dispose" 200;
     errors ["AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException",];
+} }
+
+aws::operation! { GetAssociatedPackageGroup = CODEARTIFACT "GetAssociatedPackageGroup" {
+    input GET_ASSOCIATED_PACKAGE_GROUP; output GetAssociatedPackageGroupOutput GET_ASSOCIATED_PACKAGE_GROUP_OUTPUT;
+    http "GET" "/v1/get-associated-package-group" 200;
+    errors ["AccessDeniedException", "InternalServerException", "ValidationException", "ResourceNotFoundException",];
 } }
 
 aws::operation! { GetAuthorizationToken = CODEARTIFACT "GetAuthorizationToken" {
@@ -139,10 +163,28 @@ aws::operation! { GetRepositoryPermissionsPolicy = CODEARTIFACT "GetRepositoryPe
     errors ["AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException",];
 } }
 
+aws::operation! { ListAllowedRepositoriesForGroup = CODEARTIFACT "ListAllowedRepositoriesForGroup" {
+    input LIST_ALLOWED_REPOSITORIES_FOR_GROUP; output ListAllowedRepositoriesForGroupOutput LIST_ALLOWED_REPOSITORIES_FOR_GROUP_OUTPUT;
+    http "GET" "/v1/package-group-allowed-repositories" 200;
+    errors ["AccessDeniedException", "InternalServerException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { ListAssociatedPackages = CODEARTIFACT "ListAssociatedPackages" {
+    input LIST_ASSOCIATED_PACKAGES; output ListAssociatedPackagesOutput LIST_ASSOCIATED_PACKAGES_OUTPUT;
+    http "GET" "/v1/list-associated-packages" 200;
+    errors ["AccessDeniedException", "InternalServerException", "ValidationException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { ListDomains = CODEARTIFACT "ListDomains" {
     input LIST_DOMAINS; output ListDomainsOutput LIST_DOMAINS_OUTPUT;
     http "POST" "/v1/domains" 200;
     errors ["AccessDeniedException", "InternalServerException", "ThrottlingException", "ValidationException",];
+} }
+
+aws::operation! { ListPackageGroups = CODEARTIFACT "ListPackageGroups" {
+    input LIST_PACKAGE_GROUPS; output ListPackageGroupsOutput LIST_PACKAGE_GROUPS_OUTPUT;
+    http "POST" "/v1/package-groups" 200;
+    errors ["AccessDeniedException", "InternalServerException", "ThrottlingException", "ValidationException", "ResourceNotFoundException",];
 } }
 
 aws::operation! { ListPackageVersionAssets = CODEARTIFACT "ListPackageVersionAssets" {
@@ -179,6 +221,12 @@ aws::operation! { ListRepositoriesInDomain = CODEARTIFACT "ListRepositoriesInDom
     input LIST_REPOSITORIES_IN_DOMAIN; output ListRepositoriesInDomainOutput LIST_REPOSITORIES_IN_DOMAIN_OUTPUT;
     http "POST" "/v1/domain/repositories" 200;
     errors ["AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException",];
+} }
+
+aws::operation! { ListSubPackageGroups = CODEARTIFACT "ListSubPackageGroups" {
+    input LIST_SUB_PACKAGE_GROUPS; output ListSubPackageGroupsOutput LIST_SUB_PACKAGE_GROUPS_OUTPUT;
+    http "POST" "/v1/package-groups/sub-groups" 200;
+    errors ["AccessDeniedException", "InternalServerException", "ThrottlingException", "ValidationException", "ResourceNotFoundException",];
 } }
 
 aws::operation! { ListTagsForResource = CODEARTIFACT "ListTagsForResource" {
@@ -221,6 +269,18 @@ aws::operation! { UntagResource = CODEARTIFACT "UntagResource" {
     input UNTAG_RESOURCE; output UntagResourceOutput UNTAG_RESOURCE_OUTPUT;
     http "POST" "/v1/untag" 200;
     errors ["AccessDeniedException", "ResourceNotFoundException", "ThrottlingException", "ValidationException",];
+} }
+
+aws::operation! { UpdatePackageGroup = CODEARTIFACT "UpdatePackageGroup" {
+    input UPDATE_PACKAGE_GROUP; output UpdatePackageGroupOutput UPDATE_PACKAGE_GROUP_OUTPUT;
+    http "PUT" "/v1/package-group" 200;
+    errors ["AccessDeniedException", "InternalServerException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { UpdatePackageGroupOriginConfiguration = CODEARTIFACT "UpdatePackageGroupOriginConfiguration" {
+    input UPDATE_PACKAGE_GROUP_ORIGIN_CONFIGURATION; output UpdatePackageGroupOriginConfigurationOutput UPDATE_PACKAGE_GROUP_ORIGIN_CONFIGURATION_OUTPUT;
+    http "PUT" "/v1/package-group-origin-configuration" 200;
+    errors ["AccessDeniedException", "InternalServerException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException", "ResourceNotFoundException",];
 } }
 
 aws::operation! { UpdatePackageVersionsStatus = CODEARTIFACT "UpdatePackageVersionsStatus" {
@@ -281,6 +341,16 @@ aws::structure! { ASSOCIATE_EXTERNAL_CONNECTION_OUTPUT: AssociateExternalConnect
     repository: Option<RepositoryDescription> = "repository" REPOSITORY_DESCRIPTION;
 } }
 
+aws::structure! { ASSOCIATED_PACKAGE: AssociatedPackage = Structure "AssociatedPackage" {
+    format: Option<PackageFormat> = "format" PACKAGE_FORMAT;
+    namespace: Option<String> = "namespace" PACKAGE_NAMESPACE;
+    package: Option<String> = "package" PACKAGE_NAME;
+    association_type: Option<PackageGroupAssociationType> = "associationType" PACKAGE_GROUP_ASSOCIATION_TYPE;
+} }
+
+pub static ASSOCIATED_PACKAGE_LIST: Schema =
+    Schema::new("AssociatedPackageList", Kind::List { element: &ASSOCIATED_PACKAGE, wire: "member" });
+
 pub static AUTHORIZATION_TOKEN_DURATION_SECONDS: Schema =
     Schema::new("AuthorizationTokenDurationSeconds", Kind::Integer).min(0).max(43200);
 
@@ -313,6 +383,19 @@ aws::structure! { CREATE_DOMAIN_OUTPUT: CreateDomainOutput = Structure "CreateDo
     domain: Option<DomainDescription> = "domain" DOMAIN_DESCRIPTION;
 } }
 
+aws::structure! { CREATE_PACKAGE_GROUP: CreatePackageGroup = Structure "CreatePackageGroupRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    package_group: String = "packageGroup" PACKAGE_GROUP_PATTERN required();
+    contact_info: Option<String> = "contactInfo" PACKAGE_GROUP_CONTACT_INFO;
+    description: Option<String> = "description" DESCRIPTION;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { CREATE_PACKAGE_GROUP_OUTPUT: CreatePackageGroupOutput = Structure "CreatePackageGroupResult" {
+    package_group: Option<PackageGroupDescription> = "packageGroup" PACKAGE_GROUP_DESCRIPTION;
+} }
+
 aws::structure! { CREATE_REPOSITORY: CreateRepository = Structure "CreateRepositoryRequest" {
     domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
     domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
@@ -343,6 +426,16 @@ aws::structure! { DELETE_DOMAIN: DeleteDomain = Structure "DeleteDomainRequest" 
 
 aws::structure! { DELETE_DOMAIN_OUTPUT: DeleteDomainOutput = Structure "DeleteDomainResult" {
     domain: Option<DomainDescription> = "domain" DOMAIN_DESCRIPTION;
+} }
+
+aws::structure! { DELETE_PACKAGE_GROUP: DeletePackageGroup = Structure "DeletePackageGroupRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    package_group: String = "packageGroup" STRING required() wire("package-group") at(aws::shape::Location::Query);
+} }
+
+aws::structure! { DELETE_PACKAGE_GROUP_OUTPUT: DeletePackageGroupOutput = Structure "DeletePackageGroupResult" {
+    package_group: Option<PackageGroupDescription> = "packageGroup" PACKAGE_GROUP_DESCRIPTION;
 } }
 
 aws::structure! { DELETE_PACKAGE: DeletePackage = Structure "DeletePackageRequest" {
@@ -402,6 +495,16 @@ aws::structure! { DESCRIBE_DOMAIN: DescribeDomain = Structure "DescribeDomainReq
 
 aws::structure! { DESCRIBE_DOMAIN_OUTPUT: DescribeDomainOutput = Structure "DescribeDomainResult" {
     domain: Option<DomainDescription> = "domain" DOMAIN_DESCRIPTION;
+} }
+
+aws::structure! { DESCRIBE_PACKAGE_GROUP: DescribePackageGroup = Structure "DescribePackageGroupRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    package_group: String = "packageGroup" PACKAGE_GROUP_PATTERN required() wire("package-group") at(aws::shape::Location::Query);
+} }
+
+aws::structure! { DESCRIBE_PACKAGE_GROUP_OUTPUT: DescribePackageGroupOutput = Structure "DescribePackageGroupResult" {
+    package_group: Option<PackageGroupDescription> = "packageGroup" PACKAGE_GROUP_DESCRIPTION;
 } }
 
 aws::structure! { DESCRIBE_PACKAGE: DescribePackage = Structure "DescribePackageRequest" {
@@ -526,6 +629,19 @@ aws::string_enum! { EXTERNAL_CONNECTION_STATUS: ExternalConnectionStatus = "Exte
     Available = "Available",
 } }
 
+aws::structure! { GET_ASSOCIATED_PACKAGE_GROUP: GetAssociatedPackageGroup = Structure "GetAssociatedPackageGroupRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    format: PackageFormat = "format" PACKAGE_FORMAT required() at(aws::shape::Location::Query);
+    namespace: Option<String> = "namespace" PACKAGE_NAMESPACE at(aws::shape::Location::Query);
+    package: String = "package" PACKAGE_NAME required() at(aws::shape::Location::Query);
+} }
+
+aws::structure! { GET_ASSOCIATED_PACKAGE_GROUP_OUTPUT: GetAssociatedPackageGroupOutput = Structure "GetAssociatedPackageGroupResult" {
+    package_group: Option<PackageGroupDescription> = "packageGroup" PACKAGE_GROUP_DESCRIPTION;
+    association_type: Option<PackageGroupAssociationType> = "associationType" PACKAGE_GROUP_ASSOCIATION_TYPE;
+} }
+
 aws::structure! { GET_AUTHORIZATION_TOKEN: GetAuthorizationToken = Structure "GetAuthorizationTokenRequest" {
     domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
     domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
@@ -625,6 +741,37 @@ aws::structure! { LICENSE_INFO: LicenseInfo = Structure "LicenseInfo" {
 pub static LICENSE_INFO_LIST: Schema =
     Schema::new("LicenseInfoList", Kind::List { element: &LICENSE_INFO, wire: "member" });
 
+pub static LIST_ALLOWED_REPOSITORIES_FOR_GROUP_MAX_RESULTS: Schema =
+    Schema::new("ListAllowedRepositoriesForGroupMaxResults", Kind::Integer).min(1).max(1000);
+
+aws::structure! { LIST_ALLOWED_REPOSITORIES_FOR_GROUP: ListAllowedRepositoriesForGroup = Structure "ListAllowedRepositoriesForGroupRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    package_group: String = "packageGroup" PACKAGE_GROUP_PATTERN required() wire("package-group") at(aws::shape::Location::Query);
+    origin_restriction_type: PackageGroupOriginRestrictionType = "originRestrictionType" PACKAGE_GROUP_ORIGIN_RESTRICTION_TYPE required() at(aws::shape::Location::Query);
+    max_results: Option<i32> = "maxResults" LIST_ALLOWED_REPOSITORIES_FOR_GROUP_MAX_RESULTS wire("max-results") at(aws::shape::Location::Query);
+    next_token: Option<String> = "nextToken" PAGINATION_TOKEN wire("next-token") at(aws::shape::Location::Query);
+} }
+
+aws::structure! { LIST_ALLOWED_REPOSITORIES_FOR_GROUP_OUTPUT: ListAllowedRepositoriesForGroupOutput = Structure "ListAllowedRepositoriesForGroupResult" {
+    allowed_repositories: Option<Vec<String>> = "allowedRepositories" REPOSITORY_NAME_LIST;
+    next_token: Option<String> = "nextToken" PAGINATION_TOKEN;
+} }
+
+aws::structure! { LIST_ASSOCIATED_PACKAGES: ListAssociatedPackages = Structure "ListAssociatedPackagesRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    package_group: String = "packageGroup" PACKAGE_GROUP_PATTERN required() wire("package-group") at(aws::shape::Location::Query);
+    max_results: Option<i32> = "maxResults" LIST_PACKAGES_MAX_RESULTS wire("max-results") at(aws::shape::Location::Query);
+    next_token: Option<String> = "nextToken" PAGINATION_TOKEN wire("next-token") at(aws::shape::Location::Query);
+    preview: Option<bool> = "preview" BOOLEAN at(aws::shape::Location::Query);
+} }
+
+aws::structure! { LIST_ASSOCIATED_PACKAGES_OUTPUT: ListAssociatedPackagesOutput = Structure "ListAssociatedPackagesResult" {
+    packages: Option<Vec<AssociatedPackage>> = "packages" ASSOCIATED_PACKAGE_LIST;
+    next_token: Option<String> = "nextToken" PAGINATION_TOKEN;
+} }
+
 pub static LIST_DOMAINS_MAX_RESULTS: Schema =
     Schema::new("ListDomainsMaxResults", Kind::Integer).min(1).max(1000);
 
@@ -635,6 +782,22 @@ aws::structure! { LIST_DOMAINS: ListDomains = Structure "ListDomainsRequest" {
 
 aws::structure! { LIST_DOMAINS_OUTPUT: ListDomainsOutput = Structure "ListDomainsResult" {
     domains: Option<Vec<DomainSummary>> = "domains" DOMAIN_SUMMARY_LIST;
+    next_token: Option<String> = "nextToken" PAGINATION_TOKEN;
+} }
+
+pub static LIST_PACKAGE_GROUPS_MAX_RESULTS: Schema =
+    Schema::new("ListPackageGroupsMaxResults", Kind::Integer).min(1).max(1000);
+
+aws::structure! { LIST_PACKAGE_GROUPS: ListPackageGroups = Structure "ListPackageGroupsRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    max_results: Option<i32> = "maxResults" LIST_PACKAGE_GROUPS_MAX_RESULTS wire("max-results") at(aws::shape::Location::Query);
+    next_token: Option<String> = "nextToken" PAGINATION_TOKEN wire("next-token") at(aws::shape::Location::Query);
+    prefix: Option<String> = "prefix" PACKAGE_GROUP_PATTERN_PREFIX at(aws::shape::Location::Query);
+} }
+
+aws::structure! { LIST_PACKAGE_GROUPS_OUTPUT: ListPackageGroupsOutput = Structure "ListPackageGroupsResult" {
+    package_groups: Option<Vec<PackageGroupSummary>> = "packageGroups" PACKAGE_GROUP_SUMMARY_LIST;
     next_token: Option<String> = "nextToken" PAGINATION_TOKEN;
 } }
 
@@ -762,6 +925,19 @@ aws::structure! { LIST_REPOSITORIES_OUTPUT: ListRepositoriesOutput = Structure "
     next_token: Option<String> = "nextToken" PAGINATION_TOKEN;
 } }
 
+aws::structure! { LIST_SUB_PACKAGE_GROUPS: ListSubPackageGroups = Structure "ListSubPackageGroupsRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    package_group: String = "packageGroup" PACKAGE_GROUP_PATTERN required() wire("package-group") at(aws::shape::Location::Query);
+    max_results: Option<i32> = "maxResults" LIST_PACKAGE_GROUPS_MAX_RESULTS wire("max-results") at(aws::shape::Location::Query);
+    next_token: Option<String> = "nextToken" PAGINATION_TOKEN wire("next-token") at(aws::shape::Location::Query);
+} }
+
+aws::structure! { LIST_SUB_PACKAGE_GROUPS_OUTPUT: ListSubPackageGroupsOutput = Structure "ListSubPackageGroupsResult" {
+    package_groups: Option<Vec<PackageGroupSummary>> = "packageGroups" PACKAGE_GROUP_SUMMARY_LIST;
+    next_token: Option<String> = "nextToken" PAGINATION_TOKEN;
+} }
+
 aws::structure! { LIST_TAGS_FOR_RESOURCE: ListTagsForResource = Structure "ListTagsForResourceRequest" {
     resource_arn: String = "resourceArn" ARN required() at(aws::shape::Location::Query);
 } }
@@ -769,6 +945,16 @@ aws::structure! { LIST_TAGS_FOR_RESOURCE: ListTagsForResource = Structure "ListT
 aws::structure! { LIST_TAGS_FOR_RESOURCE_OUTPUT: ListTagsForResourceOutput = Structure "ListTagsForResourceResult" {
     tags: Option<Vec<Tag>> = "tags" TAG_LIST;
 } }
+
+pub static ORIGIN_RESTRICTIONS: Schema = Schema::new(
+    "OriginRestrictions",
+    Kind::Map {
+        key: &PACKAGE_GROUP_ORIGIN_RESTRICTION_TYPE,
+        value: &PACKAGE_GROUP_ORIGIN_RESTRICTION_MODE,
+        key_wire: "key",
+        value_wire: "value",
+    },
+);
 
 aws::structure! { PACKAGE_DEPENDENCY: PackageDependency = Structure "PackageDependency" {
     namespace: Option<String> = "namespace" PACKAGE_NAMESPACE;
@@ -797,6 +983,128 @@ aws::string_enum! { PACKAGE_FORMAT: PackageFormat = "PackageFormat" {
     Swift = "swift",
     Cargo = "cargo",
 } }
+
+aws::structure! { PACKAGE_GROUP_ALLOWED_REPOSITORY: PackageGroupAllowedRepository = Structure "PackageGroupAllowedRepository" {
+    repository_name: Option<String> = "repositoryName" REPOSITORY_NAME;
+    origin_restriction_type: Option<PackageGroupOriginRestrictionType> = "originRestrictionType" PACKAGE_GROUP_ORIGIN_RESTRICTION_TYPE;
+} }
+
+pub static PACKAGE_GROUP_ALLOWED_REPOSITORY_LIST: Schema = Schema::new(
+    "PackageGroupAllowedRepositoryList",
+    Kind::List { element: &PACKAGE_GROUP_ALLOWED_REPOSITORY, wire: "member" },
+);
+
+pub static PACKAGE_GROUP_ALLOWED_REPOSITORY_UPDATE: Schema = Schema::new(
+    "PackageGroupAllowedRepositoryUpdate",
+    Kind::Map {
+        key: &PACKAGE_GROUP_ALLOWED_REPOSITORY_UPDATE_TYPE,
+        value: &REPOSITORY_NAME_LIST,
+        key_wire: "key",
+        value_wire: "value",
+    },
+);
+
+aws::string_enum! { PACKAGE_GROUP_ALLOWED_REPOSITORY_UPDATE_TYPE: PackageGroupAllowedRepositoryUpdateType = "PackageGroupAllowedRepositoryUpdateType" {
+    Added = "ADDED",
+    Removed = "REMOVED",
+} }
+
+pub static PACKAGE_GROUP_ALLOWED_REPOSITORY_UPDATES: Schema = Schema::new(
+    "PackageGroupAllowedRepositoryUpdates",
+    Kind::Map {
+        key: &PACKAGE_GROUP_ORIGIN_RESTRICTION_TYPE,
+        value: &PACKAGE_GROUP_ALLOWED_REPOSITORY_UPDATE,
+        key_wire: "key",
+        value_wire: "value",
+    },
+);
+
+aws::string_enum! { PACKAGE_GROUP_ASSOCIATION_TYPE: PackageGroupAssociationType = "PackageGroupAssociationType" {
+    Strong = "STRONG",
+    Weak = "WEAK",
+} }
+
+static REGEX_OF_PACKAGE_GROUP_CONTACT_INFO: Pattern = Pattern::new(r#"\P{C}*"#);
+pub static PACKAGE_GROUP_CONTACT_INFO: Schema = Schema::new("PackageGroupContactInfo", Kind::String)
+    .min(0)
+    .max(1000)
+    .pattern(&REGEX_OF_PACKAGE_GROUP_CONTACT_INFO);
+
+aws::structure! { PACKAGE_GROUP_DESCRIPTION: PackageGroupDescription = Structure "PackageGroupDescription" {
+    arn: Option<String> = "arn" ARN;
+    pattern: Option<String> = "pattern" PACKAGE_GROUP_PATTERN;
+    domain_name: Option<String> = "domainName" DOMAIN_NAME;
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID;
+    created_time: Option<Timestamp> = "createdTime" TIMESTAMP;
+    contact_info: Option<String> = "contactInfo" PACKAGE_GROUP_CONTACT_INFO;
+    description: Option<String> = "description" DESCRIPTION;
+    origin_configuration: Option<PackageGroupOriginConfiguration> = "originConfiguration" PACKAGE_GROUP_ORIGIN_CONFIGURATION;
+    parent: Option<PackageGroupReference> = "parent" PACKAGE_GROUP_REFERENCE;
+} }
+
+aws::structure! { PACKAGE_GROUP_ORIGIN_CONFIGURATION: PackageGroupOriginConfiguration = Structure "PackageGroupOriginConfiguration" {
+    restrictions: Option<aws::Map<PackageGroupOriginRestriction>> = "restrictions" PACKAGE_GROUP_ORIGIN_RESTRICTIONS;
+} }
+
+aws::structure! { PACKAGE_GROUP_ORIGIN_RESTRICTION: PackageGroupOriginRestriction = Structure "PackageGroupOriginRestriction" {
+    mode: Option<PackageGroupOriginRestrictionMode> = "mode" PACKAGE_GROUP_ORIGIN_RESTRICTION_MODE;
+    effective_mode: Option<PackageGroupOriginRestrictionMode> = "effectiveMode" PACKAGE_GROUP_ORIGIN_RESTRICTION_MODE;
+    inherited_from: Option<PackageGroupReference> = "inheritedFrom" PACKAGE_GROUP_REFERENCE;
+    repositories_count: Option<i64> = "repositoriesCount" LONG;
+} }
+
+aws::string_enum! { PACKAGE_GROUP_ORIGIN_RESTRICTION_MODE: PackageGroupOriginRestrictionMode = "PackageGroupOriginRestrictionMode" {
+    Allow = "ALLOW",
+    AllowSpecificRepositories = "ALLOW_SPECIFIC_REPOSITORIES",
+    Block = "BLOCK",
+    Inherit = "INHERIT",
+} }
+
+aws::string_enum! { PACKAGE_GROUP_ORIGIN_RESTRICTION_TYPE: PackageGroupOriginRestrictionType = "PackageGroupOriginRestrictionType" {
+    ExternalUpstream = "EXTERNAL_UPSTREAM",
+    InternalUpstream = "INTERNAL_UPSTREAM",
+    Publish = "PUBLISH",
+} }
+
+pub static PACKAGE_GROUP_ORIGIN_RESTRICTIONS: Schema = Schema::new(
+    "PackageGroupOriginRestrictions",
+    Kind::Map {
+        key: &PACKAGE_GROUP_ORIGIN_RESTRICTION_TYPE,
+        value: &PACKAGE_GROUP_ORIGIN_RESTRICTION,
+        key_wire: "key",
+        value_wire: "value",
+    },
+);
+
+static REGEX_OF_PACKAGE_GROUP_PATTERN: Pattern = Pattern::new(r#"[^\p{C}\p{IsWhitespace}]+"#);
+pub static PACKAGE_GROUP_PATTERN: Schema =
+    Schema::new("PackageGroupPattern", Kind::String).min(2).max(520).pattern(&REGEX_OF_PACKAGE_GROUP_PATTERN);
+
+static REGEX_OF_PACKAGE_GROUP_PATTERN_PREFIX: Pattern = Pattern::new(r#"\P{C}*"#);
+pub static PACKAGE_GROUP_PATTERN_PREFIX: Schema = Schema::new("PackageGroupPatternPrefix", Kind::String)
+    .min(0)
+    .max(520)
+    .pattern(&REGEX_OF_PACKAGE_GROUP_PATTERN_PREFIX);
+
+aws::structure! { PACKAGE_GROUP_REFERENCE: PackageGroupReference = Structure "PackageGroupReference" {
+    arn: Option<String> = "arn" ARN;
+    pattern: Option<String> = "pattern" PACKAGE_GROUP_PATTERN;
+} }
+
+aws::structure! { PACKAGE_GROUP_SUMMARY: PackageGroupSummary = Structure "PackageGroupSummary" {
+    arn: Option<String> = "arn" ARN;
+    pattern: Option<String> = "pattern" PACKAGE_GROUP_PATTERN;
+    domain_name: Option<String> = "domainName" DOMAIN_NAME;
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID;
+    created_time: Option<Timestamp> = "createdTime" TIMESTAMP;
+    contact_info: Option<String> = "contactInfo" PACKAGE_GROUP_CONTACT_INFO;
+    description: Option<String> = "description" DESCRIPTION;
+    origin_configuration: Option<PackageGroupOriginConfiguration> = "originConfiguration" PACKAGE_GROUP_ORIGIN_CONFIGURATION;
+    parent: Option<PackageGroupReference> = "parent" PACKAGE_GROUP_REFERENCE;
+} }
+
+pub static PACKAGE_GROUP_SUMMARY_LIST: Schema =
+    Schema::new("PackageGroupSummaryList", Kind::List { element: &PACKAGE_GROUP_SUMMARY, wire: "member" });
 
 static REGEX_OF_PACKAGE_NAME: Pattern = Pattern::new(r#"[^#/\s]+"#);
 pub static PACKAGE_NAME: Schema =
@@ -1019,6 +1327,9 @@ static REGEX_OF_REPOSITORY_NAME: Pattern = Pattern::new(r#"[A-Za-z0-9][A-Za-z0-9
 pub static REPOSITORY_NAME: Schema =
     Schema::new("RepositoryName", Kind::String).min(2).max(100).pattern(&REGEX_OF_REPOSITORY_NAME);
 
+pub static REPOSITORY_NAME_LIST: Schema =
+    Schema::new("RepositoryNameList", Kind::List { element: &REPOSITORY_NAME, wire: "member" });
+
 aws::structure! { REPOSITORY_SUMMARY: RepositorySummary = Structure "RepositorySummary" {
     name: Option<String> = "name" REPOSITORY_NAME;
     administrator_account: Option<String> = "administratorAccount" ACCOUNT_ID;
@@ -1090,6 +1401,32 @@ aws::structure! { UNTAG_RESOURCE: UntagResource = Structure "UntagResourceReques
 } }
 
 aws::structure! { UNTAG_RESOURCE_OUTPUT: UntagResourceOutput = Structure "UntagResourceResult" {
+} }
+
+aws::structure! { UPDATE_PACKAGE_GROUP_ORIGIN_CONFIGURATION: UpdatePackageGroupOriginConfiguration = Structure "UpdatePackageGroupOriginConfigurationRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    package_group: String = "packageGroup" PACKAGE_GROUP_PATTERN required() wire("package-group") at(aws::shape::Location::Query);
+    restrictions: Option<aws::Map<PackageGroupOriginRestrictionMode>> = "restrictions" ORIGIN_RESTRICTIONS;
+    add_allowed_repositories: Option<Vec<PackageGroupAllowedRepository>> = "addAllowedRepositories" PACKAGE_GROUP_ALLOWED_REPOSITORY_LIST;
+    remove_allowed_repositories: Option<Vec<PackageGroupAllowedRepository>> = "removeAllowedRepositories" PACKAGE_GROUP_ALLOWED_REPOSITORY_LIST;
+} }
+
+aws::structure! { UPDATE_PACKAGE_GROUP_ORIGIN_CONFIGURATION_OUTPUT: UpdatePackageGroupOriginConfigurationOutput = Structure "UpdatePackageGroupOriginConfigurationResult" {
+    package_group: Option<PackageGroupDescription> = "packageGroup" PACKAGE_GROUP_DESCRIPTION;
+    allowed_repository_updates: Option<aws::Map<aws::Map<Vec<String>>>> = "allowedRepositoryUpdates" PACKAGE_GROUP_ALLOWED_REPOSITORY_UPDATES;
+} }
+
+aws::structure! { UPDATE_PACKAGE_GROUP: UpdatePackageGroup = Structure "UpdatePackageGroupRequest" {
+    domain: String = "domain" DOMAIN_NAME required() at(aws::shape::Location::Query);
+    domain_owner: Option<String> = "domainOwner" ACCOUNT_ID wire("domain-owner") at(aws::shape::Location::Query);
+    package_group: String = "packageGroup" PACKAGE_GROUP_PATTERN required();
+    contact_info: Option<String> = "contactInfo" PACKAGE_GROUP_CONTACT_INFO;
+    description: Option<String> = "description" DESCRIPTION;
+} }
+
+aws::structure! { UPDATE_PACKAGE_GROUP_OUTPUT: UpdatePackageGroupOutput = Structure "UpdatePackageGroupResult" {
+    package_group: Option<PackageGroupDescription> = "packageGroup" PACKAGE_GROUP_DESCRIPTION;
 } }
 
 aws::structure! { UPDATE_PACKAGE_VERSIONS_STATUS: UpdatePackageVersionsStatus = Structure "UpdatePackageVersionsStatusRequest" {
@@ -1216,6 +1553,6 @@ pub static CODEARTIFACT: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::AssociateExternalConnection, $crate::CopyPackageVersions, $crate::CreateDomain, $crate::CreateRepository, $crate::DeleteDomain, $crate::DeleteDomainPermissionsPolicy, $crate::DeletePackage, $crate::DeletePackageVersions, $crate::DeleteRepository, $crate::DeleteRepositoryPermissionsPolicy, $crate::DescribeDomain, $crate::DescribePackage, $crate::DescribePackageVersion, $crate::DescribeRepository, $crate::DisassociateExternalConnection, $crate::DisposePackageVersions, $crate::GetAuthorizationToken, $crate::GetDomainPermissionsPolicy, $crate::GetPackageVersionAsset, $crate::GetPackageVersionReadme, $crate::GetRepositoryEndpoint, $crate::GetRepositoryPermissionsPolicy, $crate::ListDomains, $crate::ListPackageVersionAssets, $crate::ListPackageVersionDependencies, $crate::ListPackageVersions, $crate::ListPackages, $crate::ListRepositories, $crate::ListRepositoriesInDomain, $crate::ListTagsForResource, $crate::PublishPackageVersion, $crate::PutDomainPermissionsPolicy, $crate::PutPackageOriginConfiguration, $crate::PutRepositoryPermissionsPolicy, $crate::TagResource, $crate::UntagResource, $crate::UpdatePackageVersionsStatus, $crate::UpdateRepository, }
+        $with! { $crate::AssociateExternalConnection, $crate::CopyPackageVersions, $crate::CreateDomain, $crate::CreatePackageGroup, $crate::CreateRepository, $crate::DeleteDomain, $crate::DeleteDomainPermissionsPolicy, $crate::DeletePackage, $crate::DeletePackageGroup, $crate::DeletePackageVersions, $crate::DeleteRepository, $crate::DeleteRepositoryPermissionsPolicy, $crate::DescribeDomain, $crate::DescribePackage, $crate::DescribePackageGroup, $crate::DescribePackageVersion, $crate::DescribeRepository, $crate::DisassociateExternalConnection, $crate::DisposePackageVersions, $crate::GetAssociatedPackageGroup, $crate::GetAuthorizationToken, $crate::GetDomainPermissionsPolicy, $crate::GetPackageVersionAsset, $crate::GetPackageVersionReadme, $crate::GetRepositoryEndpoint, $crate::GetRepositoryPermissionsPolicy, $crate::ListAllowedRepositoriesForGroup, $crate::ListAssociatedPackages, $crate::ListDomains, $crate::ListPackageGroups, $crate::ListPackageVersionAssets, $crate::ListPackageVersionDependencies, $crate::ListPackageVersions, $crate::ListPackages, $crate::ListRepositories, $crate::ListRepositoriesInDomain, $crate::ListSubPackageGroups, $crate::ListTagsForResource, $crate::PublishPackageVersion, $crate::PutDomainPermissionsPolicy, $crate::PutPackageOriginConfiguration, $crate::PutRepositoryPermissionsPolicy, $crate::TagResource, $crate::UntagResource, $crate::UpdatePackageGroup, $crate::UpdatePackageGroupOriginConfiguration, $crate::UpdatePackageVersionsStatus, $crate::UpdateRepository, }
     };
 }

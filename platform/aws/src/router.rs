@@ -96,14 +96,6 @@ pub trait Hide: Send + Sync {
     async fn hide(&self, ctx: &Ctx, parameters: &mut Value, response: &mut Value);
 }
 
-/// An operation that is not built, as clients reach it.
-#[derive(Clone, Copy, Debug)]
-pub struct Unbuilt {
-    pub operation: &'static str,
-    pub method: &'static str,
-    pub path: &'static str,
-}
-
 /// What one service serves.
 pub struct Router {
     pub service: &'static Service,
@@ -111,8 +103,6 @@ pub struct Router {
     pub own_errors: &'static [OwnError],
     /// What validation errors say in their member `reason`, where they have one.
     pub validation_reason: Option<&'static str>,
-    /// Operations of the API that are reached by a method and a path and are not built: so their callers are told which.
-    pub unbuilt: &'static [Unbuilt],
     /// The operations whose payload streams over the wire: see [`Streams`](crate::streams::Streams).
     pub streaming: &'static [&'static str],
     routes: BTreeMap<&'static str, Arc<dyn Route>>,
@@ -131,7 +121,6 @@ impl Router {
             service,
             own_errors: &[],
             validation_reason: None,
-            unbuilt: &[],
             streaming: &[],
             routes: BTreeMap::new(),
             hidden: BTreeMap::new(),
@@ -197,13 +186,6 @@ impl<S: Send + Sync + 'static> RouterBuilder<S> {
     #[must_use]
     pub fn reasoning(mut self, reason: &'static str) -> Self {
         self.router.validation_reason = Some(reason);
-        self
-    }
-
-    /// Names operations that are not built.
-    #[must_use]
-    pub fn lacking(mut self, unbuilt: &'static [Unbuilt]) -> Self {
-        self.router.unbuilt = unbuilt;
         self
     }
 

@@ -4,6 +4,7 @@
 //! `operations` are the API. `http` is what package managers talk to, one module for each format. `versions` and `names`
 //! are the rules of the formats for versions and names, without I/O.
 //!
+//! `groups` are the rules for many packages at once.
 //! `external` is what is known of packages outside, and how they come in.
 //!
 //! The bytes of assets are blobs, stored once; a domain counts each content once ([`records::DomainBlob`]). Only
@@ -14,6 +15,7 @@ mod content;
 mod error;
 mod external;
 mod forgetting;
+mod groups;
 mod http;
 mod names;
 mod operations;

@@ -14,7 +14,7 @@ const UNPACKED: u64 = 1024 * 1024 * 1024;
 const IN_MEMORY: usize = 128 * 1024 * 1024;
 
 /// The first file whose path `is_it`, up to `limit` bytes of it. `None` if there is none.
-/// Errors: `Validation` for what is no archive.
+/// Errors: `Validation` for what is no whole archive.
 pub async fn find(
     blobs: &Blobs,
     blob: Digest,
@@ -37,16 +37,19 @@ pub async fn find(
 fn extract(packed: impl Read, is_it: impl Fn(&str) -> bool, limit: u64) -> Result<Option<Vec<u8>>, Error> {
     let no_archive = |_| Error::field("The file is not an archive of the kind .tar.gz.");
     let mut archive = Archive::new(MultiGzDecoder::new(packed).take(UNPACKED));
+    let mut found = None;
     for entry in archive.entries().map_err(no_archive)? {
         let entry = entry.map_err(no_archive)?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if entry.header().entry_type().is_file() && is_it(&path) {
+        if found.is_none() && entry.header().entry_type().is_file() && is_it(&path) {
             let mut content = Vec::new();
             entry.take(limit).read_to_end(&mut content).map_err(no_archive)?;
-            return Ok(Some(content));
+            found = Some(content);
         }
     }
-    Ok(None)
+    // To its end, so that one that was cut off is found out.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(no_archive)?;
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -81,7 +84,9 @@ mod tests {
     fn what_is_no_archive_is_refused() {
         assert!(extract(&b"not an archive"[..], |_| true, 10).is_err());
         let packed = archive(&[("a", "text that is long enough")]);
-        assert!(extract(&packed[..packed.len() / 2], |path| path == "b", 10).is_err());
+        for end in [packed.len() / 2, packed.len() - 1] {
+            assert!(extract(&packed[..end], |path| path == "a", 10).is_err(), "{end}");
+        }
         let mut noise = GzEncoder::new(Vec::new(), Compression::fast());
         noise.write_all(&[b'x'; 2000]).unwrap();
         assert!(extract(noise.finish().unwrap().as_slice(), |_| true, 10).is_err());

@@ -8,6 +8,7 @@ mod create_repository;
 mod domains;
 mod endpoint;
 mod external_connections;
+mod groups;
 mod hidden;
 mod list_packages;
 mod list_versions;
@@ -20,10 +21,10 @@ mod version;
 
 use std::sync::Arc;
 
-use aws::router::{RouterBuilder, Unbuilt};
+use aws::router::RouterBuilder;
 use aws::{Access, Ctx, Router};
 use codeartifact_model as model;
-use store::Key;
+use store::{Key, Part};
 
 use crate::CodeArtifact;
 use crate::access;
@@ -32,32 +33,6 @@ use crate::names::{Coordinates, RepositoryName};
 
 /// Results of a page where a call does not say how many.
 const PAGE: usize = 100;
-
-/// Package groups.
-const UNBUILT: [Unbuilt; 10] = [
-    Unbuilt { operation: "CreatePackageGroup", method: "POST", path: "/v1/package-group" },
-    Unbuilt { operation: "DeletePackageGroup", method: "DELETE", path: "/v1/package-group" },
-    Unbuilt { operation: "DescribePackageGroup", method: "GET", path: "/v1/package-group" },
-    Unbuilt {
-        operation: "GetAssociatedPackageGroup",
-        method: "GET",
-        path: "/v1/get-associated-package-group",
-    },
-    Unbuilt {
-        operation: "ListAllowedRepositoriesForGroup",
-        method: "GET",
-        path: "/v1/package-group-allowed-repositories",
-    },
-    Unbuilt { operation: "ListAssociatedPackages", method: "GET", path: "/v1/list-associated-packages" },
-    Unbuilt { operation: "ListPackageGroups", method: "POST", path: "/v1/package-groups" },
-    Unbuilt { operation: "ListSubPackageGroups", method: "POST", path: "/v1/package-groups/sub-groups" },
-    Unbuilt { operation: "UpdatePackageGroup", method: "PUT", path: "/v1/package-group" },
-    Unbuilt {
-        operation: "UpdatePackageGroupOriginConfiguration",
-        method: "PUT",
-        path: "/v1/package-group-origin-configuration",
-    },
-];
 
 /// A resolver for calls about a domain.
 macro_rules! on_domain {
@@ -95,6 +70,8 @@ on_domain! {
     delete_domain: model::DeleteDomain;
     get_domain_policy: model::GetDomainPermissionsPolicy;
     list_in_domain: model::ListRepositoriesInDomain;
+    list_groups: model::ListPackageGroups;
+    get_associated: model::GetAssociatedPackageGroup;
 }
 
 on_repository! {
@@ -124,11 +101,10 @@ on_package! {
 /// What is served.
 pub fn router(codeartifact: Arc<CodeArtifact>) -> Router {
     let builder = Router::of(&model::CODEARTIFACT, codeartifact);
-    with_packages(with_repositories(with_domains(builder)))
+    with_groups(with_packages(with_repositories(with_domains(builder))))
         .on_resolved::<model::TagResource, _, _>(tags::tag_resource, tags::access_to_tag)
         .on_resolved::<model::UntagResource, _, _>(tags::untag_resource, tags::access_to_untag)
         .on_resolved::<model::ListTagsForResource, _, _>(tags::list_tags_for_resource, tags::access_to_list)
-        .lacking(&UNBUILT)
         .reasoning("FIELD_VALIDATION_FAILED")
         .streaming(&["PublishPackageVersion", "GetPackageVersionAsset"])
         .hiding(Arc::new(hidden::Hidden), &["GetAuthorizationToken", "PublishPackageVersion"])
@@ -225,6 +201,37 @@ fn with_packages(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<CodeArti
             copy_package_versions::copy_package_versions,
             copy_package_versions::access,
         )
+}
+
+fn with_groups(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<CodeArtifact> {
+    builder
+        .on_resolved::<model::CreatePackageGroup, _, _>(groups::create, groups::access_to_create)
+        .on_resolved::<model::DescribePackageGroup, _, _>(groups::describe, groups::access_to_describe)
+        .on_resolved::<model::UpdatePackageGroup, _, _>(groups::update, groups::access_to_update)
+        .on_resolved::<model::UpdatePackageGroupOriginConfiguration, _, _>(
+            groups::configure,
+            groups::access_to_configure,
+        )
+        .on_resolved::<model::DeletePackageGroup, _, _>(groups::delete, groups::access_to_delete)
+        .on_resolved::<model::ListPackageGroups, _, _>(groups::list, list_groups)
+        .on_resolved::<model::ListSubPackageGroups, _, _>(
+            groups::list_sub_groups,
+            groups::access_to_sub_groups,
+        )
+        .on_resolved::<model::GetAssociatedPackageGroup, _, _>(groups::get_associated, get_associated)
+        .on_resolved::<model::ListAssociatedPackages, _, _>(groups::list_packages, groups::access_to_packages)
+        .on_resolved::<model::ListAllowedRepositoriesForGroup, _, _>(
+            groups::list_repositories,
+            groups::access_to_repositories,
+        )
+}
+
+/// The name after which a page begins.
+fn only_text(key: &Key) -> Option<String> {
+    match key.parts().into_iter().next() {
+        Some(Part::Text(text)) => Some(text),
+        _ => None,
+    }
 }
 
 /// Where a page begins. Errors: `Validation` for a token that was not made here.

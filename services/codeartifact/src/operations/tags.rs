@@ -1,4 +1,4 @@
-//! Tags of domains and repositories.
+//! Tags of domains, repositories and package groups.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,13 @@ use codeartifact_model::{
     UntagResourceOutput,
 };
 
+use percent_encoding::percent_decode_str;
+
+use super::groups;
 use crate::CodeArtifact;
 use crate::access;
 use crate::error::{Error, Resource};
+use crate::groups::Pattern;
 use crate::names::{DomainName, RepositoryName};
 use crate::packages::{find_domain, find_repository};
 
@@ -23,6 +27,7 @@ type Tags = BTreeMap<String, String>;
 enum Tagged {
     Domain(DomainName),
     Repository(RepositoryName),
+    Group(DomainName, Pattern),
 }
 
 pub(super) async fn tag_resource(
@@ -57,6 +62,7 @@ pub(super) async fn list_tags_for_resource(
     let read = ca.store.read(move |tx| match &tagged {
         Tagged::Domain(name) => Ok::<_, Error>(find_domain(tx, name)?.tags),
         Tagged::Repository(name) => Ok(find_repository(tx, name)?.tags),
+        Tagged::Group(domain, pattern) => Ok(groups::find(tx, domain, pattern)?.1.tags),
     });
     let tags = read.await?.into_iter().map(|(key, value)| Tag { key, value });
     Ok(ListTagsForResourceOutput { tags: Some(tags.collect()) })
@@ -97,6 +103,12 @@ async fn to(ca: &CodeArtifact, arn: &str) -> Result<Access, Error> {
         Ok(Tagged::Repository(name)) => {
             let found = access::find(ca, &name).await?;
             Ok(access::on_repository(name.arn(), found.as_ref()))
+        }
+        // Groups are under the policy of their domain.
+        Ok(Tagged::Group(domain, pattern)) => {
+            let mut access = access::of_domain(ca, &domain).await?;
+            access.resource = groups::arn(&domain, &pattern.to_string());
+            Ok(access)
         }
         Err(_) => Ok(Access::to(arn)),
     }
@@ -149,6 +161,11 @@ async fn change(
                 change(&mut repository.tags)?;
                 tx.put(&repository)?;
             }
+            Tagged::Group(domain, pattern) => {
+                let (_, mut group) = groups::find(tx, domain, pattern)?;
+                change(&mut group.tags)?;
+                tx.put(&group)?;
+            }
         }
         Ok(())
     });
@@ -169,6 +186,13 @@ impl Tagged {
             return Err(not_found());
         }
         let scope = Scope::new(account, region);
+        if let Some((domain, pattern)) =
+            parsed.resource.strip_prefix("package-group/").and_then(|rest| rest.split_once('/'))
+        {
+            let pattern = percent_decode_str(pattern).decode_utf8().map_err(|_| not_found())?;
+            let pattern = format!("/{pattern}").parse().map_err(|_| not_found())?;
+            return Ok(Self::Group(DomainName { scope, name: domain.to_owned() }, pattern));
+        }
         match parsed.resource.split('/').collect::<Vec<_>>()[..] {
             ["domain", name] => Ok(Self::Domain(DomainName { scope, name: name.to_owned() })),
             ["repository", domain, name] => {

@@ -8,7 +8,7 @@ use codeartifact_model::{
 };
 use store::{Key, Part};
 
-use super::{PAGE, page_end, page_size, page_start};
+use super::{PAGE, only_text, page_end, page_size, page_start};
 use crate::CodeArtifact;
 use crate::error::{Error, Resource};
 use crate::names::{Coordinates, RepositoryName};
@@ -134,13 +134,6 @@ pub(super) async fn get_readme(
         version_revision: Some(version.revision),
         readme: Some(readme),
     })
-}
-
-fn only_text(key: &Key) -> Option<String> {
-    match key.parts().into_iter().next() {
-        Some(Part::Text(text)) => Some(text),
-        _ => None,
-    }
 }
 
 fn only_number(key: &Key) -> Option<usize> {

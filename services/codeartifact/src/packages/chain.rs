@@ -9,6 +9,7 @@ use store::{Key, ReadTx, WriteTx};
 use super::writing;
 use crate::error::Error;
 use crate::external::Connection;
+use crate::groups::{self, Way};
 use crate::names::{Coordinates, Format};
 use crate::records::{
     Asset, Contents, External, ExternalVersion, Origin, Package, Permission, RemoteVersion, Repository,
@@ -96,6 +97,10 @@ pub fn of(
     repository: &Repository,
     coordinates: &Coordinates,
 ) -> Result<Vec<Link>, store::Error> {
+    let controls = groups::controls(tx, repository.domain_id, coordinates)?;
+    let admits = |way: Way, repository: &Repository| {
+        controls.as_ref().is_none_or(|controls| controls.admit(way, &repository.name))
+    };
     let mut links = Vec::new();
     let mut seen = BTreeSet::from([repository.name.clone()]);
     let mut waiting = vec![repository.clone()];
@@ -106,9 +111,10 @@ pub fn of(
         let package = package.map(store::Versioned::into_inner);
         let is_open = package.as_ref().is_none_or(|known| known.restrictions.upstream == Permission::Allow);
         let connection = repository.external_connection.as_deref().and_then(Connection::named);
-        let is_connected = connection.is_some_and(|connection| connection.format == coordinates.format);
+        let is_connected = connection.is_some_and(|connection| connection.format == coordinates.format)
+            && admits(Way::ExternalUpstream, &repository);
         let external = if is_open && is_connected { external(tx, &repository, coordinates)? } else { None };
-        if is_open {
+        if is_open && admits(Way::InternalUpstream, &repository) {
             // The first of them is looked at next, so it is put on last.
             for upstream in repository.upstreams.iter().rev() {
                 if seen.insert(upstream.clone())

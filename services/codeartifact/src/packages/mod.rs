@@ -12,6 +12,7 @@ use aws::Timestamp;
 use store::ReadTx;
 
 use crate::error::{Error, Resource};
+use crate::groups;
 use crate::names::{Coordinates, DomainName, RepositoryName};
 use crate::records::{Domain, Package, Repository, Restrictions, Version};
 
@@ -79,7 +80,8 @@ pub fn no_such_version(repository: &Repository, coordinates: &Coordinates, versi
     Error::not_found(Resource::version(&format!("{} {version}", coordinates.shown())), message)
 }
 
-/// The package; one that is not there yet begins with these restrictions, and is stored with its first version.
+/// The package; one that is not there yet begins with these restrictions, unless its group decides, and is stored with its
+/// first version.
 pub fn package_or_new(
     tx: &mut ReadTx<'_>,
     repository: &Repository,
@@ -87,7 +89,11 @@ pub fn package_or_new(
     restrictions: Restrictions,
     now: Timestamp,
 ) -> Result<Package, Error> {
-    let found = tx.get::<Package>(&Package::key_of(repository.id, coordinates))?;
-    let new = || Package::new(repository.id, coordinates, restrictions, now);
-    Ok(found.map_or_else(new, store::Versioned::into_inner))
+    if let Some(found) = tx.get::<Package>(&Package::key_of(repository.id, coordinates))? {
+        return Ok(found.into_inner());
+    }
+    let controls = groups::controls(tx, repository.domain_id, coordinates)?;
+    let is_limited = controls.is_some_and(|controls| controls.are_limiting());
+    let restrictions = if is_limited { Restrictions::OPEN } else { restrictions };
+    Ok(Package::new(repository, coordinates, restrictions, now))
 }

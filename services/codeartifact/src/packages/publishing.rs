@@ -9,6 +9,7 @@ use store::{ReadTx, WriteTx};
 use super::{chain, writing};
 use crate::content::Received;
 use crate::error::{Error, Resource};
+use crate::groups::{self, Way};
 use crate::names::{Coordinates, Format, RepositoryName};
 use crate::records::{
     Asset, Contents, Metadata, Native, Origin, Package, Permission, PythonFile, Repository, Restrictions,
@@ -72,6 +73,10 @@ pub fn publish(
     let coordinates = &publication.coordinates;
     let mut package = super::package_or_new(tx, &repository, coordinates, Restrictions::PUBLISHED, now)?;
     check_origin(&package)?;
+    let controls = groups::controls(tx, repository.domain_id, coordinates)?;
+    if let Some(controls) = controls.filter(|controls| !controls.admit(Way::Publish, &repository.name)) {
+        return Err(Error::AccessDenied(controls.reason(coordinates)));
+    }
     let key = Version::key_of(repository.id, coordinates, &publication.version);
     let before = tx.get::<Version>(&key)?.map(store::Versioned::into_inner);
     let mut version = match &before {

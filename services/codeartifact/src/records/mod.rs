@@ -2,12 +2,14 @@
 
 mod domain;
 mod external;
+mod group;
 mod package;
 mod repository;
 mod version;
 
 pub use domain::{Domain, DomainBlob, Policy, Usage};
 pub use external::{External, ExternalVersion, RemoteFile, RemoteVersion};
+pub use group::{Group, Mode, Rule, Rules};
 pub use package::{Package, Permission, Restrictions};
 pub use repository::Repository;
 pub use version::{

@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
+use super::Repository;
 use crate::names::Coordinates;
 
 /// A package in a repository. Key: repository, format, namespace, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Package {
     pub repository: Uuid,
+    /// That of the repository.
+    pub domain: Uuid,
     pub coordinates: Coordinates,
     pub restrictions: Restrictions,
     /// Names for versions, of npm: `latest` → `1.0.0`.
@@ -38,6 +41,8 @@ impl Restrictions {
     /// Of a package whose first version was published into the repository: nobody outside can add versions to it.
     /// Source: CodeArtifact User Guide, "Editing package origin controls", default values.
     pub const PUBLISHED: Self = Self { publish: Permission::Allow, upstream: Permission::Block };
+    /// Of a package whose group decides.
+    pub const OPEN: Self = Self { publish: Permission::Allow, upstream: Permission::Allow };
     /// Of a package whose first version came from an upstream repository or from outside.
     pub const RETAINED: Self = Self { publish: Permission::Block, upstream: Permission::Allow };
 }
@@ -47,15 +52,18 @@ impl Package {
     pub const BY_NAME: &'static str = "name";
     /// The index of packages by format and name, over all namespaces.
     pub const BY_FORMAT: &'static str = "format";
+    /// The index of packages of all repositories of a domain.
+    pub const BY_DOMAIN: &'static str = "domain";
 
     pub fn new(
-        repository: Uuid,
+        repository: &Repository,
         coordinates: &Coordinates,
         restrictions: Restrictions,
         at: Timestamp,
     ) -> Self {
         Self {
-            repository,
+            repository: repository.id,
+            domain: repository.domain_id,
             coordinates: coordinates.clone(),
             restrictions,
             tags: BTreeMap::new(),
@@ -87,8 +95,10 @@ impl Record for Package {
     }
 
     fn indexes(&self) -> Vec<Index> {
-        let name = &self.coordinates.name;
+        let Coordinates { format, namespace, name } = &self.coordinates;
+        let of_domain = Key::of(self.domain.to_string()).and(format.as_str()).and(namespace).and(name);
         vec![
+            Index::new(Self::BY_DOMAIN, of_domain),
             Index::new(Self::BY_NAME, Self::all_of(self.repository).and(name)),
             Index::new(Self::BY_FORMAT, Self::of_format(self.repository, &self.coordinates).and(name)),
         ]
