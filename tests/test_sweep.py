@@ -19,6 +19,7 @@ from harness.server import ACCOUNT, REGION
 
 SERVICES = [
     "cloudtrail",
+    "codeartifact",
     "codebuild",
     "codecommit",
     "codeconnections",
@@ -29,8 +30,8 @@ SERVICES = [
     "iam",
     "logs",
     "s3",
-    "sns",
     "secretsmanager",
+    "sns",
     "ssm",
     "sts",
 ]

@@ -1,5 +1,6 @@
 //! What an operator can set, by flags or in a TOML file; a flag wins over the file.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ pub enum Error {
          (listen on 127.0.0.1 or [::1], or leave --auth out)"
     )]
     OpenToTheWorld(SocketAddr),
+    #[error("[origins] {name}: {why}")]
+    Origin { name: String, why: String },
 }
 
 /// How callers prove who they are.
@@ -86,6 +89,7 @@ struct File {
     builds: Builds,
     github: Github,
     limits: Limits,
+    origins: BTreeMap<String, Origin>,
     pipelines: Pipelines,
     smtp: Option<SmtpSection>,
     sns: Notifications,
@@ -122,6 +126,16 @@ struct SmtpSection {
 pub struct Notifications {
     /// Networks that no message is sent to by HTTP, for example `10.0.0.0/8`.
     pub refused_networks: Vec<Network>,
+}
+
+/// `[origins]`: where the public source of an external connection of CodeArtifact is, by the connection's name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Origin {
+    /// The address of its index, for example a mirror's.
+    Index(String),
+    /// With hosts beside that of the index from which files may come.
+    WithFiles { index: String, files: Vec<String> },
 }
 
 /// `[builds]`
@@ -204,6 +218,7 @@ pub struct Config {
     pub builds: Builds,
     pub github: Github,
     pub limits: Limits,
+    pub origins: BTreeMap<String, codeartifact::Origin>,
     pub pipelines: Pipelines,
     pub smtp: Option<Smtp>,
     pub sns: Notifications,
@@ -253,6 +268,7 @@ impl Config {
             smtp: file.smtp.map(smtp).transpose()?,
             sns: file.sns,
             pipelines: file.pipelines,
+            origins: origins(file.origins)?,
         };
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
             return Err(Error::OpenToTheWorld(config.listen));
@@ -278,6 +294,7 @@ impl Config {
             smtp: None,
             sns: Notifications::default(),
             pipelines: Pipelines::default(),
+            origins: BTreeMap::new(),
         }
     }
 }
@@ -299,6 +316,30 @@ fn smtp(section: SmtpSection) -> Result<Smtp, Error> {
     };
     let port = section.port.unwrap_or(usual);
     Ok(Smtp { host: section.host, port, tls: section.tls, from: section.from, credentials })
+}
+
+/// Errors: `Origin` for a connection that does not exist, or an address that is none.
+fn origins(given: BTreeMap<String, Origin>) -> Result<BTreeMap<String, codeartifact::Origin>, Error> {
+    let mut origins = BTreeMap::new();
+    for (name, origin) in given {
+        let wrong = |why: &str| Error::Origin { name: name.clone(), why: why.to_owned() };
+        if codeartifact::Connection::named(&name).is_none() {
+            return Err(wrong(
+                "CodeArtifact has no external connection of this name (public:npmjs, public:pypi, …)",
+            ));
+        }
+        let (index, file_hosts) = match origin {
+            Origin::Index(index) => (index, Vec::new()),
+            Origin::WithFiles { index, files } => (index, files),
+        };
+        let host = index.strip_prefix("http://").or_else(|| index.strip_prefix("https://"));
+        if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
+            return Err(wrong("its index must be an address, http://… or https://…"));
+        }
+        let url = index.trim_end_matches('/').to_owned();
+        origins.insert(name, codeartifact::Origin { url, file_hosts });
+    }
+    Ok(origins)
 }
 
 fn read(path: &Path) -> Result<File, Error> {
@@ -373,6 +414,23 @@ mod tests {
         assert_eq!(smtp_of(&format!("{plain}tls = \"implicit\"")).unwrap().port, 465);
         assert!(matches!(smtp_of(&format!("{plain}username = \"u\"")), Err(Error::HalfACredential)));
         assert!(file("[sns]\nrefused_networks = [\"10.0.0.0\"]").unwrap_err().contains("no network"));
+    }
+
+    #[test]
+    fn origins_are_checked() {
+        let checked = |text: &str| origins(file(text).unwrap().origins).map_err(|error| error.to_string());
+        let read = checked(
+            "[origins]\n\"public:npmjs\" = \"http://mirror.test/npm/\"\n\
+             \"public:pypi\" = { index = \"https://mirror.test/simple\", files = [\"files.test\"] }",
+        );
+        let read = read.unwrap();
+        assert_eq!(read["public:npmjs"].url, "http://mirror.test/npm");
+        assert_eq!(read["public:pypi"].file_hosts, ["files.test"]);
+        assert!(
+            checked("[origins]\n\"public:nothing\" = \"http://x\"").unwrap_err().contains("public:nothing")
+        );
+        assert!(checked("[origins]\n\"public:npmjs\" = \"mirror.test\"").unwrap_err().contains("http://"));
+        assert!(file("[origins]\n\"public:npmjs\" = 1").is_err());
     }
 
     #[test]

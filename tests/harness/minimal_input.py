@@ -83,6 +83,9 @@ def java_pattern(pattern):
     """A pattern of the models, which are Java's, in Python's dialect as far as texts in ASCII are concerned."""
     classes = {"Alpha": "a-zA-Z", "Alnum": "a-zA-Z0-9", "Graph": "!-~", "Print": " -~", "Cntrl": r"\x00-\x1f\x7f"}
     classes |= {"L": "a-zA-Z", "N": "0-9", "Z": " ", "M": "", "S": "$+<=>^`|~", "P": "!-#%-*,-/:;?@"}
+    classes |= {"C": classes["Cntrl"], "IsWhitespace": r"\s"}
+    # All that is no control character.
+    pattern = pattern.replace(r"[\P{C}\s]", r"[\s\x20-\x7e]").replace(r"\P{C}", r"[\x20-\x7e]")
     return re.sub(
         r"\\p\{(\w+)\}",
         lambda name: classes.get(name[1], classes.get(name[1][:1], "")),

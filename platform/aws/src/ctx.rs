@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::names::Scope;
 use crate::page_token::PageTokens;
 use crate::principal::Caller;
+use crate::streams::Streams;
 use crate::timestamp::Timestamp;
 
 /// The circumstances of one call. Cheap to clone.
@@ -27,6 +28,8 @@ pub struct Ctx {
     /// The change because of which that service calls, as [`Event::change`](crate::Event::change) names it.
     pub change: Option<String>,
     pub operation: &'static str,
+    /// Bodies of the operations that stream, over the wire.
+    pub streams: Streams,
     pub(crate) received_at: Timestamp,
     pub(crate) page_tokens: Arc<PageTokens>,
 }

@@ -18,6 +18,7 @@ use crate::protocol::json;
 use crate::router::{AnyShape, Route, Router};
 use crate::security::{Access, AuditRecord, Auditor, Authenticator, Authoriser};
 use crate::shape::Path;
+use crate::streams::Streams;
 use crate::timestamp::Timestamp;
 use crate::validation;
 
@@ -97,6 +98,7 @@ impl Gateway {
             source_arn: origin.source_arn,
             change: origin.change,
             operation,
+            streams: Streams::default(),
             received_at: Timestamp::now(),
             page_tokens: self.page_tokens.clone(),
         }
@@ -117,7 +119,7 @@ impl Gateway {
         let own_errors = self.routers.get(service.id).map_or(&[][..], |router| router.own_errors);
         let result = match validation::check(service, own_errors, model, input.as_ref(), missing) {
             Ok(()) => self.authorised(ctx, service, route, input, &mut resources).await,
-            Err(refused) => Err(refused),
+            Err(refused) => Err(self.with_reason(service, refused)),
         };
         let mut response = match &result {
             Ok(output) if model.answer_is_recorded() => json::redacted_value(output.as_ref(), model.output),
@@ -140,6 +142,19 @@ impl Gateway {
         };
         self.auditor.record(record).await?;
         result
+    }
+
+    /// A violated constraint, with the member by which the service's clients tell it from other validation errors.
+    fn with_reason(&self, service: &Service, refused: Error) -> Error {
+        match self.routers.get(service.id).and_then(|router| router.validation_reason) {
+            Some(reason) if refused.code == service.validation.code => refused.with_member("reason", reason),
+            Some(_) | None => refused,
+        }
+    }
+
+    /// Whether the bodies of an operation stream over the wire.
+    pub fn streams(&self, service: &Service, operation: &str) -> bool {
+        self.routers.get(service.id).is_some_and(|router| router.streaming.contains(&operation))
     }
 
     async fn authorised(

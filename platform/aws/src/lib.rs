@@ -25,6 +25,7 @@ pub mod router;
 pub mod security;
 pub mod shape;
 pub mod sigv4;
+pub mod streams;
 pub mod timestamp;
 pub mod validation;
 

@@ -101,6 +101,10 @@ pub struct Router {
     pub service: &'static Service,
     /// Violated constraints that are answered with errors of the service's own.
     pub own_errors: &'static [OwnError],
+    /// What validation errors say in their member `reason`, where they have one.
+    pub validation_reason: Option<&'static str>,
+    /// The operations whose payload streams over the wire: see [`Streams`](crate::streams::Streams).
+    pub streaming: &'static [&'static str],
     routes: BTreeMap<&'static str, Arc<dyn Route>>,
     hidden: BTreeMap<&'static str, Arc<dyn Hide>>,
 }
@@ -113,7 +117,14 @@ pub struct RouterBuilder<S> {
 
 impl Router {
     pub fn of<S: Send + Sync + 'static>(service: &'static Service, state: Arc<S>) -> RouterBuilder<S> {
-        let router = Self { service, own_errors: &[], routes: BTreeMap::new(), hidden: BTreeMap::new() };
+        let router = Self {
+            service,
+            own_errors: &[],
+            validation_reason: None,
+            streaming: &[],
+            routes: BTreeMap::new(),
+            hidden: BTreeMap::new(),
+        };
         RouterBuilder { state, router }
     }
 
@@ -168,6 +179,20 @@ impl<S: Send + Sync + 'static> RouterBuilder<S> {
     #[must_use]
     pub fn refusing(mut self, own_errors: &'static [OwnError]) -> Self {
         self.router.own_errors = own_errors;
+        self
+    }
+
+    /// Gives validation errors a member `reason`.
+    #[must_use]
+    pub fn reasoning(mut self, reason: &'static str) -> Self {
+        self.router.validation_reason = Some(reason);
+        self
+    }
+
+    /// Has the payloads of these operations stream over the wire.
+    #[must_use]
+    pub fn streaming(mut self, operations: &'static [&'static str]) -> Self {
+        self.router.streaming = operations;
         self
     }
 

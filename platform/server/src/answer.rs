@@ -7,8 +7,9 @@ use aws::protocol::bindings::{self, BodyForm};
 use aws::protocol::{cbor, json, query};
 use aws::router::AnyShape;
 use aws::shape::XmlNamespace;
+use aws::streams::Outgoing;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
@@ -30,6 +31,14 @@ pub fn output(
         Format::Cbor => cbor::to_bytes(output, model.output),
     };
     respond(200, format, body, request_id)
+}
+
+/// An answer whose payload streams.
+pub fn streaming(response: Response, outgoing: Outgoing) -> Response {
+    let (mut parts, _) = response.into_parts();
+    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(outgoing.length));
+    Response::from_parts(parts, outgoing.body)
 }
 
 /// A refused or failed call.

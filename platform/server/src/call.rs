@@ -11,6 +11,7 @@ use aws::principal::Caller;
 use aws::router::{AnyShape, Route};
 use aws::shape::{Path, ReadError};
 use aws::sigv4::verify::{self, SignedRequest};
+use aws::streams::{Outgoing, Streams};
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http_body_util::BodyExt;
@@ -37,6 +38,10 @@ pub struct Received {
     /// The error of a body that was too long or broke off.
     pub body: Result<Bytes, Error>,
     pub peer: Peer,
+    /// Of the operations that stream.
+    streams: Option<Streams>,
+    /// Whether the payload is not read yet.
+    payload_streams: bool,
 }
 
 /// What a request says, ready for the gateway.
@@ -45,7 +50,7 @@ pub struct Decoded {
     pub missing: Vec<Path>,
 }
 
-type Answered = Result<(&'static OperationModel, Box<dyn AnyShape>), Error>;
+type Answered = Result<(&'static OperationModel, Box<dyn AnyShape>, Option<Outgoing>), Error>;
 
 pub fn new_request_id() -> String {
     Uuid::new_v4().to_string()
@@ -63,7 +68,22 @@ impl Received {
         body: Body,
         peer: Peer,
     ) -> Self {
-        Self { signed, parts, body: read_body(door, body).await, peer }
+        Self { signed, parts, body: read_body(door, body).await, peer, streams: None, payload_streams: false }
+    }
+
+    /// A call whose answer may stream, and whose payload does unless it `is_read`.
+    pub async fn streaming(
+        door: &FrontDoor,
+        signed: Result<Option<SignedRequest>, Error>,
+        parts: Parts,
+        body: Body,
+        peer: Peer,
+        is_read: bool,
+    ) -> Self {
+        let (body, incoming) =
+            if is_read { (read_body(door, body).await, None) } else { (Ok(Bytes::new()), Some(body)) };
+        let streams = Some(Streams::of(incoming));
+        Self { signed, parts, body, peer, streams, payload_streams: !is_read }
     }
 
     /// Runs the call and writes its answer. `decode` runs only for a caller who has proved who he is.
@@ -93,7 +113,13 @@ impl Received {
             service.id
         );
         match result {
-            Ok((model, output)) => answer::output(service, format, model, output.as_ref(), &request_id),
+            Ok((model, output, outgoing)) => {
+                let response = answer::output(service, format, model, output.as_ref(), &request_id);
+                match outgoing {
+                    Some(outgoing) => answer::streaming(response, outgoing),
+                    None => response,
+                }
+            }
             Err(error) => answer::error(service, format, error, &request_id),
         }
     }
@@ -105,10 +131,14 @@ impl Received {
         operation: &str,
         decode: impl Fn(&dyn Route, &Parts, &Bytes) -> Result<Decoded, ReadError>,
     ) -> (String, Answered) {
-        let Self { signed, parts, body, peer } = self;
+        let Self { signed, parts, body, peer, streams, payload_streams } = self;
         let prepared = async {
             let bytes = body?;
-            let (caller, scope) = authenticated(door, service, operation, signed?, &parts, &bytes).await?;
+            // What streams is not there yet: its signature is proved with the hash that is declared, which whoever reads
+            // the stream must hold against the bytes.
+            let declared = payload_streams.then(|| header(&parts.headers, "x-amz-content-sha256")).flatten();
+            let hash = declared.map_or_else(|| verify::body_hash(&bytes), str::to_owned);
+            let (caller, scope) = authenticated(door, service, operation, signed?, &parts, &hash).await?;
             let route = door.gateway.route(service, operation)?;
             let origin = Origin {
                 source_ip: Some(peer.ip),
@@ -118,14 +148,16 @@ impl Received {
                 source_arn: None,
                 change: None,
             };
-            let ctx = door.gateway.ctx(caller, scope, route.model().name, origin);
+            let mut ctx = door.gateway.ctx(caller, scope, route.model().name, origin);
+            ctx.streams = streams.unwrap_or_default();
             let decoded = decode(route.as_ref(), &parts, &bytes).map_err(serialization)?;
             Ok::<_, Error>((route, ctx, decoded))
         };
         match prepared.await {
             Ok((route, ctx, decoded)) => {
                 let called = door.gateway.call(&ctx, service, route, decoded.input, &decoded.missing).await;
-                (ctx.request_id.to_string(), called.map(|output| (route.model(), output)))
+                let outgoing = ctx.streams.take_outgoing();
+                (ctx.request_id.to_string(), called.map(|output| (route.model(), output, outgoing)))
             }
             Err(error) => (new_request_id(), Err(error)),
         }
@@ -153,7 +185,7 @@ async fn authenticated(
     operation: &str,
     signed: Option<SignedRequest>,
     parts: &Parts,
-    body: &Bytes,
+    body_sha256: &str,
 ) -> Result<(Caller, Scope), Error> {
     let home = &door.gateway.home;
     let Some(signed) = signed else {
@@ -170,8 +202,8 @@ async fn authenticated(
         return Err(Error::new("MissingAuthenticationTokenException", message));
     };
     let authenticator = door.gateway.authenticator.as_ref();
-    let hash = verify::body_hash(body);
-    let caller = verify::verify(authenticator, service, &signed, parts, &hash, aws::Timestamp::now()).await?;
+    let now = aws::Timestamp::now();
+    let caller = verify::verify(authenticator, service, &signed, parts, body_sha256, now).await?;
     let account = caller.principal.account().unwrap_or(&home.account).clone();
     // Global endpoints sign with regions of their own; those are the home region here.
     let region = signed.scope.region.parse().ok().filter(|_| signed.scope.region != "aws-global");

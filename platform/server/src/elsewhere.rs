@@ -4,7 +4,6 @@
 /// Target prefix, signing name, name.
 const APIS: &[(&str, &str, &str)] = &[
     ("CodeDeploy_20141006", "codedeploy", "CodeDeploy"),
-    ("", "codeartifact", "CodeArtifact"),
     ("", "codestar-notifications", "CodeStar Notifications"),
     ("AWSEvents", "events", "EventBridge"),
     ("", "scheduler", "EventBridge Scheduler"),

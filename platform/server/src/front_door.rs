@@ -70,11 +70,9 @@ impl FrontDoor {
         let signed = verify::parse(&parts);
         let destination =
             destination::of(&parts, signed.as_ref().ok().and_then(Option::as_ref), &self.services);
-        let destination = match (destination, &signed) {
-            (Destination::S3, Ok(None)) => match self.rest.of_unsigned(&parts) {
-                Some(service) => Destination::Rest { service },
-                None => Destination::S3,
-            },
+        let destination = match (destination, self.rest.of_unsigned(&parts)) {
+            // A caller who has not signed is told so by the service that he means.
+            (Destination::S3, Some(service)) if matches!(signed, Ok(None)) => Destination::Rest { service },
             (destination, _) => destination,
         };
         match destination {
@@ -91,7 +89,7 @@ impl FrontDoor {
                 rpc::cbor_call(self, service, Received::read(self, signed, parts, body, peer).await).await
             }
             Destination::Rest { service } => {
-                rest::rest_call(self, service, Received::read(self, signed, parts, body, peer).await).await
+                rest::rest_call(self, service, signed, Request::from_parts(parts, body), peer).await
             }
             Destination::Query => {
                 rpc::query_call(self, Received::read(self, signed, parts, body, peer).await).await

@@ -1,10 +1,12 @@
 //! Calls whose operation is a method and a path.
 
-use aws::http::Response;
+use aws::http::{Peer, Request, Response};
 use aws::operation::{OperationModel, Protocol, Service};
 use aws::protocol::Progress;
 use aws::protocol::bindings::uri::{self, Labels, Template};
 use aws::protocol::bindings::{BodyForm, BoundReader, Incoming};
+use aws::shape::{Kind, Location};
+use aws::sigv4::verify::SignedRequest;
 use aws::{Error, Gateway};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -39,13 +41,16 @@ impl RestRoutes {
     }
 
     /// The service whose operation an unsigned request means. What S3 would understand is not looked at: a bucket's name
-    /// has no upper-case letters, and S3 takes no JSON.
+    /// has no upper-case letters, and three letters at least, and S3 takes no JSON.
     pub fn of_unsigned(&self, parts: &Parts) -> Option<&'static Service> {
+        const SHORTEST_BUCKET: usize = 3;
         let path = parts.uri.path();
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         let is_json = header(&parts.headers, CONTENT_TYPE.as_str())
             .is_some_and(|kind| kind.starts_with("application/json"));
-        if !is_json && !first.contains(|letter: char| letter.is_ascii_uppercase()) {
+        let is_no_bucket = first.contains(|letter: char| letter.is_ascii_uppercase())
+            || (1..SHORTEST_BUCKET).contains(&first.len());
+        if !is_json && !is_no_bucket {
             return None;
         }
         let parameters = uri::parameters(parts.uri.query().unwrap_or_default());
@@ -77,19 +82,31 @@ pub fn is_rest(service: &Service) -> bool {
     }
 }
 
-pub async fn rest_call(door: &FrontDoor, service: &'static Service, received: Received) -> Response {
+pub async fn rest_call(
+    door: &FrontDoor,
+    service: &'static Service,
+    signed: Result<Option<SignedRequest>, Error>,
+    request: Request,
+    peer: Peer,
+) -> Response {
     let (format, form) = match service.protocol {
         Protocol::RestXml => (Format::RestXml, BodyForm::Xml),
         Protocol::RestJson | Protocol::Json10 | Protocol::Json11 | Protocol::Query => {
             (Format::RestJson, BodyForm::Json)
         }
     };
-    let uri = &received.parts.uri;
-    let parameters = uri::parameters(uri.query().unwrap_or_default());
-    let found = door.rest.find(service, &received.parts.method, uri.path(), &parameters);
+    let (parts, body) = request.into_parts();
+    let parameters = uri::parameters(parts.uri.query().unwrap_or_default());
+    let found = door.rest.find(service, &parts.method, parts.uri.path(), &parameters);
     let Some((model, labels)) = found else {
-        let error = unmatched(door, service, &received);
+        let error = unmatched(door, service, &parts);
         return answer::error(service, format, error, &new_request_id());
+    };
+    let received = if door.gateway.streams(service, model.name) {
+        let is_read = !takes_a_stream(model);
+        Received::streaming(door, signed, parts, body, peer, is_read).await
+    } else {
+        Received::read(door, signed, parts, body, peer).await
     };
     received
         .answer(door, service, format, model.name, |route, parts, body| {
@@ -108,11 +125,18 @@ pub async fn rest_call(door: &FrontDoor, service: &'static Service, received: Re
         .await
 }
 
+/// Whether the payload of a request is bytes as they are.
+fn takes_a_stream(model: &OperationModel) -> bool {
+    let is_payload = |location: Location| matches!(location, Location::Payload);
+    let mut members = model.input.members().iter();
+    members.any(|member| is_payload(member.location) && matches!(member.schema.kind, Kind::Blob))
+}
+
 /// The paths of operations that are not built are not known here: only a service that is complete can tell
 /// that there is no such operation.
-fn unmatched(door: &FrontDoor, service: &Service, received: &Received) -> Error {
+fn unmatched(door: &FrontDoor, service: &Service, parts: &Parts) -> Error {
     let served = door.rest.0.iter().filter(|route| route.service.id == service.id).count();
-    let (method, path) = (&received.parts.method, received.parts.uri.path());
+    let (method, path) = (&parts.method, parts.uri.path());
     if served < service.operations.len() {
         Error::not_implemented(service.id, &format!("{method} {path}"))
     } else {

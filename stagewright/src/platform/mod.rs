@@ -17,8 +17,9 @@ use aws::client::GatewaySlot;
 use aws::gateway::Origin;
 use aws::{Authenticator, Client, Ctx, Gateway, Scope, Secret, event};
 use blob::Blobs;
-use blob::collection::Collector;
+use blob::collection::{Collector, References};
 use cloudtrail::CloudTrail;
+use codeartifact::CodeArtifact;
 use codebuild::CodeBuild;
 use codecommit::CodeCommit;
 use codeconnections::CodeConnections;
@@ -75,6 +76,7 @@ pub struct Platform {
     cloudtrail: Arc<CloudTrail>,
     logs: Arc<Logs>,
     s3: Arc<s3::S3>,
+    codeartifact: Arc<CodeArtifact>,
     codebuild: Arc<CodeBuild>,
     codeconnections: Arc<CodeConnections>,
     codepipeline: Arc<CodePipeline>,
@@ -119,7 +121,10 @@ impl Platform {
         let cloudtrail = CloudTrail::open(store.clone(), client.clone(), sealer.clone(), intervals);
         let logs = Arc::new(Logs::new(store.clone()));
         let s3 = Arc::new(s3::S3::new(store.clone(), blobs.clone(), iam.clone(), cloudtrail.clone()));
-        let collector = Arc::new(Collector::new(store.clone(), blobs, vec![s3.clone()]));
+        let packages = codeartifact::Config { endpoint: endpoint.clone(), origins: config.origins.clone() };
+        let codeartifact = CodeArtifact::new(packages, store.clone(), blobs.clone(), sealer.clone());
+        let references: Vec<Arc<dyn References>> = vec![s3.clone(), codeartifact.clone()];
+        let collector = Arc::new(Collector::new(store.clone(), blobs, references));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
         let codecommit = CodeCommit::open(git, store.clone(), client.clone())?;
         let codeconnections = Arc::new(CodeConnections::new(
@@ -149,6 +154,7 @@ impl Platform {
             iam::sts_router(iam.clone()),
             cloudtrail::router(cloudtrail.clone()),
             logs.router(),
+            codeartifact::router(codeartifact.clone()),
             codecommit::router(codecommit.clone()),
             codebuild.router(),
             codepipeline::router(codepipeline.clone()),
@@ -172,6 +178,10 @@ impl Platform {
         slot.fill(gateway.clone());
 
         let mounts = vec![
+            Mount {
+                prefix: codeartifact::PackageEndpoints::PREFIX,
+                service: Arc::new(codeartifact::PackageEndpoints::new(codeartifact.clone(), gateway.clone())),
+            },
             Mount {
                 prefix: codecommit::GitHttp::PREFIX,
                 service: Arc::new(codecommit::GitHttp::new(codecommit, gateway.clone())),
@@ -217,6 +227,7 @@ impl Platform {
             cloudtrail,
             logs,
             s3,
+            codeartifact,
             codebuild,
             codeconnections,
             codepipeline,
@@ -246,6 +257,8 @@ impl Platform {
         self.loops.spawn(self.notifications.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { secretsmanager.forget_deleted("server").await });
+        let codeartifact = self.codeartifact.clone();
+        self.loops.spawn(async move { codeartifact.forget_deleted("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
         self.loops.spawn(async move { collector.run("server").await });

@@ -1,0 +1,122 @@
+//! Fetching a file and making it the domain's.
+
+use aws::Timestamp;
+use store::WriteTx;
+
+use super::{Trouble, fetch};
+use crate::CodeArtifact;
+use crate::content::{LARGEST_ASSET, Received, Receiver};
+use crate::error::Error;
+use crate::http::{npm_manifest, wheel_metadata};
+use crate::names::{Coordinates, Format};
+use crate::packages::{package_or_new, writing};
+use crate::records::{
+    Asset, Contents, Metadata, Native, Origin, PythonFile, RemoteFile, RemoteVersion, Repository,
+    Restrictions, Status, Version,
+};
+
+/// A file that is to be fetched, for a repository with a connection.
+pub struct Wanted {
+    pub repository: Repository,
+    pub connection: String,
+    pub coordinates: Coordinates,
+    pub version: String,
+    pub remote: RemoteVersion,
+    pub name: String,
+}
+
+/// Fetches a file unless it is there, once for all who want it. The bytes are kept only if they are what the index says.
+pub async fn bring(ca: &CodeArtifact, wanted: Wanted) -> Result<Result<(), Trouble>, Error> {
+    let what =
+        format!("{}/{}/{}/{}", wanted.repository.id, wanted.coordinates.shown(), wanted.version, wanted.name);
+    let _turn = ca.outside.turns.take(what).await;
+    let key = Version::key_of(wanted.repository.id, &wanted.coordinates, &wanted.version);
+    let known = ca.store.read(move |tx| tx.get::<Version>(&key)).await?;
+    if known.is_some_and(|version| version.contents.assets.contains_key(&wanted.name)) {
+        return Ok(Ok(()));
+    }
+    let Some(file) = wanted.remote.files.get(&wanted.name) else { return Ok(Ok(())) };
+    let mut receiver = Receiver::begin(&ca.blobs, LARGEST_ASSET).await?;
+    if let Err(trouble) = ca.outside.http.file(&wanted.connection, &file.url, &mut receiver).await? {
+        return Ok(Err(trouble));
+    }
+    let received = receiver.finish(&ca.store).await?;
+    if !is_as_said(file, &received) {
+        let what = format!("other bytes for {} than its index says: their hash is wrong", file.url);
+        return Ok(Err(fetch::answered(&wanted.connection, &what)));
+    }
+    let python = python(ca, file, &wanted.name, &received).await;
+    let asset = Asset::of(&received, python, file.uploaded);
+    let now = Timestamp::now();
+    let write = ca.store.write(move |tx| keep(tx, &wanted, &asset, &received, now));
+    write.await?;
+    Ok(Ok(()))
+}
+
+fn is_as_said(file: &RemoteFile, received: &Received) -> bool {
+    let hashes = [
+        (&file.sha256, received.blob.to_string()),
+        (&file.sha512, received.sha512.clone()),
+        (&file.sha1, received.sha1.clone()),
+    ];
+    let is_known = hashes.iter().any(|(said, _)| said.is_some());
+    is_known && hashes.iter().all(|(said, found)| said.as_ref().is_none_or(|said| said == found))
+}
+
+/// A wheel that cannot be read is served as it is, only without metadata beside it.
+async fn python(ca: &CodeArtifact, file: &RemoteFile, name: &str, received: &Received) -> Option<PythonFile> {
+    let mut python = file.python.clone()?;
+    if name.ends_with(".whl") {
+        python.metadata = wheel_metadata(&ca.blobs, received.blob, received.size).await.unwrap_or_default();
+    }
+    Some(python)
+}
+
+fn keep(
+    tx: &mut WriteTx<'_>,
+    wanted: &Wanted,
+    asset: &Asset,
+    received: &Received,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Wanted { repository, coordinates, .. } = wanted;
+    if !tx.exists::<Repository>(&Repository::key_of(&repository.full_name()))? {
+        return Ok(());
+    }
+    let mut package = package_or_new(tx, repository, coordinates, Restrictions::RETAINED, now)?;
+    let key = Version::key_of(repository.id, coordinates, &wanted.version);
+    let before = tx.get::<Version>(&key)?.map(store::Versioned::into_inner);
+    let mut version = before.clone().unwrap_or_else(|| first(wanted, now));
+    // Published here meanwhile: what is outside is something else.
+    if !matches!(version.origin, Origin::External { .. }) {
+        return Ok(());
+    }
+    version.contents.assets.insert(wanted.name.clone(), asset.clone());
+    let ticket = Some(&received.ticket);
+    writing::save(tx, repository, &mut package, before.as_ref(), &mut version, ticket, now)
+}
+
+fn first(wanted: &Wanted, now: Timestamp) -> Version {
+    let Wanted { repository, coordinates, version, remote, .. } = wanted;
+    let metadata = match &remote.native {
+        Some(Native::Npm(npm)) => npm_manifest::metadata(&coordinates.shown(), &npm.manifest, None),
+        Some(Native::Cargo(_)) | None => {
+            Metadata { display_name: Some(coordinates.name.clone()), ..Metadata::default() }
+        }
+    };
+    let is_hidden = remote.is_yanked && coordinates.format == Format::Pypi;
+    Version {
+        repository: repository.id,
+        coordinates: coordinates.clone(),
+        version: version.clone(),
+        status: if is_hidden { Status::Unlisted } else { Status::Published },
+        revision: String::new(),
+        published: now,
+        origin: Origin::External { connection: wanted.connection.clone() },
+        contents: Contents {
+            assets: std::collections::BTreeMap::new(),
+            metadata,
+            native: remote.native.clone(),
+        },
+    }
+}

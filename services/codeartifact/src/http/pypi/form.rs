@@ -1,0 +1,94 @@
+//! The form that twine posts: texts, then a file.
+//! Source: Warehouse documentation, "Upload API"; Python Packaging User Guide, "Core metadata specifications".
+
+use std::collections::BTreeMap;
+
+use aws::http::Body;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http_body_util::BodyStream;
+use multer::{Field, Multipart};
+
+use super::super::answer::Refusal;
+
+/// Of one text, in bytes: a description can be a book.
+const LONGEST_TEXT: usize = 1024 * 1024;
+/// Of all texts together.
+const ALL_TEXTS: usize = 4 * 1024 * 1024;
+const MOST_FIELDS: usize = 2_000;
+
+/// The texts of a form, by name; some names come more than once.
+#[derive(Debug, Default)]
+pub struct Texts(BTreeMap<String, Vec<String>>);
+
+impl Texts {
+    /// Not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let text = self.0.get(name).and_then(|values| values.first()).map(|text| text.trim());
+        text.filter(|text| !text.is_empty() && *text != "UNKNOWN")
+    }
+
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.get(name).into_iter().flatten().map(String::as_str)
+    }
+}
+
+/// A form that is being received.
+pub struct Form {
+    parts: Multipart<'static>,
+    pub texts: Texts,
+}
+
+impl Form {
+    /// Errors: 400 for what is no form.
+    pub fn of(content_type: Option<&str>, body: Body) -> Result<Self, Refusal> {
+        let boundary = content_type.and_then(|kind| multer::parse_boundary(kind).ok());
+        let boundary =
+            boundary.ok_or_else(|| Refusal::bad("The body must be a form, as multipart/form-data."))?;
+        Ok(Self { parts: Multipart::new(pieces(body), boundary), texts: Texts::default() })
+    }
+
+    /// Reads texts up to the next file; `None` at the end. Errors: 400, 413.
+    pub async fn next_file(&mut self) -> Result<Option<Field<'static>>, Refusal> {
+        let (mut size, mut count) = (0, 0);
+        loop {
+            let Some(mut field) = self.parts.next_field().await.map_err(malformed)? else { return Ok(None) };
+            if field.file_name().is_some() {
+                return Ok(Some(field));
+            }
+            let name = field.name().unwrap_or_default().to_owned();
+            let mut text = Vec::new();
+            while let Some(piece) = field.chunk().await.map_err(malformed)? {
+                if text.len() + piece.len() > LONGEST_TEXT {
+                    return Err(too_large(&name));
+                }
+                text.extend_from_slice(&piece);
+            }
+            size += text.len() + name.len();
+            count += 1;
+            if size > ALL_TEXTS || count > MOST_FIELDS {
+                return Err(too_large("form"));
+            }
+            let text = String::from_utf8(text)
+                .map_err(|_| Refusal::bad(format!("The field {name} is not UTF-8.")))?;
+            self.texts.0.entry(name).or_default().push(text);
+        }
+    }
+}
+
+fn pieces(body: Body) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+    BodyStream::new(body).filter_map(|frame| async move {
+        match frame {
+            Ok(frame) => frame.into_data().ok().map(Ok),
+            Err(error) => Some(Err(std::io::Error::other(error))),
+        }
+    })
+}
+
+pub fn malformed(error: multer::Error) -> Refusal {
+    Refusal::bad(format!("The form is malformed or broke off: {error}."))
+}
+
+fn too_large(what: &str) -> Refusal {
+    Refusal::new(http::StatusCode::PAYLOAD_TOO_LARGE, format!("The {what} is too large."))
+}

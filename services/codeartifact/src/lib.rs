@@ -1,0 +1,75 @@
+//! CodeArtifact: domains, repositories and the packages in them, by the API and by the protocols of package managers.
+//!
+//! `packages` is what is true of packages in every format: publishing, statuses, upstream repositories, copies, events.
+//! `operations` are the API. `http` is what package managers talk to, one module for each format. `versions` and `names`
+//! are the rules of the formats for versions and names, without I/O.
+//!
+//! `groups` are the rules for many packages at once.
+//! `external` is what is known of packages outside, and how they come in.
+//!
+//! The bytes of assets are blobs, stored once; a domain counts each content once ([`records::DomainBlob`]). Only
+//! `packages::writing` stores and removes versions, so that bytes, records and events of a change belong together.
+
+mod access;
+mod content;
+mod error;
+mod external;
+mod forgetting;
+mod groups;
+mod http;
+mod names;
+mod operations;
+mod packages;
+mod records;
+mod shapes;
+mod tokens;
+mod versions;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use blob::collection::References;
+use blob::{Blobs, Digest};
+use seal::Sealer;
+use store::{Key, ReadTx, Store};
+
+pub use error::Error;
+pub use external::{Connection, Origin};
+pub use http::PackageEndpoints;
+pub use operations::router;
+
+use crate::records::DomainBlob;
+
+/// What an operator can set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address of this server as package managers reach it, without a slash at the end.
+    pub endpoint: String,
+    /// Where public sources are, by the names of external connections: `public:npmjs`. Nothing is fetched from elsewhere.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// The service's state. [`router`] serves its API, [`PackageEndpoints`] the package managers.
+pub struct CodeArtifact {
+    config: Config,
+    store: Store,
+    blobs: Blobs,
+    sealer: Sealer,
+    outside: external::Outside,
+}
+
+impl CodeArtifact {
+    /// `sealer` is for the tokens of package managers.
+    pub fn new(config: Config, store: Store, blobs: Blobs, sealer: Sealer) -> Arc<Self> {
+        let endpoint = config.endpoint.trim_end_matches('/').to_owned();
+        let outside = external::Outside::new(config.origins.clone());
+        Arc::new(Self { config: Config { endpoint, ..config }, store, blobs, sealer, outside })
+    }
+}
+
+impl References for CodeArtifact {
+    fn names(&self, tx: &mut ReadTx<'_>, blob: Digest) -> Result<bool, store::Error> {
+        let page = tx.scan_index::<DomainBlob>(DomainBlob::BLOB, Key::of(blob.to_string()), 1)?;
+        Ok(!page.records.is_empty())
+    }
+}

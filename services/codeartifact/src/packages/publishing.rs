@@ -1,0 +1,198 @@
+//! Publishing into a repository: who may add what, decided in the transaction that does it.
+
+use std::collections::BTreeMap;
+
+use aws::Timestamp;
+use blob::collection::Ticket;
+use store::{ReadTx, WriteTx};
+
+use super::{chain, writing};
+use crate::content::Received;
+use crate::error::{Error, Resource};
+use crate::groups::{self, Way};
+use crate::names::{Coordinates, Format, RepositoryName};
+use crate::records::{
+    Asset, Contents, Metadata, Native, Origin, Package, Permission, PythonFile, Repository, Restrictions,
+    Status, Version,
+};
+
+/// Assets of one version. Source: CodeArtifact quotas, "Maximum assets per package version".
+const MOST_ASSETS: usize = 350;
+
+/// What is published: some or all assets of a version.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    pub coordinates: Coordinates,
+    /// In its format's normal form.
+    pub version: String,
+    pub assets: BTreeMap<String, Asset>,
+    /// The older of those of its assets.
+    pub ticket: Ticket,
+    /// Of a version that is there already, these are kept as they are.
+    pub metadata: Metadata,
+    pub native: Option<Native>,
+    /// `Published`, or `Unfinished` if more is to come.
+    pub status: Status,
+    /// Names that are to point to the version.
+    pub tags: Vec<String>,
+}
+
+impl Asset {
+    pub fn of(received: &Received, python: Option<PythonFile>, added: Timestamp) -> Self {
+        Self {
+            blob: received.blob,
+            size: received.size,
+            md5: received.md5.clone(),
+            sha1: received.sha1.clone(),
+            sha512: received.sha512.clone(),
+            added,
+            python,
+        }
+    }
+}
+
+impl Format {
+    /// Whether files may be added to a version that is published.
+    fn grows(self) -> bool {
+        match self {
+            Self::Pypi | Self::Maven => true,
+            Self::Npm | Self::Nuget | Self::Generic | Self::Ruby | Self::Swift | Self::Cargo => false,
+        }
+    }
+}
+
+/// Publishes. The same bytes under the same name change nothing.
+/// Errors: `NotFound`, `AccessDenied` where the package's origin configuration blocks it, `Conflict`, `QuotaExceeded`.
+pub fn publish(
+    tx: &mut WriteTx<'_>,
+    name: &RepositoryName,
+    publication: &Publication,
+    now: Timestamp,
+) -> Result<Version, Error> {
+    let repository = super::find_repository(tx, name)?;
+    let coordinates = &publication.coordinates;
+    let mut package = super::package_or_new(tx, &repository, coordinates, Restrictions::PUBLISHED, now)?;
+    check_origin(&package)?;
+    let controls = groups::controls(tx, repository.domain_id, coordinates)?;
+    if let Some(controls) = controls.filter(|controls| !controls.admit(Way::Publish, &repository.name)) {
+        return Err(Error::AccessDenied(controls.reason(coordinates)));
+    }
+    let key = Version::key_of(repository.id, coordinates, &publication.version);
+    let before = tx.get::<Version>(&key)?.map(store::Versioned::into_inner);
+    let mut version = match &before {
+        Some(known) => extended(known, publication, now)?,
+        None => {
+            check_not_upstream(tx, &repository, publication)?;
+            first(&repository, publication, now)
+        }
+    };
+    if version.contents.assets.len() > MOST_ASSETS {
+        let message = format!("A package version may have {MOST_ASSETS} assets at most.");
+        return Err(Error::quota(resource(publication), message));
+    }
+    for tag in &publication.tags {
+        package.tags.insert(tag.clone(), publication.version.clone());
+    }
+    let ticket = Some(&publication.ticket);
+    writing::save(tx, &repository, &mut package, before.as_ref(), &mut version, ticket, now)?;
+    if !publication.tags.is_empty() {
+        tx.put(&package)?;
+    }
+    Ok(version)
+}
+
+/// Errors: `AccessDenied`.
+pub fn check_origin(package: &Package) -> Result<(), Error> {
+    match package.restrictions.publish {
+        Permission::Allow => Ok(()),
+        Permission::Block => Err(Error::AccessDenied(format!(
+            "The origin configuration of package {} blocks publishing its versions into this repository.",
+            package.coordinates.shown()
+        ))),
+    }
+}
+
+fn resource(publication: &Publication) -> Resource {
+    Resource::version(&format!("{} {}", publication.coordinates.shown(), publication.version))
+}
+
+fn first(repository: &Repository, publication: &Publication, now: Timestamp) -> Version {
+    Version {
+        repository: repository.id,
+        coordinates: publication.coordinates.clone(),
+        version: publication.version.clone(),
+        status: publication.status,
+        revision: String::new(),
+        published: now,
+        origin: Origin::Internal { repository: repository.name.clone() },
+        contents: Contents {
+            assets: publication.assets.clone(),
+            metadata: publication.metadata.clone(),
+            native: publication.native.clone(),
+        },
+    }
+}
+
+/// A version that is there already with what is published now.
+fn extended(known: &Version, publication: &Publication, now: Timestamp) -> Result<Version, Error> {
+    let mut version = known.clone();
+    for (name, asset) in &publication.assets {
+        match known.contents.assets.get(name) {
+            Some(same) if same.blob == asset.blob => {}
+            Some(_) => {
+                let message = format!(
+                    "Asset {name} of version {} of package {} already exists with other content.",
+                    publication.version,
+                    publication.coordinates.shown()
+                );
+                return Err(Error::conflict(Resource::asset(name), message));
+            }
+            None => {
+                check_open(known, publication)?;
+                version.contents.assets.insert(name.clone(), asset.clone());
+            }
+        }
+    }
+    if known.status == Status::Unfinished && publication.status == Status::Published {
+        version.status = Status::Published;
+        version.published = now;
+    }
+    Ok(version)
+}
+
+/// Whether files may still be added.
+fn check_open(known: &Version, publication: &Publication) -> Result<(), Error> {
+    let is_open = match known.status {
+        Status::Unfinished => true,
+        Status::Published => publication.coordinates.format.grows(),
+        Status::Unlisted | Status::Archived | Status::Disposed => false,
+    };
+    if is_open {
+        return Ok(());
+    }
+    let message = format!(
+        "Version {} of package {} already exists and is {}: nothing can be added to it.",
+        publication.version,
+        publication.coordinates.shown(),
+        known.status.as_str()
+    );
+    Err(Error::conflict(resource(publication), message))
+}
+
+/// A version that is to be had from upstream cannot be published besides, unless upstream is blocked.
+fn check_not_upstream(
+    tx: &mut ReadTx<'_>,
+    repository: &Repository,
+    publication: &Publication,
+) -> Result<(), Error> {
+    let coordinates = &publication.coordinates;
+    let links = chain::of(tx, repository, coordinates)?;
+    let Some(found) = chain::find(tx, &links, coordinates, &publication.version)? else { return Ok(()) };
+    let upstream = links.get(found.link).map_or("", |link| link.repository.name.as_str());
+    let message = format!(
+        "Version {} of package {} already exists in upstream repository {upstream}.",
+        publication.version,
+        coordinates.shown()
+    );
+    Err(Error::conflict(resource(publication), message))
+}

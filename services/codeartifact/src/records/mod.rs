@@ -1,0 +1,17 @@
+//! What CodeArtifact stores. Apart from the shapes of the API, and versioned.
+
+mod domain;
+mod external;
+mod group;
+mod package;
+mod repository;
+mod version;
+
+pub use domain::{Domain, DomainBlob, Policy, Usage};
+pub use external::{External, ExternalVersion, RemoteFile, RemoteVersion};
+pub use group::{Group, Mode, Rule, Rules};
+pub use package::{Package, Permission, Restrictions};
+pub use repository::Repository;
+pub use version::{
+    Asset, Cargo, Contents, Dependency, Metadata, Native, Npm, Origin, PythonFile, Status, Version,
+};
