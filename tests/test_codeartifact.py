@@ -571,6 +571,8 @@ def test_statuses_and_what_they_hide(packages, repository):
     assert packages.get_package_version_asset(**read)["asset"].read() == b"content"
     assert update("Archived", "1") == ({"1": "Archived"}, {})
     assert "Archived" in refused(NOT_FOUND, packages.get_package_version_asset, **read)
+    with pytest.raises(packages.exceptions.ConflictException, match="is Archived"):
+        publish(packages, repository, "p", version="1")  # the same bytes
     # All or none.
     assert update("Archived", "2", "9") == ({}, {"2": "SKIPPED", "9": "NOT_FOUND"})
     assert update("Unlisted", "1", "2", expectedStatus="Published") == (
