@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import json
+import threading
 import urllib.parse
 from email.utils import parsedate_to_datetime
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from harness.aws import Aws
 from harness.eventually import until
@@ -569,6 +571,8 @@ def test_statuses_and_what_they_hide(packages, repository):
     assert packages.get_package_version_asset(**read)["asset"].read() == b"content"
     assert update("Archived", "1") == ({"1": "Archived"}, {})
     assert "Archived" in refused(NOT_FOUND, packages.get_package_version_asset, **read)
+    with pytest.raises(packages.exceptions.ConflictException, match="is Archived"):
+        publish(packages, repository, "p", version="1")  # the same bytes
     # All or none.
     assert update("Archived", "2", "9") == ({}, {"2": "SKIPPED", "9": "NOT_FOUND"})
     assert update("Unlisted", "1", "2", expectedStatus="Published") == (
@@ -705,3 +709,37 @@ def test_what_was_acknowledged_survives_a_crash(start):
     assert got["asset"].read() == b"durable"
     endpoint = packages.get_repository_endpoint(**repository, format="npm")["repositoryEndpoint"]
     assert ping(endpoint, token).status == 200
+
+
+def test_a_crash_amid_publishing_leaves_the_repository_whole(start):
+    server = start()
+    packages = Aws(server.url, server.administrator).codeartifact
+    packages.create_domain(domain="crash")
+    repository = make_repository(packages, "crash")
+    contents = {f"p{number}": f"content {number % 7}".encode() * 100 for number in range(400)}
+    acknowledged = []
+
+    def publish_all():
+        try:
+            for name, content in contents.items():
+                publish(packages, repository, name, content=content)
+                acknowledged.append(name)
+        except BotoCoreError:
+            pass  # the server is gone
+
+    publisher = threading.Thread(target=publish_all)
+    publisher.start()
+    until(lambda: len(acknowledged) >= 25, SECONDS, "some publications")
+    server.kill()
+    publisher.join()
+    server.start()
+    pages = packages.get_paginator("list_packages").paginate(**repository)
+    there = {package["package"] for page in pages for package in page["packages"]}
+    assert set(acknowledged) <= there and len(there) <= len(acknowledged) + 1
+    for name in there:
+        got = packages.get_package_version_asset(
+            **repository, **coordinates(name), packageVersion="1.0.0", asset="a.bin"
+        )
+        assert got["asset"].read() == contents[name]
+    stored = sum(len(content) for content in {contents[name] for name in there})
+    assert packages.describe_domain(domain="crash")["domain"]["assetSizeBytes"] == stored

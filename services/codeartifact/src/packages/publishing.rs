@@ -138,7 +138,7 @@ fn extended(known: &Version, publication: &Publication, now: Timestamp) -> Resul
     let mut version = known.clone();
     for (name, asset) in &publication.assets {
         match known.contents.assets.get(name) {
-            Some(same) if same.blob == asset.blob => {}
+            Some(same) if same.blob == asset.blob => check_seen(known, publication)?,
             Some(_) => {
                 let message = format!(
                     "Asset {name} of version {} of package {} already exists with other content.",
@@ -160,23 +160,33 @@ fn extended(known: &Version, publication: &Publication, now: Timestamp) -> Resul
     Ok(version)
 }
 
-/// Whether files may still be added.
+/// Whether files may still be added. Errors: `Conflict`.
 fn check_open(known: &Version, publication: &Publication) -> Result<(), Error> {
     let is_open = match known.status {
         Status::Unfinished => true,
         Status::Published => publication.coordinates.format.grows(),
         Status::Unlisted | Status::Archived | Status::Disposed => false,
     };
-    if is_open {
-        return Ok(());
+    if is_open { Ok(()) } else { Err(closed(known, publication)) }
+}
+
+/// Whether a file that is there may be sent again: whoever does so should not believe that others see the version.
+/// Errors: `Conflict`.
+fn check_seen(known: &Version, publication: &Publication) -> Result<(), Error> {
+    match known.status {
+        Status::Unfinished | Status::Published => Ok(()),
+        Status::Unlisted | Status::Archived | Status::Disposed => Err(closed(known, publication)),
     }
+}
+
+fn closed(known: &Version, publication: &Publication) -> Error {
     let message = format!(
         "Version {} of package {} already exists and is {}: nothing can be added to it.",
         publication.version,
         publication.coordinates.shown(),
         known.status.as_str()
     );
-    Err(Error::conflict(resource(publication), message))
+    Error::conflict(resource(publication), message)
 }
 
 /// A version that is to be had from upstream cannot be published besides, unless upstream is blocked.
