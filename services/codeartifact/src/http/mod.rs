@@ -280,5 +280,6 @@ fn origin(headers: &HeaderMap, peer: Peer) -> Origin {
         secure_transport: peer.secure_transport,
         invoked_by: None,
         source_arn: None,
+        change: None,
     }
 }
