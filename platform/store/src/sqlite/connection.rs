@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql};
@@ -63,6 +64,9 @@ impl Sqlite {
         // Only a backup or a recovery after a crash ever holds the file against us, and briefly.
         connection.busy_timeout(Duration::from_secs(10)).map_err(failure)?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
+        // Else a statement whose range is bound anew is compiled anew, to plan for the new values: a fifth of all that a
+        // write costs, for plans that never differ.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failure)?;
         let number = Arc::new(AtomicI64::new(0));
         define_functions(&connection, &number).map_err(failure)?;
         Ok(Sqlite { connection, number })

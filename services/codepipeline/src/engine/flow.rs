@@ -25,12 +25,18 @@ pub(super) struct Step<'a> {
 
 impl<'a> Step<'a> {
     pub(super) fn new(state: &'a mut Pipeline, moment: &Moment) -> Self {
-        Self { state, at: moment.at, ids: Ids::new(moment.seed), commands: Vec::new() }
+        // As many as most decisions come to; a command is large, and moving them costs more than the room.
+        let commands = Vec::with_capacity(12);
+        Self { state, at: moment.at, ids: Ids::new(moment.seed), commands }
     }
 
     /// The definition that an execution runs on. `Pipeline::decide` has checked that it is there.
     pub(super) fn plan_of(&self, execution: &Execution) -> Arc<Plan> {
         self.state.plans[&execution.version].clone()
+    }
+
+    fn plan(&self, execution: &Execution) -> &Plan {
+        &self.state.plans[&execution.version]
     }
 
     /// Whether one more execution may be in progress.
@@ -47,7 +53,7 @@ impl<'a> Step<'a> {
 
     /// Lets an execution into a stage, or makes it wait in front of it.
     pub(super) fn arrive(&mut self, execution: Execution, stage: usize) {
-        let name = self.plan_of(&execution).stages[stage].name.clone();
+        let name = self.plan(&execution).stages[stage].name.clone();
         if self.admits(&execution, stage, &name) {
             self.enter(execution, stage);
         } else {
@@ -225,7 +231,7 @@ impl<'a> Step<'a> {
 
     /// Lets an execution that is done with its stage go to the next one, or end.
     pub(super) fn go_on(&mut self, mut execution: Execution, status: StageStatus) {
-        let stages = self.plan_of(&execution).stages.len();
+        let stages = self.plan(&execution).stages.len();
         let next = execution.position.stage() + 1;
         if next == stages || execution.ends_here() {
             return self.leave(execution, status, ExecutionStatus::Succeeded);
@@ -350,7 +356,7 @@ impl<'a> Step<'a> {
     }
 
     pub(super) fn stage_name(&self, execution: &Execution) -> Name {
-        self.plan_of(execution).stages[execution.position.stage()].name.clone()
+        self.plan(execution).stages[execution.position.stage()].name.clone()
     }
 
     pub(super) fn gate(&mut self, stage: &Name) -> &mut Stage {
@@ -375,8 +381,7 @@ impl<'a> Step<'a> {
     pub(super) fn announce_action(&mut self, execution: &Execution, index: usize, state: ActionState) {
         let Position::Inside(run) = &execution.position else { return };
         let Some(action_run) = &run.actions[index] else { return };
-        let plan = self.plan_of(execution);
-        let stage = &plan.stages[run.stage];
+        let stage = &self.plan(execution).stages[run.stage];
         let subject = Subject::Action {
             stage: stage.name.clone(),
             action: stage.actions[index].name.clone(),
