@@ -12,7 +12,7 @@ use crate::CloudTrail;
 use crate::event::{event, region_of, user_name};
 use crate::records::{Entry, LONGEST_SPAN_MILLIS, Segment};
 use crate::resource::is_object;
-use crate::selection::{Audited, store_once};
+use crate::selection::{Caller, store_once};
 
 /// How many records of reads may wait; then calls wait for their place.
 const WAITING: usize = 4096;
@@ -23,6 +23,12 @@ const GATHERED_FOR: Duration = Duration::from_millis(500);
 /// Pauses before a batch that could not be written is tried again.
 const RETRIES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(500), Duration::from_millis(2_000)];
+
+/// A recorded call, and who made it.
+pub struct Audited {
+    entry: Entry,
+    caller: Caller,
+}
 
 pub enum Waiting {
     Call(Box<Audited>),
@@ -39,16 +45,22 @@ impl Auditor for CloudTrail {
             Principal::Service { name } => Some(name.clone()),
             _ => record.ctx.invoked_by.clone(),
         };
-        let caller_arn = principal.account().map(|_| principal.arn());
-        let call = Box::new(Audited { entry, caller_arn, service });
+        let caller = Caller { arn: principal.account().map(|_| principal.arn()), service };
+        let call = Box::new(Audited { entry, caller });
         if record.read_only {
             let closed = |_| Error::internal("the writer of audit records has ended");
             return self.reads.send(Waiting::Call(call)).await.map_err(closed);
         }
         self.store
             .write(move |tx| {
-                let entry = &call.entry;
-                store_once(tx, entry, &entry.event_id, std::slice::from_ref(call.as_ref()))
+                let Audited { entry, caller } = call.as_ref();
+                store_once(
+                    tx,
+                    entry,
+                    &entry.event_id,
+                    std::slice::from_ref(entry),
+                    std::slice::from_ref(caller),
+                )
             })
             .await
             .map_err(Error::internal)
@@ -139,8 +151,8 @@ async fn gather(
 /// Reads that are stored together.
 struct Gathered {
     segment: Segment,
-    /// As the segment's entries.
-    calls: Vec<Audited>,
+    /// Of the segment's entries, in their order.
+    callers: Vec<Caller>,
 }
 
 /// One segment for each account, region and kind; more where the calls lie further apart than a segment may span,
@@ -148,8 +160,7 @@ struct Gathered {
 fn segments(mut calls: Vec<Audited>) -> Vec<Gathered> {
     calls.sort_by_key(|call| call.entry.at);
     let mut gathered: Vec<Gathered> = Vec::new();
-    for call in calls {
-        let entry = &call.entry;
+    for Audited { entry, caller } in calls {
         let fits = |known: &&mut Gathered| {
             let segment = &known.segment;
             let first = segment.entries.first().map_or(entry.at, |first| first.at);
@@ -160,8 +171,8 @@ fn segments(mut calls: Vec<Audited>) -> Vec<Gathered> {
         match gathered.iter_mut().find(fits) {
             Some(known) => {
                 known.segment.to = entry.at;
-                known.segment.entries.push(entry.clone());
-                known.calls.push(call);
+                known.segment.entries.push(entry);
+                known.callers.push(caller);
             }
             None => {
                 let segment = Segment {
@@ -169,9 +180,9 @@ fn segments(mut calls: Vec<Audited>) -> Vec<Gathered> {
                     scope: entry.scope.clone(),
                     is_management: entry.is_management,
                     to: entry.at,
-                    entries: vec![entry.clone()],
+                    entries: vec![entry],
                 };
-                gathered.push(Gathered { segment, calls: vec![call] });
+                gathered.push(Gathered { segment, callers: vec![caller] });
             }
         }
     }
@@ -188,14 +199,14 @@ async fn write(store: &Store, segments: Vec<Gathered>) {
     loop {
         let batch = segments.clone();
         let written = store.write(move |tx| {
-            for Gathered { segment, calls } in batch.iter() {
-                store_once(tx, segment, &segment.id, calls)?;
+            for Gathered { segment, callers } in batch.iter() {
+                store_once(tx, segment, &segment.id, &segment.entries, callers)?;
             }
             Ok::<_, store::Error>(())
         });
         let Err(error) = written.await else { return };
         let Some(pause) = pauses.next() else {
-            let count: usize = segments.iter().map(|gathered| gathered.calls.len()).sum();
+            let count: usize = segments.iter().map(|gathered| gathered.callers.len()).sum();
             tracing::error!(%error, count, "the records of reading calls could not be written");
             return;
         };
@@ -220,7 +231,7 @@ mod tests {
     fn segments_are_of_one_scope_and_short() {
         let mut elsewhere = entry_at(5);
         elsewhere.scope.region = "us-east-2".parse().expect("a region");
-        let call = |entry| Audited { entry, caller_arn: None, service: None };
+        let call = |entry| Audited { entry, caller: Caller { arn: None, service: None } };
         let calls = [entry_at(20_000), entry_at(7), elsewhere, entry_at(3)].map(call);
         let made = segments(calls.into());
         let shape: Vec<_> = made

@@ -14,28 +14,40 @@ const MOST_TRAILS: usize = 250;
 const LARGEST_ANNOUNCED: usize = 256 * 1024;
 pub const DETAIL_TYPE: &str = "AWS API Call via CloudTrail";
 
-/// A recorded call with what the record itself does not say.
+/// Who called: what a trail asks for and the record of the call does not say.
 #[derive(Clone, Debug)]
-pub struct Audited {
-    pub entry: Entry,
-    pub caller_arn: Option<String>,
+pub struct Caller {
+    pub arn: Option<String>,
     /// The service that called, for itself or for somebody.
     pub service: Option<String>,
 }
 
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    entry: &'a Entry,
+    caller: &'a Caller,
+}
+
 /// Hands calls of one account, region and kind to the trails that want them, and to EventBridge if any does.
-/// `id` is that of the record which keeps them.
-pub fn hand_over(tx: &mut WriteTx<'_>, id: &str, calls: &[Audited]) -> Result<(), store::Error> {
-    let Some(first) = calls.first() else { return Ok(()) };
-    let account = &first.entry.scope.account;
+/// `id` is that of the record which keeps them; `callers` are those of the entries, in their order.
+fn hand_over(
+    tx: &mut WriteTx<'_>,
+    id: &str,
+    entries: &[Entry],
+    callers: &[Caller],
+) -> Result<(), store::Error> {
+    let Some(first) = entries.first() else { return Ok(()) };
+    let account = &first.scope.account;
     let logging = tx.scan_index::<Trail>(Trail::LOGGING, Trail::of_account(account), MOST_TRAILS)?;
     let trails = logging.into_records();
     if trails.is_empty() {
         return Ok(());
     }
+    let calls: Vec<Call<'_>> =
+        entries.iter().zip(callers).map(|(entry, caller)| Call { entry, caller }).collect();
     let mut announced = vec![false; calls.len()];
     for trail in &trails {
-        let wanted: Vec<usize> = (0..calls.len()).filter(|number| wants(trail, &calls[*number])).collect();
+        let wanted: Vec<usize> = (0..calls.len()).filter(|number| wants(trail, calls[*number])).collect();
         if wanted.is_empty() {
             continue;
         }
@@ -44,20 +56,20 @@ pub fn hand_over(tx: &mut WriteTx<'_>, id: &str, calls: &[Audited]) -> Result<()
         }
         let ways = [Some(Way::Bucket), trail.log_group.as_ref().map(|_| Way::LogGroup)];
         for way in ways.into_iter().flatten() {
-            tx.put(&undelivered(trail, way, id, &wanted, calls))?;
+            tx.put(&undelivered(trail, way, id, &wanted, &calls))?;
         }
     }
     for (call, announced) in calls.iter().zip(announced) {
-        if announced && !causes_a_loop(call) {
-            announce(tx, &call.entry)?;
+        if announced && !causes_a_loop(*call) {
+            announce(tx, call.entry)?;
         }
     }
     Ok(())
 }
 
-fn undelivered(trail: &Trail, way: Way, id: &str, wanted: &[usize], calls: &[Audited]) -> Undelivered {
+fn undelivered(trail: &Trail, way: Way, id: &str, wanted: &[usize], calls: &[Call<'_>]) -> Undelivered {
     let waiting = |number: &usize| {
-        let entry = &calls[*number].entry;
+        let entry = calls[*number].entry;
         Waiting { at: entry.at, text: entry.event.clone() }
     };
     let events: Vec<Waiting> = wanted.iter().map(waiting).collect();
@@ -71,10 +83,10 @@ fn undelivered(trail: &Trail, way: Way, id: &str, wanted: &[usize], calls: &[Aud
     }
 }
 
-fn wants(trail: &Trail, call: &Audited) -> bool {
-    let entry = &call.entry;
+fn wants(trail: &Trail, call: Call<'_>) -> bool {
+    let entry = call.entry;
     // What delivers a trail is left out of it: it would never come to rest.
-    if call.service.as_deref() == Some(crate::PRINCIPAL) {
+    if call.caller.service.as_deref() == Some(crate::PRINCIPAL) {
         return false;
     }
     if !is_in_time(trail, entry) {
@@ -88,7 +100,7 @@ fn wants(trail: &Trail, call: &Audited) -> bool {
         read_only: entry.read_only,
         is_management: entry.is_management,
         resources: &entry.resources,
-        caller_arn: call.caller_arn.as_deref(),
+        caller_arn: call.caller.arn.as_deref(),
     };
     in_region && (!is_global || trail.global_events) && trail.selectors.admit(&facts)
 }
@@ -103,8 +115,8 @@ fn is_in_time(trail: &Trail, entry: &Entry) -> bool {
 }
 
 /// Calls that EventBridge makes: a rule that matches the calls of its own targets would go on for ever.
-fn causes_a_loop(call: &Audited) -> bool {
-    call.service.as_deref() == Some("events.amazonaws.com")
+fn causes_a_loop(call: Call<'_>) -> bool {
+    call.caller.service.as_deref() == Some("events.amazonaws.com")
 }
 
 /// Source: EventBridge User Guide, "AWS service events delivered via AWS CloudTrail".
@@ -119,16 +131,17 @@ fn announce(tx: &mut WriteTx<'_>, entry: &Entry) -> Result<(), store::Error> {
     tx.append(event::TOPIC, &event)
 }
 
-/// Stores a record once, and hands over the calls that it keeps: storing it again changes nothing.
+/// Stores a record once, and hands over the calls that it keeps, with who made each: storing it again changes nothing.
 pub fn store_once<R: Record>(
     tx: &mut WriteTx<'_>,
     record: &R,
     id: &str,
-    calls: &[Audited],
+    entries: &[Entry],
+    callers: &[Caller],
 ) -> Result<(), store::Error> {
     if tx.exists::<R>(&record.key())? {
         return Ok(());
     }
     tx.put(record)?;
-    hand_over(tx, id, calls)
+    hand_over(tx, id, entries, callers)
 }

@@ -24,7 +24,7 @@ pub fn to_value(shape: &dyn AnyShape, schema: &'static Schema) -> Value {
 
 /// The bytes of a body.
 pub fn to_bytes(shape: &dyn AnyShape, schema: &'static Schema) -> Bytes {
-    let mut writer = JsonText::default();
+    let mut writer = JsonText::with_capacity(1024);
     shape.write(schema, &mut writer);
     writer.finish().into()
 }

@@ -25,6 +25,11 @@ enum Name {
 }
 
 impl JsonText {
+    /// With room for so many bytes, before it has to grow.
+    pub fn with_capacity(bytes: usize) -> JsonText {
+        JsonText { text: Vec::with_capacity(bytes), ..JsonText::default() }
+    }
+
     /// What was written; `null` for nothing.
     pub fn finish(self) -> Vec<u8> {
         if self.text.is_empty() { b"null".to_vec() } else { self.text }

@@ -146,14 +146,12 @@ fn signature_of(
         "s3" | "s3express" | "s3-outposts" => parts.uri.path().to_owned(),
         _ => canonical::path(parts.uri.path()),
     };
-    let canonical = format!(
-        "{}\n{path}\n{query}\n{}\n{}\n{payload}",
-        parts.method,
-        canonical::headers(&parts.headers, &names, authority),
-        names.join(";"),
-    );
-    let string_to_sign =
-        format!("{ALGORITHM}\n{}\n{}\n{}", signed.time, signed.scope, sha256_hex(canonical.as_bytes()));
+    let headers = canonical::headers(&parts.headers, &names, authority);
+    let names = names.join(";");
+    let lines = [parts.method.as_str(), &path, query, &headers, &names, payload];
+    let canonical = lines.join("\n");
+    let scope = signed.scope.to_string();
+    let string_to_sign = [ALGORITHM, &signed.time, &scope, &sha256_hex(canonical.as_bytes())].join("\n");
     signature(secret, &signed.scope, &string_to_sign)
 }
 
