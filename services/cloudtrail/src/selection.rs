@@ -2,10 +2,10 @@
 
 use aws::{Event, Scope, event};
 use serde_json::Value;
-use store::{Record, WriteTx};
+use store::{Range, Record, WriteTx};
 
 use crate::event::GLOBAL_SOURCES;
-use crate::records::{Entry, Trail, Undelivered, Waiting, Way};
+use crate::records::{Closing, Entry, Trail, Undelivered, Waiting, Way};
 use crate::selector::Facts;
 
 /// Trails of an account that log: five in each region at most.
@@ -29,7 +29,10 @@ pub fn hand_over(tx: &mut WriteTx<'_>, id: &str, calls: &[Audited]) -> Result<()
     let Some(first) = calls.first() else { return Ok(()) };
     let account = &first.entry.scope.account;
     let logging = tx.scan_index::<Trail>(Trail::LOGGING, Trail::of_account(account), MOST_TRAILS)?;
-    let trails = logging.into_records();
+    let mut trails = logging.into_records();
+    if calls.iter().any(deletes_a_trail) {
+        trails.extend(just_deleted(tx, calls)?);
+    }
     if trails.is_empty() {
         return Ok(());
     }
@@ -53,6 +56,21 @@ pub fn hand_over(tx: &mut WriteTx<'_>, id: &str, calls: &[Audited]) -> Result<()
         }
     }
     Ok(())
+}
+
+fn deletes_a_trail(call: &Audited) -> bool {
+    call.entry.event_name == "DeleteTrail"
+}
+
+/// The trails that these calls have deleted, as they were: the call that deletes a trail is the last that it tells of.
+fn just_deleted(tx: &mut WriteTx<'_>, calls: &[Audited]) -> Result<Vec<Trail>, store::Error> {
+    let closing = tx.scan::<Closing>(Range::all(), MOST_TRAILS)?.into_records();
+    let trails = closing.into_iter().map(|closing| closing.trail);
+    let deleted = |trail: &Trail| {
+        let of_trail = |call: &&Audited| deletes_a_trail(call) && call.entry.resources.contains(&trail.arn());
+        trail.logging && calls.iter().any(|call| of_trail(&call))
+    };
+    Ok(trails.filter(deleted).collect())
 }
 
 fn undelivered(trail: &Trail, way: Way, id: &str, wanted: &[usize], calls: &[Audited]) -> Undelivered {
