@@ -5,6 +5,7 @@ figure, what it is compared with, the ratio or bound that is the goal, and wheth
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -18,6 +19,8 @@ import urllib.error
 import urllib.request
 
 import boto3
+import scale
+from ground import ROOT, TARGET, Table, describe, load, pipeline, prepare
 
 from harness.aws import Aws
 from harness.aws_cli import AwsCli
@@ -26,38 +29,6 @@ from harness.git import Git
 from harness.identities import create_role, trust
 from harness.main_job import MainJob
 from harness.server import ADMINISTRATOR, REGION, Server, free_port
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-CONNECTIONS = 16
-
-
-class Table:
-    def __init__(self):
-        self.rows = []
-
-    def add(self, what, figure, peer, value, goal, reached):
-        self.rows.append((what, figure, peer, value, goal, "yes" if reached else "NO"))
-        print(" · ".join(self.rows[-1]), flush=True)
-
-    def markdown(self):
-        head = ("measured", "Stagewright", "compared with", "ratio or value", "goal", "reached")
-        lines = [head, ("---",) * len(head), *self.rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def load(url, rounds, *steps):
-    """Runs the load client against `url`; its report."""
-    command = [TARGET / "bench", "load", "--address", url.removeprefix("http://"), "--service", "codepipeline"]
-    command += ["--access-key-id", ADMINISTRATOR.access_key_id, "--secret-access-key", ADMINISTRATOR.secret_access_key]
-    command += ["--rounds", str(rounds), "--connections", str(CONNECTIONS)]
-    for target, body in steps:
-        command += ["--step", f"CodePipeline_20150709.{target}={json.dumps(body)}"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def describe(report):
-    return f"{report['rounds_per_second']:.0f}/s, p50 {report['p50_ms']:.2f} ms, p99 {report['p99_ms']:.2f} ms"
 
 
 class Process:
@@ -84,41 +55,6 @@ class Process:
     def stop(self):
         self.process.terminate()
         self.process.wait()
-
-
-def pipeline(name, role):
-    """A pipeline that waits for nothing: an S3 source and a deployment, of a bucket that is there."""
-
-    def action(name, category, configuration, **artifacts):
-        kind = {"category": category, "owner": "AWS", "provider": "S3", "version": "1"}
-        return {"name": name, "actionTypeId": kind, "configuration": configuration, **artifacts}
-
-    source = {"S3Bucket": "bench", "S3ObjectKey": "source.zip", "PollForSourceChanges": "false"}
-    deploy = {"BucketName": "bench", "Extract": "true"}
-    return {
-        "name": name,
-        "roleArn": role,
-        "artifactStore": {"type": "S3", "location": "bench"},
-        "stages": [
-            {"name": "Source", "actions": [action("Fetch", "Source", source, outputArtifacts=[{"name": "Source"}])]},
-            {"name": "Deploy", "actions": [action("Publish", "Deploy", deploy, inputArtifacts=[{"name": "Source"}])]},
-        ],
-        "version": 1,
-    }
-
-
-def prepare(session, url):
-    """The bucket, the role and the pipeline that the calls are about."""
-
-    def client(service):
-        return session.client(service, endpoint_url=url)
-
-    client("s3").create_bucket(Bucket="bench")
-    role = client("iam").create_role(
-        RoleName="bench", AssumeRolePolicyDocument=trust(Service="codepipeline.amazonaws.com")
-    )["Role"]["Arn"]
-    client("codepipeline").create_pipeline(pipeline=pipeline("read", role))
-    return role
 
 
 def measure_api(table, folder):
@@ -162,17 +98,24 @@ def measure_api(table, folder):
     compare("CreatePipeline + DeletePipeline", ours_write, moto_write, "moto", 20)
 
 
-def measure_store(table):
+@functools.cache
+def store_rates():
+    """Documents a second: of the store, and of the bare loop; and the ratio."""
     command = ["cargo", "run", "--quiet", "--release", "--package", "store", "--example", "group_commit"]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     print(output, flush=True)
     ratio = float(re.search(r"median ratio ([\d.]+)", output)[1])
     last = [line for line in output.splitlines() if "documents/s" in line][-1]
     bare, stored = re.findall(r"([\d.]+) documents/s", last)
+    return float(stored), float(bare), ratio
+
+
+def measure_store(table):
+    stored, bare, ratio = store_rates()
     table.add(
         "durable writes by 64 writers",
-        f"{float(stored):.0f}/s",
-        f"bare group commit: {float(bare):.0f}/s",
+        f"{stored:.0f}/s",
+        f"bare group commit: {bare:.0f}/s",
         f"{ratio:.2f} ×",
         "≥ 0.8 ×",
         ratio >= 0.8,
@@ -307,6 +250,11 @@ MEASURES = {
     "push": measure_push,
     "sandbox": measure_sandbox,
     "start": measure_start,
+    "executions": lambda table, folder: scale.measure_executions(table, store_rates()[0]),
+    "transitions": lambda table, folder: scale.measure_transitions(table),
+    "events": scale.measure_events,
+    "history": scale.measure_history,
+    "waiting": scale.measure_waiting,
 }
 
 

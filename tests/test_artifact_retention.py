@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from harness import command
 from harness.aws import Aws
@@ -12,6 +13,7 @@ from harness.server import ACCOUNT, REGION, Server
 from harness.site_pipeline import SECONDS, SitePipeline
 from harness.site_pipeline import place as make_place
 
+CLEANED_UP = "The input artifact 'App' is not kept any more: it was cleaned up at "
 RETENTION = "stagewright:artifact-retention"
 
 
@@ -86,17 +88,34 @@ def test_old_artifacts_are_shown_and_then_deleted(server, aws, place):
 def test_what_is_cleaned_up_is_told_to_who_would_need_it(server, aws, place):
     pipeline, (one, two) = ran(aws, place, 2)
     clean(server, pipeline.name, "--keep-executions", "1", "--delete")
-    rollback = aws.codepipeline.rollback_stage(
-        pipelineName=pipeline.name, stageName="Deploy", targetPipelineExecutionId=one
-    )["pipelineExecutionId"]
-    pipeline.wait(rollback, "Failed")
-    actions = aws.codepipeline.list_action_executions(
-        pipelineName=pipeline.name, filter={"pipelineExecutionId": rollback}
-    )["actionExecutionDetails"]
-    error = actions[0]["output"]["executionResult"]["errorDetails"]
-    assert error["code"] == "ConfigurationError"
-    assert error["message"].startswith("The input artifact 'App' is not kept any more: it was cleaned up at ")
-    assert pipeline.execution(two)["status"] == "Succeeded"
+    with pytest.raises(ClientError, match=f"(UnableToRollbackStageException).*{CLEANED_UP}"):
+        aws.codepipeline.rollback_stage(pipelineName=pipeline.name, stageName="Deploy", targetPipelineExecutionId=one)
+    assert [known["pipelineExecutionId"] for known in pipeline.executions()] == [two, one], "nothing was begun"
+
+
+def test_so_is_who_retries_a_stage(server, aws, place):
+    pipeline = SitePipeline(aws, place)
+    pipeline.put_source("0")
+    failed = pipeline.create()
+    pipeline.answer(failed, status="Rejected")
+    pipeline.wait(failed, "Failed")
+    # The next one does not get there.
+    gate = {"pipelineName": pipeline.name, "stageName": "Deploy", "transitionType": "Inbound"}
+    aws.codepipeline.disable_stage_transition(**gate, reason="so that nobody gets in")
+    next = pipeline.start()
+    until(lambda: "inboundExecution" in pipeline.stage("Deploy"), SECONDS, "the next one in front of the stage")
+    aws.codepipeline.stop_pipeline_execution(pipelineName=pipeline.name, pipelineExecutionId=next, abandon=True)
+    pipeline.wait(next, "Stopped")
+    assert list(clean(server, pipeline.name, "--keep-executions", "1", "--delete")) == [failed]
+    which = {"pipelineName": pipeline.name, "pipelineExecutionId": failed, "stageName": "Deploy"}
+    with pytest.raises(ClientError, match=f"(StageNotRetryableException).*{CLEANED_UP}"):
+        aws.codepipeline.retry_stage_execution(**which, retryMode="ALL_ACTIONS")
+    assert pipeline.execution(failed)["status"] == "Failed"
+    # To ask again needs no artifact.
+    aws.codepipeline.retry_stage_execution(**which, retryMode="FAILED_ACTIONS")
+    pipeline.answer(failed)
+    pipeline.answer(failed, stage="Done", action="Look")
+    pipeline.wait(failed, "Succeeded")
 
 
 def test_what_runs_and_what_a_rollback_needs_stays(server, aws, place):

@@ -396,6 +396,8 @@ def test_a_deleted_trail_delivers_what_it_has(aws, make):
     names = make_groups(aws, 3)
     aws.cloudtrail.delete_trail(Name=trail.name)
     trail.delivered(lambda record: group_of(record) == names[-1], "the last record")
+    (last,) = trail.delivered(lambda record: record["eventName"] == "DeleteTrail", "the record of the deletion")
+    assert last["requestParameters"] == {"name": trail.name}
     assert set(names) <= {group_of(record) for record in trail.records()}
 
 

@@ -9,6 +9,7 @@ from harness import strict
 from harness.aws import Aws
 from harness.eventually import until
 from harness.identities import allow, create_role, create_user, trust, unique
+from harness.plain_http import fetch
 from harness.receiver import Receiver, notified, subscribed
 from harness.refusal import refused
 from harness.server import ACCOUNT, REGION
@@ -115,6 +116,11 @@ def test_an_approval_tells_a_topic(server, aws, place, topic, receiver, path):
             "customData": f"Version {version}",
         },
     }
+    page = fetch(message["approval"]["approvalReviewLink"])
+    assert page.status == 200 and page.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"stagewright pipeline approve {pipeline.name} " in page.body.decode()
+    assert fetch(console.replace(pipeline.name, "%3Cscript%3E")).status == 404
+    assert fetch(console, method="DELETE").status == 405
     pipeline.answer(id, stage="Done", action="Look")
     pipeline.wait(id, "Succeeded")
 

@@ -431,11 +431,71 @@ def test_what_is_missing_and_what_the_role_may_not_do_is_found(server, aws, plac
     actions = {finding["message"].split(" allows ")[1].split(" on ")[0]: finding for finding in denied}
     assert "codecommit:GetBranch" not in actions
     assert actions["codebuild:StartBuild"]["severity"] == "error"
-    # The policy of a bucket, which is not simulated, may allow it.
-    assert actions["s3:PutObject"]["severity"] == "warning"
+    by_resource = {finding["message"].partition(" on ")[2]: finding["severity"] for finding in denied}
+    assert by_resource[f"arn:aws:s3:::{place['artifacts']}/{pipeline.name}/*"] == "error"
+    # The policy of a bucket that cannot be seen may allow it.
+    unseen = "arn:aws:s3:::no-such-bucket/* unless the policy of the bucket does, which could not be seen"
+    assert by_resource[unseen + "."] == "warning"
     help = actions["codebuild:StartBuild"]["help"]
     statement = json.loads(help[help.index("{") :])
     assert statement["Resource"] == f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/no-such-project"
+
+
+def test_topics_roles_of_builds_and_policies_of_buckets_are_looked_at(server, aws, place, tmp_path):
+    role = create_role(
+        aws,
+        trust(Service="codepipeline.amazonaws.com"),
+        allow("s3:GetBucketVersioning", "s3:GetObject", "codebuild:*", "sns:Publish"),
+    )
+    building = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("logs:*"))
+    project = unique("project")
+    aws.codebuild.create_project(
+        name=project,
+        source={"type": "CODEPIPELINE"},
+        artifacts={"type": "CODEPIPELINE"},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=building,
+    )
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:nobody-made-it"
+    ask = action("Ask", "Approval", "Manual", {"NotificationArn": topic})
+    make = action("Make", "Build", "CodeBuild", {"ProjectName": project}, inputArtifacts=[{"name": "App"}])
+    pipeline = SitePipeline(aws, {**place, "artifacts": unique("site-artifacts")})
+    aws.s3.create_bucket(Bucket=pipeline.place["artifacts"])
+    pipeline.put_source("one")
+    declaration = pipeline.declaration(roleArn=role)
+    declaration["stages"][1:] = [{"name": "Build", "actions": [make]}, {"name": "Ask", "actions": [ask]}]
+
+    def messages():
+        return {finding["path"]: finding["message"] for finding in validated(server, tmp_path, declaration)[1]}
+
+    source, build, ask = (f"pipeline.stages[{stage}].actions[0]" for stage in range(3))
+    objects = f"arn:aws:s3:::{pipeline.place['artifacts']}/{pipeline.name}/*"
+    assert messages() == {
+        source: f"No policy of {role} allows s3:PutObject on {objects}.",
+        f"{build}.configuration.ProjectName": f"No policy of {building} allows s3:GetObject on {objects}.",
+        f"{ask}.configuration.NotificationArn": f"There is no topic '{topic}'.",
+    }
+    topic = aws.sns.create_topic(Name=unique("topic"))["TopicArn"]
+    declaration["stages"][2]["actions"][0]["configuration"]["NotificationArn"] = topic
+    admitted = {"AWS": [role, building]}
+    statement = {
+        "Effect": "Allow",
+        "Principal": admitted,
+        "Action": ["s3:GetObject", "s3:PutObject"],
+        "Resource": objects,
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    aws.s3.put_bucket_policy(Bucket=pipeline.place["artifacts"], Policy=json.dumps(policy))
+    assert messages() == {}
+    statement["Effect"] = "Deny"
+    aws.s3.put_bucket_policy(Bucket=pipeline.place["artifacts"], Policy=json.dumps(policy))
+    assert messages()[source] == f"A policy of {role} or of the bucket denies s3:PutObject on {objects}."
+    aws.iam.update_assume_role_policy(
+        RoleName=building.rsplit("/", 1)[1], PolicyDocument=trust(Service="codepipeline.amazonaws.com")
+    )
+    assert messages()[f"{build}.configuration.ProjectName"] == (
+        f"The trust policy of {building}, the role of the build project, does not admit codebuild.amazonaws.com."
+    )
 
 
 def test_a_role_that_cannot_be_assumed_is_found(server, aws, place, tmp_path):

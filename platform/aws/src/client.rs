@@ -167,6 +167,11 @@ impl Client {
         gateway.objects.bucket_location(&self.ctx(gateway, "GetBucketLocation").await?, bucket).await
     }
 
+    pub async fn bucket_policy(&self, bucket: &str) -> Result<Option<String>, Error> {
+        let gateway = self.gateway.get()?;
+        gateway.objects.bucket_policy(&self.ctx(gateway, "GetBucketPolicy").await?, bucket).await
+    }
+
     /// Errors: `NoSuchBucket`, `AccessDenied`.
     pub async fn admits_delivery(&self, bucket: &str, key: &str, acl: &str) -> Result<(), Error> {
         let gateway = self.gateway.get()?;

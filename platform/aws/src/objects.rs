@@ -30,6 +30,11 @@ pub trait Objects: Send + Sync {
     async fn bucket_versioning(&self, ctx: &Ctx, bucket: &str) -> Result<bool, Error>;
     /// The bucket's region.
     async fn bucket_location(&self, ctx: &Ctx, bucket: &str) -> Result<String, Error>;
+    /// The text of the bucket's policy; `None` if it has none. Errors: `NoSuchBucket`, `AccessDenied`; `NotImplemented` where
+    /// there are no policies.
+    async fn bucket_policy(&self, _ctx: &Ctx, _bucket: &str) -> Result<Option<String>, Error> {
+        Err(Error::not_implemented("S3", "GetBucketPolicy"))
+    }
     /// Whether the policies let the caller read the bucket's ACL and put objects with this canned ACL under a key:
     /// what services that deliver files ask before they begin. Errors: `NoSuchBucket`, `AccessDenied`; `NotImplemented`
     /// where there are no policies.

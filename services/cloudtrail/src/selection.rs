@@ -2,10 +2,10 @@
 
 use aws::{Event, Scope, event};
 use serde_json::Value;
-use store::{Record, WriteTx};
+use store::{Range, Record, WriteTx};
 
 use crate::event::GLOBAL_SOURCES;
-use crate::records::{Entry, Trail, Undelivered, Waiting, Way};
+use crate::records::{Closing, Entry, Trail, Undelivered, Waiting, Way};
 use crate::selector::Facts;
 
 /// Trails of an account that log: five in each region at most.
@@ -39,7 +39,10 @@ fn hand_over(
     let Some(first) = entries.first() else { return Ok(()) };
     let account = &first.scope.account;
     let logging = tx.scan_index::<Trail>(Trail::LOGGING, Trail::of_account(account), MOST_TRAILS)?;
-    let trails = logging.into_records();
+    let mut trails = logging.into_records();
+    if entries.iter().any(deletes_a_trail) {
+        trails.extend(just_deleted(tx, entries)?);
+    }
     if trails.is_empty() {
         return Ok(());
     }
@@ -65,6 +68,21 @@ fn hand_over(
         }
     }
     Ok(())
+}
+
+fn deletes_a_trail(entry: &Entry) -> bool {
+    entry.event_name == "DeleteTrail"
+}
+
+/// The trails that these calls have deleted, as they were: the call that deletes a trail is the last that it tells of.
+fn just_deleted(tx: &mut WriteTx<'_>, entries: &[Entry]) -> Result<Vec<Trail>, store::Error> {
+    let closing = tx.scan::<Closing>(Range::all(), MOST_TRAILS)?.into_records();
+    let trails = closing.into_iter().map(|closing| closing.trail);
+    let deleted = |trail: &Trail| {
+        let of_trail = |entry: &Entry| deletes_a_trail(entry) && entry.resources.contains(&trail.arn());
+        trail.logging && entries.iter().any(of_trail)
+    };
+    Ok(trails.filter(deleted).collect())
 }
 
 fn undelivered(trail: &Trail, way: Way, id: &str, wanted: &[usize], calls: &[Call<'_>]) -> Undelivered {

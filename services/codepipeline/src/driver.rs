@@ -17,6 +17,7 @@ mod commit;
 mod inputs;
 pub(crate) mod jobs;
 mod purge;
+mod removed;
 mod rules;
 mod start;
 mod step;
@@ -34,6 +35,8 @@ use crate::engine::Moment;
 
 pub(crate) use announce::SOURCE;
 pub(crate) use cleanup::clean;
+#[cfg(test)]
+pub(crate) use cleanup::sweep_again;
 pub(crate) use commit::{Cause, Commit, Fault, NewExecution};
 pub(crate) use purge::later as purge_later;
 pub(crate) use start::{Started, Triggered, change_of, start};

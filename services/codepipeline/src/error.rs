@@ -44,9 +44,9 @@ pub enum Error {
     #[error("A stop request for pipeline execution '{id}' has already been made")]
     DuplicatedStopRequest { id: String },
     #[error("Stage '{stage}' cannot be retried: {why}")]
-    StageNotRetryable { stage: String, why: &'static str },
+    StageNotRetryable { stage: String, why: Cow<'static, str> },
     #[error("Stage '{stage}' cannot be run again: {why}")]
-    StageNotRerunnable { stage: String, why: &'static str },
+    StageNotRerunnable { stage: String, why: Cow<'static, str> },
     #[error("Pipeline execution '{id}' is not the latest execution in stage '{stage}'")]
     NotLatestPipelineExecution { id: String, stage: String },
     #[error("The condition of stage '{stage}' cannot be overridden: {why}")]
@@ -54,7 +54,7 @@ pub enum Error {
     #[error("There is no action execution with id '{0}'")]
     ActionExecutionNotFound(String),
     #[error("Stage '{stage}' cannot be rolled back: {why}")]
-    UnableToRollbackStage { stage: String, why: &'static str },
+    UnableToRollbackStage { stage: String, why: Cow<'static, str> },
     #[error(
         "Pipeline execution '{id}' ran on version {version} of the pipeline, which is not its current version"
     )]
@@ -171,14 +171,16 @@ impl Error {
             Refusal::NoSuchTransition(stage) => {
                 Self::Validation(format!("Stage '{stage}' of pipeline '{pipeline}' has no such transition"))
             }
-            Refusal::StageNotRetryable { stage, why } => Self::StageNotRetryable { stage, why },
-            Refusal::UnableToRerun { stage, why } => Self::StageNotRerunnable { stage, why },
+            Refusal::StageNotRetryable { stage, why } => Self::StageNotRetryable { stage, why: why.into() },
+            Refusal::UnableToRerun { stage, why } => Self::StageNotRerunnable { stage, why: why.into() },
             Refusal::ActionNotFound { stage, action } => Self::ActionNotFound { pipeline, stage, action },
             Refusal::NotLatestExecution => {
                 Self::NotLatestPipelineExecution { id: execution, stage: stage.to_owned() }
             }
             Refusal::ConditionNotOverridable { stage, why } => Self::ConditionNotOverridable { stage, why },
-            Refusal::UnableToRollback { stage, why } => Self::UnableToRollbackStage { stage, why },
+            Refusal::UnableToRollback { stage, why } => {
+                Self::UnableToRollbackStage { stage, why: why.into() }
+            }
             Refusal::TargetOutdated(version) => Self::PipelineExecutionOutdated { id: execution, version },
             Refusal::InvalidApprovalToken => Self::InvalidApprovalToken { action: stage.to_owned() },
             Refusal::ActionNotInProgress => Self::ApprovalAlreadyCompleted { action: stage.to_owned() },

@@ -28,7 +28,13 @@ pub enum Resource {
         repository: String,
         branch: String,
     },
-    Project(String),
+    Project {
+        name: String,
+        /// What its builds do with artifacts as the project's own role: call, and objects.
+        artifacts: Vec<(&'static str, String)>,
+    },
+    /// By ARN.
+    Topic(String),
 }
 
 /// Something that must be there, and where the declaration names it.
@@ -140,28 +146,35 @@ impl OfAction<'_> {
         let arn = self.scope.arn("codebuild", format!("project/{project}")).to_string();
         self.allowed(needs, "codebuild:StartBuild", arn.clone());
         self.allowed(needs, "codebuild:BatchGetBuilds", arn);
-        needs.resource(self.configuration("ProjectName"), Resource::Project(project));
+        let artifacts = self.objects(true, true);
+        needs.resource(self.configuration("ProjectName"), Resource::Project { name: project, artifacts });
     }
 
     fn approval(&self, needs: &mut Needs) {
         if let Some(topic) = self.value("NotificationArn") {
-            self.allowed(needs, "sns:Publish", topic);
+            self.allowed(needs, "sns:Publish", topic.clone());
+            needs.resource(self.configuration("NotificationArn"), Resource::Topic(topic));
         }
     }
 
     /// Reading inputs, writing outputs.
     fn artifacts(&self, needs: &mut Needs, reads: bool, writes: bool) {
+        for (call, objects) in self.objects(reads, writes) {
+            self.allowed(needs, call, objects);
+        }
+    }
+
+    fn objects(&self, reads: bool, writes: bool) -> Vec<(&'static str, String)> {
         let stores = self.declaration.artifact_stores.as_ref();
         let store = self.declaration.artifact_store.as_ref();
-        let Some(store) = store.or_else(|| stores?.get(self.scope.region.as_str())) else { return };
+        let Some(store) = store.or_else(|| stores?.get(self.scope.region.as_str())) else {
+            return Vec::new();
+        };
         let name: String = self.declaration.name.chars().take(KEY_LENGTH).collect();
         let objects = format!("{}/{name}/*", self.bucket_arn(&store.location));
-        if reads && inputs(self.action).next().is_some() {
-            self.allowed(needs, "s3:GetObject", objects.clone());
-        }
-        if writes && outputs(self.action).next().is_some() {
-            self.allowed(needs, "s3:PutObject", objects);
-        }
+        let reads = (reads && inputs(self.action).next().is_some()).then_some("s3:GetObject");
+        let writes = (writes && outputs(self.action).next().is_some()).then_some("s3:PutObject");
+        reads.into_iter().chain(writes).map(|call| (call, objects.clone())).collect()
     }
 
     fn allowed(&self, needs: &mut Needs, action: &'static str, resource: String) {
@@ -242,7 +255,7 @@ mod tests {
         expect![[r#"
             pipeline.artifactStore.location: Bucket("artifacts")
             pipeline.stages[0].actions[0].configuration.BranchName: Branch { repository: "web", branch: "main" }
-            pipeline.stages[1].actions[0].configuration.ProjectName: Project("make")
+            pipeline.stages[1].actions[0].configuration.ProjectName: Project { name: "make", artifacts: [("s3:GetObject", "arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*")] }
             pipeline.stages[1].actions[1].configuration.BucketName: Bucket("site")"#]]
         .assert_eq(&resources.join("\n"));
     }

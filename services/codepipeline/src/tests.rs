@@ -7,5 +7,6 @@ mod crash;
 mod jobs;
 mod journey;
 mod refusals;
+mod retention;
 mod triggers;
 mod world;

@@ -15,7 +15,8 @@ use crate::access::Question;
 use crate::error::Error;
 use crate::listing::LARGEST_PAGE;
 use crate::operations::{
-    bucket_versioning, delete_object, get_bucket_location, get_object, head_object, list_objects, put_object,
+    bucket_policy, bucket_versioning, delete_object, get_bucket_location, get_object, head_object,
+    list_objects, put_object,
 };
 use crate::{S3, wire};
 
@@ -153,6 +154,17 @@ impl Objects for S3 {
         let output = self.serve(ctx, questions, json!({ "bucketName": bucket }), handled).await?;
         let location = output.location_constraint.map(|location| location.as_str().to_owned());
         Ok(location.unwrap_or_else(|| "us-east-1".to_owned()))
+    }
+
+    async fn bucket_policy(&self, ctx: &Ctx, bucket: &str) -> Result<Option<String>, aws::Error> {
+        let input = dto::GetBucketPolicyInput { bucket: bucket.to_owned(), ..Default::default() };
+        let questions = bucket_policy::get_questions(&input);
+        let handled = bucket_policy::get(self, ctx, input);
+        match self.serve(ctx, questions, json!({ "bucketName": bucket }), handled).await {
+            Ok(output) => Ok(output.policy),
+            Err(error) if error.code() == "NoSuchBucketPolicy" => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn admits_delivery(&self, ctx: &Ctx, bucket: &str, key: &str, acl: &str) -> Result<(), aws::Error> {

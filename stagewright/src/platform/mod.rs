@@ -138,7 +138,8 @@ impl Platform {
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
         let reachable_at = endpoint.trim_end_matches('/').to_owned();
-        let webhooks = codepipeline::Config { endpoint: reachable_at, github_api: config.github.api.clone() };
+        let webhooks =
+            codepipeline::Config { endpoint: reachable_at.clone(), github_api: config.github.api.clone() };
         let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
         let codepipeline = codepipeline.with_config(webhooks).with_settings(config.pipelines.settings());
         let codepipeline = Arc::new(codepipeline.with_compute(codebuild.clone()));
@@ -197,6 +198,10 @@ impl Platform {
             Mount {
                 prefix: codepipeline::webhooks::WebhookEndpoint::PREFIX,
                 service: Arc::new(codepipeline::webhooks::WebhookEndpoint::new(codepipeline.clone())),
+            },
+            Mount {
+                prefix: codepipeline::ReviewPage::PREFIX,
+                service: Arc::new(codepipeline::ReviewPage::new(reachable_at)),
             },
             Mount {
                 prefix: sns::CertificateEndpoint::PREFIX,

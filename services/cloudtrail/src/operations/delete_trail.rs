@@ -18,11 +18,11 @@ pub(super) async fn delete_trail(
     let name = TrailName::of(ctx, &input.name)?;
     let ctx = ctx.clone();
     let write = cloudtrail.store.write(move |tx| {
-        let mut trail = find_at_home(tx, &ctx, &name)?;
+        let trail = find_at_home(tx, &ctx, &name)?;
         tx.delete::<Trail>(&trail.key())?;
-        trail.logging = false;
         tx.put(&Closing { since: ctx.now(), trail: trail.clone() })?;
-        delivery::schedule(tx, trail.id, ctx.now(), std::time::Duration::ZERO)?;
+        // The record of this call comes after it, and is the trail's last.
+        delivery::schedule_last(tx, trail.id, ctx.now())?;
         Ok::<_, Error>(())
     });
     write.await?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use store::{Delivery, Subscription, WriteTx};
 
 use super::commit::Fault;
-use super::start::{self, Started, Triggered};
+use super::start::{self, Triggered};
 use super::step::{Step, Task};
 use super::{PAUSE, now, rules, triggers};
 use crate::CodePipeline;
@@ -225,12 +225,9 @@ fn changed(
         overrides: overrides.into_iter().collect(),
         change: None,
     };
-    match start::start(tx, definitions, pipeline, triggered, moment)? {
-        Started::Execution(execution) => {
-            let (change, at) = (change.to_owned(), Timestamp::from_millis(moment.at));
-            Start { pipeline: pipeline.id, change, execution, own: true, at }.note(tx)?;
-        }
-        Started::Not(why) => tracing::warn!(pipeline = pipeline.name, why, "a change starts no execution"),
+    if let Some(execution) = start::start_or_tell(tx, definitions, pipeline, triggered, moment)? {
+        let (change, at) = (change.to_owned(), Timestamp::from_millis(moment.at));
+        Start { pipeline: pipeline.id, change, execution, own: true, at }.note(tx)?;
     }
     Ok(())
 }

@@ -117,6 +117,15 @@ async fn sweep(codepipeline: &CodePipeline) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A look as if an hour had passed since the last one, while no driver runs; answers how many executions are to lose their
+/// artifacts.
+#[cfg(test)]
+pub(crate) async fn sweep_again(codepipeline: &CodePipeline) -> Result<u64, Fault> {
+    codepipeline.store.write(|tx| tx.dequeue(SWEEPS, "all").map(drop)).await?;
+    sweep(codepipeline).await?;
+    Ok(codepipeline.store.read(|tx| tx.queue_length(REMOVALS)).await?)
+}
+
 /// Lets the artifacts go that the rule does not keep. `dry_run`: only tells which.
 pub(crate) async fn clean(
     codepipeline: &CodePipeline,
@@ -126,7 +135,7 @@ pub(crate) async fn clean(
 ) -> Result<Vec<Cleaned>, Fault> {
     let (id, definitions) = (pipeline.id, codepipeline.definitions.clone());
     let version = pipeline.version;
-    let now = aws::Timestamp::now();
+    let now = codepipeline.clock.now();
     let read = codepipeline.store.read(move |tx| {
         let look = Look::at(tx, &definitions, id, version)?;
         Ok::<_, Fault>((look.removable(retention, now), look))

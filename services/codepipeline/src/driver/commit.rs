@@ -79,6 +79,8 @@ pub(crate) struct Commit<'a, 'tx> {
     pub(super) rules: BTreeMap<RuleExecutionId, RuleExecution>,
     /// What follows at once from a command that cannot be carried out.
     pub(super) follow_ups: VecDeque<(Event, Cause)>,
+    /// An input artifact of an action that started, and when it had been cleaned up.
+    pub(super) met_removed: Option<(String, Timestamp)>,
 }
 
 impl<'a, 'tx> Commit<'a, 'tx> {
@@ -133,6 +135,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             actions: BTreeMap::new(),
             rules: BTreeMap::new(),
             follow_ups: VecDeque::new(),
+            met_removed: None,
         }
     }
 

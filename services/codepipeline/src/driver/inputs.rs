@@ -32,7 +32,12 @@ pub(super) fn prepare(
     for input in definition::inputs(declared) {
         match input_artifact(commit, definition, record.execution, input)? {
             Ok(artifact) => record.inputs.push(artifact),
-            Err(absent) => return Ok(Err(ErrorDetails::new("ConfigurationError", absent.message(input)))),
+            Err(absent) => {
+                if let Absent::Removed(at) = absent {
+                    commit.met_removed = Some((input.to_owned(), at));
+                }
+                return Ok(Err(ErrorDetails::new("ConfigurationError", absent.message(input))));
+            }
         }
     }
     let declared_configuration = declared.configuration.clone().unwrap_or_default();

@@ -1,5 +1,7 @@
 //! A change of a source starts an execution.
 
+use aws::{Event, Timestamp, event};
+use serde_json::json;
 use store::WriteTx;
 use uuid::Uuid;
 
@@ -8,6 +10,10 @@ use crate::definitions::Definitions;
 use crate::engine::{self, ExecutionId, Moment};
 use crate::operations::start_pipeline_execution::default_variables;
 use crate::records::{Execution, ExecutionTrigger, Pipeline, SourceOverride};
+
+/// Events that AWS does not have come from a source of their own: rules for AWS's never meet them.
+const SOURCE_OF_OURS: &str = "stagewright.codepipeline";
+const NOT_STARTED: &str = "CodePipeline Pipeline Not Started By Change";
 
 /// Why an execution is to start.
 pub(crate) struct Triggered {
@@ -61,6 +67,32 @@ pub(crate) fn start(
         Err(Fault::Refused(refusal)) => Ok(Started::Not(refusal.to_string())),
         Err(error @ Fault::Error(_)) => Err(error),
     }
+}
+
+/// [`start`] for a change that nobody waits for: that it starts nothing is told as an event, of which rules can make a
+/// message. AWS is silent.
+pub(super) fn start_or_tell(
+    tx: &mut WriteTx<'_>,
+    definitions: &Definitions,
+    pipeline: &Pipeline,
+    triggered: Triggered,
+    moment: Moment,
+) -> Result<Option<ExecutionId>, Fault> {
+    let trigger = triggered.trigger.clone();
+    let why = match start(tx, definitions, pipeline, triggered, moment)? {
+        Started::Execution(execution) => return Ok(Some(execution)),
+        Started::Not(why) => why,
+    };
+    tracing::warn!(pipeline = pipeline.name, why, "a change starts no execution");
+    let detail = json!({
+        "pipeline": pipeline.name,
+        "execution-trigger": {"trigger-type": trigger.kind, "trigger-detail": trigger.detail},
+        "reason": why,
+    });
+    let at = Timestamp::from_millis(moment.at);
+    let event = Event::new(&pipeline.scope, SOURCE_OF_OURS, NOT_STARTED, at, vec![pipeline.arn()], detail);
+    tx.append(event::TOPIC, &event)?;
+    Ok(None)
 }
 
 fn first_bytes(moment: Moment) -> [u8; 16] {

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::commit::Fault;
-use super::start::{Started, Triggered, start};
+use super::start::{Triggered, start_or_tell};
 use super::work::{Again, carry_out};
 use super::{PAUSE, now};
 use crate::CodePipeline;
@@ -244,9 +244,7 @@ async fn commit(
         if was_decided {
             if !actions.is_empty() {
                 let triggered = triggered(&pending.change, &actions);
-                if let Started::Not(why) = start(tx, &definitions, &current, triggered, moment)? {
-                    tracing::warn!(pipeline = current.name, why, "a change starts no execution");
-                }
+                start_or_tell(tx, &definitions, &current, triggered, moment)?;
             }
             tx.delete::<PendingChange>(&key)?;
         }

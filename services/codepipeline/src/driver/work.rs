@@ -13,7 +13,7 @@ use super::{PAUSE, now, rules};
 use crate::CodePipeline;
 use crate::definition::{self, Definition};
 use crate::engine::{ActionStatus, Event};
-use crate::providers::{self, Approval, ErrorDetails, Outcome, Provider, Report, Trouble, Work};
+use crate::providers::{Approval, ErrorDetails, Outcome, Provider, Report, Trouble, Work};
 use crate::records::{ActionExecution, Execution, Pipeline};
 use crate::role::Role;
 use crate::variables;
@@ -152,7 +152,7 @@ impl Job {
     /// `None`: there is nothing to report.
     async fn perform(&self, codepipeline: &CodePipeline, task: Task) -> Result<Option<Outcome>, Trouble> {
         let external_id = self.action.report.external_execution_id.as_deref();
-        let provider = self.provider()?;
+        let provider = self.provider(codepipeline)?;
         match (task, external_id) {
             (Task::Start, _) => provider.start(&self.work(codepipeline)?).await.map(Some),
             (Task::Observe(_), Some(id)) => provider.observe(&self.work(codepipeline)?, id).await.map(Some),
@@ -164,9 +164,9 @@ impl Job {
         }
     }
 
-    fn provider(&self) -> Result<&'static dyn Provider, Trouble> {
+    fn provider(&self, codepipeline: &CodePipeline) -> Result<&'static dyn Provider, Trouble> {
         let id = &self.declared()?.action_type_id;
-        providers::provider(id).ok_or_else(|| Trouble::Refused(ErrorDetails::not_available(id)))
+        codepipeline.provider(id).ok_or_else(|| Trouble::Refused(ErrorDetails::not_available(id)))
     }
 
     fn declared(&self) -> Result<&codepipeline_model::ActionDeclaration, Trouble> {

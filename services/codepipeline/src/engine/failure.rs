@@ -4,7 +4,7 @@ use super::command::ExecutionState;
 use super::event::RetryMode;
 use super::flow::Step;
 use super::ids::{ExecutionId, Name};
-use super::plan::{ConditionType, OnFailure};
+use super::plan::{ConditionType, OnFailure, Plan};
 use super::state::{Execution, ExecutionStatus, Position, RetryTrigger, Rollback, StageStatus};
 
 impl Step<'_> {
@@ -53,12 +53,13 @@ impl Step<'_> {
         let stage = self.stage_name(&execution);
         let failed = execution.id;
         let target = self.rollback_target(&execution, &stage);
+        let plan = self.plan_of(&execution);
         self.set_stage_status(&mut execution, StageStatus::Failed);
         self.end(execution, ExecutionStatus::Failed);
         match target {
             Some(target) => {
                 let id = ExecutionId(self.ids.draw());
-                self.start_rollback(id, &stage, Rollback { target, failed: Some(failed) });
+                self.start_rollback(id, &plan, &stage, Rollback { target, failed: Some(failed) });
             }
             None => self.release(&stage, failed),
         }
@@ -66,19 +67,19 @@ impl Step<'_> {
 
     fn rollback_target(&self, execution: &Execution, stage: &Name) -> Option<ExecutionId> {
         let last = self.state.stages.get(stage)?.last_success?;
-        let current = execution.version == self.state.version && last.version == self.state.version;
+        // On the definition that the execution runs on, which for a pinned one is not the current one.
+        let comparable = last.version == execution.version;
         // A source stage takes in what is new; there is nothing in it to be undone.
-        let can = current && execution.rollback.is_none() && execution.position.stage() > 0;
+        let can = comparable && execution.rollback.is_none() && execution.position.stage() > 0;
         (can && last.execution != execution.id).then_some(last.execution)
     }
 
-    /// Starts a rollback within its stage, of which it takes the lock. A disabled transition in front of the stage is no
-    /// obstacle: the rollback does not come through it.
-    pub(super) fn start_rollback(&mut self, id: ExecutionId, stage: &Name, rollback: Rollback) {
-        let Some(plan) = self.state.plan().cloned() else { return };
+    /// Starts a rollback within a stage of its definition, of which it takes the lock. A disabled transition in front of
+    /// the stage is no obstacle: the rollback does not come through it.
+    pub(super) fn start_rollback(&mut self, id: ExecutionId, plan: &Plan, stage: &Name, rollback: Rollback) {
         let Some(index) = plan.stage_index(stage) else { return };
         self.state.last_ordinal += 1;
-        let mut execution = Execution::new(id, self.state.last_ordinal, &plan, self.at);
+        let mut execution = Execution::new(id, self.state.last_ordinal, plan, self.at);
         execution.rollback = Some(rollback);
         // Whoever is told of the start may look the execution up.
         execution.position = Position::Inbound { stage: index, since: self.at };
@@ -177,6 +178,35 @@ mod tests {
         story.update(Superseded, "Source: App | Deploy(rollback): Ship");
         story.start("e3").succeed("e3", "App").fail("e3", "Ship");
         assert!(story.state.executions.is_empty(), "e2 ran on the definition of before");
+    }
+
+    #[test]
+    fn a_pinned_execution_goes_back_on_its_own_definition() {
+        let mut story = Story::new(Superseded, "Source: App | Deploy(rollback): Ship, Tell@2 | Watch: Look");
+        story.start("e1").succeed("e1", "App").succeed("e1", "Ship").succeed("e1", "Tell");
+        story.start("e2").succeed("e2", "App");
+        story.update_pinned(Superseded, "Source: App | Watch: Look").forget();
+        story.fail("e2", "Ship");
+        story.check(expect![[r#"
+            e2 Deploy/Ship FAILED
+            e2 Deploy FAILED
+            e2 FAILED
+            r1 STARTED (rollback to e1 because e2 failed)
+            r1 Deploy STARTED
+            start r1 Deploy/Ship
+            r1 Deploy/Ship STARTED
+        "#]]);
+        story.succeed("r1", "Ship").succeed("r1", "Tell");
+        assert_eq!(story.stage_names(), ["Source", "Watch"], "the stage that is no more is forgotten");
+    }
+
+    #[test]
+    fn but_not_to_one_that_ran_on_another() {
+        let mut story = Story::new(Superseded, "Source: App | Deploy(rollback): Ship");
+        story.start("e1").succeed("e1", "App").succeed("e1", "Ship");
+        story.update(Superseded, "Source: App | Deploy(rollback): Ship").start("e2").succeed("e2", "App");
+        story.update_pinned(Superseded, "Source: App | Deploy: Ship").fail("e2", "Ship");
+        assert!(story.state.executions.is_empty());
     }
 
     #[test]

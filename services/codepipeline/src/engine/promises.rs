@@ -155,7 +155,8 @@ impl World {
         }
     }
 
-    /// What a rollback goes back to succeeded in its stage, on the same version, and is none itself.
+    /// What a rollback goes back to succeeded in its stage, on the same version, and is none itself. One that nobody asked
+    /// for runs on the definition of the execution that failed.
     fn check_rollback(&self, id: ExecutionId, rollback: Rollback) {
         let execution = &self.state.executions[&id];
         let stage = &self.state.plans[&execution.version].stages[execution.position.stage()].name;
@@ -165,6 +166,12 @@ impl World {
         let target = self.state.executions.get(&rollback.target);
         let target = target.or(self.kept.get(&rollback.target).map(|kept| &**kept)).expect("the target");
         assert_eq!((target.version, target.rollback), (execution.version, None));
+        if let Some(failed) = rollback.failed {
+            let failed = self.kept.get(&failed).expect("the one that failed has ended");
+            assert_eq!((failed.version, failed.status), (execution.version, ExecutionStatus::Failed));
+        } else {
+            assert_eq!(execution.version, self.state.version);
+        }
     }
 
     pub(super) fn check(&self, before: &Pipeline) {

@@ -209,7 +209,7 @@ impl Execution {
     }
 
     /// Whether it runs nothing beyond the stage that it is in.
-    pub(super) fn ends_here(&self) -> bool {
+    pub fn ends_here(&self) -> bool {
         self.rollback.is_some() || self.runs_one_action()
     }
 
@@ -330,7 +330,7 @@ impl StageRun {
     }
 
     /// Whether an action is to run at all.
-    pub(super) fn wants(&self, index: usize) -> bool {
+    pub fn wants(&self, index: usize) -> bool {
         self.only.is_none_or(|only| only == index)
     }
 

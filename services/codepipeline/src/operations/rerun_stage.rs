@@ -44,6 +44,10 @@ pub(super) async fn rerun_stage(
         let cause = Cause { start: Some(new), rerun: Some(rerun), ..Cause::default() };
         let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
         commit.apply(Event::RerunRequested { execution: id, of: base.id, stage, action, ended }, &cause)?;
+        if let Some(why) = commit.removed_input(id)? {
+            let stage = input.stage_name.clone();
+            return Err(Error::StageNotRerunnable { stage, why: why.into() }.into());
+        }
         commit.finish()?;
         Ok::<_, Fault>(id)
     });

@@ -28,7 +28,7 @@ pub(super) async fn retry_stage_execution(
         let unknown = |error| match error {
             Error::PipelineExecutionNotFound { .. } => Error::StageNotRetryable {
                 stage: input.stage_name.clone(),
-                why: "the pipeline does not have this execution",
+                why: "the pipeline does not have this execution".into(),
             },
             other => other,
         };
@@ -37,6 +37,10 @@ pub(super) async fn retry_stage_execution(
         let stage = input.stage_name.clone();
         let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
         commit.apply(Event::StageRetryRequested { execution: record.id, stage, mode, ended }, &cause)?;
+        if let Some(why) = commit.removed_input(record.id)? {
+            let stage = input.stage_name.clone();
+            return Err(Error::StageNotRetryable { stage, why: why.into() }.into());
+        }
         commit.finish()
     });
     let explained = |refusal: Refusal| Error::of_refusal(refusal, &name, &id, &stage);

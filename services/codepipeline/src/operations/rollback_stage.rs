@@ -33,12 +33,16 @@ pub(super) async fn rollback_stage(
         let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
         let stage = input.stage_name.clone();
         commit.apply(Event::RollbackRequested { execution: id, stage, target }, &cause)?;
+        if let Some(why) = commit.removed_input(id)? {
+            let stage = input.stage_name.clone();
+            return Err(Error::UnableToRollbackStage { stage, why: why.into() }.into());
+        }
         commit.finish()
     });
     let explained = |refusal: Refusal| match refusal {
         Refusal::ConcurrentExecutionsLimit => {
             let why = "the pipeline has reached its limit of concurrent executions";
-            Error::UnableToRollbackStage { stage: stage.clone(), why }
+            Error::UnableToRollbackStage { stage: stage.clone(), why: why.into() }
         }
         other => Error::of_refusal(other, &name, &target, &stage),
     };

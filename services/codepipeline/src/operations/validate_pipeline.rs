@@ -1,6 +1,7 @@
 //! A dry run of CreatePipeline and UpdatePipeline, which both tell the first thing that is wrong, and nothing of what
 //! goes wrong at run time.
 
+mod build_roles;
 mod permissions;
 mod resources;
 
@@ -35,9 +36,11 @@ pub(super) async fn validate_pipeline(
         return Ok(ValidatePipelineOutput { findings });
     }
     let caller = codepipeline.client.as_caller(ctx.caller.clone(), ctx.scope.clone());
-    let needs = Needs::of(&declaration, &ctx.scope);
+    let mut needs = Needs::of(&declaration, &ctx.scope);
     let mut findings = roles(codepipeline, &ctx.scope, &declaration).await;
     findings.extend(resources::missing(&caller, &needs.resources).await);
+    let of_builds = build_roles::look(&caller, &ctx.scope, &needs.resources, &mut needs.permissions).await;
+    findings.extend(of_builds);
     findings.extend(permissions::lacking(&caller, &needs.permissions).await);
     Ok(ValidatePipelineOutput { findings })
 }

@@ -6,6 +6,7 @@ use sns_model::Publish;
 
 use super::{Approval, Outcome, Provider, Report, Trouble, Work};
 use crate::catalogue::{BuiltIn, Category, Key};
+use crate::review_page;
 
 pub struct ManualApproval;
 
@@ -60,8 +61,7 @@ fn cut(name: &str) -> String {
 fn message(approval: &Approval, work: &Work) -> String {
     let Approval { pipeline, stage, token, expires, endpoint } = approval;
     let (region, action) = (&work.scope.region, &work.action);
-    // The path of AWS's console, on this server.
-    let console = format!("{endpoint}/codesuite/codepipeline/pipelines/{pipeline}/view?region={region}");
+    let console = review_page::address(endpoint, pipeline, region.as_str());
     json!({
         "region": region.as_str(),
         "consoleLink": console,

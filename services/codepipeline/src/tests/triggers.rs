@@ -134,3 +134,33 @@ async fn two_who_follow_the_stream_start_one_execution() {
     assert_eq!(executions(&world).await.len(), 21);
     second.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_finds_the_queue_full_is_told_of() {
+    let world = World::new().await;
+    world.shared.lock().branches.insert(("app".into(), "main".into()), "c0".into());
+    let mut pipeline = declaration("P");
+    pipeline["executionMode"] = json!("QUEUED");
+    world.create(&pipeline).await.unwrap();
+    // The first one builds for ever; with it there are as many as may be.
+    for n in 1..=50 {
+        world.push("app", "main", &format!("c{n}")).await;
+    }
+    let told = eventually("the last change was told of", || async {
+        let told = world.told_by("stagewright.codepipeline").await;
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    let [event] = &told[..] else { panic!("one event") };
+    assert_eq!(event["detail-type"], "CodePipeline Pipeline Not Started By Change");
+    assert_eq!(event["resources"], json!(["arn:aws:codepipeline:us-east-1:123456789012:P"]));
+    assert_eq!(
+        event["detail"],
+        json!({
+            "pipeline": "P",
+            "execution-trigger": {"trigger-type": "PollForSourceChanges", "trigger-detail": "Code"},
+            "reason": crate::engine::Refusal::ConcurrentExecutionsLimit.to_string(),
+        })
+    );
+    assert_eq!(executions(&world).await.len(), 50);
+}

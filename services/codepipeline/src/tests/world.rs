@@ -237,11 +237,16 @@ impl World {
 
     /// All events that were published so far: state changes of pipelines as `what state`.
     pub(super) async fn told(&self) -> Vec<Value> {
+        self.told_by("aws.codepipeline").await
+    }
+
+    /// All events of a source that were published so far.
+    pub(super) async fn told_by(&self, source: &str) -> Vec<Value> {
         let mut subscription = self.store.subscribe(event::TOPIC, "test").await.unwrap();
         let mut told = Vec::new();
         while let Some(delivery) = subscription.try_next().await.unwrap() {
             let event: Event = delivery.payload.parse().unwrap();
-            if event.source == "aws.codepipeline" {
+            if event.source == source {
                 told.push(serde_json::to_value(event).unwrap());
             }
         }

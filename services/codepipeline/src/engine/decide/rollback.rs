@@ -43,7 +43,7 @@ impl Step<'_> {
             return Err(Refusal::ConcurrentExecutionsLimit);
         }
         let name = plan.stages[index].name.clone();
-        self.start_rollback(id, &name, Rollback { target: target.execution, failed: None });
+        self.start_rollback(id, &plan, &name, Rollback { target: target.execution, failed: None });
         Ok(())
     }
 }

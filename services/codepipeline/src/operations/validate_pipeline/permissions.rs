@@ -24,14 +24,19 @@ pub(super) async fn lacking(
     }
     let mut findings = Vec::new();
     let mut unknown = BTreeSet::new();
+    let mut buckets = BTreeMap::new();
     let left_out = wanted.len().saturating_sub(SIMULATIONS);
     for ((role, resource), needed) in wanted.into_iter().take(SIMULATIONS) {
         if unknown.contains(role) {
             continue;
         }
-        match simulate(caller, role, resource, &needed).await {
+        let of_bucket = match bucket(resource) {
+            Some(bucket) => policy(caller, bucket, &mut buckets).await,
+            None => OfBucket::None,
+        };
+        match simulate(caller, role, resource, &needed, &of_bucket).await {
             Ok(denied) => findings.extend(denied.into_iter().map(|(permission, is_explicit)| {
-                of_denied(permission, &permissions[permission], is_explicit)
+                of_denied(permission, &permissions[permission], is_explicit, &of_bucket)
             })),
             Err(error) => {
                 unknown.insert(role);
@@ -48,17 +53,50 @@ pub(super) async fn lacking(
     findings
 }
 
+/// The policy of a bucket.
+#[derive(Clone)]
+enum OfBucket {
+    None,
+    Policy(String),
+    /// The caller may not see it, or the bucket is not there.
+    Unknown,
+}
+
+/// The bucket of an S3 resource.
+fn bucket(resource: &str) -> Option<&str> {
+    let (_, named) = resource.split_once(":s3:::")?;
+    named.split('/').next()
+}
+
+async fn policy(caller: &Client, bucket: &str, known: &mut BTreeMap<String, OfBucket>) -> OfBucket {
+    if let Some(known) = known.get(bucket) {
+        return known.clone();
+    }
+    let policy = match caller.bucket_policy(bucket).await {
+        Ok(Some(policy)) => OfBucket::Policy(policy),
+        Ok(None) => OfBucket::None,
+        Err(_) => OfBucket::Unknown,
+    };
+    known.insert(bucket.to_owned(), policy.clone());
+    policy
+}
+
 /// The permissions that are denied, each with whether a statement denies it.
 async fn simulate<'a>(
     caller: &Client,
     role: &str,
     resource: &str,
     needed: &[&'a Permission],
+    of_bucket: &OfBucket,
 ) -> Result<Vec<(&'a Permission, bool)>, aws::Error> {
     let input = SimulatePrincipalPolicy {
         policy_source_arn: role.to_owned(),
         action_names: needed.iter().map(|permission| permission.action.to_owned()).collect(),
         resource_arns: Some(vec![resource.to_owned()]),
+        resource_policy: match of_bucket {
+            OfBucket::Policy(policy) => Some(policy.clone()),
+            OfBucket::None | OfBucket::Unknown => None,
+        },
         ..SimulatePrincipalPolicy::default()
     };
     let results = caller.call(input).await?.evaluation_results.unwrap_or_default();
@@ -71,17 +109,24 @@ async fn simulate<'a>(
     Ok(denied)
 }
 
-fn of_denied(permission: &Permission, path: &str, is_explicit: bool) -> PipelineFinding {
+fn of_denied(
+    permission: &Permission,
+    path: &str,
+    is_explicit: bool,
+    of_bucket: &OfBucket,
+) -> PipelineFinding {
     let Permission { role, action, resource } = permission;
     if is_explicit {
-        let message = format!("A policy of {role} denies {action} on {resource}.");
+        let whose = if matches!(of_bucket, OfBucket::Policy(_)) { " or of the bucket" } else { "" };
+        let message = format!("A policy of {role}{whose} denies {action} on {resource}.");
         return finding(ERROR, "PermissionError", path, message);
     }
-    // A bucket policy may allow what no policy of the role does.
-    let by_bucket = action.starts_with("s3:");
-    let unless = if by_bucket { " unless the policy of the bucket does" } else { "" };
-    let message = format!("No policy of {role} allows {action} on {resource}{unless}.");
+    let (severity, more) = match of_bucket {
+        OfBucket::None => (ERROR, ""),
+        OfBucket::Policy(_) => (ERROR, ", nor does that of the bucket"),
+        OfBucket::Unknown => (WARNING, " unless the policy of the bucket does, which could not be seen"),
+    };
+    let message = format!("No policy of {role} allows {action} on {resource}{more}.");
     let statement = json!({"Effect": "Allow", "Action": action, "Resource": resource}).to_string();
-    let severity = if by_bucket { WARNING } else { ERROR };
     PipelineFinding { statement: Some(statement), ..finding(severity, "PermissionError", path, message) }
 }

@@ -1,8 +1,8 @@
 use aws::Client;
 use aws::objects::ObjectId;
-use codebuild_model::BatchGetProjects;
 use codecommit_model::GetBranch;
 use codepipeline_model::PipelineFinding;
+use sns_model::GetTopicAttributes;
 
 use super::{ERROR, WARNING, finding};
 use crate::needs::{Need, Resource};
@@ -52,14 +52,15 @@ async fn look(caller: &Client, need: &Need) -> Option<PipelineFinding> {
                 _ => Some(unseen(need, &error)),
             }
         }
-        Resource::Project(project) => {
-            match caller.call(BatchGetProjects { names: vec![project.clone()] }).await {
-                Ok(found) if found.projects.iter().flatten().next().is_some() => None,
-                Ok(_) => {
-                    let message = format!("There is no build project '{project}'.");
-                    Some(finding(ERROR, "ResourceNotFoundException", &need.path, message))
+        // Its role is looked at as well: see `build_roles`.
+        Resource::Project { .. } => None,
+        Resource::Topic(arn) => {
+            let error = caller.call(GetTopicAttributes { topic_arn: arn.clone() }).await.err()?;
+            match &*error.code {
+                "NotFound" | "InvalidParameter" => {
+                    Some(finding(ERROR, &error.code, &need.path, format!("There is no topic '{arn}'.")))
                 }
-                Err(error) => Some(unseen(need, &error)),
+                _ => Some(unseen(need, &error)),
             }
         }
     }
@@ -72,7 +73,7 @@ fn of_bucket(error: aws::Error, bucket: &str, need: &Need) -> Option<PipelineFin
     Some(unseen(need, &error))
 }
 
-fn unseen(need: &Need, error: &aws::Error) -> PipelineFinding {
+pub(super) fn unseen(need: &Need, error: &aws::Error) -> PipelineFinding {
     finding(
         WARNING,
         &error.code,

@@ -175,6 +175,13 @@ impl Objects for Shared {
         Ok(head)
     }
 
+    async fn delete_object(&self, ctx: &Ctx, object: &ObjectId) -> Result<(), Error> {
+        self.called("DeleteObject")?;
+        self.allow(ctx, "s3:DeleteObject")?;
+        self.lock().objects.remove(&(object.bucket.clone(), object.key.clone()));
+        Ok(())
+    }
+
     async fn list_objects(&self, _ctx: &Ctx, _list: &ListObjects) -> Result<ObjectPage, Error> {
         Err(Error::not_implemented("S3", "ListObjects"))
     }
