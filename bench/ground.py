@@ -3,8 +3,13 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
+import tempfile
+import urllib.error
+import urllib.request
 
+from harness.eventually import until
 from harness.identities import trust
 from harness.server import ADMINISTRATOR
 
@@ -39,6 +44,37 @@ def load(url, rounds, *steps, connections=CONNECTIONS):
 
 def describe(report):
     return f"{report['rounds_per_second']:.0f}/s, p50 {report['p50_ms']:.2f} ms, p99 {report['p99_ms']:.2f} ms"
+
+
+class Process:
+    """A peer: a child process that answers HTTP on a port of the loopback."""
+
+    def __init__(self, command, port):
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        until(self.answers, 60, f"{command[0]} to answer")
+
+    def answers(self):
+        if self.process.poll() is not None:
+            self.log.seek(0)
+            raise RuntimeError(self.log.read().decode())
+        try:
+            urllib.request.urlopen(self.url, timeout=2)
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def resident_mebibytes(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
 
 
 def pipeline(name, role):

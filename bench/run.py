@@ -15,12 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
 import boto3
+import packages
 import scale
-from ground import ROOT, TARGET, Table, describe, load, pipeline, prepare
+from ground import ROOT, TARGET, Process, Table, describe, load, pipeline, prepare, resident_mebibytes
 
 from harness.aws import Aws
 from harness.aws_cli import AwsCli
@@ -29,32 +28,6 @@ from harness.git import Git
 from harness.identities import create_role, trust
 from harness.main_job import MainJob
 from harness.server import ADMINISTRATOR, REGION, Server, free_port
-
-
-class Process:
-    """A peer: a child process that answers HTTP on a port of the loopback."""
-
-    def __init__(self, command, port):
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
-        until(self.answers, 60, f"{command[0]} to answer")
-
-    def answers(self):
-        if self.process.poll() is not None:
-            self.log.seek(0)
-            raise RuntimeError(self.log.read().decode())
-        try:
-            urllib.request.urlopen(self.url, timeout=2)
-        except urllib.error.HTTPError:
-            return True
-        except OSError:
-            return False
-        return True
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 def measure_api(table, folder):
@@ -128,11 +101,6 @@ def measure_engine(table):
     table.add(
         "decisions of the pipeline engine", f"{rate:.0f}/s", "one core", f"{rate / 1e6:.2f} M/s", "≥ 1 M/s", rate >= 1e6
     )
-
-
-def resident_mebibytes(pid):
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
 
 
 def measure_start(table, folder):
@@ -255,6 +223,7 @@ MEASURES = {
     "events": scale.measure_events,
     "history": scale.measure_history,
     "waiting": scale.measure_waiting,
+    **packages.MEASURES,
 }
 
 

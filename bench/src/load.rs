@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use serde_json::json;
 use tokio::net::TcpStream;
 
+use crate::report;
 use crate::signing::Signer;
 
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -76,20 +76,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         latencies.extend(worker.await??);
     }
     let seconds = started.elapsed().as_secs_f64();
-    latencies.sort_unstable();
-    let at = |share: usize| {
-        latencies.get(latencies.len() * share / 1000).copied().unwrap_or_default().as_secs_f64()
-    };
-    println!(
-        "{}",
-        json!({
-            "rounds": plan.rounds,
-            "seconds": seconds,
-            "rounds_per_second": f64::from(u32::try_from(plan.rounds)?) / seconds,
-            "p50_ms": at(500) * 1000.0,
-            "p99_ms": at(990) * 1000.0,
-        })
-    );
+    println!("{}", report::of(seconds, latencies)?);
     Ok(())
 }
 
@@ -114,7 +101,8 @@ async fn worker(plan: Arc<Plan>, address: SocketAddr) -> Result<Vec<Duration>, F
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Failure> {
+/// A connection over which requests go one after the other.
+pub async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Failure> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

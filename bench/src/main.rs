@@ -8,6 +8,8 @@ mod engine;
 mod executions;
 mod instant;
 mod load;
+mod report;
+mod requests;
 mod seed;
 mod signing;
 mod transitions;
@@ -20,6 +22,8 @@ use clap::Parser;
 enum Command {
     /// Send signed awsJson calls over keep-alive connections; prints one JSON object
     Load(load::Arguments),
+    /// Send the requests of a list over keep-alive connections; prints one JSON object
+    Requests(requests::Arguments),
     /// Answer every request with the same bytes: what HTTP alone costs
     Bare(bare::Arguments),
     /// Decide upon events in the pure core of CodePipeline, on one core; prints one JSON object
@@ -40,6 +44,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Load(arguments) => load::run(arguments).await,
+        Command::Requests(arguments) => requests::run(arguments).await,
         Command::Bare(arguments) => bare::run(arguments).await,
         Command::Engine(arguments) => engine::run(&arguments),
         Command::Executions(arguments) => executions::run(&arguments).await,
