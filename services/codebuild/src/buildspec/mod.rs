@@ -2,12 +2,14 @@
 //! Source: CodeBuild User Guide, "Build specification reference for CodeBuild".
 
 mod all;
+mod batch;
 mod read;
 
 use std::collections::BTreeMap;
 
 use runner::{OnFailure, Phase, Shell};
 
+pub use batch::{Batch, BatchBuild, DOWNLOAD_SOURCE, MOST_BUILDS, Shard, parse_batch};
 pub use document::Place;
 
 /// The keys at the top of a buildspec.
