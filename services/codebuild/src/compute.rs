@@ -91,6 +91,8 @@ fn build(run: Run) -> Result<Build, Error> {
         exported: vec![],
         artifacts: None,
         secondary_artifacts: vec![],
+        auto_retry: None,
+            part_of: None,
         on_behalf_of: Some(on_behalf_of),
     }))
 }

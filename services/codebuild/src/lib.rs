@@ -13,6 +13,8 @@
 
 mod announce;
 mod artifacts;
+mod auto_retry;
+mod batch;
 pub mod buildspec;
 mod compute;
 mod credentials;

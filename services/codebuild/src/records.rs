@@ -1,5 +1,7 @@
 //! What is stored. A change of a stored form adds a version and its migration.
 
+mod batch;
 mod v1;
 
+pub use batch::*;
 pub use v1::*;

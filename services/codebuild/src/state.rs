@@ -192,6 +192,8 @@ pub(crate) mod tests {
             exported: vec![],
             artifacts: None,
             secondary_artifacts: vec![],
+            auto_retry: None,
+            part_of: None,
             on_behalf_of: None,
         }
     }

@@ -1,5 +1,6 @@
 //! Whole builds: the API, the driver and real sandboxes; IAM, S3 and Logs are played.
 
+mod batches;
 mod builds;
 mod compute;
 mod crash;

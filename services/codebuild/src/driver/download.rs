@@ -12,10 +12,10 @@ use super::{
     secrets,
 };
 use crate::{
-    buildspec::{self, Buildspec},
+    buildspec::{self, Buildspec, Place},
     environment::{self, Given},
     project::is_inline,
-    records::Build,
+    records::{Batchspec, Build},
     source::{self, Origin, Placed, codecommit, s3},
     state::{Change, Outcome},
 };
@@ -49,6 +49,10 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
         say(&format!("CODEBUILD_SRC_DIR{suffix}={}", placed.directory.display()))?;
     }
     let text = read_buildspec(drive, build, &sources, &folder).await?;
+    if build.part_of.as_ref().is_some_and(|part| part.identifier == buildspec::DOWNLOAD_SOURCE) {
+        keep_batch(drive, build, &text).await?;
+        return Ok(changes);
+    }
     let spec = parse(&text)?;
     say("Processing environment variables")?;
     let given = environment::given(build, &spec);
@@ -59,6 +63,17 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
     describe(&say, build, &sources, &spec)?;
     keep_buildspec(&folder, &text)?;
     Ok(changes)
+}
+
+/// The batch that this build was to read, until its end is told to the batch.
+async fn keep_batch(drive: &Drive<'_>, build: &Build, text: &str) -> Result<(), Trouble> {
+    let read = buildspec::parse_batch(text).map_err(|error| {
+        let Place { line, column } = error.place;
+        Trouble::Ends(yaml_error(format!("{} at line {line} column {column}", error.message)))
+    })?;
+    let none = || Trouble::Ends(yaml_error("The buildspec has no batch section, which a batch build needs"));
+    let kept = Batchspec { scope: build.scope.clone(), build: build.id.clone(), batch: read.ok_or_else(none)? };
+    Ok(drive.codebuild.store.write(move |tx| tx.put(&kept).map(|_| ())).await?)
 }
 
 /// The last lines of the phase.

@@ -80,7 +80,9 @@ pub(crate) enum Fault {
 pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
     let mut loops = JoinSet::new();
     loops.spawn(claim_builds(codebuild.clone()));
-    loops.spawn(end_waits(codebuild));
+    loops.spawn(end_waits(codebuild.clone()));
+    loops.spawn(crate::auto_retry::run(codebuild.clone()));
+    loops.spawn(crate::batch::orchestrate::run(codebuild));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {
         tracing::error!(?ended, "a loop of the build driver ended");
