@@ -33,6 +33,7 @@ mod source;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
