@@ -7,12 +7,7 @@ use aws::{Ctx, Principal};
 use codebuild_model::{RetryBuild, StatusType};
 use store::{Claimed, WriteTx};
 
-use crate::{
-    CodeBuild, PRINCIPAL,
-    driver::Entry,
-    records::Build,
-    role::Role,
-};
+use crate::{CodeBuild, PRINCIPAL, driver::Entry, records::Build, role::Role};
 
 const QUEUE: &str = "codebuild/auto-retries";
 const PAUSE: Duration = Duration::from_secs(1);
@@ -33,7 +28,8 @@ pub(crate) fn consider(tx: &mut WriteTx<'_>, build: &Build) -> Result<(), store:
 /// One that was stopped was wanted so; what a pipeline started, the pipeline tries again.
 fn is_due(build: &Build) -> bool {
     let failed = matches!(build.status(), StatusType::Failed | StatusType::Fault | StatusType::TimedOut);
-    let left = build.auto_retry.as_ref().is_some_and(|retry| retry.next.is_none() && retry.number < retry.limit);
+    let left =
+        build.auto_retry.as_ref().is_some_and(|retry| retry.next.is_none() && retry.number < retry.limit);
     failed && left && build.part_of.is_none() && !build.initiator.starts_with("codepipeline/")
 }
 
@@ -94,7 +90,10 @@ mod tests {
     use super::*;
     use crate::{
         records::AutoRetry,
-        state::{Change, Outcome, tests::{at, build}},
+        state::{
+            Change, Outcome,
+            tests::{at, build},
+        },
     };
 
     fn ended(outcome: Outcome, number: i32) -> Build {

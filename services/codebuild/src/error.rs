@@ -32,7 +32,9 @@ impl From<Error> for aws::Error {
         let code = match &error {
             Error::InvalidInput(_) | Error::ParameterMismatch => "InvalidInputException",
             Error::ProjectAlreadyExists(_) => "ResourceAlreadyExistsException",
-            Error::ProjectNotFound(_) | Error::BuildNotFound(_) | Error::BatchNotFound(_) => "ResourceNotFoundException",
+            Error::ProjectNotFound(_) | Error::BuildNotFound(_) | Error::BatchNotFound(_) => {
+                "ResourceNotFoundException"
+            }
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

@@ -16,6 +16,7 @@ mod artifacts;
 mod auto_retry;
 mod batch;
 pub mod buildspec;
+mod cache;
 mod compute;
 mod credentials;
 mod driver;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use codebuild_model::{
-    ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, LogsConfigStatusType, Project,
-    ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType, StartBuild,
+    ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, LogsConfigStatusType,
+    Project, ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType, StartBuild,
 };
 
 use crate::{
@@ -38,6 +38,7 @@ pub(crate) fn complete(mut project: Project, default_key: &str) -> Result<Projec
         return invalid(format!("Invalid auto-retry limit: it must be between 0 and {MAX_AUTO_RETRIES}"));
     }
     check_batch(&project)?;
+    check_cache(&project)?;
     check_sources(&project)?;
     check_artifacts(&project)?;
     check_environment(&project)?;
@@ -53,6 +54,21 @@ fn not_built<T>(what: impl Into<String>) -> Result<T, Error> {
     Err(Error::NotImplemented(what.into()))
 }
 
+fn check_cache(project: &Project) -> Result<(), Error> {
+    let Some(cache) = &project.cache else { return Ok(()) };
+    let has = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    match &cache.r#type {
+        CacheType::S3 if !has(&cache.location) => {
+            invalid("Invalid cache: location must be given for cache type S3")
+        }
+        CacheType::Local if cache.modes.as_ref().is_none_or(Vec::is_empty) => {
+            invalid("Invalid cache: at least one mode must be given for cache type LOCAL")
+        }
+        CacheType::Other(other) => invalid(format!("Invalid cache: type {other} is unknown")),
+        CacheType::S3 | CacheType::Local | CacheType::NoCache => Ok(()),
+    }
+}
+
 fn check_batch(project: &Project) -> Result<(), Error> {
     let Some(config) = &project.build_batch_config else { return Ok(()) };
     if config.timeout_in_mins.is_some_and(|minutes| !BATCH_TIMEOUT_MINUTES.contains(&minutes)) {
@@ -62,11 +78,15 @@ fn check_batch(project: &Project) -> Result<(), Error> {
     let Some(restrictions) = &config.restrictions else { return Ok(()) };
     let most = i32::try_from(MOST_BUILDS).unwrap_or(i32::MAX);
     if restrictions.maximum_builds_allowed.is_some_and(|builds| !(1..=most).contains(&builds)) {
-        return invalid(format!("Invalid build batch config: maximumBuildsAllowed must be between 1 and {most}"));
+        return invalid(format!(
+            "Invalid build batch config: maximumBuildsAllowed must be between 1 and {most}"
+        ));
     }
     for name in restrictions.compute_types_allowed.iter().flatten() {
         if let ComputeType::Other(_) = ComputeType::from(name.as_str()) {
-            return invalid(format!("Invalid build batch config: computeTypesAllowed has the unknown type {name}"));
+            return invalid(format!(
+                "Invalid build batch config: computeTypesAllowed has the unknown type {name}"
+            ));
         }
     }
     match restrictions.fleets_allowed.as_ref().is_some_and(|fleets| !fleets.is_empty()) {

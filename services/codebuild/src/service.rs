@@ -32,13 +32,15 @@ pub struct Config {
     /// Builds that may be QUEUED beside them.
     pub queue: u64,
     pub network: Network,
+    /// The folder of local caches; none: there are none.
+    pub caches: Option<std::path::PathBuf>,
 }
 
 impl Config {
     pub fn new(endpoint: impl Into<String>, concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
         let endpoint = endpoint.into().trim_end_matches('/').to_owned();
-        Self { endpoint, concurrency, queue: 1000, network: Network::Host }
+        Self { endpoint, concurrency, queue: 1000, network: Network::Host, caches: None }
     }
 }
 

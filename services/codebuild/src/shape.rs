@@ -156,9 +156,10 @@ fn summary(scope: &Scope, group: &Group, record: &Summary) -> Option<model::Buil
         identifier: Some(identifier.to_owned()),
     };
     let is_over = status != model::StatusType::InProgress;
-    let secondary = record.secondary.iter().map(|artifact| {
-        of_build(Some(artifact), artifact.identifier.as_deref().unwrap_or_default())
-    });
+    let secondary = record
+        .secondary
+        .iter()
+        .map(|artifact| of_build(Some(artifact), artifact.identifier.as_deref().unwrap_or_default()));
     Some(model::BuildSummary {
         arn: record.build.as_ref().map(|id| crate::records::arn(scope, id)),
         requested_on: Some(record.requested),

@@ -95,8 +95,10 @@ mod tests {
     use crate::batch::state::tests::batch;
 
     fn with(combine: bool, change: impl FnOnce(&mut Settings)) -> Batch {
-        let config =
-            ProjectBuildBatchConfig { combine_artifacts: Some(combine), ..ProjectBuildBatchConfig::default() };
+        let config = ProjectBuildBatchConfig {
+            combine_artifacts: Some(combine),
+            ..ProjectBuildBatchConfig::default()
+        };
         let mut batch = batch(config);
         change(&mut batch.configuration.0);
         batch
@@ -128,7 +130,11 @@ mod tests {
             settings.artifacts = Some(ProjectArtifacts { namespace_type, ..artifacts });
         });
         let id = batch.id.uuid;
-        assert_eq!(key(&of_build(&batch, "a").0), format!("arn:aws:s3:::out/p/{id}/app.zip"), "all in one folder");
+        assert_eq!(
+            key(&of_build(&batch, "a").0),
+            format!("arn:aws:s3:::out/p/{id}/app.zip"),
+            "all in one folder"
+        );
         assert_eq!(of_build(&batch, DOWNLOAD_SOURCE).0.r#type, ArtifactsType::NoArtifacts);
     }
 
@@ -141,11 +147,13 @@ mod tests {
                 artifact_identifier: Some(name.to_owned()),
                 ..s3(name, ArtifactPackaging::Zip)
             };
-            settings.secondary_artifacts = Some(vec![named("build1"), named("build1_docs"), named("build2_docs")]);
+            settings.secondary_artifacts =
+                Some(vec![named("build1"), named("build1_docs"), named("build2_docs")]);
         });
         let (primary, secondary) = of_build(&batch, "build1");
         assert_eq!(primary.path.as_deref(), Some("build1"));
-        let names: Vec<_> = secondary.iter().map(|place| place.artifact_identifier.as_deref().unwrap()).collect();
+        let names: Vec<_> =
+            secondary.iter().map(|place| place.artifact_identifier.as_deref().unwrap()).collect();
         assert_eq!(names, ["docs"]);
         assert_eq!(of_build(&batch, "build2").0.r#type, ArtifactsType::NoArtifacts);
     }

@@ -29,12 +29,8 @@ pub(super) type Combined = Result<Artifact, (String, String)>;
 /// May be done again. Errors: faults, after which it is to be tried again.
 pub(super) async fn combine(codebuild: &CodeBuild, batch: &Batch) -> Result<Combined, aws::Error> {
     let Some((settings, place)) = artifacts::combined(batch) else { return Ok(Ok(Artifact::default())) };
-    let mut artifact = Artifact {
-        identifier: None,
-        location: place.arn(&batch.scope.partition),
-        sha256: None,
-        md5: None,
-    };
+    let mut artifact =
+        Artifact { identifier: None, location: place.arn(&batch.scope.partition), sha256: None, md5: None };
     // Files have gone to where they belong.
     let Layout::Zip(key) = &place.layout else { return Ok(Ok(artifact)) };
     let client = match service_role(codebuild, batch).client().await {

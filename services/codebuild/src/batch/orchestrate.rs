@@ -162,7 +162,9 @@ async fn carry_out(
 }
 
 async fn start(batch: &Batch, client: &Client, identifier: &str, build: &BuildId) -> Result<(), aws::Error> {
-    let Some(start): Option<StartBuild> = part::start_build(batch, identifier, build.uuid) else { return Ok(()) };
+    let Some(start): Option<StartBuild> = part::start_build(batch, identifier, build.uuid) else {
+        return Ok(());
+    };
     client.call(start).await.map(|_| ())
 }
 
@@ -180,7 +182,8 @@ async fn refused(
 ) -> Result<(), Fault> {
     match command {
         Command::Start { build, .. } | Command::Repeat { build, .. } => {
-            let event = Event::Refused { build: build.uuid, code: error.code.to_string(), message: error.message };
+            let event =
+                Event::Refused { build: build.uuid, code: error.code.to_string(), message: error.message };
             tell(codebuild, batch, event).await.map(|_| ())
         }
         Command::Stop { build } => {

@@ -46,11 +46,8 @@ impl Wanted {
         let batch = codebuild.store.read(move |tx| tx.get::<Batch>(&key)).await?;
         let batch = batch.map(store::Versioned::into_inner).ok_or_else(unwanted)?;
         let group = batch.group_of(build).ok_or_else(unwanted)?;
-        let part_of = PartOf {
-            batch: id.uuid,
-            identifier: group.build.identifier.clone(),
-            shard: group.build.shard,
-        };
+        let part_of =
+            PartOf { batch: id.uuid, identifier: group.build.identifier.clone(), shard: group.build.shard };
         Ok(Some(Self { batch, build, part_of }))
     }
 }
@@ -81,7 +78,9 @@ fn unwanted() -> Error {
 pub(crate) fn started(tx: &mut WriteTx<'_>, build: &Build, at: Timestamp) -> Result<(), Error> {
     let Some(part) = &build.part_of else { return Ok(()) };
     let id = BuildId { project: build.id.project.clone(), uuid: part.batch };
-    change(tx, &build.scope, &id, Event::Started { build: build.id.uuid }, at)?.map(|_| ()).ok_or_else(unwanted)
+    change(tx, &build.scope, &id, Event::Started { build: build.id.uuid }, at)?
+        .map(|_| ())
+        .ok_or_else(unwanted)
 }
 
 /// What StartBuild is called with for a group of a batch.
@@ -93,7 +92,8 @@ pub(super) fn start_build(batch: &Batch, identifier: &str, build: Uuid) -> Optio
         value: value.clone(),
         r#type: None,
     });
-    let fleet = own.fleet.as_ref().map(|fleet| codebuild_model::ProjectFleet { fleet_arn: Some(fleet.clone()) });
+    let fleet =
+        own.fleet.as_ref().map(|fleet| codebuild_model::ProjectFleet { fleet_arn: Some(fleet.clone()) });
     let debug = own.debug_session || batch.debug_session && identifier != crate::buildspec::DOWNLOAD_SOURCE;
     Some(StartBuild {
         project_name: batch.id.project.clone(),
@@ -117,9 +117,10 @@ pub(super) fn start_build(batch: &Batch, identifier: &str, build: Uuid) -> Optio
 fn version(batch: &Batch, identifier: &str) -> Option<String> {
     use codebuild_model::SourceType as Source;
     let resolved = batch.resolved_source_version.clone();
-    let is_git = batch.configuration.0.source.as_ref().is_some_and(|source| {
-        !matches!(source.r#type, Source::S3 | Source::Codepipeline | Source::NoSource)
-    });
+    let is_git =
+        batch.configuration.0.source.as_ref().is_some_and(|source| {
+            !matches!(source.r#type, Source::S3 | Source::Codepipeline | Source::NoSource)
+        });
     match resolved {
         Some(commit) if is_git && identifier != crate::buildspec::DOWNLOAD_SOURCE => Some(commit),
         _ => batch.source_version.clone(),

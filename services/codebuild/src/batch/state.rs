@@ -17,16 +17,27 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
     /// The build of a group is there.
-    Started { build: Uuid },
+    Started {
+        build: Uuid,
+    },
     /// The build of a group is over.
-    Ended { build: Uuid, end: Box<End> },
+    Ended {
+        build: Uuid,
+        end: Box<End>,
+    },
     /// The build of a group cannot be started.
-    Refused { build: Uuid, code: String, message: String },
+    Refused {
+        build: Uuid,
+        code: String,
+        message: String,
+    },
     Stop,
     TimedOut,
     Combined(Result<Artifact, (String, String)>),
     /// Of a batch that has ended and that can be [retried](Batch::may_be_retried).
-    Retry { all: bool },
+    Retry {
+        all: bool,
+    },
 }
 
 /// How a build of a batch ended.
@@ -46,10 +57,19 @@ pub(crate) struct End {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Start a build for this group.
-    Start { identifier: String, build: BuildId },
+    Start {
+        identifier: String,
+        build: BuildId,
+    },
     /// Start a build that repeats an earlier one.
-    Repeat { identifier: String, build: BuildId, earlier: BuildId },
-    Stop { build: BuildId },
+    Repeat {
+        identifier: String,
+        build: BuildId,
+        earlier: BuildId,
+    },
+    Stop {
+        build: BuildId,
+    },
     Combine,
 }
 
@@ -144,10 +164,14 @@ impl Batch {
         let halted = self.is_complete() || self.failing_fast;
         let mut commands: Vec<Command> = Vec::new();
         for group in &self.groups {
-            let Some(build) = group.current.as_ref().and_then(|current| current.build.clone()) else { continue };
+            let Some(build) = group.current.as_ref().and_then(|current| current.build.clone()) else {
+                continue;
+            };
             let identifier = group.build.identifier.clone();
             match (group.state, &group.repeats) {
-                (GroupState::Starting, None) if !halted => commands.push(Command::Start { identifier, build }),
+                (GroupState::Starting, None) if !halted => {
+                    commands.push(Command::Start { identifier, build })
+                }
                 (GroupState::Starting, Some(earlier)) if !halted => {
                     commands.push(Command::Repeat { identifier, build, earlier: earlier.clone() });
                 }
@@ -278,7 +302,8 @@ impl Batch {
         } else if let Some(phase) = self.phases.last_mut()
             && phase.context.is_none()
         {
-            let message = format!("Build '{}' could not be started: {message}", self.groups[index].build.identifier);
+            let message =
+                format!("Build '{}' could not be started: {message}", self.groups[index].build.identifier);
             phase.context = Some((code, message));
         }
     }
@@ -340,7 +365,9 @@ impl Batch {
         match self.current_phase() {
             Kind::DownloadBatchspec => {
                 let id = self.next_build(0);
-                if let Some(group) = self.groups.first_mut().filter(|group| group.state == GroupState::Waiting) {
+                if let Some(group) =
+                    self.groups.first_mut().filter(|group| group.state == GroupState::Waiting)
+                {
                     begin(group, id, at);
                 }
             }

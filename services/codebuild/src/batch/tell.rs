@@ -1,7 +1,6 @@
 //! Ends of builds, told to their batches in the transactions that end them.
 
 use aws::{Event as Told, Timestamp, compute, event};
-use codebuild_model::StatusType;
 use serde_json::json;
 use store::WriteTx;
 
@@ -23,12 +22,9 @@ pub(crate) fn tell(tx: &mut WriteTx<'_>, build: &Build, at: Timestamp) -> Result
         tx.delete::<Batchspec>(&key)?;
     }
     let id = BuildId { project: build.id.project.clone(), uuid: part.batch };
-    let failed = build.phases.iter().find(|phase| {
-        matches!(phase.status, Some(StatusType::Failed | StatusType::Fault | StatusType::TimedOut))
-    });
     let end = End {
         status: build.status(),
-        context: failed.and_then(|phase| phase.context.clone()),
+        context: build.failed_phase().and_then(|phase| phase.context.clone()),
         resolved_source_version: build.resolved_source_version.clone(),
         primary: build.artifacts.clone(),
         secondary: build.secondary_artifacts.clone(),

@@ -187,9 +187,8 @@ fn build(mapping: &mut Mapping<'_, '_>) -> Result<BatchBuild, Error> {
 }
 
 fn static_environment(env: &mut Mapping<'_, '_>, build: &mut BatchBuild) -> Result<(), Error> {
-    build.environment_type = known(env, "type", |text| {
-        !matches!(EnvironmentType::from(text), EnvironmentType::Other(_))
-    })?;
+    build.environment_type =
+        known(env, "type", |text| !matches!(EnvironmentType::from(text), EnvironmentType::Other(_)))?;
     if env.given("privileged-mode").is_some() {
         build.privileged_mode = Some(env.flag("privileged-mode")?);
     }
@@ -221,7 +220,9 @@ fn depend_on(mapping: &mut Mapping<'_, '_>, path: &str) -> Result<Vec<(String, P
     let places: Vec<Place> = match &node.value {
         Value::Sequence(items) => items.iter().map(|item| item.place).collect(),
         Value::Scalar { .. } => vec![node.place],
-        Value::Mapping(_) => return Err(Error::new(format!("Expected {path}.depend-on to be a list"), node.place)),
+        Value::Mapping(_) => {
+            return Err(Error::new(format!("Expected {path}.depend-on to be a list"), node.place));
+        }
     };
     Ok(names.into_iter().zip(places).collect())
 }
@@ -360,13 +361,15 @@ fn fanout(node: &Node, unknown: &mut Vec<UnknownKey>) -> Result<Vec<BatchBuild>,
         return Err(Error::new(format!("Expected {path} to have parallelism"), mapping.place));
     };
     let text = string(node, "batch.build-fanout.parallelism")?;
-    let count: u32 = text.parse().ok().filter(|count| (1..=MOST_BUILDS).contains(&(*count as usize))).ok_or_else(
-        || {
+    let count: u32 = text
+        .parse()
+        .ok()
+        .filter(|count| (1..=MOST_BUILDS).contains(&(*count as usize)))
+        .ok_or_else(|| {
             let message =
                 format!("Expected {path}.parallelism to be a number from 1 to {MOST_BUILDS}: found '{text}'");
             Error::new(message, node.place)
-        },
-    )?;
+        })?;
     let builds = (0..count).map(|index| BatchBuild {
         identifier: format!("BuildFanoutShard{}", index + 1),
         ignore_failure,
@@ -403,7 +406,10 @@ mod tests {
         assert_eq!(a.compute_type.as_deref(), Some("BUILD_GENERAL1_LARGE"));
         assert_eq!((a.privileged_mode, a.environment_type.as_deref()), (Some(true), Some("ARM_CONTAINER")));
         assert_eq!((a.variables["A"].as_str(), a.debug_session), ("1", true));
-        assert_eq!((b.buildspec.as_deref(), b.depends_on.as_slice()), (Some("b.yml"), ["a".to_owned()].as_slice()));
+        assert_eq!(
+            (b.buildspec.as_deref(), b.depends_on.as_slice()),
+            (Some("b.yml"), ["a".to_owned()].as_slice())
+        );
         assert!(b.ignore_failure && b.privileged_mode.is_none());
     }
 
@@ -416,7 +422,9 @@ mod tests {
         assert_eq!(identifiers(&batch), expected);
         assert_eq!(batch.builds[4].variables["V"], "y");
         assert!(batch.builds.iter().all(|build| build.ignore_failure));
-        let alike = parse_batch("version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {V: [a.b, a-b, '']}}}}}\n");
+        let alike = parse_batch(
+            "version: 0.2\nbatch: {build-matrix: {dynamic: {env: {variables: {V: [a.b, a-b, '']}}}}}\n",
+        );
         assert_eq!(identifiers(&alike.unwrap().unwrap()), ["a_b", "a_b_1", "2"]);
     }
 
@@ -436,9 +444,17 @@ mod tests {
                 "found build-list and build-fanout",
                 (4, 17),
             ),
-            ("  build-list:\n    - buildspec: x\n", "Expected batch.build-list[0] to have an identifier", (4, 7)),
+            (
+                "  build-list:\n    - buildspec: x\n",
+                "Expected batch.build-list[0] to have an identifier",
+                (4, 7),
+            ),
             ("  build-list:\n    - identifier: a-b\n", "Invalid identifier 'a-b'", (4, 19)),
-            ("  build-list:\n    - identifier: a\n    - identifier: a\n", "Duplicate identifier 'a'", (5, 19)),
+            (
+                "  build-list:\n    - identifier: a\n    - identifier: a\n",
+                "Duplicate identifier 'a'",
+                (5, 19),
+            ),
             ("  build-list:\n    - identifier: DOWNLOAD_SOURCE\n", "is taken", (4, 19)),
             (
                 "  build-graph:\n    - identifier: a\n      depend-on: [b]\n",
@@ -466,7 +482,8 @@ mod tests {
             assert_eq!((line, column), place, "{message}");
         }
         let many = "x, ".repeat(101);
-        let (message, ..) = refusal(&format!("  build-matrix: {{dynamic: {{env: {{variables: {{V: [{many}]}}}}}}}}\n"));
+        let (message, ..) =
+            refusal(&format!("  build-matrix: {{dynamic: {{env: {{variables: {{V: [{many}]}}}}}}}}\n"));
         assert!(message.contains("at most 100 builds: found 101"), "{message}");
     }
 

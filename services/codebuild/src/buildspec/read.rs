@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use document::{Node, Value};
 use runner::{OnFailure, Phase, Retry, Shell};
 
-use super::{Artifacts, Buildspec, Cache, Error, PhaseSpec, Place, Report, UnknownKey, Version, batch};
+use super::{
+    Artifacts, Buildspec, Cache, CacheAction, Error, PhaseSpec, Place, Report, UnknownKey, Version, batch,
+};
 
 /// Tries of `RETRY` without a number.
 const DEFAULT_RETRIES: u32 = 3;
 const MAX_RETRIES: u32 = 100;
+const MAX_FALLBACK_KEYS: usize = 5;
 
 pub(super) const MISSING_VERSION: &str = "Missing version";
 pub(super) const UNKNOWN_VERSION: &str = "Unknown version";
@@ -212,12 +215,25 @@ fn artifacts(mapping: &mut Mapping<'_, '_>, needs_files: bool) -> Result<Artifac
 }
 
 fn read_cache(mapping: &mut Mapping<'_, '_>) -> Result<Cache, Error> {
-    Ok(Cache {
-        paths: mapping.list("paths")?,
-        key: mapping.text("key")?,
-        fallback_keys: mapping.list("fallback-keys")?,
-        action: mapping.text("action")?,
-    })
+    let fallback_keys = mapping.list("fallback-keys")?;
+    if let Some(node) = mapping.given("fallback-keys").filter(|_| fallback_keys.len() > MAX_FALLBACK_KEYS) {
+        let found = fallback_keys.len();
+        let message =
+            format!("Expected cache.fallback-keys to have at most {MAX_FALLBACK_KEYS} keys: found {found}");
+        return Err(Error::new(message, node.place));
+    }
+    let action = match mapping.given("action").map(|node| (string(node, "cache.action"), node.place)) {
+        None => None,
+        Some((action, place)) => Some(match action?.as_str() {
+            "restore" => CacheAction::Restore,
+            "save" => CacheAction::Save,
+            other => {
+                let message = format!("Unknown cache.action '{other}': expected restore or save");
+                return Err(Error::new(message, place));
+            }
+        }),
+    };
+    Ok(Cache { paths: mapping.list("paths")?, key: mapping.text("key")?, fallback_keys, action })
 }
 
 fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, Error> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use aws::objects::ObjectId;
+use codebuild_model::CacheMode;
 use runner::{Folder, agent_line};
 use tokio::io::AsyncReadExt;
 
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     buildspec::{self, Buildspec, Place},
+    cache,
     environment::{self, Given},
     project::is_inline,
     records::{Batchspec, Build},
@@ -61,6 +63,9 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
     }
     secrets::fetch(drive, &given).await?;
     describe(&say, build, &sources, &spec)?;
+    cache::restore(drive, build, &spec, &sources, &folder).await?;
+    say("Registering with agent")?;
+    describe_phases(&say, &spec)?;
     keep_buildspec(&folder, &text)?;
     Ok(changes)
 }
@@ -72,7 +77,8 @@ async fn keep_batch(drive: &Drive<'_>, build: &Build, text: &str) -> Result<(), 
         Trouble::Ends(yaml_error(format!("{} at line {line} column {column}", error.message)))
     })?;
     let none = || Trouble::Ends(yaml_error("The buildspec has no batch section, which a batch build needs"));
-    let kept = Batchspec { scope: build.scope.clone(), build: build.id.clone(), batch: read.ok_or_else(none)? };
+    let kept =
+        Batchspec { scope: build.scope.clone(), build: build.id.clone(), batch: read.ok_or_else(none)? };
     Ok(drive.codebuild.store.write(move |tx| tx.put(&kept).map(|_| ())).await?)
 }
 
@@ -347,11 +353,14 @@ fn describe(
     if let Some(primary) = sources.first() {
         say(&format!("Moving to directory {}", primary.directory.display()))?;
     }
-    match &spec.cache {
-        None => say("Cache is not defined in the buildspec")?,
-        Some(_) => say("Skip cache due to: caches are not built yet")?,
+    let modes = build.configuration.0.cache.iter().flat_map(|cache| cache.modes.iter().flatten());
+    for mode in modes.filter(|mode| **mode != CacheMode::LocalCustomCache) {
+        say(&format!("{mode} has no effect here"))?;
     }
-    say("Registering with agent")?;
+    Ok(())
+}
+
+fn describe_phases(say: &impl Fn(&str) -> std::io::Result<()>, spec: &Buildspec) -> std::io::Result<()> {
     say(&format!("Phases found in YAML: {}", spec.phases.len()))?;
     for phase in &spec.phases {
         say(&format!(" {}: {} commands", phase.phase, phase.commands.len()))?;

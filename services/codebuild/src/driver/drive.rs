@@ -21,7 +21,7 @@ use crate::{
 const MOST_ATTEMPTS: u32 = 100;
 
 /// What a driver has at hand.
-pub(super) struct Drive<'a> {
+pub(crate) struct Drive<'a> {
     pub codebuild: &'a CodeBuild,
     pub claimed: &'a Claimed,
     pub key: Key,
@@ -33,7 +33,7 @@ pub(super) struct Drive<'a> {
 
 /// Why a phase that is done here did not go well.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// The phase ends so.
     Ends(Outcome),
     /// It is tried again later.
@@ -149,7 +149,7 @@ impl Drive<'_> {
                     self.downloaded(&build, done).await?
                 }
                 (_, Some(BuildPhaseType::UploadArtifacts)) => {
-                    let done = self.guarded(&build, upload::upload(self, &build)).await;
+                    let done = self.guarded(&build, upload::upload_and_save(self, &build)).await;
                     upload::close_log(self, &build, &done).await?;
                     self.next(BuildPhaseType::UploadArtifacts, BuildPhaseType::Finalizing, done).await?
                 }

@@ -6,6 +6,7 @@ use std::{fs::File, io, os::unix::fs::FileExt};
 
 use super::{Fault, drive::Drive, log::LogWriter};
 use crate::{
+    cache,
     records::{Build, Progress},
     service::change,
     state::{Change, Outcome},
@@ -17,6 +18,8 @@ const CHUNK: usize = 256 * 1024;
 pub(super) async fn finish(drive: &Drive<'_>, build: &Build) -> Result<(), Fault> {
     put_rest_of_log(drive, build).await?;
     drive.codebuild.executor.remove(build.id.uuid).await?;
+    // Left by a crash, if at all.
+    drive.codebuild.executor.remove(cache::evaluation_id(build.id.uuid)).await?;
     let (key, claimed, at) = (drive.key.clone(), drive.claimed.clone(), Timestamp::now());
     let changes = [
         Change::Leave { phase: BuildPhaseType::Finalizing, outcome: Outcome::succeeded(), at },

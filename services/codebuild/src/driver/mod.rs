@@ -10,9 +10,9 @@ mod drive;
 mod finish;
 mod follow;
 mod log;
-mod plan;
+pub(crate) mod plan;
 mod provision;
-mod secrets;
+pub(crate) mod secrets;
 mod upload;
 
 use std::{sync::Arc, time::Duration};
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use store::{Claimed, Key};
 use tokio::{sync::Semaphore, task::JoinSet};
 
+pub(crate) use drive::Drive;
 pub(crate) use provision::stream_of;
 
 use crate::{

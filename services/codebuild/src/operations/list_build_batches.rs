@@ -42,7 +42,11 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub async fn page(self, codebuild: &CodeBuild, ctx: &Ctx) -> Result<(Vec<String>, Option<String>), Error> {
+    pub async fn page(
+        self,
+        codebuild: &CodeBuild,
+        ctx: &Ctx,
+    ) -> Result<(Vec<String>, Option<String>), Error> {
         let (index, range) = match self.filter.and_then(|filter| filter.status) {
             Some(status) => (self.by_status, Range::prefix(self.of.and(status.as_str()))),
             None => (self.all, Range::prefix(self.of)),

@@ -7,6 +7,7 @@ mod batch_get_projects;
 mod create_project;
 mod delete_build_batch;
 mod delete_project;
+mod invalidate_project_cache;
 mod list_build_batches;
 mod list_build_batches_for_project;
 mod list_builds;
@@ -63,10 +64,20 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
         .on::<model::DeleteProject, _>(delete_project::delete_project, |op, scope| {
             vec![project(project_name(&op.name), scope)]
         })
+        .on::<model::InvalidateProjectCache, _>(
+            invalidate_project_cache::invalidate_project_cache,
+            |op, scope| vec![project(project_name(&op.project_name), scope)],
+        )
         .on::<model::ListBuildBatches, _>(list_build_batches::list_build_batches, |_, _| vec![Access::any()])
         .on::<model::ListBuildBatchesForProject, _>(
             list_build_batches_for_project::list_build_batches_for_project,
-            |op, scope| vec![op.project_name.as_deref().map_or_else(Access::any, |name| project(project_name(name), scope))],
+            |op, scope| {
+                vec![
+                    op.project_name
+                        .as_deref()
+                        .map_or_else(Access::any, |name| project(project_name(name), scope)),
+                ]
+            },
         )
         .on::<model::ListBuilds, _>(list_builds::list_builds, |_, _| vec![Access::any()])
         .on::<model::ListBuildsForProject, _>(

@@ -60,7 +60,10 @@ pub(super) enum Origin {
     /// Nothing does.
     Anybody,
     /// The idempotency token, with the parameters that it stands for.
-    Token { token: String, request: String },
+    Token {
+        token: String,
+        request: String,
+    },
     Batch(Wanted),
     /// The build that has failed has one successor.
     AutoRetry(Box<Build>),
@@ -93,7 +96,9 @@ pub(super) async fn queue(
     let initiator = match &origin {
         // Whoever started the first one started this one too.
         Origin::AutoRetry(earlier) => earlier.initiator.clone(),
-        Origin::Anybody | Origin::Token { .. } | Origin::Batch(_) => initiator(ctx, source_version.as_deref()),
+        Origin::Anybody | Origin::Token { .. } | Origin::Batch(_) => {
+            initiator(ctx, source_version.as_deref())
+        }
     };
     let build = Build {
         scope: ctx.scope.clone(),
@@ -128,7 +133,9 @@ fn auto_retry(settings: &Settings, origin: &Origin) -> Option<AutoRetry> {
     let limit = settings.auto_retry_limit.filter(|limit| *limit > 0)?;
     match origin {
         Origin::Batch(_) => None,
-        Origin::Anybody | Origin::Token { .. } => Some(AutoRetry { limit, number: 0, previous: None, next: None }),
+        Origin::Anybody | Origin::Token { .. } => {
+            Some(AutoRetry { limit, number: 0, previous: None, next: None })
+        }
         Origin::AutoRetry(earlier) => {
             let number = earlier.auto_retry.as_ref().map_or(0, |retry| retry.number) + 1;
             Some(AutoRetry { limit, number, previous: Some(earlier.id.clone()), next: None })

@@ -88,7 +88,8 @@ fn insert(tx: &mut WriteTx<'_>, batch: &Batch, token: Option<&(String, String)>)
         let arn = scope.arn("codebuild", format_args!("project/{project}"));
         return Err(Error::ProjectNotFound(arn.to_string()));
     }
-    let last = tx.get::<BatchCounter>(&BatchCounter::key_of(scope, project))?.map_or(0, |counter| counter.last);
+    let last =
+        tx.get::<BatchCounter>(&BatchCounter::key_of(scope, project))?.map_or(0, |counter| counter.last);
     tx.put(&BatchCounter { scope: scope.clone(), project: project.clone(), last: last + 1 })?;
     let batch = Batch { number: last + 1, ..batch.clone() };
     tx.put(&batch)?;

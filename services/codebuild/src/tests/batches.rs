@@ -93,7 +93,8 @@ fn statuses(batch: &BuildBatch) -> Vec<String> {
     let groups = batch.build_groups.iter().flatten();
     groups
         .map(|group| {
-            let status = group.current_build_summary.as_ref().and_then(|summary| summary.build_status.clone());
+            let status =
+                group.current_build_summary.as_ref().and_then(|summary| summary.build_status.clone());
             let status = status.map_or("-".to_owned(), |status| status.to_string());
             format!("{} {status}", group.identifier.as_deref().unwrap_or_default())
         })
@@ -101,7 +102,8 @@ fn statuses(batch: &BuildBatch) -> Vec<String> {
 }
 
 fn build_of(batch: &BuildBatch, identifier: &str) -> String {
-    let group = batch.build_groups.iter().flatten().find(|group| group.identifier.as_deref() == Some(identifier));
+    let group =
+        batch.build_groups.iter().flatten().find(|group| group.identifier.as_deref() == Some(identifier));
     let arn = group.unwrap().current_build_summary.as_ref().unwrap().arn.clone().unwrap();
     arn.rsplit_once(":build/").unwrap().1.to_owned()
 }
@@ -173,8 +175,12 @@ async fn failed_builds_are_retried_alone() {
     };
     world.call(retry).await.unwrap();
     let batch = over(&world, &id).await;
-    let prior: Vec<usize> = batch.build_groups.iter().flatten()
-        .map(|group| group.prior_build_summary_list.as_ref().map_or(0, Vec::len)).collect();
+    let prior: Vec<usize> = batch
+        .build_groups
+        .iter()
+        .flatten()
+        .map(|group| group.prior_build_summary_list.as_ref().map_or(0, Vec::len))
+        .collect();
     assert_eq!((prior, batch.build_batch_status), (vec![0, 1, 0, 0], Some(StatusType::Failed)));
 }
 
@@ -193,7 +199,10 @@ async fn stop_ends_the_batch_at_once_and_its_builds_after_it() {
     let spec = "version: 0.2\nbatch: {build-list: [{identifier: a}, {identifier: b}]}\nphases: {build: {commands: [sleep 50]}}\n";
     let world = world(spec, false).await;
     let id = start(&world).await;
-    when(&world, &id, |batch| statuses(batch).iter().filter(|status| status.ends_with("IN_PROGRESS")).count() == 2).await;
+    when(&world, &id, |batch| {
+        statuses(batch).iter().filter(|status| status.ends_with("IN_PROGRESS")).count() == 2
+    })
+    .await;
     let stopped = world.call(StopBuildBatch { id: id.clone() }).await.unwrap().build_batch.unwrap();
     assert_eq!(stopped.build_batch_status, Some(StatusType::Stopped));
     assert_eq!(statuses(&over(&world, &id).await)[1..], ["a STOPPED", "b STOPPED"]);

@@ -57,7 +57,9 @@ mod tests {
         }
 
         fn shards(&self, count: usize, strategy: &str) -> Vec<Vec<String>> {
-            let script = format!("codebuild-tests-run --test-command 'printf \"%s\\n\"' --files-search \"codebuild-glob-search '**/*.js'\" --sharding-strategy {strategy}");
+            let script = format!(
+                "codebuild-tests-run --test-command 'printf \"%s\\n\"' --files-search \"codebuild-glob-search '**/*.js'\" --sharding-strategy {strategy}"
+            );
             let shard = |index: usize| {
                 let (index, count) = (index.to_string(), count.to_string());
                 let variables = [("CODEBUILD_SHARD_INDEX", &*index), ("CODEBUILD_SHARD_COUNT", &*count)];
@@ -123,7 +125,9 @@ mod tests {
     fn command_may_name_the_files_itself_and_its_failure_counts() {
         let place = Place::with(&["a.js"]);
         let run = |command: &str| {
-            let script = format!("codebuild-tests-run --test-command='{command}' --files-search='echo a.js; echo b.js'");
+            let script = format!(
+                "codebuild-tests-run --test-command='{command}' --files-search='echo a.js; echo b.js'"
+            );
             place.run(&script, &[])
         };
         assert_eq!(run("echo $CODEBUILD_CURRENT_SHARD_FILES."), (0, "a.js b.js.\n".to_owned()));

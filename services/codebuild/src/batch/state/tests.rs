@@ -54,7 +54,9 @@ fn end(status: StatusType) -> Box<End> {
 /// The build that is to be started for a group.
 fn wanted(batch: &Batch, name: &str) -> Option<Uuid> {
     batch.commands().into_iter().find_map(|command| match command {
-        Command::Start { identifier, build } | Command::Repeat { identifier, build, .. } if identifier == name => {
+        Command::Start { identifier, build } | Command::Repeat { identifier, build, .. }
+            if identifier == name =>
+        {
             Some(build.uuid)
         }
         _ => None,
@@ -71,7 +73,8 @@ fn fetched(config: ProjectBuildBatchConfig, spec: buildspec::Batch) -> Batch {
     let mut batch = batch(config);
     let build = wanted(&batch, DOWNLOAD_SOURCE).unwrap();
     batch.apply(Event::Started { build }, at(1));
-    let end = End { batch: Some(spec), resolved_source_version: Some("abc".into()), ..*end(StatusType::Succeeded) };
+    let end =
+        End { batch: Some(spec), resolved_source_version: Some("abc".into()), ..*end(StatusType::Succeeded) };
     batch.apply(Event::Ended { build, end: Box::new(end) }, at(1));
     batch
 }
@@ -108,7 +111,8 @@ fn chain_that_goes_well() {
 
 #[test]
 fn what_depends_on_a_failure_is_skipped_and_the_rest_runs() {
-    let mut batch = planned(false, vec![named("a", &[]), named("b", &["a"]), named("c", &["b"]), named("d", &[])]);
+    let mut batch =
+        planned(false, vec![named("a", &[]), named("b", &["a"]), named("c", &["b"]), named("d", &[])]);
     run(&mut batch, "a", StatusType::Failed);
     assert_eq!(states(&batch)[1..3], [GroupState::Skipped, GroupState::Skipped]);
     assert!(!batch.is_complete(), "d is still to run");
@@ -184,7 +188,10 @@ fn restrictions_fail_the_batch_before_anything_runs() {
     let spec = buildspec::Batch { fast_fail: false, builds: vec![large, named("b", &[])] };
     for (config, told) in [
         (restricted(1, &[]), "The batch has 2 builds: at most 1 are allowed"),
-        (restricted(5, &["BUILD_GENERAL1_SMALL"]), "Build 'a' of the batch has the compute type BUILD_GENERAL1_LARGE"),
+        (
+            restricted(5, &["BUILD_GENERAL1_SMALL"]),
+            "Build 'a' of the batch has the compute type BUILD_GENERAL1_LARGE",
+        ),
     ] {
         let batch = fetched(config, spec.clone());
         assert_eq!(batch.status(), StatusType::Failed);
@@ -195,7 +202,8 @@ fn restrictions_fail_the_batch_before_anything_runs() {
 
 #[test]
 fn artifacts_are_combined_after_the_builds() {
-    let config = ProjectBuildBatchConfig { combine_artifacts: Some(true), ..ProjectBuildBatchConfig::default() };
+    let config =
+        ProjectBuildBatchConfig { combine_artifacts: Some(true), ..ProjectBuildBatchConfig::default() };
     let mut batch = fetched(config, buildspec::Batch { fast_fail: false, builds: vec![named("a", &[])] });
     run(&mut batch, "a", StatusType::Succeeded);
     assert_eq!(batch.commands(), [Command::Combine]);
@@ -243,7 +251,8 @@ fn stories() -> impl Strategy<Value = Story> {
         let builds = given.iter().enumerate().map(|(index, (_, earlier, ignored))| BatchBuild {
             identifier: format!("b{index}"),
             // Sparse: a third of those before it.
-            depends_on: (0..index).filter(|other| earlier >> other & 1 == 1 && (index + other) % 3 == 0)
+            depends_on: (0..index)
+                .filter(|other| earlier >> other & 1 == 1 && (index + other) % 3 == 0)
                 .map(|other| format!("b{other}"))
                 .collect(),
             ignore_failure: *ignored,
@@ -258,10 +267,15 @@ fn play(batch: &mut Batch, story: &Story, succeeds: impl Fn(usize) -> bool) -> R
     let mut started = 0;
     for next in &story.order {
         let commands = batch.commands();
-        let running: Vec<(usize, Uuid)> = batch.groups.iter().enumerate().filter_map(|(index, group)| {
-            let build = group.current.as_ref()?.build.as_ref()?;
-            (group.state == GroupState::Running).then_some((index, build.uuid))
-        }).collect();
+        let running: Vec<(usize, Uuid)> = batch
+            .groups
+            .iter()
+            .enumerate()
+            .filter_map(|(index, group)| {
+                let build = group.current.as_ref()?.build.as_ref()?;
+                (group.state == GroupState::Running).then_some((index, build.uuid))
+            })
+            .collect();
         let choices = commands.len() + running.len();
         if choices == 0 {
             break;
@@ -275,7 +289,9 @@ fn play(batch: &mut Batch, story: &Story, succeeds: impl Fn(usize) -> bool) -> R
                 started += 1;
                 Event::Started { build: build.uuid }
             }
-            Some(Command::Stop { build }) => Event::Ended { build: build.uuid, end: end(StatusType::Stopped) },
+            Some(Command::Stop { build }) => {
+                Event::Ended { build: build.uuid, end: end(StatusType::Stopped) }
+            }
             Some(Command::Combine) => Event::Combined(Ok(Artifact::default())),
             None => {
                 let (index, build) = running[choice - commands.len()];
