@@ -2,6 +2,7 @@
 
 mod batches;
 mod builds;
+mod caches;
 mod compute;
 mod crash;
 mod journey;

@@ -13,6 +13,7 @@ pub(crate) mod part;
 pub(crate) mod state;
 mod tell;
 
+use tell::deadline_entry;
 pub(crate) use tell::{change, nudge, tell, watch_deadline};
 
 /// Batches that something is to be done for, and those whose time limit is to come.

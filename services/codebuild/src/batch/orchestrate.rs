@@ -8,7 +8,7 @@ use store::Claimed;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
-    BATCHES, change, combine, part,
+    BATCHES, change, combine, deadline_entry, part,
     state::{Command, Event},
 };
 use crate::{
@@ -61,8 +61,9 @@ async fn hold(codebuild: &CodeBuild, claimed: &Claimed) {
             return;
         }
     };
+    let is_deadline = claimed.id == deadline_entry(entry.build.uuid);
     let seen_to = tokio::select! {
-        seen_to = see_to(codebuild, &entry) => seen_to,
+        seen_to = see_to(codebuild, &entry, is_deadline) => seen_to,
         error = stay_alive(codebuild, claimed) => Err(Fault::Store(error)),
     };
     let rest = seen_to.unwrap_or_else(|fault| {
@@ -94,13 +95,17 @@ async fn stay_alive(codebuild: &CodeBuild, claimed: &Claimed) -> store::Error {
     }
 }
 
-async fn see_to(codebuild: &CodeBuild, entry: &Entry) -> Result<Rest, Fault> {
+async fn see_to(codebuild: &CodeBuild, entry: &Entry, is_deadline: bool) -> Result<Rest, Fault> {
     let key = Batch::key_of(&entry.scope, &entry.build);
     let found = codebuild.store.read(move |tx| tx.get::<Batch>(&key)).await?;
     let Some(mut batch) = found.map(store::Versioned::into_inner) else { return Ok(Rest::Nothing) };
     let now = Timestamp::now();
     if !batch.is_complete() && now >= batch.deadline() {
         batch = tell(codebuild, &batch, Event::TimedOut).await?.unwrap_or(batch);
+    }
+    if is_deadline && !batch.is_complete() {
+        // Clocks differ, or it was retried.
+        return Ok(Rest::Later(batch.deadline().since(now).max(PAUSE)));
     }
     let commands = batch.commands();
     if commands.is_empty() {

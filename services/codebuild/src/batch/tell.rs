@@ -3,6 +3,7 @@
 use aws::{Event as Told, Timestamp, compute, event};
 use serde_json::json;
 use store::WriteTx;
+use uuid::Uuid;
 
 use super::{
     BATCHES,
@@ -50,7 +51,7 @@ pub(crate) fn change(
     tx.update(&batch)?;
     let batch = batch.record;
     if batch.is_complete() && !was_complete {
-        tx.dequeue(BATCHES, &deadline_entry(&batch))?;
+        tx.dequeue(BATCHES, &deadline_entry(batch.id.uuid))?;
         over(tx, &batch, at)?;
     }
     nudge(tx, &batch)?;
@@ -69,13 +70,13 @@ pub(crate) fn nudge(tx: &mut WriteTx<'_>, batch: &Batch) -> Result<(), store::Er
 
 /// Has a worker look at a batch when its time is over.
 pub(crate) fn watch_deadline(tx: &mut WriteTx<'_>, batch: &Batch) -> Result<(), store::Error> {
-    let id = deadline_entry(batch);
+    let id = deadline_entry(batch.id.uuid);
     tx.dequeue(BATCHES, &id)?;
     tx.enqueue(BATCHES, &id, &entry(batch), Some(batch.deadline().as_millis())).map(|_| ())
 }
 
-fn deadline_entry(batch: &Batch) -> String {
-    format!("{}/deadline", batch.id.uuid)
+pub(super) fn deadline_entry(batch: Uuid) -> String {
+    format!("{batch}/deadline")
 }
 
 fn entry(batch: &Batch) -> Entry {

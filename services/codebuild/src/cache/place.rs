@@ -57,7 +57,11 @@ impl Place {
 
 /// One part of a path, whatever stands in it.
 fn escaped(text: &str) -> String {
-    text.replace('%', "%25").replace('/', "%2F").replace('\0', "%00")
+    let text = text.replace('%', "%25").replace('/', "%2F").replace('\0', "%00");
+    match text.strip_prefix('.') {
+        Some(rest) => format!("%2E{rest}"),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +89,7 @@ mod tests {
         assert_eq!(keyed.name(), format!("shared/a%2Fb/{version}/npm-..%2Fx.zip"));
         assert!(keyed.name().starts_with(&keyed.prefix("npm-")));
         assert_ne!(place(Some("a/b"), Some("npm-../x"), &["b"]).name(), keyed.name(), "other paths");
+        assert!(place(Some(".."), Some("k"), &["a"]).name().starts_with("shared/%2E./"));
         let long = "x".repeat(201);
         assert!(Place::of(&build(), &ProjectCache::default(), Some(&long), &[]).is_err());
     }

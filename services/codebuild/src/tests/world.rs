@@ -449,8 +449,9 @@ impl Objects for Shared {
         let state = self.lock();
         let found = state.objects.get(&(object.bucket.clone(), object.key.clone()));
         let missing = || Error::new("NoSuchKey", "The specified key does not exist.").with_status(404);
-        let (_, bytes) = found.ok_or_else(missing)?;
-        let head = ObjectHead { size: bytes.len() as u64, ..ObjectHead::default() };
+        let (metadata, bytes) = found.ok_or_else(missing)?;
+        let metadata = metadata.clone();
+        let head = ObjectHead { size: bytes.len() as u64, metadata, ..ObjectHead::default() };
         Ok((head, aws::objects::once(bytes.clone())))
     }
 
