@@ -59,10 +59,7 @@ fn parse(token: &str) -> Option<(Uuid, Uuid)> {
 
 /// The session's name says which batch it is for: nobody but this service can be called by this service.
 fn is_role_of(ctx: &Ctx, batch: Uuid) -> bool {
-    let session = match &ctx.caller.principal {
-        Principal::AssumedRole { session_name, .. } => session_name,
-        _ => return false,
-    };
+    let Principal::AssumedRole { session_name: session, .. } = &ctx.caller.principal else { return false };
     ctx.invoked_by.as_deref() == Some(PRINCIPAL) && *session == session_name(batch)
 }
 

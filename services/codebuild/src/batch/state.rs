@@ -170,7 +170,7 @@ impl Batch {
             let identifier = group.build.identifier.clone();
             match (group.state, &group.repeats) {
                 (GroupState::Starting, None) if !halted => {
-                    commands.push(Command::Start { identifier, build })
+                    commands.push(Command::Start { identifier, build });
                 }
                 (GroupState::Starting, Some(earlier)) if !halted => {
                     commands.push(Command::Repeat { identifier, build, earlier: earlier.clone() });

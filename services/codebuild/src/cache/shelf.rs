@@ -24,7 +24,7 @@ const MOST_PAGES: usize = 20;
 const DIGEST: &str = "codebuild-cache-sha256";
 
 pub(super) enum Shelf {
-    S3 { client: Client, bucket: String, prefix: String },
+    S3 { client: Box<Client>, bucket: String, prefix: String },
     Local(PathBuf),
 }
 
@@ -47,7 +47,7 @@ impl Shelf {
         let (bucket, prefix) = location.split_once('/').unwrap_or((location, ""));
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self::S3 { client, bucket: bucket.to_owned(), prefix })
+        Ok(Self::S3 { client: Box::new(client), bucket: bucket.to_owned(), prefix })
     }
 
     /// What a cache holds, if it is there and younger than `since`; nothing is known of what a local one holds.

@@ -21,7 +21,7 @@ pub(super) async fn retry_build(
     let (project, token) = (earlier.id.project.clone(), input.idempotency_token);
     let (settings, version) = (earlier.configuration.0.clone(), earlier.source_version.clone());
     let origin = match Wanted::of(codebuild, ctx, &project, token.as_deref()).await? {
-        Some(wanted) => Origin::Batch(wanted),
+        Some(wanted) => Origin::Batch(Box::new(wanted)),
         None if auto_retry::is_own(ctx, &earlier, token.as_deref()) => Origin::AutoRetry(Box::new(earlier)),
         None => Origin::of_token(token, || format!("RetryBuild {}", earlier.id)),
     };

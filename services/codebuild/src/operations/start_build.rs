@@ -45,7 +45,7 @@ pub(super) async fn start_build(
     let settings = complete(override_with(settings, &input)?, &default_key(ctx))?;
     let version = input.source_version.clone().or_else(|| settings.source_version.clone());
     let origin = match wanted {
-        Some(wanted) => Origin::Batch(wanted),
+        Some(wanted) => Origin::Batch(Box::new(wanted)),
         None => Origin::of_token(input.idempotency_token.clone(), || {
             let input = StartBuild { idempotency_token: None, ..input };
             json::to_value(&input, &START_BUILD).to_string()
@@ -64,7 +64,7 @@ pub(super) enum Origin {
         token: String,
         request: String,
     },
-    Batch(Wanted),
+    Batch(Box<Wanted>),
     /// The build that has failed has one successor.
     AutoRetry(Box<Build>),
 }
