@@ -184,7 +184,7 @@ def test_failures_decide_and_failed_builds_are_retried_alone(aws, create_project
     assert "depends on 'b', which is not there at line 1 column" in context["message"]
 
 
-def test_a_stop_and_what_is_refused(aws, create_project, role):
+def test_a_stop_and_what_is_refused(aws, create_project):
     project = create_project({"build-list": [{"identifier": "slow"}]}, ["sleep 60"])
     batch = aws.codebuild.start_build_batch(projectName=project, idempotencyToken="same")["buildBatch"]["id"]
     assert aws.codebuild.start_build_batch(projectName=project, idempotencyToken="same")["buildBatch"]["id"] == batch
@@ -209,14 +209,8 @@ def test_a_stop_and_what_is_refused(aws, create_project, role):
     refused("ResourceNotFoundException", aws.codebuild.list_build_batches_for_project, projectName="not-there")
     refused("InvalidInputException", aws.codebuild.delete_build_batch, id="not:there")
     refused("InvalidInputException", aws.codebuild.list_build_batches, nextToken="nonsense")
-    refused("InvalidInputException", aws.codebuild.batch_get_build_batches, ids=[""] * 2)
-    aws.codebuild.create_project(
-        name=unique("project"),
-        source={"type": "NO_SOURCE", "buildspec": "version: 0.2\nphases: {}\n"},
-        artifacts={"type": "NO_ARTIFACTS"},
-        environment=ENVIRONMENT,
-        serviceRole=role,
-    )
+    too_many = [f"p:{number}" for number in range(101)]
+    refused("InvalidInputException", aws.codebuild.batch_get_build_batches, ids=too_many)
     message = refused(
         "InvalidInputException",
         aws.codebuild.update_project,
