@@ -1,14 +1,13 @@
 """CodeArtifact's endpoints beside those who serve packages too: nginx, Verdaccio, pypiserver and devpi.
 
-The same packages for all, on the same machine. nginx is also the stand-in for the public sources: it serves a registry and
-an index of files, so that what lies between it and npm or pip is the repository alone.
+The same packages for all, on the same machine. nginx is also the stand-in for the public sources: it serves a registry
+and an index of files, so that what lies between it and npm or pip is the repository alone.
 """
 
 import base64
 import hashlib
 import json
 import os
-import pathlib
 import shutil
 import statistics
 import subprocess
@@ -73,7 +72,8 @@ class Nginx(Process):
             f"worker_processes auto; daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
             "events { worker_connections 512; }\n"
             "http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;\n"
-            f"client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;\n"
+            f"client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n"
+            f"fastcgi_temp_path {folder}/fastcgi;\n"
             f"uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;\n"
             "types { application/octet-stream tgz whl bin; }\n"
             f"server {{ listen 127.0.0.1:{port}; root {root};\n"

@@ -13,6 +13,12 @@ aws::operation! { BatchDeleteBuilds = CODEBUILD "BatchDeleteBuilds" {
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { BatchGetBuildBatches = CODEBUILD "BatchGetBuildBatches" {
+    input BATCH_GET_BUILD_BATCHES; output BatchGetBuildBatchesOutput BATCH_GET_BUILD_BATCHES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
 aws::operation! { BatchGetBuilds = CODEBUILD "BatchGetBuilds" {
     input BATCH_GET_BUILDS; output BatchGetBuildsOutput BATCH_GET_BUILDS_OUTPUT;
     http "POST" "/" 200;
@@ -31,10 +37,34 @@ aws::operation! { CreateProject = CODEBUILD "CreateProject" {
     errors ["InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException",];
 } }
 
+aws::operation! { DeleteBuildBatch = CODEBUILD "DeleteBuildBatch" {
+    input DELETE_BUILD_BATCH; output DeleteBuildBatchOutput DELETE_BUILD_BATCH_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
 aws::operation! { DeleteProject = CODEBUILD "DeleteProject" {
     input DELETE_PROJECT; output DeleteProjectOutput DELETE_PROJECT_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
+} }
+
+aws::operation! { InvalidateProjectCache = CODEBUILD "InvalidateProjectCache" {
+    input INVALIDATE_PROJECT_CACHE; output InvalidateProjectCacheOutput INVALIDATE_PROJECT_CACHE_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { ListBuildBatches = CODEBUILD "ListBuildBatches" {
+    input LIST_BUILD_BATCHES; output ListBuildBatchesOutput LIST_BUILD_BATCHES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListBuildBatchesForProject = CODEBUILD "ListBuildBatchesForProject" {
+    input LIST_BUILD_BATCHES_FOR_PROJECT; output ListBuildBatchesForProjectOutput LIST_BUILD_BATCHES_FOR_PROJECT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
 aws::operation! { ListBuilds = CODEBUILD "ListBuilds" {
@@ -61,14 +91,32 @@ aws::operation! { RetryBuild = CODEBUILD "RetryBuild" {
     errors ["InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException",];
 } }
 
+aws::operation! { RetryBuildBatch = CODEBUILD "RetryBuildBatch" {
+    input RETRY_BUILD_BATCH; output RetryBuildBatchOutput RETRY_BUILD_BATCH_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { StartBuild = CODEBUILD "StartBuild" {
     input START_BUILD; output StartBuildOutput START_BUILD_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException",];
 } }
 
+aws::operation! { StartBuildBatch = CODEBUILD "StartBuildBatch" {
+    input START_BUILD_BATCH; output StartBuildBatchOutput START_BUILD_BATCH_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { StopBuild = CODEBUILD "StopBuild" {
     input STOP_BUILD; output StopBuildOutput STOP_BUILD_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { StopBuildBatch = CODEBUILD "StopBuildBatch" {
+    input STOP_BUILD_BATCH; output StopBuildBatchOutput STOP_BUILD_BATCH_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
@@ -109,6 +157,15 @@ aws::structure! { BATCH_DELETE_BUILDS: BatchDeleteBuilds = Structure "BatchDelet
 aws::structure! { BATCH_DELETE_BUILDS_OUTPUT: BatchDeleteBuildsOutput = Structure "BatchDeleteBuildsOutput" {
     builds_deleted: Option<Vec<String>> = "buildsDeleted" BUILD_IDS;
     builds_not_deleted: Option<Vec<BuildNotDeleted>> = "buildsNotDeleted" BUILDS_NOT_DELETED;
+} }
+
+aws::structure! { BATCH_GET_BUILD_BATCHES: BatchGetBuildBatches = Structure "BatchGetBuildBatchesInput" {
+    ids: Vec<String> = "ids" BUILD_BATCH_IDS required();
+} }
+
+aws::structure! { BATCH_GET_BUILD_BATCHES_OUTPUT: BatchGetBuildBatchesOutput = Structure "BatchGetBuildBatchesOutput" {
+    build_batches: Option<Vec<BuildBatch>> = "buildBatches" BUILD_BATCHES;
+    build_batches_not_found: Option<Vec<String>> = "buildBatchesNotFound" BUILD_BATCH_IDS;
 } }
 
 aws::structure! { BATCH_GET_BUILDS: BatchGetBuilds = Structure "BatchGetBuildsInput" {
@@ -197,6 +254,83 @@ pub static BUILD_ARTIFACTS_LIST: Schema =
         .min(0)
         .max(12);
 
+aws::structure! { BUILD_BATCH: BuildBatch = Structure "BuildBatch" {
+    id: Option<String> = "id" NON_EMPTY_STRING;
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "endTime" TIMESTAMP;
+    current_phase: Option<String> = "currentPhase" STRING;
+    build_batch_status: Option<StatusType> = "buildBatchStatus" STATUS_TYPE;
+    source_version: Option<String> = "sourceVersion" NON_EMPTY_STRING;
+    resolved_source_version: Option<String> = "resolvedSourceVersion" NON_EMPTY_STRING;
+    project_name: Option<String> = "projectName" NON_EMPTY_STRING;
+    phases: Option<Vec<BuildBatchPhase>> = "phases" BUILD_BATCH_PHASES;
+    source: Option<ProjectSource> = "source" PROJECT_SOURCE;
+    secondary_sources: Option<Vec<ProjectSource>> = "secondarySources" PROJECT_SOURCES;
+    secondary_source_versions: Option<Vec<ProjectSourceVersion>> = "secondarySourceVersions" PROJECT_SECONDARY_SOURCE_VERSIONS;
+    artifacts: Option<BuildArtifacts> = "artifacts" BUILD_ARTIFACTS;
+    secondary_artifacts: Option<Vec<BuildArtifacts>> = "secondaryArtifacts" BUILD_ARTIFACTS_LIST;
+    cache: Option<ProjectCache> = "cache" PROJECT_CACHE;
+    environment: Option<ProjectEnvironment> = "environment" PROJECT_ENVIRONMENT;
+    service_role: Option<String> = "serviceRole" NON_EMPTY_STRING;
+    log_config: Option<LogsConfig> = "logConfig" LOGS_CONFIG;
+    build_timeout_in_minutes: Option<i32> = "buildTimeoutInMinutes" INTEGER;
+    queued_timeout_in_minutes: Option<i32> = "queuedTimeoutInMinutes" INTEGER;
+    complete: Option<bool> = "complete" BOOLEAN;
+    initiator: Option<String> = "initiator" STRING;
+    vpc_config: Option<VpcConfig> = "vpcConfig" VPC_CONFIG;
+    encryption_key: Option<String> = "encryptionKey" NON_EMPTY_STRING;
+    build_batch_number: Option<i64> = "buildBatchNumber" LONG;
+    file_system_locations: Option<Vec<ProjectFileSystemLocation>> = "fileSystemLocations" PROJECT_FILE_SYSTEM_LOCATIONS;
+    build_batch_config: Option<ProjectBuildBatchConfig> = "buildBatchConfig" PROJECT_BUILD_BATCH_CONFIG;
+    build_groups: Option<Vec<BuildGroup>> = "buildGroups" BUILD_GROUPS;
+    debug_session_enabled: Option<bool> = "debugSessionEnabled" BOOLEAN;
+    report_arns: Option<Vec<String>> = "reportArns" BUILD_REPORT_ARNS;
+} }
+
+aws::structure! { BUILD_BATCH_FILTER: BuildBatchFilter = Structure "BuildBatchFilter" {
+    status: Option<StatusType> = "status" STATUS_TYPE;
+} }
+
+pub static BUILD_BATCH_IDS: Schema =
+    Schema::new("BuildBatchIds", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(0).max(100);
+
+aws::structure! { BUILD_BATCH_PHASE: BuildBatchPhase = Structure "BuildBatchPhase" {
+    phase_type: Option<BuildBatchPhaseType> = "phaseType" BUILD_BATCH_PHASE_TYPE;
+    phase_status: Option<StatusType> = "phaseStatus" STATUS_TYPE;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "endTime" TIMESTAMP;
+    duration_in_seconds: Option<i64> = "durationInSeconds" LONG;
+    contexts: Option<Vec<PhaseContext>> = "contexts" PHASE_CONTEXTS;
+} }
+
+aws::string_enum! { BUILD_BATCH_PHASE_TYPE: BuildBatchPhaseType = "BuildBatchPhaseType" {
+    Submitted = "SUBMITTED",
+    DownloadBatchspec = "DOWNLOAD_BATCHSPEC",
+    InProgress = "IN_PROGRESS",
+    CombineArtifacts = "COMBINE_ARTIFACTS",
+    Succeeded = "SUCCEEDED",
+    Failed = "FAILED",
+    Stopped = "STOPPED",
+} }
+
+pub static BUILD_BATCH_PHASES: Schema =
+    Schema::new("BuildBatchPhases", Kind::List { element: &BUILD_BATCH_PHASE, wire: "member" });
+
+pub static BUILD_BATCHES: Schema =
+    Schema::new("BuildBatches", Kind::List { element: &BUILD_BATCH, wire: "member" }).min(0).max(100);
+
+aws::structure! { BUILD_GROUP: BuildGroup = Structure "BuildGroup" {
+    identifier: Option<String> = "identifier" STRING;
+    depends_on: Option<Vec<String>> = "dependsOn" IDENTIFIERS;
+    ignore_failure: Option<bool> = "ignoreFailure" BOOLEAN;
+    current_build_summary: Option<BuildSummary> = "currentBuildSummary" BUILD_SUMMARY;
+    prior_build_summary_list: Option<Vec<BuildSummary>> = "priorBuildSummaryList" BUILD_SUMMARIES;
+} }
+
+pub static BUILD_GROUPS: Schema =
+    Schema::new("BuildGroups", Kind::List { element: &BUILD_GROUP, wire: "member" });
+
 pub static BUILD_IDS: Schema =
     Schema::new("BuildIds", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
 
@@ -237,6 +371,17 @@ pub static BUILD_REPORT_ARNS: Schema =
 aws::structure! { BUILD_STATUS_CONFIG: BuildStatusConfig = Structure "BuildStatusConfig" {
     context: Option<String> = "context" STRING;
     target_url: Option<String> = "targetUrl" STRING;
+} }
+
+pub static BUILD_SUMMARIES: Schema =
+    Schema::new("BuildSummaries", Kind::List { element: &BUILD_SUMMARY, wire: "member" });
+
+aws::structure! { BUILD_SUMMARY: BuildSummary = Structure "BuildSummary" {
+    arn: Option<String> = "arn" STRING;
+    requested_on: Option<Timestamp> = "requestedOn" TIMESTAMP;
+    build_status: Option<StatusType> = "buildStatus" STATUS_TYPE;
+    primary_artifact: Option<ResolvedArtifact> = "primaryArtifact" RESOLVED_ARTIFACT;
+    secondary_artifacts: Option<Vec<ResolvedArtifact>> = "secondaryArtifacts" RESOLVED_SECONDARY_ARTIFACTS;
 } }
 
 pub static BUILD_TIME_OUT: Schema = Schema::new("BuildTimeOut", Kind::Integer).min(5).max(2160);
@@ -328,6 +473,16 @@ aws::structure! { DEBUG_SESSION: DebugSession = Structure "DebugSession" {
     session_target: Option<String> = "sessionTarget" NON_EMPTY_STRING;
 } }
 
+aws::structure! { DELETE_BUILD_BATCH: DeleteBuildBatch = Structure "DeleteBuildBatchInput" {
+    id: String = "id" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { DELETE_BUILD_BATCH_OUTPUT: DeleteBuildBatchOutput = Structure "DeleteBuildBatchOutput" {
+    status_code: Option<String> = "statusCode" STRING;
+    builds_deleted: Option<Vec<String>> = "buildsDeleted" BUILD_IDS;
+    builds_not_deleted: Option<Vec<BuildNotDeleted>> = "buildsNotDeleted" BUILDS_NOT_DELETED;
+} }
+
 aws::structure! { DELETE_PROJECT: DeleteProject = Structure "DeleteProjectInput" {
     name: String = "name" NON_EMPTY_STRING required();
 } }
@@ -405,14 +560,49 @@ aws::structure! { GIT_SUBMODULES_CONFIG: GitSubmodulesConfig = Structure "GitSub
     fetch_submodules: bool = "fetchSubmodules" BOOLEAN required();
 } }
 
+pub static IDENTIFIERS: Schema =
+    Schema::new("Identifiers", Kind::List { element: &NON_EMPTY_STRING, wire: "member" });
+
 aws::string_enum! { IMAGE_PULL_CREDENTIALS_TYPE: ImagePullCredentialsType = "ImagePullCredentialsType" {
     Codebuild = "CODEBUILD",
     ServiceRole = "SERVICE_ROLE",
 } }
 
+aws::structure! { INVALIDATE_PROJECT_CACHE: InvalidateProjectCache = Structure "InvalidateProjectCacheInput" {
+    project_name: String = "projectName" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { INVALIDATE_PROJECT_CACHE_OUTPUT: InvalidateProjectCacheOutput = Structure "InvalidateProjectCacheOutput" {
+} }
+
 static REGEX_OF_KEY_INPUT: Pattern = Pattern::new(r#"^([\p{L}\p{Z}\p{N}_.:/=@+\-]*)$"#);
 pub static KEY_INPUT: Schema =
     Schema::new("KeyInput", Kind::String).min(1).max(127).pattern(&REGEX_OF_KEY_INPUT);
+
+aws::structure! { LIST_BUILD_BATCHES_FOR_PROJECT: ListBuildBatchesForProject = Structure "ListBuildBatchesForProjectInput" {
+    project_name: Option<String> = "projectName" NON_EMPTY_STRING;
+    filter: Option<BuildBatchFilter> = "filter" BUILD_BATCH_FILTER;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+} }
+
+aws::structure! { LIST_BUILD_BATCHES_FOR_PROJECT_OUTPUT: ListBuildBatchesForProjectOutput = Structure "ListBuildBatchesForProjectOutput" {
+    ids: Option<Vec<String>> = "ids" BUILD_BATCH_IDS;
+    next_token: Option<String> = "nextToken" STRING;
+} }
+
+aws::structure! { LIST_BUILD_BATCHES: ListBuildBatches = Structure "ListBuildBatchesInput" {
+    filter: Option<BuildBatchFilter> = "filter" BUILD_BATCH_FILTER;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+} }
+
+aws::structure! { LIST_BUILD_BATCHES_OUTPUT: ListBuildBatchesOutput = Structure "ListBuildBatchesOutput" {
+    ids: Option<Vec<String>> = "ids" BUILD_BATCH_IDS;
+    next_token: Option<String> = "nextToken" STRING;
+} }
 
 aws::structure! { LIST_BUILDS_FOR_PROJECT: ListBuildsForProject = Structure "ListBuildsForProjectInput" {
     project_name: String = "projectName" NON_EMPTY_STRING required();
@@ -478,6 +668,8 @@ aws::structure! { NETWORK_INTERFACE: NetworkInterface = Structure "NetworkInterf
 } }
 
 pub static NON_EMPTY_STRING: Schema = Schema::new("NonEmptyString", Kind::String).min(1);
+
+pub static PAGE_SIZE: Schema = Schema::new("PageSize", Kind::Integer).min(1).max(100);
 
 aws::structure! { PHASE_CONTEXT: PhaseContext = Structure "PhaseContext" {
     status_code: Option<String> = "statusCode" STRING;
@@ -679,6 +871,30 @@ aws::structure! { REGISTRY_CREDENTIAL: RegistryCredential = Structure "RegistryC
     credential_provider: CredentialProviderType = "credentialProvider" CREDENTIAL_PROVIDER_TYPE required();
 } }
 
+aws::structure! { RESOLVED_ARTIFACT: ResolvedArtifact = Structure "ResolvedArtifact" {
+    r#type: Option<ArtifactsType> = "type" ARTIFACTS_TYPE;
+    location: Option<String> = "location" STRING;
+    identifier: Option<String> = "identifier" STRING;
+} }
+
+pub static RESOLVED_SECONDARY_ARTIFACTS: Schema =
+    Schema::new("ResolvedSecondaryArtifacts", Kind::List { element: &RESOLVED_ARTIFACT, wire: "member" });
+
+aws::structure! { RETRY_BUILD_BATCH: RetryBuildBatch = Structure "RetryBuildBatchInput" {
+    id: Option<String> = "id" NON_EMPTY_STRING;
+    idempotency_token: Option<String> = "idempotencyToken" STRING;
+    retry_type: Option<RetryBuildBatchType> = "retryType" RETRY_BUILD_BATCH_TYPE;
+} }
+
+aws::structure! { RETRY_BUILD_BATCH_OUTPUT: RetryBuildBatchOutput = Structure "RetryBuildBatchOutput" {
+    build_batch: Option<BuildBatch> = "buildBatch" BUILD_BATCH;
+} }
+
+aws::string_enum! { RETRY_BUILD_BATCH_TYPE: RetryBuildBatchType = "RetryBuildBatchType" {
+    RetryAllBuilds = "RETRY_ALL_BUILDS",
+    RetryFailedBuilds = "RETRY_FAILED_BUILDS",
+} }
+
 aws::structure! { RETRY_BUILD: RetryBuild = Structure "RetryBuildInput" {
     id: Option<String> = "id" NON_EMPTY_STRING;
     idempotency_token: Option<String> = "idempotencyToken" STRING;
@@ -732,6 +948,44 @@ aws::string_enum! { SOURCE_TYPE: SourceType = "SourceType" {
     NoSource = "NO_SOURCE",
 } }
 
+aws::structure! { START_BUILD_BATCH: StartBuildBatch = Structure "StartBuildBatchInput" {
+    project_name: String = "projectName" NON_EMPTY_STRING required();
+    secondary_sources_override: Option<Vec<ProjectSource>> = "secondarySourcesOverride" PROJECT_SOURCES;
+    secondary_sources_version_override: Option<Vec<ProjectSourceVersion>> = "secondarySourcesVersionOverride" PROJECT_SECONDARY_SOURCE_VERSIONS;
+    source_version: Option<String> = "sourceVersion" STRING;
+    artifacts_override: Option<ProjectArtifacts> = "artifactsOverride" PROJECT_ARTIFACTS;
+    secondary_artifacts_override: Option<Vec<ProjectArtifacts>> = "secondaryArtifactsOverride" PROJECT_ARTIFACTS_LIST;
+    environment_variables_override: Option<Vec<EnvironmentVariable>> = "environmentVariablesOverride" ENVIRONMENT_VARIABLES;
+    source_type_override: Option<SourceType> = "sourceTypeOverride" SOURCE_TYPE;
+    source_location_override: Option<String> = "sourceLocationOverride" STRING;
+    source_auth_override: Option<SourceAuth> = "sourceAuthOverride" SOURCE_AUTH;
+    git_clone_depth_override: Option<i32> = "gitCloneDepthOverride" GIT_CLONE_DEPTH;
+    git_submodules_config_override: Option<GitSubmodulesConfig> = "gitSubmodulesConfigOverride" GIT_SUBMODULES_CONFIG;
+    buildspec_override: Option<String> = "buildspecOverride" STRING;
+    insecure_ssl_override: Option<bool> = "insecureSslOverride" BOOLEAN;
+    report_build_batch_status_override: Option<bool> = "reportBuildBatchStatusOverride" BOOLEAN;
+    environment_type_override: Option<EnvironmentType> = "environmentTypeOverride" ENVIRONMENT_TYPE;
+    image_override: Option<String> = "imageOverride" NON_EMPTY_STRING;
+    compute_type_override: Option<ComputeType> = "computeTypeOverride" COMPUTE_TYPE;
+    certificate_override: Option<String> = "certificateOverride" STRING;
+    cache_override: Option<ProjectCache> = "cacheOverride" PROJECT_CACHE;
+    service_role_override: Option<String> = "serviceRoleOverride" NON_EMPTY_STRING;
+    privileged_mode_override: Option<bool> = "privilegedModeOverride" BOOLEAN;
+    build_timeout_in_minutes_override: Option<i32> = "buildTimeoutInMinutesOverride" BUILD_TIME_OUT;
+    queued_timeout_in_minutes_override: Option<i32> = "queuedTimeoutInMinutesOverride" TIME_OUT;
+    encryption_key_override: Option<String> = "encryptionKeyOverride" NON_EMPTY_STRING;
+    idempotency_token: Option<String> = "idempotencyToken" STRING;
+    logs_config_override: Option<LogsConfig> = "logsConfigOverride" LOGS_CONFIG;
+    registry_credential_override: Option<RegistryCredential> = "registryCredentialOverride" REGISTRY_CREDENTIAL;
+    image_pull_credentials_type_override: Option<ImagePullCredentialsType> = "imagePullCredentialsTypeOverride" IMAGE_PULL_CREDENTIALS_TYPE;
+    build_batch_config_override: Option<ProjectBuildBatchConfig> = "buildBatchConfigOverride" PROJECT_BUILD_BATCH_CONFIG;
+    debug_session_enabled: Option<bool> = "debugSessionEnabled" BOOLEAN;
+} }
+
+aws::structure! { START_BUILD_BATCH_OUTPUT: StartBuildBatchOutput = Structure "StartBuildBatchOutput" {
+    build_batch: Option<BuildBatch> = "buildBatch" BUILD_BATCH;
+} }
+
 aws::structure! { START_BUILD: StartBuild = Structure "StartBuildInput" {
     project_name: String = "projectName" NON_EMPTY_STRING required();
     secondary_sources_override: Option<Vec<ProjectSource>> = "secondarySourcesOverride" PROJECT_SOURCES;
@@ -779,6 +1033,14 @@ aws::string_enum! { STATUS_TYPE: StatusType = "StatusType" {
     TimedOut = "TIMED_OUT",
     InProgress = "IN_PROGRESS",
     Stopped = "STOPPED",
+} }
+
+aws::structure! { STOP_BUILD_BATCH: StopBuildBatch = Structure "StopBuildBatchInput" {
+    id: String = "id" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { STOP_BUILD_BATCH_OUTPUT: StopBuildBatchOutput = Structure "StopBuildBatchOutput" {
+    build_batch: Option<BuildBatch> = "buildBatch" BUILD_BATCH;
 } }
 
 aws::structure! { STOP_BUILD: StopBuild = Structure "StopBuildInput" {
@@ -985,6 +1247,6 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::CreateProject, $crate::DeleteProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::RetryBuild, $crate::StartBuild, $crate::StopBuild, $crate::UpdateProject, }
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::CreateProject, $crate::DeleteBuildBatch, $crate::DeleteProject, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StopBuild, $crate::StopBuildBatch, $crate::UpdateProject, }
     };
 }

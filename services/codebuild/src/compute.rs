@@ -91,6 +91,8 @@ fn build(run: Run) -> Result<Build, Error> {
         exported: vec![],
         artifacts: None,
         secondary_artifacts: vec![],
+        auto_retry: None,
+        part_of: None,
         on_behalf_of: Some(on_behalf_of),
     }))
 }
@@ -189,12 +191,7 @@ fn state(build: &Build) -> RunState {
 
 /// What the first phase says that did not succeed.
 fn failure(build: &Build) -> Option<String> {
-    let failed = build.phases.iter().find(|phase| {
-        matches!(
-            phase.status,
-            Some(StatusType::Failed | StatusType::Fault | StatusType::TimedOut | StatusType::Stopped)
-        )
-    })?;
+    let failed = build.failed_phase()?;
     let (code, message) = failed.context.clone().unwrap_or_default();
     Some(match failed.status {
         Some(StatusType::TimedOut) => "The commands did not end within their time limit".to_owned(),

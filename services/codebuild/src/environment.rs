@@ -89,7 +89,13 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
     set("CI", "true".to_owned());
     set("HOME", "/root".to_owned());
     set("CODEBUILD_CI", "true".to_owned());
-    set("CODEBUILD_BATCH_BUILD_IDENTIFIER", String::new());
+    let part_of = build.part_of.as_ref();
+    set("CODEBUILD_BATCH_BUILD_IDENTIFIER", part_of.map(|part| part.identifier.clone()).unwrap_or_default());
+    if let Some(shard) = part_of.and_then(|part| part.shard) {
+        // What `codebuild-tests-run` goes by; these names are ours.
+        set("CODEBUILD_SHARD_INDEX", shard.index.to_string());
+        set("CODEBUILD_SHARD_COUNT", shard.count.to_string());
+    }
     set("CODEBUILD_BUILD_ARN", build.arn());
     set("CODEBUILD_BUILD_ID", build.id.to_string());
     set("CODEBUILD_BUILD_IMAGE", image.unwrap_or_default());

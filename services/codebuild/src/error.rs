@@ -5,12 +5,16 @@
 pub enum Error {
     #[error("{0}")]
     InvalidInput(String),
+    #[error("Idempotency token was already used with different parameters: idempotent parameter mismatch")]
+    ParameterMismatch,
     #[error("Project already exists: {0}")]
     ProjectAlreadyExists(String),
     #[error("Project cannot be found: {0}")]
     ProjectNotFound(String),
     #[error("Build cannot be found: {0}")]
     BuildNotFound(String),
+    #[error("Build batch cannot be found: {0}")]
+    BatchNotFound(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -26,9 +30,11 @@ pub enum Error {
 impl From<Error> for aws::Error {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::InvalidInput(_) => "InvalidInputException",
+            Error::InvalidInput(_) | Error::ParameterMismatch => "InvalidInputException",
             Error::ProjectAlreadyExists(_) => "ResourceAlreadyExistsException",
-            Error::ProjectNotFound(_) | Error::BuildNotFound(_) => "ResourceNotFoundException",
+            Error::ProjectNotFound(_) | Error::BuildNotFound(_) | Error::BatchNotFound(_) => {
+                "ResourceNotFoundException"
+            }
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

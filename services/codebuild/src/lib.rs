@@ -13,7 +13,10 @@
 
 mod announce;
 mod artifacts;
+mod auto_retry;
+mod batch;
 pub mod buildspec;
+mod cache;
 mod compute;
 mod credentials;
 mod driver;
@@ -31,6 +34,7 @@ mod source;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;

@@ -3,17 +3,21 @@
 use std::collections::BTreeSet;
 
 use codebuild_model::{
-    ArtifactsType, CacheType, EnvironmentType, EnvironmentVariable, LogsConfigStatusType, Project,
-    ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType, StartBuild,
+    ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, LogsConfigStatusType,
+    Project, ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType, StartBuild,
 };
 
 use crate::{
+    buildspec::MOST_BUILDS,
     error::Error,
     source::{Origin, Unusable},
 };
 
 const TIMEOUT_MINUTES: i32 = 60;
 const QUEUED_TIMEOUT_MINUTES: i32 = 480;
+const MAX_AUTO_RETRIES: i32 = 10;
+/// Of a batch, as of a build. Source: CodeBuild User Guide, "Quotas for AWS CodeBuild".
+const BATCH_TIMEOUT_MINUTES: std::ops::RangeInclusive<i32> = 5..=2160;
 
 /// Fills in what CodeBuild does, and refuses what does not fit together or is not built yet.
 /// `default_key` is the ARN of `alias/aws/s3`.
@@ -30,6 +34,11 @@ pub(crate) fn complete(mut project: Project, default_key: &str) -> Result<Projec
     if project.concurrent_build_limit.is_some_and(|limit| limit < 1) {
         return invalid("Invalid concurrent build limit: it must be at least 1, or -1 for none");
     }
+    if project.auto_retry_limit.is_some_and(|limit| !(0..=MAX_AUTO_RETRIES).contains(&limit)) {
+        return invalid(format!("Invalid auto-retry limit: it must be between 0 and {MAX_AUTO_RETRIES}"));
+    }
+    check_batch(&project)?;
+    check_cache(&project)?;
     check_sources(&project)?;
     check_artifacts(&project)?;
     check_environment(&project)?;
@@ -43,6 +52,47 @@ fn invalid<T>(message: impl Into<String>) -> Result<T, Error> {
 
 fn not_built<T>(what: impl Into<String>) -> Result<T, Error> {
     Err(Error::NotImplemented(what.into()))
+}
+
+fn check_cache(project: &Project) -> Result<(), Error> {
+    let Some(cache) = &project.cache else { return Ok(()) };
+    let has = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    match &cache.r#type {
+        CacheType::S3 if !has(&cache.location) => {
+            invalid("Invalid cache: location must be given for cache type S3")
+        }
+        CacheType::Local if cache.modes.as_ref().is_none_or(Vec::is_empty) => {
+            invalid("Invalid cache: at least one mode must be given for cache type LOCAL")
+        }
+        CacheType::Other(other) => invalid(format!("Invalid cache: type {other} is unknown")),
+        CacheType::S3 | CacheType::Local | CacheType::NoCache => Ok(()),
+    }
+}
+
+fn check_batch(project: &Project) -> Result<(), Error> {
+    let Some(config) = &project.build_batch_config else { return Ok(()) };
+    if config.timeout_in_mins.is_some_and(|minutes| !BATCH_TIMEOUT_MINUTES.contains(&minutes)) {
+        let (from, to) = (BATCH_TIMEOUT_MINUTES.start(), BATCH_TIMEOUT_MINUTES.end());
+        return invalid(format!("Invalid build batch config: timeoutInMins must be between {from} and {to}"));
+    }
+    let Some(restrictions) = &config.restrictions else { return Ok(()) };
+    let most = i32::try_from(MOST_BUILDS).unwrap_or(i32::MAX);
+    if restrictions.maximum_builds_allowed.is_some_and(|builds| !(1..=most).contains(&builds)) {
+        return invalid(format!(
+            "Invalid build batch config: maximumBuildsAllowed must be between 1 and {most}"
+        ));
+    }
+    for name in restrictions.compute_types_allowed.iter().flatten() {
+        if let ComputeType::Other(_) = ComputeType::from(name.as_str()) {
+            return invalid(format!(
+                "Invalid build batch config: computeTypesAllowed has the unknown type {name}"
+            ));
+        }
+    }
+    match restrictions.fleets_allowed.as_ref().is_some_and(|fleets| !fleets.is_empty()) {
+        true => not_built("fleetsAllowed"),
+        false => Ok(()),
+    }
 }
 
 fn check_sources(project: &Project) -> Result<(), Error> {
@@ -175,7 +225,6 @@ fn check_not_built(project: &Project) -> Result<(), Error> {
             "fileSystemLocations",
         ),
         (s3_logs.is_some_and(|logs| logs.status == LogsConfigStatusType::Enabled), "s3Logs"),
-        (project.auto_retry_limit.is_some_and(|limit| limit > 0), "autoRetryLimit"),
         (environment.is_some_and(|environment| environment.fleet.is_some()), "fleet"),
         (environment.is_some_and(|environment| environment.docker_server.is_some()), "dockerServer"),
     ];
@@ -190,7 +239,6 @@ pub(crate) fn override_with(mut project: Project, build: &StartBuild) -> Result<
     let unbuilt = [
         (build.debug_session_enabled == Some(true), "debugSessionEnabled"),
         (build.fleet_override.is_some(), "fleetOverride"),
-        (build.auto_retry_limit_override.is_some_and(|limit| limit > 0), "autoRetryLimitOverride"),
     ];
     if let Some((_, what)) = unbuilt.into_iter().find(|(asked, _)| *asked) {
         return not_built(what);
@@ -206,6 +254,7 @@ pub(crate) fn override_with(mut project: Project, build: &StartBuild) -> Result<
     set(&mut project.queued_timeout_in_minutes, &build.queued_timeout_in_minutes_override);
     set(&mut project.encryption_key, &build.encryption_key_override);
     set(&mut project.logs_config, &build.logs_config_override);
+    set(&mut project.auto_retry_limit, &build.auto_retry_limit_override);
     let environment = project.environment.get_or_insert_default();
     replace(&mut environment.r#type, &build.environment_type_override);
     replace(&mut environment.image, &build.image_override);
@@ -256,7 +305,7 @@ fn merge(variables: &mut Vec<EnvironmentVariable>, overriding: &[EnvironmentVari
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use codebuild_model::{ComputeType, ProjectEnvironment};
+    use codebuild_model::ProjectEnvironment;
 
     use super::*;
 
@@ -328,7 +377,6 @@ pub(crate) mod tests {
             project.environment.get_or_insert_default().r#type = EnvironmentType::WindowsContainer;
         };
         assert_eq!(refusal(windows), "Environment type WINDOWS_CONTAINER of CodeBuild is not built yet.");
-        assert!(refusal(|project| project.auto_retry_limit = Some(2)).contains("autoRetryLimit"));
     }
 
     #[test]

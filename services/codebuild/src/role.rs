@@ -41,6 +41,19 @@ impl Role {
         }
     }
 
+    /// A role that this service assumes for something else than a build. `client` needs no identity.
+    pub fn new(client: &Client, scope: &Scope, arn: String, session_name: String) -> Self {
+        Self {
+            service: client.as_service(PRINCIPAL, scope.clone()),
+            principal: PRINCIPAL.to_owned(),
+            scope: scope.clone(),
+            through: Vec::new(),
+            arn,
+            session_name,
+            session: Mutex::default(),
+        }
+    }
+
     /// A client with the role's rights. Errors: as `credentials`.
     pub async fn client(&self) -> Result<Client, Error> {
         Ok(self.acting_with(self.credentials().await?))

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    announce,
+    announce, auto_retry, batch,
     error::Error,
-    records::{Build, BuildId, Progress, Project},
+    records::{Batch, Build, BuildId, Progress, Project},
     state::Change,
 };
 
@@ -32,13 +32,15 @@ pub struct Config {
     /// Builds that may be QUEUED beside them.
     pub queue: u64,
     pub network: Network,
+    /// The folder of local caches; none: there are none.
+    pub caches: Option<std::path::PathBuf>,
 }
 
 impl Config {
     pub fn new(endpoint: impl Into<String>, concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
         let endpoint = endpoint.into().trim_end_matches('/').to_owned();
-        Self { endpoint, concurrency, queue: 1000, network: Network::Host }
+        Self { endpoint, concurrency, queue: 1000, network: Network::Host, caches: None }
     }
 }
 
@@ -92,6 +94,14 @@ impl CodeBuild {
         self.find_build(&key).await?.ok_or_else(not_found)
     }
 
+    /// Errors: `BatchNotFound`.
+    pub(crate) async fn batch(&self, scope: &Scope, id: &str) -> Result<Batch, Error> {
+        let not_found = || Error::BatchNotFound(id.to_owned());
+        let key = Batch::key_of(scope, &BuildId::parse_batch(id).ok_or_else(not_found)?);
+        let found = self.store.read(move |tx| tx.get::<Batch>(&key)).await?;
+        found.map(Versioned::into_inner).ok_or_else(not_found)
+    }
+
     pub(crate) async fn find_build(&self, key: &Key) -> Result<Option<Build>, store::Error> {
         let key = key.clone();
         Ok(self.store.read(move |tx| tx.get::<Build>(&key)).await?.map(Versioned::into_inner))
@@ -115,6 +125,10 @@ pub(crate) fn change(
     for change in changes {
         if let Some(news) = build.record.apply(change.clone()) {
             announce::publish(tx, &build.record, &news, at)?;
+            if build.record.is_complete() {
+                batch::tell(tx, &build.record, at)?;
+                auto_retry::consider(tx, &build.record)?;
+            }
         }
     }
     tx.update(&build)?;

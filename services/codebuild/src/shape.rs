@@ -1,9 +1,11 @@
 //! Records as the API shows them.
 
-use aws::Timestamp;
+use aws::{Scope, Timestamp};
 use codebuild_model as model;
 
-use crate::records::{Artifact, Build, LogStream, Phase, Project};
+use crate::records::{
+    Artifact, Batch, BatchPhase, Build, BuildId, Group, LogStream, Phase, Project, Summary, batch_arn,
+};
 
 pub(crate) fn project(record: &Project) -> model::Project {
     model::Project {
@@ -49,6 +51,19 @@ pub(crate) fn build(record: &Build) -> model::Build {
         initiator: Some(record.initiator.clone()),
         encryption_key: configuration.encryption_key,
         exported_environment_variables: Some(exported.collect()),
+        auto_retry_config: record.auto_retry.as_ref().map(|retry| {
+            let arn = |id: &Option<BuildId>| id.as_ref().map(|id| crate::records::arn(&record.scope, id));
+            model::AutoRetryConfig {
+                auto_retry_limit: Some(retry.limit),
+                auto_retry_number: Some(retry.number),
+                next_auto_retry: arn(&retry.next),
+                previous_auto_retry: arn(&retry.previous),
+            }
+        }),
+        build_batch_arn: record.part_of.as_ref().map(|part| {
+            let batch = BuildId { project: record.id.project.clone(), uuid: part.batch };
+            batch_arn(&record.scope, &batch)
+        }),
         ..model::Build::default()
     }
 }
@@ -65,6 +80,93 @@ fn phase(record: &Phase) -> model::BuildPhase {
         duration_in_seconds: record.ended.map(|ended| seconds_between(record.started, ended)),
         contexts: context,
     }
+}
+
+pub(crate) fn batch(record: &Batch) -> model::BuildBatch {
+    let configuration = record.configuration.0.clone();
+    model::BuildBatch {
+        id: Some(record.id.to_string()),
+        arn: Some(record.arn()),
+        build_batch_number: i64::try_from(record.number).ok(),
+        start_time: Some(record.started),
+        end_time: record.ended,
+        current_phase: Some(record.current_phase().shown().as_str().to_owned()),
+        build_batch_status: Some(record.status()),
+        source_version: record.source_version.clone(),
+        resolved_source_version: record.resolved_source_version.clone(),
+        project_name: Some(record.id.project.clone()),
+        phases: Some(record.phases.iter().map(batch_phase).collect()),
+        source: configuration.source,
+        secondary_sources: Some(configuration.secondary_sources.unwrap_or_default()),
+        secondary_source_versions: Some(configuration.secondary_source_versions.unwrap_or_default()),
+        artifacts: Some(artifacts(&record.artifacts.clone().unwrap_or_default())),
+        secondary_artifacts: Some(vec![]),
+        cache: configuration.cache,
+        environment: configuration.environment,
+        service_role: configuration.service_role,
+        log_config: configuration.logs_config,
+        build_timeout_in_minutes: configuration.timeout_in_minutes,
+        queued_timeout_in_minutes: configuration.queued_timeout_in_minutes,
+        complete: Some(record.is_complete()),
+        initiator: Some(record.initiator.clone()),
+        encryption_key: configuration.encryption_key,
+        build_batch_config: configuration.build_batch_config,
+        build_groups: Some(record.groups.iter().map(|entry| group(&record.scope, entry)).collect()),
+        debug_session_enabled: record.debug_session.then_some(true),
+        ..model::BuildBatch::default()
+    }
+}
+
+fn batch_phase(record: &BatchPhase) -> model::BuildBatchPhase {
+    let context = record.context.as_ref().map(|(code, message)| {
+        vec![model::PhaseContext { status_code: Some(code.clone()), message: Some(message.clone()) }]
+    });
+    model::BuildBatchPhase {
+        phase_type: Some(record.kind.shown()),
+        phase_status: record.status.clone(),
+        start_time: Some(record.started),
+        end_time: record.ended,
+        duration_in_seconds: record.ended.map(|ended| seconds_between(record.started, ended)),
+        contexts: context,
+    }
+}
+
+fn group(scope: &Scope, record: &Group) -> model::BuildGroup {
+    let summaries = |summaries: &[Summary]| -> Vec<model::BuildSummary> {
+        summaries.iter().filter_map(|prior| summary(scope, record, prior)).collect()
+    };
+    model::BuildGroup {
+        identifier: Some(record.build.identifier.clone()),
+        depends_on: Some(record.build.depends_on.clone()),
+        ignore_failure: Some(record.build.ignore_failure),
+        current_build_summary: record.current.as_ref().and_then(|current| summary(scope, record, current)),
+        prior_build_summary_list: Some(summaries(&record.prior)).filter(|prior| !prior.is_empty()),
+    }
+}
+
+/// None while there is no build.
+fn summary(scope: &Scope, group: &Group, record: &Summary) -> Option<model::BuildSummary> {
+    let status = record.status.clone()?;
+    let of_build = |artifact: Option<&Artifact>, identifier: &str| model::ResolvedArtifact {
+        r#type: Some(match artifact {
+            Some(_) => model::ArtifactsType::S3,
+            None => model::ArtifactsType::NoArtifacts,
+        }),
+        location: artifact.map(|artifact| artifact.location.clone()),
+        identifier: Some(identifier.to_owned()),
+    };
+    let is_over = status != model::StatusType::InProgress;
+    let secondary = record
+        .secondary
+        .iter()
+        .map(|artifact| of_build(Some(artifact), artifact.identifier.as_deref().unwrap_or_default()));
+    Some(model::BuildSummary {
+        arn: record.build.as_ref().map(|id| crate::records::arn(scope, id)),
+        requested_on: Some(record.requested),
+        build_status: Some(status),
+        primary_artifact: is_over.then(|| of_build(record.primary.as_ref(), &group.build.identifier)),
+        secondary_artifacts: is_over.then(|| secondary.collect()),
+    })
 }
 
 pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {

@@ -106,6 +106,16 @@ impl Build {
         gravest.into_iter().find(has).unwrap_or(StatusType::Succeeded)
     }
 
+    /// The first phase that did not go well.
+    pub(crate) fn failed_phase(&self) -> Option<&Phase> {
+        self.phases.iter().find(|phase| {
+            matches!(
+                phase.status,
+                Some(StatusType::Failed | StatusType::Fault | StatusType::TimedOut | StatusType::Stopped)
+            )
+        })
+    }
+
     pub(crate) fn apply(&mut self, change: Change) -> Option<News> {
         if self.is_complete() {
             return None;
@@ -192,6 +202,8 @@ pub(crate) mod tests {
             exported: vec![],
             artifacts: None,
             secondary_artifacts: vec![],
+            auto_retry: None,
+            part_of: None,
             on_behalf_of: None,
         }
     }

@@ -144,8 +144,14 @@ impl OfAction<'_> {
     fn codebuild(&self, needs: &mut Needs) {
         let Some(project) = self.value("ProjectName") else { return };
         let arn = self.scope.arn("codebuild", format!("project/{project}")).to_string();
-        self.allowed(needs, "codebuild:StartBuild", arn.clone());
-        self.allowed(needs, "codebuild:BatchGetBuilds", arn);
+        let is_batch = self.value("BatchEnabled").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let calls = match is_batch {
+            true => ["codebuild:StartBuildBatch", "codebuild:BatchGetBuildBatches"],
+            false => ["codebuild:StartBuild", "codebuild:BatchGetBuilds"],
+        };
+        for call in calls {
+            self.allowed(needs, call, arn.clone());
+        }
         let artifacts = self.objects(true, true);
         needs.resource(self.configuration("ProjectName"), Resource::Project { name: project, artifacts });
     }
@@ -228,6 +234,12 @@ mod tests {
             json!({"inputArtifacts": artifact,
             "configuration": {"ProjectName": "make"}}),
         );
+        let batch = action(
+            "Build",
+            "CodeBuild",
+            json!({"inputArtifacts": artifact,
+            "configuration": {"ProjectName": "many", "BatchEnabled": "true"}}),
+        );
         let deploy = action(
             "Deploy",
             "S3",
@@ -243,7 +255,7 @@ mod tests {
         let stage = |actions: Vec<serde_json::Value>| json!({"name": "S", "actions": actions});
         let declaration = json!({"name": "a-pipeline-with-a-long-name", "roleArn": "arn:aws:iam::1:role/pipeline",
             "artifactStore": {"type": "S3", "location": "artifacts"},
-            "stages": [stage(vec![source]), stage(vec![build, deploy, later])]});
+            "stages": [stage(vec![source]), stage(vec![build, deploy, later, batch])]});
         let scope = Scope::new("123456789012".parse().unwrap(), "us-east-1".parse().unwrap());
         Needs::of(&json::from_value(&PIPELINE_DECLARATION, &declaration).unwrap(), &scope)
     }
@@ -256,7 +268,8 @@ mod tests {
             pipeline.artifactStore.location: Bucket("artifacts")
             pipeline.stages[0].actions[0].configuration.BranchName: Branch { repository: "web", branch: "main" }
             pipeline.stages[1].actions[0].configuration.ProjectName: Project { name: "make", artifacts: [("s3:GetObject", "arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*")] }
-            pipeline.stages[1].actions[1].configuration.BucketName: Bucket("site")"#]]
+            pipeline.stages[1].actions[1].configuration.BucketName: Bucket("site")
+            pipeline.stages[1].actions[3].configuration.ProjectName: Project { name: "many", artifacts: [("s3:GetObject", "arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*")] }"#]]
         .assert_eq(&resources.join("\n"));
     }
 
@@ -272,8 +285,10 @@ mod tests {
         expect![[r#"
             deploy s3:GetObject arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*
             deploy s3:PutObject arn:aws:s3:::site/*
+            pipeline codebuild:BatchGetBuildBatches arn:aws:codebuild:us-east-1:123456789012:project/many
             pipeline codebuild:BatchGetBuilds arn:aws:codebuild:us-east-1:123456789012:project/make
             pipeline codebuild:StartBuild arn:aws:codebuild:us-east-1:123456789012:project/make
+            pipeline codebuild:StartBuildBatch arn:aws:codebuild:us-east-1:123456789012:project/many
             pipeline codecommit:GetBranch arn:aws:codecommit:us-east-1:123456789012:web
             pipeline codecommit:GetCommit arn:aws:codecommit:us-east-1:123456789012:web
             pipeline codecommit:UploadArchive arn:aws:codecommit:us-east-1:123456789012:web

@@ -134,7 +134,10 @@ impl Platform {
             &config.data,
             endpoint.clone(),
         ));
-        let builds = codebuild::Config::new(endpoint.clone(), config.builds.concurrency);
+        let builds = codebuild::Config {
+            caches: Some(config.data.join("caches")),
+            ..codebuild::Config::new(endpoint.clone(), config.builds.concurrency)
+        };
         let executor = Arc::new(executor(config)?);
         let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
         let reachable_at = endpoint.trim_end_matches('/').to_owned();

@@ -4,6 +4,7 @@
 use document::{Node, Place, Value};
 
 use super::Error;
+use super::batch;
 use super::read::{self, MISSING_VERSION, NO_PHASES, UNKNOWN_VERSION};
 
 /// Errors at most, and rounds.
@@ -17,7 +18,8 @@ pub(super) fn errors(text: &str) -> Vec<Error> {
     };
     let mut errors: Vec<Error> = Vec::new();
     for _ in 0..MOST {
-        let Err(error) = read::of_tree(&root) else { break };
+        let read = read::of_tree(&root).and_then(|_| batch::of_tree(&root));
+        let Err(error) = read else { break };
         let is_mended = mend(&mut root, &error);
         if !errors.iter().any(|known| known.message == error.message) {
             errors.push(error);

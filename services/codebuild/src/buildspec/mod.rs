@@ -2,12 +2,15 @@
 //! Source: CodeBuild User Guide, "Build specification reference for CodeBuild".
 
 mod all;
+mod batch;
 mod read;
 
 use std::collections::BTreeMap;
 
 use runner::{OnFailure, Phase, Shell};
+use serde::{Deserialize, Serialize};
 
+pub use batch::{Batch, BatchBuild, DOWNLOAD_SOURCE, MOST_BUILDS, Shard, parse_batch};
 pub use document::Place;
 
 /// The keys at the top of a buildspec.
@@ -89,7 +92,14 @@ pub struct Cache {
     pub paths: Vec<String>,
     pub key: Option<String>,
     pub fallback_keys: Vec<String>,
-    pub action: Option<String>,
+    /// Both, if it is not said.
+    pub action: Option<CacheAction>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CacheAction {
+    Restore,
+    Save,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -302,6 +312,15 @@ batch: { fast-fail: true }
         assert_eq!(
             refusal("version: 0.2\nphases: {build: {commands: [a]}}\nartifacts:\n  base-directory: x\n"),
             "Expected artifacts to have files at line 4"
+        );
+        let phases = "version: 0.2\nphases: {build: {commands: [a]}}\n";
+        assert_eq!(
+            refusal(&format!("{phases}cache:\n  action: keep\n")),
+            "Unknown cache.action 'keep': expected restore or save at line 4"
+        );
+        assert_eq!(
+            refusal(&format!("{phases}cache:\n  key: k\n  fallback-keys: [a, b, c, d, e, f]\n")),
+            "Expected cache.fallback-keys to have at most 5 keys: found 6 at line 5"
         );
         assert_eq!(
             refusal(

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use document::{Node, Value};
 use runner::{OnFailure, Phase, Retry, Shell};
 
-use super::{Artifacts, Buildspec, Cache, Error, PhaseSpec, Place, Report, UnknownKey, Version};
+use super::{
+    Artifacts, Buildspec, Cache, CacheAction, Error, PhaseSpec, Place, Report, UnknownKey, Version, batch,
+};
 
 /// Tries of `RETRY` without a number.
 const DEFAULT_RETRIES: u32 = 3;
 const MAX_RETRIES: u32 = 100;
+const MAX_FALLBACK_KEYS: usize = 5;
 
 pub(super) const MISSING_VERSION: &str = "Missing version";
 pub(super) const UNKNOWN_VERSION: &str = "Unknown version";
@@ -33,7 +36,11 @@ pub(super) fn of_tree(root: &Node) -> Result<Buildspec, Error> {
         let mut spec = Buildspec { version, run_as: root.text("run-as")?, ..Buildspec::default() };
         environment(&mut root, &mut spec)?;
         root.child("proxy", |proxy| proxy.flag("upload-artifacts").and(proxy.flag("logs")))?;
-        spec.has_batch = root.get("batch").is_some();
+        if let Some(batch) = root.get("batch") {
+            spec.has_batch = true;
+            // What is wrong with it does not matter to a single build.
+            let _ = batch::read(batch, root.unknown);
+        }
         match root.get("phases") {
             Some(phases) => spec.phases = read_phases(&mut root, phases)?,
             // A batch may take its phases from other files.
@@ -208,12 +215,25 @@ fn artifacts(mapping: &mut Mapping<'_, '_>, needs_files: bool) -> Result<Artifac
 }
 
 fn read_cache(mapping: &mut Mapping<'_, '_>) -> Result<Cache, Error> {
-    Ok(Cache {
-        paths: mapping.list("paths")?,
-        key: mapping.text("key")?,
-        fallback_keys: mapping.list("fallback-keys")?,
-        action: mapping.text("action")?,
-    })
+    let fallback_keys = mapping.list("fallback-keys")?;
+    if let Some(node) = mapping.given("fallback-keys").filter(|_| fallback_keys.len() > MAX_FALLBACK_KEYS) {
+        let found = fallback_keys.len();
+        let message =
+            format!("Expected cache.fallback-keys to have at most {MAX_FALLBACK_KEYS} keys: found {found}");
+        return Err(Error::new(message, node.place));
+    }
+    let action = match mapping.given("action").map(|node| (string(node, "cache.action"), node.place)) {
+        None => None,
+        Some((action, place)) => Some(match action?.as_str() {
+            "restore" => CacheAction::Restore,
+            "save" => CacheAction::Save,
+            other => {
+                let message = format!("Unknown cache.action '{other}': expected restore or save");
+                return Err(Error::new(message, place));
+            }
+        }),
+    };
+    Ok(Cache { paths: mapping.list("paths")?, key: mapping.text("key")?, fallback_keys, action })
 }
 
 fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, Error> {
@@ -233,20 +253,20 @@ fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, 
     Ok(reports)
 }
 
-type Unknown = Vec<UnknownKey>;
+pub(super) type Unknown = Vec<UnknownKey>;
 
 /// A map whose keys are asked for one by one. Those that nobody asked for are unknown.
-struct Mapping<'node, 'unknown> {
+pub(super) struct Mapping<'node, 'unknown> {
     /// `phases.build`, for messages; empty at the top.
-    path: String,
-    place: Place,
+    pub path: String,
+    pub place: Place,
     entries: Vec<(String, &'node Node, Place)>,
     asked: Vec<String>,
-    unknown: &'unknown mut Unknown,
+    pub unknown: &'unknown mut Unknown,
 }
 
 impl<'node, 'unknown> Mapping<'node, 'unknown> {
-    fn of(node: &'node Node, path: &str, unknown: &'unknown mut Unknown) -> Result<Self, Error> {
+    pub fn of(node: &'node Node, path: &str, unknown: &'unknown mut Unknown) -> Result<Self, Error> {
         let Value::Mapping(pairs) = &node.value else {
             let what = if path.is_empty() { "the buildspec" } else { path };
             return Err(Error::new(format!("Expected {what} to be a map"), node.place));
@@ -262,7 +282,7 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
         Ok(Self { path: path.to_owned(), place: node.place, entries, asked: Vec::new(), unknown })
     }
 
-    fn get(&mut self, key: &str) -> Option<&'node Node> {
+    pub fn get(&mut self, key: &str) -> Option<&'node Node> {
         if !self.asked.iter().any(|asked| asked == key) {
             self.asked.push(key.to_owned());
         }
@@ -270,8 +290,13 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
     }
 
     /// A value that is there and is not empty.
-    fn given(&mut self, key: &str) -> Option<&'node Node> {
+    pub fn given(&mut self, key: &str) -> Option<&'node Node> {
         self.get(key).filter(|node| !node.is_null())
+    }
+
+    /// The keys, in the document's order.
+    pub fn names(&self) -> Vec<String> {
+        self.entries.iter().map(|(name, ..)| name.clone()).collect()
     }
 
     /// All entries of a map whose keys are the user's.
@@ -280,7 +305,7 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
         Ok(entries.into_iter().map(|(name, node, _)| (name, node)).collect())
     }
 
-    fn child<T>(
+    pub fn child<T>(
         &mut self,
         key: &str,
         read: impl FnOnce(&mut Mapping<'_, '_>) -> Result<T, Error>,
@@ -290,16 +315,16 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
         read(&mut Mapping::of(node, &path, self.unknown)?).map(Some)
     }
 
-    fn path_of(&self, key: &str) -> String {
+    pub fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
-    fn text(&mut self, key: &str) -> Result<Option<String>, Error> {
+    pub fn text(&mut self, key: &str) -> Result<Option<String>, Error> {
         let path = self.path_of(key);
         self.given(key).map(|node| string(node, &path)).transpose()
     }
 
-    fn flag(&mut self, key: &str) -> Result<bool, Error> {
+    pub fn flag(&mut self, key: &str) -> Result<bool, Error> {
         let path = self.path_of(key);
         let Some(node) = self.given(key) else { return Ok(false) };
         let text = string(node, &path)?;
@@ -310,7 +335,7 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
         }
     }
 
-    fn texts(&mut self, key: &str) -> Result<BTreeMap<String, String>, Error> {
+    pub fn texts(&mut self, key: &str) -> Result<BTreeMap<String, String>, Error> {
         let path = self.path_of(key);
         let Some(node) = self.given(key) else { return Ok(BTreeMap::new()) };
         let entries = Mapping::of(node, &path, self.unknown)?.all()?;
@@ -322,7 +347,7 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
     }
 
     /// A list of texts; a single text stands for a list of one.
-    fn list(&mut self, key: &str) -> Result<Vec<String>, Error> {
+    pub fn list(&mut self, key: &str) -> Result<Vec<String>, Error> {
         let path = self.path_of(key);
         match self.given(key) {
             None => Ok(Vec::new()),
@@ -372,7 +397,7 @@ impl Drop for Mapping<'_, '_> {
     }
 }
 
-fn string(node: &Node, path: &str) -> Result<String, Error> {
+pub(super) fn string(node: &Node, path: &str) -> Result<String, Error> {
     match &node.value {
         Value::Scalar { text, .. } => Ok(text.clone()),
         Value::Sequence(_) | Value::Mapping(_) => {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use aws::objects::ObjectId;
+use codebuild_model::CacheMode;
 use runner::{Folder, agent_line};
 use tokio::io::AsyncReadExt;
 
@@ -12,10 +13,11 @@ use super::{
     secrets,
 };
 use crate::{
-    buildspec::{self, Buildspec},
+    buildspec::{self, Buildspec, Place},
+    cache,
     environment::{self, Given},
     project::is_inline,
-    records::Build,
+    records::{Batchspec, Build},
     source::{self, Origin, Placed, codecommit, s3},
     state::{Change, Outcome},
 };
@@ -49,6 +51,10 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
         say(&format!("CODEBUILD_SRC_DIR{suffix}={}", placed.directory.display()))?;
     }
     let text = read_buildspec(drive, build, &sources, &folder).await?;
+    if build.part_of.as_ref().is_some_and(|part| part.identifier == buildspec::DOWNLOAD_SOURCE) {
+        keep_batch(drive, build, &text).await?;
+        return Ok(changes);
+    }
     let spec = parse(&text)?;
     say("Processing environment variables")?;
     let given = environment::given(build, &spec);
@@ -57,8 +63,23 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
     }
     secrets::fetch(drive, &given).await?;
     describe(&say, build, &sources, &spec)?;
+    cache::restore(drive, build, &spec, &sources, &folder).await?;
+    say("Registering with agent")?;
+    describe_phases(&say, &spec)?;
     keep_buildspec(&folder, &text)?;
     Ok(changes)
+}
+
+/// The batch that this build was to read, until its end is told to the batch.
+async fn keep_batch(drive: &Drive<'_>, build: &Build, text: &str) -> Result<(), Trouble> {
+    let read = buildspec::parse_batch(text).map_err(|error| {
+        let Place { line, column } = error.place;
+        Trouble::Ends(yaml_error(format!("{} at line {line} column {column}", error.message)))
+    })?;
+    let none = || Trouble::Ends(yaml_error("The buildspec has no batch section, which a batch build needs"));
+    let kept =
+        Batchspec { scope: build.scope.clone(), build: build.id.clone(), batch: read.ok_or_else(none)? };
+    Ok(drive.codebuild.store.write(move |tx| tx.put(&kept).map(|_| ())).await?)
 }
 
 /// The last lines of the phase.
@@ -332,11 +353,14 @@ fn describe(
     if let Some(primary) = sources.first() {
         say(&format!("Moving to directory {}", primary.directory.display()))?;
     }
-    match &spec.cache {
-        None => say("Cache is not defined in the buildspec")?,
-        Some(_) => say("Skip cache due to: caches are not built yet")?,
+    let modes = build.configuration.0.cache.iter().flat_map(|cache| cache.modes.iter().flatten());
+    for mode in modes.filter(|mode| **mode != CacheMode::LocalCustomCache) {
+        say(&format!("{mode} has no effect here"))?;
     }
-    say("Registering with agent")?;
+    Ok(())
+}
+
+fn describe_phases(say: &impl Fn(&str) -> std::io::Result<()>, spec: &Buildspec) -> std::io::Result<()> {
     say(&format!("Phases found in YAML: {}", spec.phases.len()))?;
     for phase in &spec.phases {
         say(&format!(" {}: {} commands", phase.phase, phase.commands.len()))?;

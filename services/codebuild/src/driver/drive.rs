@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use super::{Entry, Fault, PAUSE, QUEUED_TIMEOUTS, download, finish, follow, provision, upload};
 use crate::{
     CodeBuild,
+    buildspec::DOWNLOAD_SOURCE,
     records::{Build, Progress, Step},
     role::Role,
     service::{StopSignal, change},
@@ -20,7 +21,7 @@ use crate::{
 const MOST_ATTEMPTS: u32 = 100;
 
 /// What a driver has at hand.
-pub(super) struct Drive<'a> {
+pub(crate) struct Drive<'a> {
     pub codebuild: &'a CodeBuild,
     pub claimed: &'a Claimed,
     pub key: Key,
@@ -32,7 +33,7 @@ pub(super) struct Drive<'a> {
 
 /// Why a phase that is done here did not go well.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// The phase ends so.
     Ends(Outcome),
     /// It is tried again later.
@@ -145,10 +146,10 @@ impl Drive<'_> {
                 (_, Some(BuildPhaseType::DownloadSource)) => {
                     let done = self.guarded(&build, download::download(self, &build)).await;
                     download::close_log(self, &build, &done).await?;
-                    self.downloaded(done).await?
+                    self.downloaded(&build, done).await?
                 }
                 (_, Some(BuildPhaseType::UploadArtifacts)) => {
-                    let done = self.guarded(&build, upload::upload(self, &build)).await;
+                    let done = self.guarded(&build, upload::upload_and_save(self, &build)).await;
                     upload::close_log(self, &build, &done).await?;
                     self.next(BuildPhaseType::UploadArtifacts, BuildPhaseType::Finalizing, done).await?
                 }
@@ -188,15 +189,16 @@ impl Drive<'_> {
     }
 
     /// After the source: commands follow, or nothing more.
-    async fn downloaded(&self, done: Result<Vec<Change>, Trouble>) -> Result<Build, Fault> {
+    async fn downloaded(&self, build: &Build, done: Result<Vec<Change>, Trouble>) -> Result<Build, Fault> {
         let phase = BuildPhaseType::DownloadSource;
+        let has_commands = build.part_of.as_ref().is_none_or(|part| part.identifier != DOWNLOAD_SOURCE);
         match done {
-            Ok(mut changes) => {
+            Ok(mut changes) if has_commands => {
                 changes.push(Change::Leave { phase, outcome: Outcome::succeeded(), at: Timestamp::now() });
                 changes.push(Change::Step(Step::Running));
                 self.commit(changes, None).await
             }
-            Err(trouble) => self.next(phase, BuildPhaseType::Finalizing, Err(trouble)).await,
+            done => self.next(phase, BuildPhaseType::Finalizing, done).await,
         }
     }
 

@@ -2,10 +2,12 @@
 
 use aws::Timestamp;
 use codebuild_model::BuildPhaseType;
+use runner::State;
 use std::{fs::File, io, os::unix::fs::FileExt};
 
 use super::{Fault, drive::Drive, log::LogWriter};
 use crate::{
+    cache,
     records::{Build, Progress},
     service::change,
     state::{Change, Outcome},
@@ -17,6 +19,12 @@ const CHUNK: usize = 256 * 1024;
 pub(super) async fn finish(drive: &Drive<'_>, build: &Build) -> Result<(), Fault> {
     put_rest_of_log(drive, build).await?;
     drive.codebuild.executor.remove(build.id.uuid).await?;
+    // Left by a stop or a crash, if at all.
+    let evaluation = cache::evaluation_id(build.id.uuid);
+    if drive.codebuild.executor.state(evaluation).await? == State::Running {
+        drive.codebuild.executor.stop(evaluation).await?;
+    }
+    drive.codebuild.executor.remove(evaluation).await?;
     let (key, claimed, at) = (drive.key.clone(), drive.claimed.clone(), Timestamp::now());
     let changes = [
         Change::Leave { phase: BuildPhaseType::Finalizing, outcome: Outcome::succeeded(), at },

@@ -19,6 +19,7 @@ use crate::{
     environment::{self, Access},
     records::{Build, Progress, Step},
     state::{Change, Outcome},
+    tools,
 };
 
 /// How long lines wait for others to go with them into one call.
@@ -56,6 +57,7 @@ async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
     let variables = environment::variables(build, given, secret, &sources, &access);
     let seconds = time_left(build).as_secs().max(1);
     let plan = plan(build, &spec, &sources, variables, &token, seconds, codebuild.config.network);
+    tools::furnish(&folder)?;
     codebuild.executor.start(&plan).await?;
     Ok(())
 }

@@ -10,9 +10,9 @@ mod drive;
 mod finish;
 mod follow;
 mod log;
-mod plan;
+pub(crate) mod plan;
 mod provision;
-mod secrets;
+pub(crate) mod secrets;
 mod upload;
 
 use std::{sync::Arc, time::Duration};
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use store::{Claimed, Key};
 use tokio::{sync::Semaphore, task::JoinSet};
 
+pub(crate) use drive::Drive;
 pub(crate) use provision::stream_of;
 
 use crate::{
@@ -80,7 +81,9 @@ pub(crate) enum Fault {
 pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
     let mut loops = JoinSet::new();
     loops.spawn(claim_builds(codebuild.clone()));
-    loops.spawn(end_waits(codebuild));
+    loops.spawn(end_waits(codebuild.clone()));
+    loops.spawn(crate::auto_retry::run(codebuild.clone()));
+    loops.spawn(crate::batch::orchestrate::run(codebuild));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {
         tracing::error!(?ended, "a loop of the build driver ended");

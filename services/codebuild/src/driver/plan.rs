@@ -14,7 +14,7 @@ use crate::{
 
 const GIB: u64 = 1 << 30;
 
-pub(super) fn plan(
+pub(crate) fn plan(
     build: &Build,
     spec: &Buildspec,
     sources: &[Placed],

@@ -18,7 +18,7 @@ const MOST_NAMES: usize = 10;
 
 /// The values of the variables that are kept elsewhere. They are fetched once for a driver, and again by the next one
 /// if a crash comes between, as they are nowhere written down.
-pub(super) async fn fetch<'d>(
+pub(crate) async fn fetch<'d>(
     drive: &'d Drive<'_>,
     given: &BTreeMap<String, Given>,
 ) -> Result<&'d BTreeMap<String, String>, Trouble> {

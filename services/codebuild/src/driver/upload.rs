@@ -23,6 +23,7 @@ use crate::{
         package::{self, Item, Package, gather, zip},
     },
     buildspec::{self, Buildspec},
+    cache,
     records::{Artifact, Build},
     source::s3::nameless_file,
     state::{Change, Outcome},
@@ -30,8 +31,16 @@ use crate::{
 
 const CHUNK: usize = 256 * 1024;
 
+/// The artifacts, and then the cache.
+pub(super) async fn upload_and_save(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
+    let changes = upload(drive, build).await?;
+    let folder = drive.codebuild.executor.prepare(build.id.uuid).await?;
+    cache::save(drive, build, &folder).await?;
+    Ok(changes)
+}
+
 /// May be done again: it writes the same objects.
-pub(super) async fn upload(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
+async fn upload(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
     let settings = &build.configuration.0;
     let primary = settings.artifacts.as_ref().filter(|artifacts| artifacts.r#type == ArtifactsType::S3);
     let secondary: Vec<&ProjectArtifacts> = settings

@@ -47,6 +47,10 @@ pub(super) async fn create_project(
     let settings = complete(settings, &default_key(ctx))?;
     check_pipeline(&settings)?;
     try_role(codebuild, ctx, &input.service_role).await?;
+    if let Some(role) = settings.build_batch_config.as_ref().and_then(|config| config.service_role.as_deref())
+    {
+        try_role(codebuild, ctx, role).await?;
+    }
     let project = Project {
         scope: ctx.scope.clone(),
         name: input.name,

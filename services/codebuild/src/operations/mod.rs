@@ -1,16 +1,24 @@
 //! What is served: one file per operation.
 
 mod batch_delete_builds;
+mod batch_get_build_batches;
 mod batch_get_builds;
 mod batch_get_projects;
 mod create_project;
+mod delete_build_batch;
 mod delete_project;
+mod invalidate_project_cache;
+mod list_build_batches;
+mod list_build_batches_for_project;
 mod list_builds;
 mod list_builds_for_project;
 mod list_projects;
 mod retry_build;
+mod retry_build_batch;
 pub(crate) mod start_build;
+mod start_build_batch;
 pub(crate) mod stop_build;
+mod stop_build_batch;
 mod update_project;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -30,6 +38,10 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
         .on::<model::BatchDeleteBuilds, _>(batch_delete_builds::batch_delete_builds, |op, scope| {
             projects_of(&op.ids, scope)
         })
+        .on::<model::BatchGetBuildBatches, _>(
+            batch_get_build_batches::batch_get_build_batches,
+            |op, scope| projects_of(&op.ids, scope),
+        )
         .on::<model::BatchGetBuilds, _>(batch_get_builds::batch_get_builds, |op, scope| {
             projects_of(&op.ids, scope)
         })
@@ -41,14 +53,32 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             let tags = op.tags.iter().flatten();
             let tags =
                 tags.filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref().unwrap_or_default())));
-            vec![
-                project(&op.name, scope).with_request_tags(tags),
-                Access::pass_role(&op.service_role, PRINCIPAL),
-            ]
+            let roles = std::iter::once(op.service_role.as_str()).chain(batch_role(&op.build_batch_config));
+            std::iter::once(project(&op.name, scope).with_request_tags(tags))
+                .chain(roles.map(|role| Access::pass_role(role, PRINCIPAL)))
+                .collect()
+        })
+        .on::<model::DeleteBuildBatch, _>(delete_build_batch::delete_build_batch, |op, scope| {
+            projects_of(std::slice::from_ref(&op.id), scope)
         })
         .on::<model::DeleteProject, _>(delete_project::delete_project, |op, scope| {
             vec![project(project_name(&op.name), scope)]
         })
+        .on::<model::InvalidateProjectCache, _>(
+            invalidate_project_cache::invalidate_project_cache,
+            |op, scope| vec![project(project_name(&op.project_name), scope)],
+        )
+        .on::<model::ListBuildBatches, _>(list_build_batches::list_build_batches, |_, _| vec![Access::any()])
+        .on::<model::ListBuildBatchesForProject, _>(
+            list_build_batches_for_project::list_build_batches_for_project,
+            |op, scope| {
+                vec![
+                    op.project_name
+                        .as_deref()
+                        .map_or_else(Access::any, |name| project(project_name(name), scope)),
+                ]
+            },
+        )
         .on::<model::ListBuilds, _>(list_builds::list_builds, |_, _| vec![Access::any()])
         .on::<model::ListBuildsForProject, _>(
             list_builds_for_project::list_builds_for_project,
@@ -58,6 +88,9 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
         .on::<model::RetryBuild, _>(retry_build::retry_build, |op, scope| {
             projects_of(op.id.as_slice(), scope)
         })
+        .on::<model::RetryBuildBatch, _>(retry_build_batch::retry_build_batch, |op, scope| {
+            projects_of(op.id.as_slice(), scope)
+        })
         .on::<model::StartBuild, _>(start_build::start_build, |op, scope| {
             let started = project(project_name(&op.project_name), scope);
             let other_role = op.service_role_override.as_deref();
@@ -65,15 +98,29 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
                 .chain(other_role.map(|role| Access::pass_role(role, PRINCIPAL)))
                 .collect()
         })
+        .on::<model::StartBuildBatch, _>(start_build_batch::start_build_batch, |op, scope| {
+            let started = project(project_name(&op.project_name), scope);
+            let roles = op.service_role_override.as_deref().into_iter();
+            let roles = roles.chain(batch_role(&op.build_batch_config_override));
+            std::iter::once(started).chain(roles.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
+        })
         .on::<model::StopBuild, _>(stop_build::stop_build, |op, scope| {
+            projects_of(std::slice::from_ref(&op.id), scope)
+        })
+        .on::<model::StopBuildBatch, _>(stop_build_batch::stop_build_batch, |op, scope| {
             projects_of(std::slice::from_ref(&op.id), scope)
         })
         .on::<model::UpdateProject, _>(update_project::update_project, |op, scope| {
             let updated = project(project_name(&op.name), scope);
-            let role = op.service_role.as_deref();
-            std::iter::once(updated).chain(role.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
+            let roles = op.service_role.as_deref().into_iter().chain(batch_role(&op.build_batch_config));
+            std::iter::once(updated).chain(roles.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
         })
         .build()
+}
+
+/// The role that batches start their builds with.
+fn batch_role(config: &Option<model::ProjectBuildBatchConfig>) -> Option<&str> {
+    config.as_ref()?.service_role.as_deref().filter(|role| !role.is_empty())
 }
 
 fn project(name: &str, scope: &Scope) -> Access {
@@ -92,7 +139,7 @@ fn project_name(given: &str) -> &str {
 fn projects_of(ids: &[String], scope: &Scope) -> Vec<Access> {
     let names: BTreeSet<String> = ids
         .iter()
-        .map(|id| match BuildId::parse(id) {
+        .map(|id| match BuildId::parse(id).or_else(|| BuildId::parse_batch(id)) {
             Some(id) => id.project,
             None => id.split(':').next().unwrap_or(id).to_owned(),
         })

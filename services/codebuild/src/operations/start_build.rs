@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use aws::{Ctx, Principal, protocol::json};
+use aws::{Ctx, Principal, Scope, Timestamp, protocol::json};
 use codebuild_model::{
     ArtifactsType, BuildPhaseType, Project as Settings, START_BUILD, SourceType, StartBuild, StartBuildOutput,
 };
@@ -12,10 +12,11 @@ use super::{create_project::default_key, project_name};
 use crate::{
     CodeBuild, announce,
     artifacts::destination::destination,
+    batch::part::{self, Wanted},
     driver::{BUILDS, Entry, QUEUED_TIMEOUTS},
     error::Error,
     project::{complete, override_with},
-    records::{Artifact, Build, BuildId, Configuration, Counter, Project, Step, Token},
+    records::{Artifact, AutoRetry, Build, BuildId, Configuration, Counter, Project, Step, Token},
     service::Config,
     shape, source,
     state::{Change, News, Outcome},
@@ -27,7 +28,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 const CLEARED_TOKENS: usize = 20;
 
 /// Puts a build of a project into the queue, with settings of its own if asked. The same `idempotencyToken` within five
-/// minutes gives the same build.
+/// minutes gives the same build. A batch asks for its builds here too, see [`Wanted`].
 /// Errors: InvalidInput, ProjectNotFound, TooManyQueued, TooManyOfProject, NotImplemented.
 /// Source: CodeBuild API Reference, StartBuild.
 pub(super) async fn start_build(
@@ -35,39 +36,79 @@ pub(super) async fn start_build(
     ctx: &Ctx,
     input: StartBuild,
 ) -> Result<StartBuildOutput, Error> {
-    let name = project_name(&input.project_name);
-    let project = codebuild.project(&ctx.scope, name).await?;
-    let token = input.idempotency_token.clone();
-    let request = json::to_value(&StartBuild { idempotency_token: None, ..input.clone() }, &START_BUILD);
-    let settings = override_with(project.configuration.0, &input)?;
-    let settings = complete(settings, &default_key(ctx))?;
+    let name = &project_name(&input.project_name).to_owned();
+    let wanted = Wanted::of(codebuild, ctx, name, input.idempotency_token.as_deref()).await?;
+    let settings = match &wanted {
+        Some(wanted) => wanted.batch.configuration.0.clone(),
+        None => codebuild.project(&ctx.scope, name).await?.configuration.0,
+    };
+    let settings = complete(override_with(settings, &input)?, &default_key(ctx))?;
     let version = input.source_version.clone().or_else(|| settings.source_version.clone());
-    let build =
-        queue(codebuild, ctx, name, settings, version, token.map(|token| (token, request.to_string())))
-            .await?;
+    let origin = match wanted {
+        Some(wanted) => Origin::Batch(Box::new(wanted)),
+        None => Origin::of_token(input.idempotency_token.clone(), || {
+            let input = StartBuild { idempotency_token: None, ..input };
+            json::to_value(&input, &START_BUILD).to_string()
+        }),
+    };
+    let build = queue(codebuild, ctx, name, settings, version, origin).await?;
     Ok(StartBuildOutput { build: Some(shape::build(&build)) })
 }
 
-/// Makes the record of a build and everything that drives it, in one transaction. `token` is the idempotency token
-/// with the parameters that it stands for.
+/// What makes a call that is made twice make one build.
+pub(super) enum Origin {
+    /// Nothing does.
+    Anybody,
+    /// The idempotency token, with the parameters that it stands for.
+    Token {
+        token: String,
+        request: String,
+    },
+    Batch(Box<Wanted>),
+    /// The build that has failed has one successor.
+    AutoRetry(Box<Build>),
+}
+
+impl Origin {
+    pub fn of_token(token: Option<String>, request: impl FnOnce() -> String) -> Self {
+        match token {
+            Some(token) => Self::Token { token, request: request() },
+            None => Self::Anybody,
+        }
+    }
+}
+
+/// Makes the record of a build and everything that drives it, in one transaction.
 pub(super) async fn queue(
     codebuild: &CodeBuild,
     ctx: &Ctx,
     project: &str,
     settings: Settings,
     source_version: Option<String>,
-    token: Option<(String, String)>,
+    origin: Origin,
 ) -> Result<Build, Error> {
     let source_version = source_version.filter(|version| !version.is_empty());
-    let id = BuildId { project: project.to_owned(), uuid: Uuid::new_v4() };
+    let (uuid, part_of) = match &origin {
+        Origin::Batch(wanted) => (wanted.build, Some(wanted.part_of.clone())),
+        Origin::Anybody | Origin::Token { .. } | Origin::AutoRetry(_) => (Uuid::new_v4(), None),
+    };
+    let id = BuildId { project: project.to_owned(), uuid };
+    let initiator = match &origin {
+        // Whoever started the first one started this one too.
+        Origin::AutoRetry(earlier) => earlier.initiator.clone(),
+        Origin::Anybody | Origin::Token { .. } | Origin::Batch(_) => {
+            initiator(ctx, source_version.as_deref())
+        }
+    };
     let build = Build {
         scope: ctx.scope.clone(),
         number: 0,
-        initiator: initiator(ctx, source_version.as_deref()),
+        initiator,
         started: ctx.now(),
         ended: None,
         artifacts: None,
         secondary_artifacts: vec![],
+        auto_retry: auto_retry(&settings, &origin),
         configuration: Configuration(settings),
         source_version,
         resolved_source_version: None,
@@ -77,27 +118,40 @@ pub(super) async fn queue(
         log: None,
         credentials_token: None,
         exported: vec![],
+        part_of,
         on_behalf_of: None,
         id,
     };
     let build = with_destinations(build);
     check(&build)?;
-    let token = token.map(|(token, request)| Token {
-        scope: ctx.scope.clone(),
-        token,
-        request: hex::encode(Sha256::digest(request.as_bytes())),
-        build: build.id.clone(),
-        expires: ctx.now().plus(TOKEN_LIFETIME),
-    });
     let config = codebuild.config.clone();
-    codebuild.store.write(move |tx| insert(tx, &build, token.as_ref(), &config)).await
+    codebuild.store.write(move |tx| insert(tx, &build, &origin, &config)).await
+}
+
+/// Builds of batches are repeated by RetryBuildBatch, not by themselves.
+fn auto_retry(settings: &Settings, origin: &Origin) -> Option<AutoRetry> {
+    let limit = settings.auto_retry_limit.filter(|limit| *limit > 0)?;
+    match origin {
+        Origin::Batch(_) => None,
+        Origin::Anybody | Origin::Token { .. } => {
+            Some(AutoRetry { limit, number: 0, previous: None, next: None })
+        }
+        Origin::AutoRetry(earlier) => {
+            let number = earlier.auto_retry.as_ref().map_or(0, |retry| retry.number) + 1;
+            Some(AutoRetry { limit, number, previous: Some(earlier.id.clone()), next: None })
+        }
+    }
 }
 
 /// What settings alone do not tell.
 fn check(build: &Build) -> Result<(), Error> {
-    let settings = &build.configuration.0;
+    check_pipeline_version(&build.configuration.0, build.source_version.as_deref())
+}
+
+/// A pipeline says where its input is and where the output goes.
+pub(super) fn check_pipeline_version(settings: &Settings, version: Option<&str>) -> Result<(), Error> {
     if settings.source.as_ref().is_some_and(|source| source.r#type == SourceType::Codepipeline) {
-        let version = build.source_version.as_deref().unwrap_or_default();
+        let version = version.unwrap_or_default();
         if !version.starts_with("arn:") || source::s3::split(version).is_none() {
             return Err(Error::InvalidInput(
                 "A build of a project with source type CODEPIPELINE is started by its pipeline: sourceVersion must be the \
@@ -141,31 +195,74 @@ pub(crate) fn with_destinations(mut build: Build) -> Build {
     build
 }
 
-fn insert(
-    tx: &mut WriteTx<'_>,
-    build: &Build,
-    token: Option<&Token>,
-    config: &Config,
-) -> Result<Build, Error> {
-    if let Some(token) = token {
-        if let Some(earlier) = tx.get::<Token>(&Token::key_of(&token.scope, &token.token))?
-            && earlier.expires > build.started
-            && let Some(first) = tx.get::<Build>(&Build::key_of(&build.scope, &earlier.build))?
-        {
-            return match earlier.request == token.request {
-                true => Ok(first.into_inner()),
-                false => Err(Error::InvalidInput(
-                    "Idempotency token was already used with different parameters: idempotent parameter mismatch"
-                        .to_owned(),
-                )),
-            };
-        }
-        clear_old_tokens(tx, build.started.as_millis())?;
-        tx.put(token)?;
+fn insert(tx: &mut WriteTx<'_>, build: &Build, origin: &Origin, config: &Config) -> Result<Build, Error> {
+    if let Some(first) = made_before(tx, build, origin)? {
+        return Ok(first);
     }
     admit(tx, build, config)?;
     let build = Build { number: next_number(tx, build)?, ..build.clone() };
-    put(build, tx)
+    let at = build.started;
+    let build = put(build, tx)?;
+    part::started(tx, &build, at)?;
+    Ok(build)
+}
+
+/// The build that the same call made before. If there is none, notes that this one is made now.
+fn made_before(tx: &mut WriteTx<'_>, build: &Build, origin: &Origin) -> Result<Option<Build>, Error> {
+    match origin {
+        Origin::Anybody => Ok(None),
+        Origin::Batch(_) => {
+            let found = tx.get::<Build>(&Build::key_of(&build.scope, &build.id))?;
+            Ok(found.map(store::Versioned::into_inner))
+        }
+        Origin::AutoRetry(earlier) => {
+            let not_found = || Error::BuildNotFound(earlier.id.to_string());
+            let key = Build::key_of(&earlier.scope, &earlier.id);
+            let mut earlier = tx.get::<Build>(&key)?.ok_or_else(not_found)?;
+            let retry = earlier.record.auto_retry.as_mut().ok_or_else(not_found)?;
+            if let Some(next) = &retry.next {
+                let found = tx.get::<Build>(&Build::key_of(&build.scope, next))?;
+                return found.map(|found| Some(found.into_inner())).ok_or_else(not_found);
+            }
+            retry.next = Some(build.id.clone());
+            tx.update(&earlier)?;
+            Ok(None)
+        }
+        Origin::Token { token, request } => {
+            let request = hex::encode(Sha256::digest(request.as_bytes()));
+            if let Some(earlier) = tx.get::<Token>(&Token::key_of(&build.scope, token))?
+                && earlier.expires > build.started
+                && let Some(first) = tx.get::<Build>(&Build::key_of(&build.scope, &earlier.build))?
+            {
+                return match earlier.request == request {
+                    true => Ok(Some(first.into_inner())),
+                    false => Err(Error::ParameterMismatch),
+                };
+            }
+            note_token(tx, &build.scope, token, request, &build.id, build.started)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Keeps what a token was used for, for as long as it holds.
+pub(super) fn note_token(
+    tx: &mut WriteTx<'_>,
+    scope: &Scope,
+    token: &str,
+    request: String,
+    made: &BuildId,
+    at: Timestamp,
+) -> Result<(), store::Error> {
+    clear_old_tokens(tx, at.as_millis())?;
+    let token = Token {
+        scope: scope.clone(),
+        token: token.to_owned(),
+        request,
+        build: made.clone(),
+        expires: at.plus(TOKEN_LIFETIME),
+    };
+    tx.put(&token).map(|_| ())
 }
 
 /// Writes the record of a new build, and what drives it.
@@ -239,7 +336,7 @@ fn submitted(mut build: Build, tx: &mut WriteTx<'_>) -> Result<Build, store::Err
 ///
 /// A pipeline is known by the artifact that it hands over, whose key begins with the pipeline's name (cut to twenty
 /// characters).
-fn initiator(ctx: &Ctx, source_version: Option<&str>) -> String {
+pub(super) fn initiator(ctx: &Ctx, source_version: Option<&str>) -> String {
     if ctx.invoked_by.as_deref() == Some("codepipeline.amazonaws.com") {
         let key = source_version.and_then(source::s3::split).map(|(_, key)| key);
         if let Some(pipeline) = key.and_then(|key| key.split('/').next()) {

@@ -26,7 +26,8 @@ pub(super) async fn update_project(
     }
     let name = project_name(&input.name).to_owned();
     codebuild.project(&ctx.scope, &name).await?;
-    if let Some(role) = &input.service_role {
+    let of_batches = input.build_batch_config.as_ref().and_then(|config| config.service_role.as_ref());
+    for role in input.service_role.iter().chain(of_batches) {
         try_role(codebuild, ctx, role).await?;
     }
     let key = Project::key_of(&ctx.scope, &name);

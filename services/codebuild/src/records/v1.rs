@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
+use super::PartOf;
+
 /// A project by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Project {
@@ -136,8 +138,17 @@ impl BuildId {
     /// None for what no build can be called. A build's ARN names it too. What runs for another service has a slash in
     /// its name, and is nobody's to ask for.
     pub fn parse(text: &str) -> Option<Self> {
+        Self::parse_as("build", text)
+    }
+
+    /// As `parse`, of a batch.
+    pub fn parse_batch(text: &str) -> Option<Self> {
+        Self::parse_as("build-batch", text)
+    }
+
+    fn parse_as(kind: &str, text: &str) -> Option<Self> {
         let id = match text.starts_with("arn:") {
-            true => text.rsplit_once(":build/")?.1,
+            true => text.rsplit_once(&format!(":{kind}/"))?.1,
             false => text,
         };
         let (project, uuid) = id.split_once(':').filter(|(project, _)| !project.contains('/'))?;
@@ -176,9 +187,25 @@ pub struct Build {
     pub exported: Vec<(String, String)>,
     pub artifacts: Option<Artifact>,
     pub secondary_artifacts: Vec<Artifact>,
+    /// Set if the build is tried again by itself when it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_retry: Option<AutoRetry>,
+    /// Set for a build of a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<PartOf>,
     /// Of commands that another service runs: then no operation shows the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<OnBehalfOf>,
+}
+
+/// How often a build that fails is tried again by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoRetry {
+    pub limit: i32,
+    /// 0 for the first build.
+    pub number: i32,
+    pub previous: Option<BuildId>,
+    pub next: Option<BuildId>,
 }
 
 /// A service that has commands run for its users.
@@ -317,7 +344,7 @@ mod name {
     }
 }
 
-mod optional_name {
+pub(super) mod optional_name {
     use codebuild_model::StatusType;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

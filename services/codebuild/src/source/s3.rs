@@ -60,16 +60,22 @@ pub(crate) async fn fetch_archive(
         let reference = serde_json::from_slice(&text).map_err(|error| Error::Invalid(error.to_string()))?;
         return Ok(Some(reference));
     }
-    let mut file = tokio::fs::File::from_std(nameless_file(spool)?);
-    copy(body, &mut file, MAX_BYTES).await?;
-    let mut file = file.into_std().await;
+    let file = self::spool(body, spool).await?;
     let into = into.to_owned();
     let unpacked = tokio::task::spawn_blocking(move || {
-        file.seek(SeekFrom::Start(0))?;
         archive::extract(file, &into, archive::Limits::default())?;
         Ok::<_, Error>(None)
     });
     unpacked.await.map_err(std::io::Error::other)?
+}
+
+/// Keeps a stream in a file without a name, read from its beginning.
+pub(crate) async fn spool(body: ByteStream, folder: &Path) -> Result<std::fs::File, Error> {
+    let mut file = tokio::fs::File::from_std(nameless_file(folder)?);
+    copy(body, &mut file, MAX_BYTES).await?;
+    let mut file = file.into_std().await;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file)
 }
 
 /// Fetches everything below a prefix, each object to the path that its key has there.

@@ -161,6 +161,8 @@ impl World {
             logs_config: settings.logs_config,
             concurrent_build_limit: settings.concurrent_build_limit,
             auto_retry_limit: settings.auto_retry_limit,
+            build_batch_config: settings.build_batch_config,
+            cache: settings.cache,
             tags: settings.tags,
             ..CreateProject::default()
         };
@@ -372,7 +374,7 @@ fn sts(shared: &Shared) -> Router {
         shared.lock().assumed.push(format!("{role}/{}", input.role_session_name));
         Ok(AssumeRoleOutput {
             credentials: Some(Credentials {
-                access_key_id: format!("ASIA-{role}"),
+                access_key_id: format!("ASIA-{role}/{}", input.role_session_name),
                 secret_access_key: "secret".into(),
                 session_token: "token".into(),
                 expiration: Timestamp::now().plus(Duration::from_secs(3600)),
@@ -447,8 +449,9 @@ impl Objects for Shared {
         let state = self.lock();
         let found = state.objects.get(&(object.bucket.clone(), object.key.clone()));
         let missing = || Error::new("NoSuchKey", "The specified key does not exist.").with_status(404);
-        let (_, bytes) = found.ok_or_else(missing)?;
-        let head = ObjectHead { size: bytes.len() as u64, ..ObjectHead::default() };
+        let (metadata, bytes) = found.ok_or_else(missing)?;
+        let metadata = metadata.clone();
+        let head = ObjectHead { size: bytes.len() as u64, metadata, ..ObjectHead::default() };
         Ok((head, aws::objects::once(bytes.clone())))
     }
 
@@ -495,7 +498,8 @@ impl Objects for Shared {
 #[async_trait]
 impl Authenticator for Shared {
     async fn access_key(&self, access_key_id: &str) -> Result<Option<AccessKey>, Error> {
-        let role_name = access_key_id.trim_start_matches("ASIA-").to_owned();
+        let session = access_key_id.trim_start_matches("ASIA-");
+        let (role_name, session_name) = session.split_once('/').unwrap_or((session, "s"));
         Ok(Some(AccessKey {
             secret: Secret::new("secret"),
             session_token: Some(Secret::new("token")),
@@ -505,8 +509,8 @@ impl Authenticator for Shared {
                 account: scope().account,
                 role_path: "/".into(),
                 role_id: "AROA".into(),
-                session_name: "s".into(),
-                role_name,
+                session_name: session_name.into(),
+                role_name: role_name.into(),
             }),
         }))
     }

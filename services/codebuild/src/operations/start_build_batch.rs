@@ -1,0 +1,148 @@
+use aws::{Ctx, protocol::json};
+use codebuild_model::{
+    Project as Settings, START_BUILD_BATCH, StartBuild, StartBuildBatch, StartBuildBatchOutput,
+};
+use sha2::{Digest, Sha256};
+use store::WriteTx;
+use uuid::Uuid;
+
+use super::{
+    create_project::default_key,
+    project_name,
+    start_build::{check_pipeline_version, initiator, note_token},
+};
+use crate::{
+    CodeBuild, batch,
+    error::Error,
+    project::{complete, override_with},
+    records::{Batch, BatchCounter, BuildId, Configuration, Project, Token},
+    shape,
+};
+
+/// Submits a batch of builds of a project, with settings of its own if asked. What it consists of is found out when its
+/// source is there. The same `idempotencyToken` within five minutes gives the same batch.
+/// Errors: InvalidInput, ProjectNotFound, NotImplemented.
+/// Source: CodeBuild API Reference, StartBuildBatch.
+pub(super) async fn start_build_batch(
+    codebuild: &CodeBuild,
+    ctx: &Ctx,
+    input: StartBuildBatch,
+) -> Result<StartBuildBatchOutput, Error> {
+    let name = project_name(&input.project_name);
+    let project = codebuild.project(&ctx.scope, name).await?;
+    let settings = override_with(project.configuration.0, &overrides(&input))?;
+    let mut settings = complete(with_batch_config(settings, &input), &default_key(ctx))?;
+    let config = settings.build_batch_config.get_or_insert_default();
+    if config.service_role.as_deref().is_none_or(str::is_empty) {
+        let message = format!("Project {name} has no service role for batches: buildBatchConfig must be set");
+        return Err(Error::InvalidInput(message));
+    }
+    config.timeout_in_mins.get_or_insert(batch::TIMEOUT_MINUTES);
+    let version = input.source_version.clone().or_else(|| settings.source_version.clone());
+    let version = version.filter(|version| !version.is_empty());
+    check_pipeline_version(&settings, version.as_deref())?;
+    let batch = Batch {
+        scope: ctx.scope.clone(),
+        id: BuildId { project: name.to_owned(), uuid: Uuid::new_v4() },
+        number: 0,
+        initiator: initiator(ctx, version.as_deref()),
+        started: ctx.now(),
+        resumed: ctx.now(),
+        ended: None,
+        configuration: Configuration(settings),
+        source_version: version,
+        resolved_source_version: None,
+        debug_session: input.debug_session_enabled == Some(true),
+        phases: vec![],
+        fast_fail: false,
+        failing_fast: false,
+        groups: vec![],
+        artifacts: None,
+    };
+    let token = input.idempotency_token.clone().map(|token| {
+        let input = StartBuildBatch { idempotency_token: None, ..input };
+        let request = json::to_value(&input, &START_BUILD_BATCH).to_string();
+        (token, hex::encode(Sha256::digest(format!("StartBuildBatch {request}").as_bytes())))
+    });
+    let batch = batch.submit();
+    let batch = codebuild.store.write(move |tx| insert(tx, &batch, token.as_ref())).await?;
+    Ok(StartBuildBatchOutput { build_batch: Some(shape::batch(&batch)) })
+}
+
+fn insert(tx: &mut WriteTx<'_>, batch: &Batch, token: Option<&(String, String)>) -> Result<Batch, Error> {
+    let (scope, project) = (&batch.scope, &batch.id.project);
+    if let Some((token, request)) = token {
+        if let Some(earlier) = tx.get::<Token>(&Token::key_of(scope, token))?
+            && earlier.expires > batch.started
+        {
+            let first = tx.get::<Batch>(&Batch::key_of(scope, &earlier.build))?;
+            return match first.filter(|_| earlier.request == *request) {
+                Some(first) => Ok(first.into_inner()),
+                None => Err(Error::ParameterMismatch),
+            };
+        }
+        note_token(tx, scope, token, request.clone(), &batch.id, batch.started)?;
+    }
+    // Deleted since it was looked at.
+    if !tx.exists::<Project>(&Project::key_of(scope, project))? {
+        let arn = scope.arn("codebuild", format_args!("project/{project}"));
+        return Err(Error::ProjectNotFound(arn.to_string()));
+    }
+    let last =
+        tx.get::<BatchCounter>(&BatchCounter::key_of(scope, project))?.map_or(0, |counter| counter.last);
+    tx.put(&BatchCounter { scope: scope.clone(), project: project.clone(), last: last + 1 })?;
+    let batch = Batch { number: last + 1, ..batch.clone() };
+    tx.put(&batch)?;
+    batch::watch_deadline(tx, &batch)?;
+    batch::nudge(tx, &batch)?;
+    Ok(batch)
+}
+
+/// The batch's own settings replace the project's, member by member.
+fn with_batch_config(mut settings: Settings, input: &StartBuildBatch) -> Settings {
+    if let Some(given) = input.build_batch_config_override.clone() {
+        let own = settings.build_batch_config.get_or_insert_default();
+        own.service_role = given.service_role.or(own.service_role.take());
+        own.combine_artifacts = given.combine_artifacts.or(own.combine_artifacts);
+        own.restrictions = given.restrictions.or(own.restrictions.take());
+        own.timeout_in_mins = given.timeout_in_mins.or(own.timeout_in_mins);
+        own.batch_report_mode = given.batch_report_mode.or(own.batch_report_mode.take());
+    }
+    settings
+}
+
+/// What a batch and a build override alike.
+fn overrides(input: &StartBuildBatch) -> StartBuild {
+    let input = input.clone();
+    StartBuild {
+        project_name: input.project_name,
+        secondary_sources_override: input.secondary_sources_override,
+        secondary_sources_version_override: input.secondary_sources_version_override,
+        source_version: input.source_version,
+        artifacts_override: input.artifacts_override,
+        secondary_artifacts_override: input.secondary_artifacts_override,
+        environment_variables_override: input.environment_variables_override,
+        source_type_override: input.source_type_override,
+        source_location_override: input.source_location_override,
+        source_auth_override: input.source_auth_override,
+        git_clone_depth_override: input.git_clone_depth_override,
+        git_submodules_config_override: input.git_submodules_config_override,
+        buildspec_override: input.buildspec_override,
+        insecure_ssl_override: input.insecure_ssl_override,
+        report_build_status_override: input.report_build_batch_status_override,
+        environment_type_override: input.environment_type_override,
+        image_override: input.image_override,
+        compute_type_override: input.compute_type_override,
+        certificate_override: input.certificate_override,
+        cache_override: input.cache_override,
+        service_role_override: input.service_role_override,
+        privileged_mode_override: input.privileged_mode_override,
+        timeout_in_minutes_override: input.build_timeout_in_minutes_override,
+        queued_timeout_in_minutes_override: input.queued_timeout_in_minutes_override,
+        encryption_key_override: input.encryption_key_override,
+        logs_config_override: input.logs_config_override,
+        registry_credential_override: input.registry_credential_override,
+        image_pull_credentials_type_override: input.image_pull_credentials_type_override,
+        ..StartBuild::default()
+    }
+}
