@@ -25,8 +25,26 @@ aws::operation! { BatchGetProjects = CODEBUILD "BatchGetProjects" {
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { BatchGetReportGroups = CODEBUILD "BatchGetReportGroups" {
+    input BATCH_GET_REPORT_GROUPS; output BatchGetReportGroupsOutput BATCH_GET_REPORT_GROUPS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { BatchGetReports = CODEBUILD "BatchGetReports" {
+    input BATCH_GET_REPORTS; output BatchGetReportsOutput BATCH_GET_REPORTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
 aws::operation! { CreateProject = CODEBUILD "CreateProject" {
     input CREATE_PROJECT; output CreateProjectOutput CREATE_PROJECT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException",];
+} }
+
+aws::operation! { CreateReportGroup = CODEBUILD "CreateReportGroup" {
+    input CREATE_REPORT_GROUP; output CreateReportGroupOutput CREATE_REPORT_GROUP_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException",];
 } }
@@ -35,6 +53,36 @@ aws::operation! { DeleteProject = CODEBUILD "DeleteProject" {
     input DELETE_PROJECT; output DeleteProjectOutput DELETE_PROJECT_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
+} }
+
+aws::operation! { DeleteReport = CODEBUILD "DeleteReport" {
+    input DELETE_REPORT; output DeleteReportOutput DELETE_REPORT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { DeleteReportGroup = CODEBUILD "DeleteReportGroup" {
+    input DELETE_REPORT_GROUP; output DeleteReportGroupOutput DELETE_REPORT_GROUP_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { DescribeCodeCoverages = CODEBUILD "DescribeCodeCoverages" {
+    input DESCRIBE_CODE_COVERAGES; output DescribeCodeCoveragesOutput DESCRIBE_CODE_COVERAGES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { DescribeTestCases = CODEBUILD "DescribeTestCases" {
+    input DESCRIBE_TEST_CASES; output DescribeTestCasesOutput DESCRIBE_TEST_CASES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { GetReportGroupTrend = CODEBUILD "GetReportGroupTrend" {
+    input GET_REPORT_GROUP_TREND; output GetReportGroupTrendOutput GET_REPORT_GROUP_TREND_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
 aws::operation! { ListBuilds = CODEBUILD "ListBuilds" {
@@ -53,6 +101,24 @@ aws::operation! { ListProjects = CODEBUILD "ListProjects" {
     input LIST_PROJECTS; output ListProjectsOutput LIST_PROJECTS_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListReportGroups = CODEBUILD "ListReportGroups" {
+    input LIST_REPORT_GROUPS; output ListReportGroupsOutput LIST_REPORT_GROUPS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListReports = CODEBUILD "ListReports" {
+    input LIST_REPORTS; output ListReportsOutput LIST_REPORTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListReportsForReportGroup = CODEBUILD "ListReportsForReportGroup" {
+    input LIST_REPORTS_FOR_REPORT_GROUP; output ListReportsForReportGroupOutput LIST_REPORTS_FOR_REPORT_GROUP_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
 aws::operation! { RetryBuild = CODEBUILD "RetryBuild" {
@@ -75,6 +141,12 @@ aws::operation! { StopBuild = CODEBUILD "StopBuild" {
 
 aws::operation! { UpdateProject = CODEBUILD "UpdateProject" {
     input UPDATE_PROJECT; output UpdateProjectOutput UPDATE_PROJECT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { UpdateReportGroup = CODEBUILD "UpdateReportGroup" {
+    input UPDATE_REPORT_GROUP; output UpdateReportGroupOutput UPDATE_REPORT_GROUP_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
@@ -127,6 +199,24 @@ aws::structure! { BATCH_GET_PROJECTS: BatchGetProjects = Structure "BatchGetProj
 aws::structure! { BATCH_GET_PROJECTS_OUTPUT: BatchGetProjectsOutput = Structure "BatchGetProjectsOutput" {
     projects: Option<Vec<Project>> = "projects" PROJECTS;
     projects_not_found: Option<Vec<String>> = "projectsNotFound" PROJECT_NAMES;
+} }
+
+aws::structure! { BATCH_GET_REPORT_GROUPS: BatchGetReportGroups = Structure "BatchGetReportGroupsInput" {
+    report_group_arns: Vec<String> = "reportGroupArns" REPORT_GROUP_ARNS required();
+} }
+
+aws::structure! { BATCH_GET_REPORT_GROUPS_OUTPUT: BatchGetReportGroupsOutput = Structure "BatchGetReportGroupsOutput" {
+    report_groups: Option<Vec<ReportGroup>> = "reportGroups" REPORT_GROUPS;
+    report_groups_not_found: Option<Vec<String>> = "reportGroupsNotFound" REPORT_GROUP_ARNS;
+} }
+
+aws::structure! { BATCH_GET_REPORTS: BatchGetReports = Structure "BatchGetReportsInput" {
+    report_arns: Vec<String> = "reportArns" REPORT_ARNS required();
+} }
+
+aws::structure! { BATCH_GET_REPORTS_OUTPUT: BatchGetReportsOutput = Structure "BatchGetReportsOutput" {
+    reports: Option<Vec<Report>> = "reports" REPORTS;
+    reports_not_found: Option<Vec<String>> = "reportsNotFound" REPORT_ARNS;
 } }
 
 aws::string_enum! { BATCH_REPORT_MODE_TYPE: BatchReportModeType = "BatchReportModeType" {
@@ -264,6 +354,31 @@ aws::structure! { CLOUD_WATCH_LOGS_CONFIG: CloudWatchLogsConfig = Structure "Clo
     stream_name: Option<String> = "streamName" STRING;
 } }
 
+aws::structure! { CODE_COVERAGE: CodeCoverage = Structure "CodeCoverage" {
+    id: Option<String> = "id" NON_EMPTY_STRING;
+    report_arn: Option<String> = "reportARN" NON_EMPTY_STRING;
+    file_path: Option<String> = "filePath" NON_EMPTY_STRING;
+    line_coverage_percentage: Option<f64> = "lineCoveragePercentage" PERCENTAGE;
+    lines_covered: Option<i32> = "linesCovered" NON_NEGATIVE_INT;
+    lines_missed: Option<i32> = "linesMissed" NON_NEGATIVE_INT;
+    branch_coverage_percentage: Option<f64> = "branchCoveragePercentage" PERCENTAGE;
+    branches_covered: Option<i32> = "branchesCovered" NON_NEGATIVE_INT;
+    branches_missed: Option<i32> = "branchesMissed" NON_NEGATIVE_INT;
+    expired: Option<Timestamp> = "expired" TIMESTAMP;
+} }
+
+aws::structure! { CODE_COVERAGE_REPORT_SUMMARY: CodeCoverageReportSummary = Structure "CodeCoverageReportSummary" {
+    line_coverage_percentage: Option<f64> = "lineCoveragePercentage" PERCENTAGE;
+    lines_covered: Option<i32> = "linesCovered" NON_NEGATIVE_INT;
+    lines_missed: Option<i32> = "linesMissed" NON_NEGATIVE_INT;
+    branch_coverage_percentage: Option<f64> = "branchCoveragePercentage" PERCENTAGE;
+    branches_covered: Option<i32> = "branchesCovered" NON_NEGATIVE_INT;
+    branches_missed: Option<i32> = "branchesMissed" NON_NEGATIVE_INT;
+} }
+
+pub static CODE_COVERAGES: Schema =
+    Schema::new("CodeCoverages", Kind::List { element: &CODE_COVERAGE, wire: "member" });
+
 aws::structure! { COMPUTE_CONFIGURATION: ComputeConfiguration = Structure "ComputeConfiguration" {
     v_cpu: Option<i64> = "vCpu" LONG;
     memory: Option<i64> = "memory" LONG;
@@ -319,6 +434,17 @@ aws::structure! { CREATE_PROJECT_OUTPUT: CreateProjectOutput = Structure "Create
     project: Option<Project> = "project" PROJECT;
 } }
 
+aws::structure! { CREATE_REPORT_GROUP: CreateReportGroup = Structure "CreateReportGroupInput" {
+    name: String = "name" REPORT_GROUP_NAME required();
+    r#type: ReportType = "type" REPORT_TYPE required();
+    export_config: ReportExportConfig = "exportConfig" REPORT_EXPORT_CONFIG required();
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { CREATE_REPORT_GROUP_OUTPUT: CreateReportGroupOutput = Structure "CreateReportGroupOutput" {
+    report_group: Option<ReportGroup> = "reportGroup" REPORT_GROUP;
+} }
+
 aws::string_enum! { CREDENTIAL_PROVIDER_TYPE: CredentialProviderType = "CredentialProviderType" {
     SecretsManager = "SECRETS_MANAGER",
 } }
@@ -333,6 +459,48 @@ aws::structure! { DELETE_PROJECT: DeleteProject = Structure "DeleteProjectInput"
 } }
 
 aws::structure! { DELETE_PROJECT_OUTPUT: DeleteProjectOutput = Structure "DeleteProjectOutput" {
+} }
+
+aws::structure! { DELETE_REPORT_GROUP: DeleteReportGroup = Structure "DeleteReportGroupInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+    delete_reports: Option<bool> = "deleteReports" BOOLEAN;
+} }
+
+aws::structure! { DELETE_REPORT_GROUP_OUTPUT: DeleteReportGroupOutput = Structure "DeleteReportGroupOutput" {
+} }
+
+aws::structure! { DELETE_REPORT: DeleteReport = Structure "DeleteReportInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { DELETE_REPORT_OUTPUT: DeleteReportOutput = Structure "DeleteReportOutput" {
+} }
+
+aws::structure! { DESCRIBE_CODE_COVERAGES: DescribeCodeCoverages = Structure "DescribeCodeCoveragesInput" {
+    report_arn: String = "reportArn" NON_EMPTY_STRING required();
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    sort_by: Option<ReportCodeCoverageSortByType> = "sortBy" REPORT_CODE_COVERAGE_SORT_BY_TYPE;
+    min_line_coverage_percentage: Option<f64> = "minLineCoveragePercentage" PERCENTAGE;
+    max_line_coverage_percentage: Option<f64> = "maxLineCoveragePercentage" PERCENTAGE;
+} }
+
+aws::structure! { DESCRIBE_CODE_COVERAGES_OUTPUT: DescribeCodeCoveragesOutput = Structure "DescribeCodeCoveragesOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    code_coverages: Option<Vec<CodeCoverage>> = "codeCoverages" CODE_COVERAGES;
+} }
+
+aws::structure! { DESCRIBE_TEST_CASES: DescribeTestCases = Structure "DescribeTestCasesInput" {
+    report_arn: String = "reportArn" STRING required();
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    filter: Option<TestCaseFilter> = "filter" TEST_CASE_FILTER;
+} }
+
+aws::structure! { DESCRIBE_TEST_CASES_OUTPUT: DescribeTestCasesOutput = Structure "DescribeTestCasesOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    test_cases: Option<Vec<TestCase>> = "testCases" TEST_CASES;
 } }
 
 aws::structure! { DOCKER_SERVER: DockerServer = Structure "DockerServer" {
@@ -399,6 +567,17 @@ pub static FILTER_GROUPS: Schema =
 pub static FLEETS_ALLOWED: Schema =
     Schema::new("FleetsAllowed", Kind::List { element: &NON_EMPTY_STRING, wire: "member" });
 
+aws::structure! { GET_REPORT_GROUP_TREND: GetReportGroupTrend = Structure "GetReportGroupTrendInput" {
+    report_group_arn: String = "reportGroupArn" NON_EMPTY_STRING required();
+    num_of_reports: Option<i32> = "numOfReports" PAGE_SIZE;
+    trend_field: ReportGroupTrendFieldType = "trendField" REPORT_GROUP_TREND_FIELD_TYPE required();
+} }
+
+aws::structure! { GET_REPORT_GROUP_TREND_OUTPUT: GetReportGroupTrendOutput = Structure "GetReportGroupTrendOutput" {
+    stats: Option<ReportGroupTrendStats> = "stats" REPORT_GROUP_TREND_STATS;
+    raw_data: Option<Vec<ReportWithRawData>> = "rawData" REPORT_GROUP_TREND_RAW_DATA_LIST;
+} }
+
 pub static GIT_CLONE_DEPTH: Schema = Schema::new("GitCloneDepth", Kind::Integer).min(0);
 
 aws::structure! { GIT_SUBMODULES_CONFIG: GitSubmodulesConfig = Structure "GitSubmodulesConfig" {
@@ -446,6 +625,43 @@ aws::structure! { LIST_PROJECTS_OUTPUT: ListProjectsOutput = Structure "ListProj
     projects: Option<Vec<String>> = "projects" PROJECT_NAMES;
 } }
 
+aws::structure! { LIST_REPORT_GROUPS: ListReportGroups = Structure "ListReportGroupsInput" {
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    sort_by: Option<ReportGroupSortByType> = "sortBy" REPORT_GROUP_SORT_BY_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+} }
+
+aws::structure! { LIST_REPORT_GROUPS_OUTPUT: ListReportGroupsOutput = Structure "ListReportGroupsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    report_groups: Option<Vec<String>> = "reportGroups" REPORT_GROUP_ARNS;
+} }
+
+aws::structure! { LIST_REPORTS_FOR_REPORT_GROUP: ListReportsForReportGroup = Structure "ListReportsForReportGroupInput" {
+    report_group_arn: String = "reportGroupArn" STRING required();
+    next_token: Option<String> = "nextToken" STRING;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    filter: Option<ReportFilter> = "filter" REPORT_FILTER;
+} }
+
+aws::structure! { LIST_REPORTS_FOR_REPORT_GROUP_OUTPUT: ListReportsForReportGroupOutput = Structure "ListReportsForReportGroupOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    reports: Option<Vec<String>> = "reports" REPORT_ARNS;
+} }
+
+aws::structure! { LIST_REPORTS: ListReports = Structure "ListReportsInput" {
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    filter: Option<ReportFilter> = "filter" REPORT_FILTER;
+} }
+
+aws::structure! { LIST_REPORTS_OUTPUT: ListReportsOutput = Structure "ListReportsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    reports: Option<Vec<String>> = "reports" REPORT_ARNS;
+} }
+
 aws::structure! { LOGS_CONFIG: LogsConfig = Structure "LogsConfig" {
     cloud_watch_logs: Option<CloudWatchLogsConfig> = "cloudWatchLogs" CLOUD_WATCH_LOGS_CONFIG;
     s3_logs: Option<S3LogsConfig> = "s3Logs" S3_LOGS_CONFIG;
@@ -478,6 +694,12 @@ aws::structure! { NETWORK_INTERFACE: NetworkInterface = Structure "NetworkInterf
 } }
 
 pub static NON_EMPTY_STRING: Schema = Schema::new("NonEmptyString", Kind::String).min(1);
+
+pub static NON_NEGATIVE_INT: Schema = Schema::new("NonNegativeInt", Kind::Integer).min(0);
+
+pub static PAGE_SIZE: Schema = Schema::new("PageSize", Kind::Integer).min(1).max(100);
+
+pub static PERCENTAGE: Schema = Schema::new("Percentage", Kind::Double).min(0).max(100);
 
 aws::structure! { PHASE_CONTEXT: PhaseContext = Structure "PhaseContext" {
     status_code: Option<String> = "statusCode" STRING;
@@ -679,6 +901,125 @@ aws::structure! { REGISTRY_CREDENTIAL: RegistryCredential = Structure "RegistryC
     credential_provider: CredentialProviderType = "credentialProvider" CREDENTIAL_PROVIDER_TYPE required();
 } }
 
+aws::structure! { REPORT: Report = Structure "Report" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    r#type: Option<ReportType> = "type" REPORT_TYPE;
+    name: Option<String> = "name" STRING;
+    report_group_arn: Option<String> = "reportGroupArn" NON_EMPTY_STRING;
+    execution_id: Option<String> = "executionId" STRING;
+    status: Option<ReportStatusType> = "status" REPORT_STATUS_TYPE;
+    created: Option<Timestamp> = "created" TIMESTAMP;
+    expired: Option<Timestamp> = "expired" TIMESTAMP;
+    export_config: Option<ReportExportConfig> = "exportConfig" REPORT_EXPORT_CONFIG;
+    truncated: Option<bool> = "truncated" BOOLEAN;
+    test_summary: Option<TestReportSummary> = "testSummary" TEST_REPORT_SUMMARY;
+    code_coverage_summary: Option<CodeCoverageReportSummary> = "codeCoverageSummary" CODE_COVERAGE_REPORT_SUMMARY;
+} }
+
+pub static REPORT_ARNS: Schema =
+    Schema::new("ReportArns", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
+
+aws::string_enum! { REPORT_CODE_COVERAGE_SORT_BY_TYPE: ReportCodeCoverageSortByType = "ReportCodeCoverageSortByType" {
+    LineCoveragePercentage = "LINE_COVERAGE_PERCENTAGE",
+    FilePath = "FILE_PATH",
+} }
+
+aws::structure! { REPORT_EXPORT_CONFIG: ReportExportConfig = Structure "ReportExportConfig" {
+    export_config_type: Option<ReportExportConfigType> = "exportConfigType" REPORT_EXPORT_CONFIG_TYPE;
+    s3_destination: Option<S3ReportExportConfig> = "s3Destination" S3_REPORT_EXPORT_CONFIG;
+} }
+
+aws::string_enum! { REPORT_EXPORT_CONFIG_TYPE: ReportExportConfigType = "ReportExportConfigType" {
+    S3 = "S3",
+    NoExport = "NO_EXPORT",
+} }
+
+aws::structure! { REPORT_FILTER: ReportFilter = Structure "ReportFilter" {
+    status: Option<ReportStatusType> = "status" REPORT_STATUS_TYPE;
+} }
+
+aws::structure! { REPORT_GROUP: ReportGroup = Structure "ReportGroup" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    name: Option<String> = "name" REPORT_GROUP_NAME;
+    r#type: Option<ReportType> = "type" REPORT_TYPE;
+    export_config: Option<ReportExportConfig> = "exportConfig" REPORT_EXPORT_CONFIG;
+    created: Option<Timestamp> = "created" TIMESTAMP;
+    last_modified: Option<Timestamp> = "lastModified" TIMESTAMP;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+    status: Option<ReportGroupStatusType> = "status" REPORT_GROUP_STATUS_TYPE;
+} }
+
+pub static REPORT_GROUP_ARNS: Schema =
+    Schema::new("ReportGroupArns", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
+
+pub static REPORT_GROUP_NAME: Schema = Schema::new("ReportGroupName", Kind::String).min(2).max(128);
+
+aws::string_enum! { REPORT_GROUP_SORT_BY_TYPE: ReportGroupSortByType = "ReportGroupSortByType" {
+    Name = "NAME",
+    CreatedTime = "CREATED_TIME",
+    LastModifiedTime = "LAST_MODIFIED_TIME",
+} }
+
+aws::string_enum! { REPORT_GROUP_STATUS_TYPE: ReportGroupStatusType = "ReportGroupStatusType" {
+    Active = "ACTIVE",
+    Deleting = "DELETING",
+} }
+
+aws::string_enum! { REPORT_GROUP_TREND_FIELD_TYPE: ReportGroupTrendFieldType = "ReportGroupTrendFieldType" {
+    PassRate = "PASS_RATE",
+    Duration = "DURATION",
+    Total = "TOTAL",
+    LineCoverage = "LINE_COVERAGE",
+    LinesCovered = "LINES_COVERED",
+    LinesMissed = "LINES_MISSED",
+    BranchCoverage = "BRANCH_COVERAGE",
+    BranchesCovered = "BRANCHES_COVERED",
+    BranchesMissed = "BRANCHES_MISSED",
+} }
+
+pub static REPORT_GROUP_TREND_RAW_DATA_LIST: Schema =
+    Schema::new("ReportGroupTrendRawDataList", Kind::List { element: &REPORT_WITH_RAW_DATA, wire: "member" });
+
+aws::structure! { REPORT_GROUP_TREND_STATS: ReportGroupTrendStats = Structure "ReportGroupTrendStats" {
+    average: Option<String> = "average" STRING;
+    max: Option<String> = "max" STRING;
+    min: Option<String> = "min" STRING;
+} }
+
+pub static REPORT_GROUPS: Schema =
+    Schema::new("ReportGroups", Kind::List { element: &REPORT_GROUP, wire: "member" }).min(1).max(100);
+
+aws::string_enum! { REPORT_PACKAGING_TYPE: ReportPackagingType = "ReportPackagingType" {
+    Zip = "ZIP",
+    None = "NONE",
+} }
+
+pub static REPORT_STATUS_COUNTS: Schema = Schema::new(
+    "ReportStatusCounts",
+    Kind::Map { key: &STRING, value: &INTEGER, key_wire: "key", value_wire: "value" },
+);
+
+aws::string_enum! { REPORT_STATUS_TYPE: ReportStatusType = "ReportStatusType" {
+    Generating = "GENERATING",
+    Succeeded = "SUCCEEDED",
+    Failed = "FAILED",
+    Incomplete = "INCOMPLETE",
+    Deleting = "DELETING",
+} }
+
+aws::string_enum! { REPORT_TYPE: ReportType = "ReportType" {
+    Test = "TEST",
+    CodeCoverage = "CODE_COVERAGE",
+} }
+
+aws::structure! { REPORT_WITH_RAW_DATA: ReportWithRawData = Structure "ReportWithRawData" {
+    report_arn: Option<String> = "reportArn" NON_EMPTY_STRING;
+    data: Option<String> = "data" STRING;
+} }
+
+pub static REPORTS: Schema =
+    Schema::new("Reports", Kind::List { element: &REPORT, wire: "member" }).min(1).max(100);
+
 aws::structure! { RETRY_BUILD: RetryBuild = Structure "RetryBuildInput" {
     id: Option<String> = "id" NON_EMPTY_STRING;
     idempotency_token: Option<String> = "idempotencyToken" STRING;
@@ -693,6 +1034,15 @@ aws::structure! { S3_LOGS_CONFIG: S3LogsConfig = Structure "S3LogsConfig" {
     location: Option<String> = "location" STRING;
     encryption_disabled: Option<bool> = "encryptionDisabled" BOOLEAN;
     bucket_owner_access: Option<BucketOwnerAccess> = "bucketOwnerAccess" BUCKET_OWNER_ACCESS;
+} }
+
+aws::structure! { S3_REPORT_EXPORT_CONFIG: S3ReportExportConfig = Structure "S3ReportExportConfig" {
+    bucket: Option<String> = "bucket" NON_EMPTY_STRING;
+    bucket_owner: Option<String> = "bucketOwner" STRING;
+    path: Option<String> = "path" STRING;
+    packaging: Option<ReportPackagingType> = "packaging" REPORT_PACKAGING_TYPE;
+    encryption_key: Option<String> = "encryptionKey" NON_EMPTY_STRING;
+    encryption_disabled: Option<bool> = "encryptionDisabled" BOOLEAN;
 } }
 
 aws::structure! { SCOPE_CONFIGURATION: ScopeConfiguration = Structure "ScopeConfiguration" {
@@ -800,6 +1150,31 @@ aws::structure! { TAG: Tag = Structure "Tag" {
 pub static TAG_LIST: Schema =
     Schema::new("TagList", Kind::List { element: &TAG, wire: "member" }).min(0).max(50);
 
+aws::structure! { TEST_CASE: TestCase = Structure "TestCase" {
+    report_arn: Option<String> = "reportArn" NON_EMPTY_STRING;
+    test_raw_data_path: Option<String> = "testRawDataPath" STRING;
+    prefix: Option<String> = "prefix" STRING;
+    name: Option<String> = "name" STRING;
+    status: Option<String> = "status" STRING;
+    duration_in_nano_seconds: Option<i64> = "durationInNanoSeconds" LONG;
+    message: Option<String> = "message" STRING;
+    expired: Option<Timestamp> = "expired" TIMESTAMP;
+    test_suite_name: Option<String> = "testSuiteName" STRING;
+} }
+
+aws::structure! { TEST_CASE_FILTER: TestCaseFilter = Structure "TestCaseFilter" {
+    status: Option<String> = "status" STRING;
+    keyword: Option<String> = "keyword" STRING;
+} }
+
+pub static TEST_CASES: Schema = Schema::new("TestCases", Kind::List { element: &TEST_CASE, wire: "member" });
+
+aws::structure! { TEST_REPORT_SUMMARY: TestReportSummary = Structure "TestReportSummary" {
+    total: i32 = "total" INTEGER required();
+    status_counts: aws::Map<i32> = "statusCounts" REPORT_STATUS_COUNTS required();
+    duration_in_nano_seconds: i64 = "durationInNanoSeconds" LONG required();
+} }
+
 pub static TIME_OUT: Schema = Schema::new("TimeOut", Kind::Integer).min(5).max(480);
 
 aws::structure! { UPDATE_PROJECT: UpdateProject = Structure "UpdateProjectInput" {
@@ -829,6 +1204,16 @@ aws::structure! { UPDATE_PROJECT: UpdateProject = Structure "UpdateProjectInput"
 
 aws::structure! { UPDATE_PROJECT_OUTPUT: UpdateProjectOutput = Structure "UpdateProjectOutput" {
     project: Option<Project> = "project" PROJECT;
+} }
+
+aws::structure! { UPDATE_REPORT_GROUP: UpdateReportGroup = Structure "UpdateReportGroupInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+    export_config: Option<ReportExportConfig> = "exportConfig" REPORT_EXPORT_CONFIG;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { UPDATE_REPORT_GROUP_OUTPUT: UpdateReportGroupOutput = Structure "UpdateReportGroupOutput" {
+    report_group: Option<ReportGroup> = "reportGroup" REPORT_GROUP;
 } }
 
 static REGEX_OF_VALUE_INPUT: Pattern = Pattern::new(r#"^([\p{L}\p{Z}\p{N}_.:/=@+\-]*)$"#);
@@ -985,6 +1370,6 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::CreateProject, $crate::DeleteProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::RetryBuild, $crate::StartBuild, $crate::StopBuild, $crate::UpdateProject, }
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::CreateProject, $crate::CreateReportGroup, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::RetryBuild, $crate::StartBuild, $crate::StopBuild, $crate::UpdateProject, $crate::UpdateReportGroup, }
     };
 }

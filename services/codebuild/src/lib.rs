@@ -23,6 +23,7 @@ mod meters;
 mod operations;
 mod project;
 mod records;
+mod report;
 mod role;
 mod secret_reference;
 mod service;
