@@ -91,6 +91,7 @@ fn build(run: Run) -> Result<Build, Error> {
         exported: vec![],
         artifacts: None,
         secondary_artifacts: vec![],
+        reports: vec![],
         on_behalf_of: Some(on_behalf_of),
     }))
 }

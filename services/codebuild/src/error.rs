@@ -11,6 +11,12 @@ pub enum Error {
     ProjectNotFound(String),
     #[error("Build cannot be found: {0}")]
     BuildNotFound(String),
+    #[error("Report group already exists: {0}")]
+    ReportGroupAlreadyExists(String),
+    #[error("Report group cannot be found: {0}")]
+    ReportGroupNotFound(String),
+    #[error("Report cannot be found: {0}")]
+    ReportNotFound(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -27,8 +33,13 @@ impl From<Error> for aws::Error {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::InvalidInput(_) => "InvalidInputException",
-            Error::ProjectAlreadyExists(_) => "ResourceAlreadyExistsException",
-            Error::ProjectNotFound(_) | Error::BuildNotFound(_) => "ResourceNotFoundException",
+            Error::ProjectAlreadyExists(_) | Error::ReportGroupAlreadyExists(_) => {
+                "ResourceAlreadyExistsException"
+            }
+            Error::ProjectNotFound(_)
+            | Error::BuildNotFound(_)
+            | Error::ReportGroupNotFound(_)
+            | Error::ReportNotFound(_) => "ResourceNotFoundException",
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

@@ -19,6 +19,7 @@ mod credentials;
 mod driver;
 mod environment;
 mod error;
+mod expiry;
 mod meters;
 mod operations;
 mod project;

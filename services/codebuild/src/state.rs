@@ -6,7 +6,7 @@
 use aws::Timestamp;
 use codebuild_model::{BuildPhaseType, StatusType};
 
-use crate::records::{Artifact, Build, LogStream, Phase, Step};
+use crate::records::{Artifact, Build, LogStream, Phase, ReportId, Step};
 
 /// One change of a build.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,7 @@ pub(crate) enum Change {
         primary: Option<Artifact>,
         secondary: Vec<Artifact>,
     },
+    Reports(Vec<ReportId>),
 }
 
 /// How a phase ended.
@@ -124,6 +125,7 @@ impl Build {
                 self.artifacts = primary;
                 self.secondary_artifacts = secondary;
             }
+            Change::Reports(reports) => self.reports = reports,
         }
         None
     }
@@ -192,6 +194,7 @@ pub(crate) mod tests {
             exported: vec![],
             artifacts: None,
             secondary_artifacts: vec![],
+            reports: vec![],
             on_behalf_of: None,
         }
     }

@@ -12,6 +12,7 @@ mod follow;
 mod log;
 mod plan;
 mod provision;
+mod reports;
 mod secrets;
 mod upload;
 
@@ -80,7 +81,8 @@ pub(crate) enum Fault {
 pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
     let mut loops = JoinSet::new();
     loops.spawn(claim_builds(codebuild.clone()));
-    loops.spawn(end_waits(codebuild));
+    loops.spawn(end_waits(codebuild.clone()));
+    loops.spawn(crate::expiry::run(codebuild));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {
         tracing::error!(?ended, "a loop of the build driver ended");

@@ -8,6 +8,8 @@ mod delete_project;
 mod list_builds;
 mod list_builds_for_project;
 mod list_projects;
+mod report_groups;
+mod reports;
 mod retry_build;
 pub(crate) mod start_build;
 pub(crate) mod stop_build;
@@ -19,6 +21,8 @@ use aws::{Access, Ctx, Router, Scope};
 use codebuild_model as model;
 use store::Key;
 
+pub(crate) use report_groups::tags_of;
+
 use crate::{CodeBuild, PRINCIPAL, error::Error, records::BuildId};
 
 /// Names and ids that one page of a list has.
@@ -26,7 +30,9 @@ const PAGE: usize = 100;
 
 /// What is served, and on which resources the policies are asked: builds by their projects.
 pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
-    Router::of(&model::CODEBUILD, state)
+    let router = Router::of(&model::CODEBUILD, state);
+    let router = reports::serve(report_groups::serve(router));
+    router
         .on::<model::BatchDeleteBuilds, _>(batch_delete_builds::batch_delete_builds, |op, scope| {
             projects_of(&op.ids, scope)
         })
@@ -112,6 +118,11 @@ fn page_start(ctx: &Ctx, token: Option<&str>) -> Result<Option<Key>, Error> {
 
 fn next_token(ctx: &Ctx, next: Option<&Key>) -> Option<String> {
     next.map(|key| ctx.seal_page_token(key.as_bytes()))
+}
+
+/// How many results a page has; the model bounds what is asked for.
+fn page_size(asked: Option<i32>) -> usize {
+    asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(PAGE).clamp(1, PAGE)
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ pub(super) async fn queue(
         ended: None,
         artifacts: None,
         secondary_artifacts: vec![],
+        reports: vec![],
         configuration: Configuration(settings),
         source_version,
         resolved_source_version: None,

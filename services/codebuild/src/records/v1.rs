@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
+use super::ReportId;
+
 /// A project by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Project {
@@ -176,6 +178,8 @@ pub struct Build {
     pub exported: Vec<(String, String)>,
     pub artifacts: Option<Artifact>,
     pub secondary_artifacts: Vec<Artifact>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<ReportId>,
     /// Of commands that another service runs: then no operation shows the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<OnBehalfOf>,

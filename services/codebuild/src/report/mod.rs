@@ -11,7 +11,7 @@ mod xml;
 
 use std::io::BufRead;
 
-use codebuild_model::ReportType;
+use serde::{Deserialize, Serialize};
 
 use coverage::Coverage;
 use results::TestResults;
@@ -58,20 +58,27 @@ impl Format {
         found.map(|(_, format)| *format)
     }
 
-    /// The type of the report groups that take it.
-    pub fn report_type(self) -> ReportType {
+    /// The kind of the report groups that take it.
+    pub fn kind(self) -> Kind {
         match self {
             Self::JunitXml
             | Self::CucumberJson
             | Self::NunitXml
             | Self::Nunit3Xml
             | Self::TestngXml
-            | Self::VisualStudioTrx => ReportType::Test,
+            | Self::VisualStudioTrx => Kind::Test,
             Self::CloverXml | Self::CoberturaXml | Self::JacocoXml | Self::SimpleCov | Self::Lcov => {
-                ReportType::CodeCoverage
+                Kind::CodeCoverage
             }
         }
     }
+}
+
+/// What a report group holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    Test,
+    CodeCoverage,
 }
 
 /// Why a file is no report.
@@ -101,9 +108,9 @@ pub(crate) enum Content {
 impl Content {
     /// Empty. `source` is the build's source folder, which paths of covered files are shown relative to.
     pub fn of(format: Format, source: &str) -> Self {
-        match format.report_type() {
-            ReportType::CodeCoverage => Self::Coverage(Coverage::below(source)),
-            ReportType::Test | ReportType::Other(_) => Self::Tests(TestResults::default()),
+        match format.kind() {
+            Kind::CodeCoverage => Self::Coverage(Coverage::below(source)),
+            Kind::Test => Self::Tests(TestResults::default()),
         }
     }
 
@@ -159,7 +166,7 @@ mod tests {
     fn names_of_formats() {
         assert_eq!(Format::parse("JunitXml"), Some(Format::JunitXml));
         assert_eq!(Format::parse("junit"), None);
-        assert_eq!(Format::parse("lcov").map(Format::report_type), Some(ReportType::CodeCoverage));
+        assert_eq!(Format::parse("lcov").map(Format::kind), Some(Kind::CodeCoverage));
     }
 
     const XML: [Format; 8] = [
