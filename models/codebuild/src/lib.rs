@@ -67,6 +67,12 @@ aws::operation! { DeleteReportGroup = CODEBUILD "DeleteReportGroup" {
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { DeleteResourcePolicy = CODEBUILD "DeleteResourcePolicy" {
+    input DELETE_RESOURCE_POLICY; output DeleteResourcePolicyOutput DELETE_RESOURCE_POLICY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
 aws::operation! { DescribeCodeCoverages = CODEBUILD "DescribeCodeCoverages" {
     input DESCRIBE_CODE_COVERAGES; output DescribeCodeCoveragesOutput DESCRIBE_CODE_COVERAGES_OUTPUT;
     http "POST" "/" 200;
@@ -85,6 +91,12 @@ aws::operation! { GetReportGroupTrend = CODEBUILD "GetReportGroupTrend" {
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
+aws::operation! { GetResourcePolicy = CODEBUILD "GetResourcePolicy" {
+    input GET_RESOURCE_POLICY; output GetResourcePolicyOutput GET_RESOURCE_POLICY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "InvalidInputException",];
+} }
+
 aws::operation! { ListBuilds = CODEBUILD "ListBuilds" {
     input LIST_BUILDS; output ListBuildsOutput LIST_BUILDS_OUTPUT;
     http "POST" "/" 200;
@@ -95,6 +107,12 @@ aws::operation! { ListBuildsForProject = CODEBUILD "ListBuildsForProject" {
     input LIST_BUILDS_FOR_PROJECT; output ListBuildsForProjectOutput LIST_BUILDS_FOR_PROJECT_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { ListCuratedEnvironmentImages = CODEBUILD "ListCuratedEnvironmentImages" {
+    input LIST_CURATED_ENVIRONMENT_IMAGES; output ListCuratedEnvironmentImagesOutput LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT;
+    http "POST" "/" 200;
+    errors [];
 } }
 
 aws::operation! { ListProjects = CODEBUILD "ListProjects" {
@@ -121,6 +139,24 @@ aws::operation! { ListReportsForReportGroup = CODEBUILD "ListReportsForReportGro
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
+aws::operation! { ListSharedProjects = CODEBUILD "ListSharedProjects" {
+    input LIST_SHARED_PROJECTS; output ListSharedProjectsOutput LIST_SHARED_PROJECTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListSharedReportGroups = CODEBUILD "ListSharedReportGroups" {
+    input LIST_SHARED_REPORT_GROUPS; output ListSharedReportGroupsOutput LIST_SHARED_REPORT_GROUPS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { PutResourcePolicy = CODEBUILD "PutResourcePolicy" {
+    input PUT_RESOURCE_POLICY; output PutResourcePolicyOutput PUT_RESOURCE_POLICY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "InvalidInputException",];
+} }
+
 aws::operation! { RetryBuild = CODEBUILD "RetryBuild" {
     input RETRY_BUILD; output RetryBuildOutput RETRY_BUILD_OUTPUT;
     http "POST" "/" 200;
@@ -141,6 +177,12 @@ aws::operation! { StopBuild = CODEBUILD "StopBuild" {
 
 aws::operation! { UpdateProject = CODEBUILD "UpdateProject" {
     input UPDATE_PROJECT; output UpdateProjectOutput UPDATE_PROJECT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { UpdateProjectVisibility = CODEBUILD "UpdateProjectVisibility" {
+    input UPDATE_PROJECT_VISIBILITY; output UpdateProjectVisibilityOutput UPDATE_PROJECT_VISIBILITY_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
@@ -476,6 +518,13 @@ aws::structure! { DELETE_REPORT: DeleteReport = Structure "DeleteReportInput" {
 aws::structure! { DELETE_REPORT_OUTPUT: DeleteReportOutput = Structure "DeleteReportOutput" {
 } }
 
+aws::structure! { DELETE_RESOURCE_POLICY: DeleteResourcePolicy = Structure "DeleteResourcePolicyInput" {
+    resource_arn: String = "resourceArn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { DELETE_RESOURCE_POLICY_OUTPUT: DeleteResourcePolicyOutput = Structure "DeleteResourcePolicyOutput" {
+} }
+
 aws::structure! { DESCRIBE_CODE_COVERAGES: DescribeCodeCoverages = Structure "DescribeCodeCoveragesInput" {
     report_arn: String = "reportArn" NON_EMPTY_STRING required();
     next_token: Option<String> = "nextToken" STRING;
@@ -513,6 +562,31 @@ aws::structure! { DOCKER_SERVER_STATUS: DockerServerStatus = Structure "DockerSe
     status: Option<String> = "status" STRING;
     message: Option<String> = "message" STRING;
 } }
+
+aws::structure! { ENVIRONMENT_IMAGE: EnvironmentImage = Structure "EnvironmentImage" {
+    name: Option<String> = "name" STRING;
+    description: Option<String> = "description" STRING;
+    versions: Option<Vec<String>> = "versions" IMAGE_VERSIONS;
+} }
+
+pub static ENVIRONMENT_IMAGES: Schema =
+    Schema::new("EnvironmentImages", Kind::List { element: &ENVIRONMENT_IMAGE, wire: "member" });
+
+aws::structure! { ENVIRONMENT_LANGUAGE: EnvironmentLanguage = Structure "EnvironmentLanguage" {
+    language: Option<LanguageType> = "language" LANGUAGE_TYPE;
+    images: Option<Vec<EnvironmentImage>> = "images" ENVIRONMENT_IMAGES;
+} }
+
+pub static ENVIRONMENT_LANGUAGES: Schema =
+    Schema::new("EnvironmentLanguages", Kind::List { element: &ENVIRONMENT_LANGUAGE, wire: "member" });
+
+aws::structure! { ENVIRONMENT_PLATFORM: EnvironmentPlatform = Structure "EnvironmentPlatform" {
+    platform: Option<PlatformType> = "platform" PLATFORM_TYPE;
+    languages: Option<Vec<EnvironmentLanguage>> = "languages" ENVIRONMENT_LANGUAGES;
+} }
+
+pub static ENVIRONMENT_PLATFORMS: Schema =
+    Schema::new("EnvironmentPlatforms", Kind::List { element: &ENVIRONMENT_PLATFORM, wire: "member" });
 
 aws::string_enum! { ENVIRONMENT_TYPE: EnvironmentType = "EnvironmentType" {
     WindowsContainer = "WINDOWS_CONTAINER",
@@ -578,6 +652,14 @@ aws::structure! { GET_REPORT_GROUP_TREND_OUTPUT: GetReportGroupTrendOutput = Str
     raw_data: Option<Vec<ReportWithRawData>> = "rawData" REPORT_GROUP_TREND_RAW_DATA_LIST;
 } }
 
+aws::structure! { GET_RESOURCE_POLICY: GetResourcePolicy = Structure "GetResourcePolicyInput" {
+    resource_arn: String = "resourceArn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { GET_RESOURCE_POLICY_OUTPUT: GetResourcePolicyOutput = Structure "GetResourcePolicyOutput" {
+    policy: Option<String> = "policy" NON_EMPTY_STRING;
+} }
+
 pub static GIT_CLONE_DEPTH: Schema = Schema::new("GitCloneDepth", Kind::Integer).min(0);
 
 aws::structure! { GIT_SUBMODULES_CONFIG: GitSubmodulesConfig = Structure "GitSubmodulesConfig" {
@@ -589,9 +671,25 @@ aws::string_enum! { IMAGE_PULL_CREDENTIALS_TYPE: ImagePullCredentialsType = "Ima
     ServiceRole = "SERVICE_ROLE",
 } }
 
+pub static IMAGE_VERSIONS: Schema =
+    Schema::new("ImageVersions", Kind::List { element: &STRING, wire: "member" });
+
 static REGEX_OF_KEY_INPUT: Pattern = Pattern::new(r#"^([\p{L}\p{Z}\p{N}_.:/=@+\-]*)$"#);
 pub static KEY_INPUT: Schema =
     Schema::new("KeyInput", Kind::String).min(1).max(127).pattern(&REGEX_OF_KEY_INPUT);
+
+aws::string_enum! { LANGUAGE_TYPE: LanguageType = "LanguageType" {
+    Java = "JAVA",
+    Python = "PYTHON",
+    NodeJs = "NODE_JS",
+    Ruby = "RUBY",
+    Golang = "GOLANG",
+    Docker = "DOCKER",
+    Android = "ANDROID",
+    Dotnet = "DOTNET",
+    Base = "BASE",
+    Php = "PHP",
+} }
 
 aws::structure! { LIST_BUILDS_FOR_PROJECT: ListBuildsForProject = Structure "ListBuildsForProjectInput" {
     project_name: String = "projectName" NON_EMPTY_STRING required();
@@ -612,6 +710,13 @@ aws::structure! { LIST_BUILDS: ListBuilds = Structure "ListBuildsInput" {
 aws::structure! { LIST_BUILDS_OUTPUT: ListBuildsOutput = Structure "ListBuildsOutput" {
     ids: Option<Vec<String>> = "ids" BUILD_IDS;
     next_token: Option<String> = "nextToken" STRING;
+} }
+
+aws::structure! { LIST_CURATED_ENVIRONMENT_IMAGES: ListCuratedEnvironmentImages = Structure "ListCuratedEnvironmentImagesInput" {
+} }
+
+aws::structure! { LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT: ListCuratedEnvironmentImagesOutput = Structure "ListCuratedEnvironmentImagesOutput" {
+    platforms: Option<Vec<EnvironmentPlatform>> = "platforms" ENVIRONMENT_PLATFORMS;
 } }
 
 aws::structure! { LIST_PROJECTS: ListProjects = Structure "ListProjectsInput" {
@@ -662,6 +767,30 @@ aws::structure! { LIST_REPORTS_OUTPUT: ListReportsOutput = Structure "ListReport
     reports: Option<Vec<String>> = "reports" REPORT_ARNS;
 } }
 
+aws::structure! { LIST_SHARED_PROJECTS: ListSharedProjects = Structure "ListSharedProjectsInput" {
+    sort_by: Option<SharedResourceSortByType> = "sortBy" SHARED_RESOURCE_SORT_BY_TYPE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    next_token: Option<String> = "nextToken" NON_EMPTY_STRING;
+} }
+
+aws::structure! { LIST_SHARED_PROJECTS_OUTPUT: ListSharedProjectsOutput = Structure "ListSharedProjectsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    projects: Option<Vec<String>> = "projects" PROJECT_ARNS;
+} }
+
+aws::structure! { LIST_SHARED_REPORT_GROUPS: ListSharedReportGroups = Structure "ListSharedReportGroupsInput" {
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    sort_by: Option<SharedResourceSortByType> = "sortBy" SHARED_RESOURCE_SORT_BY_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+} }
+
+aws::structure! { LIST_SHARED_REPORT_GROUPS_OUTPUT: ListSharedReportGroupsOutput = Structure "ListSharedReportGroupsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    report_groups: Option<Vec<String>> = "reportGroups" REPORT_GROUP_ARNS;
+} }
+
 aws::structure! { LOGS_CONFIG: LogsConfig = Structure "LogsConfig" {
     cloud_watch_logs: Option<CloudWatchLogsConfig> = "cloudWatchLogs" CLOUD_WATCH_LOGS_CONFIG;
     s3_logs: Option<S3LogsConfig> = "s3Logs" S3_LOGS_CONFIG;
@@ -709,6 +838,13 @@ aws::structure! { PHASE_CONTEXT: PhaseContext = Structure "PhaseContext" {
 pub static PHASE_CONTEXTS: Schema =
     Schema::new("PhaseContexts", Kind::List { element: &PHASE_CONTEXT, wire: "member" });
 
+aws::string_enum! { PLATFORM_TYPE: PlatformType = "PlatformType" {
+    Debian = "DEBIAN",
+    AmazonLinux = "AMAZON_LINUX",
+    Ubuntu = "UBUNTU",
+    WindowsServer = "WINDOWS_SERVER",
+} }
+
 aws::structure! { PROJECT: Project = Structure "Project" {
     name: Option<String> = "name" PROJECT_NAME;
     arn: Option<String> = "arn" STRING;
@@ -740,6 +876,9 @@ aws::structure! { PROJECT: Project = Structure "Project" {
     resource_access_role: Option<String> = "resourceAccessRole" NON_EMPTY_STRING;
     auto_retry_limit: Option<i32> = "autoRetryLimit" INTEGER;
 } }
+
+pub static PROJECT_ARNS: Schema =
+    Schema::new("ProjectArns", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
 
 aws::structure! { PROJECT_ARTIFACTS: ProjectArtifacts = Structure "ProjectArtifacts" {
     r#type: ArtifactsType = "type" ARTIFACTS_TYPE required();
@@ -894,6 +1033,15 @@ aws::string_enum! { PULL_REQUEST_BUILD_COMMENT_APPROVAL: PullRequestBuildComment
 aws::structure! { PULL_REQUEST_BUILD_POLICY: PullRequestBuildPolicy = Structure "PullRequestBuildPolicy" {
     requires_comment_approval: PullRequestBuildCommentApproval = "requiresCommentApproval" PULL_REQUEST_BUILD_COMMENT_APPROVAL required();
     approver_roles: Option<Vec<PullRequestBuildApproverRole>> = "approverRoles" PULL_REQUEST_BUILD_APPROVER_ROLES;
+} }
+
+aws::structure! { PUT_RESOURCE_POLICY: PutResourcePolicy = Structure "PutResourcePolicyInput" {
+    policy: String = "policy" NON_EMPTY_STRING required();
+    resource_arn: String = "resourceArn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { PUT_RESOURCE_POLICY_OUTPUT: PutResourcePolicyOutput = Structure "PutResourcePolicyOutput" {
+    resource_arn: Option<String> = "resourceArn" NON_EMPTY_STRING;
 } }
 
 aws::structure! { REGISTRY_CREDENTIAL: RegistryCredential = Structure "RegistryCredential" {
@@ -1054,6 +1202,11 @@ aws::structure! { SCOPE_CONFIGURATION: ScopeConfiguration = Structure "ScopeConf
 pub static SECURITY_GROUP_IDS: Schema =
     Schema::new("SecurityGroupIds", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).max(5);
 
+aws::string_enum! { SHARED_RESOURCE_SORT_BY_TYPE: SharedResourceSortByType = "SharedResourceSortByType" {
+    Arn = "ARN",
+    ModifiedTime = "MODIFIED_TIME",
+} }
+
 aws::string_enum! { SORT_ORDER_TYPE: SortOrderType = "SortOrderType" {
     Ascending = "ASCENDING",
     Descending = "DESCENDING",
@@ -1204,6 +1357,18 @@ aws::structure! { UPDATE_PROJECT: UpdateProject = Structure "UpdateProjectInput"
 
 aws::structure! { UPDATE_PROJECT_OUTPUT: UpdateProjectOutput = Structure "UpdateProjectOutput" {
     project: Option<Project> = "project" PROJECT;
+} }
+
+aws::structure! { UPDATE_PROJECT_VISIBILITY: UpdateProjectVisibility = Structure "UpdateProjectVisibilityInput" {
+    project_arn: String = "projectArn" NON_EMPTY_STRING required();
+    project_visibility: ProjectVisibilityType = "projectVisibility" PROJECT_VISIBILITY_TYPE required();
+    resource_access_role: Option<String> = "resourceAccessRole" NON_EMPTY_STRING;
+} }
+
+aws::structure! { UPDATE_PROJECT_VISIBILITY_OUTPUT: UpdateProjectVisibilityOutput = Structure "UpdateProjectVisibilityOutput" {
+    project_arn: Option<String> = "projectArn" NON_EMPTY_STRING;
+    public_project_alias: Option<String> = "publicProjectAlias" NON_EMPTY_STRING;
+    project_visibility: Option<ProjectVisibilityType> = "projectVisibility" PROJECT_VISIBILITY_TYPE;
 } }
 
 aws::structure! { UPDATE_REPORT_GROUP: UpdateReportGroup = Structure "UpdateReportGroupInput" {
@@ -1370,6 +1535,6 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::CreateProject, $crate::CreateReportGroup, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::RetryBuild, $crate::StartBuild, $crate::StopBuild, $crate::UpdateProject, $crate::UpdateReportGroup, }
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::CreateProject, $crate::CreateReportGroup, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DeleteResourcePolicy, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::GetResourcePolicy, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListCuratedEnvironmentImages, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::ListSharedProjects, $crate::ListSharedReportGroups, $crate::PutResourcePolicy, $crate::RetryBuild, $crate::StartBuild, $crate::StopBuild, $crate::UpdateProject, $crate::UpdateProjectVisibility, $crate::UpdateReportGroup, }
     };
 }

@@ -17,6 +17,8 @@ pub enum Error {
     ReportGroupNotFound(String),
     #[error("Report cannot be found: {0}")]
     ReportNotFound(String),
+    #[error("{0} has no resource policy")]
+    ResourcePolicyNotFound(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -39,7 +41,8 @@ impl From<Error> for aws::Error {
             Error::ProjectNotFound(_)
             | Error::BuildNotFound(_)
             | Error::ReportGroupNotFound(_)
-            | Error::ReportNotFound(_) => "ResourceNotFoundException",
+            | Error::ReportNotFound(_)
+            | Error::ResourcePolicyNotFound(_) => "ResourceNotFoundException",
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

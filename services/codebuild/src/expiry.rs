@@ -8,7 +8,7 @@ use store::{Claimed, Range, Record, Versioned, WriteTx};
 
 use crate::{
     CodeBuild,
-    records::{Report, ReportGroup, ReportId, ReportStatus, ReportedCase, ReportedFile},
+    records::{Report, ReportGroup, ReportId, ReportStatus, ReportedCase, ReportedFile, ResourcePolicy},
 };
 
 const QUEUE: &str = "codebuild/report-ends";
@@ -95,7 +95,7 @@ fn end_group(tx: &mut WriteTx<'_>, scope: &Scope, name: &str) -> Result<bool, st
     let Some(report) = reports.into_iter().next() else {
         let key = ReportGroup::key_of(scope, name);
         if tx.get::<ReportGroup>(&key)?.is_some_and(|group| group.deleting) {
-            tx.delete::<ReportGroup>(&key)?;
+            remove_group(tx, scope, name)?;
         }
         return Ok(true);
     };
@@ -103,6 +103,13 @@ fn end_group(tx: &mut WriteTx<'_>, scope: &Scope, name: &str) -> Result<bool, st
         tx.dequeue(QUEUE, &report.id.uuid.to_string())?;
     }
     Ok(false)
+}
+
+/// A group without reports, with the policy that shares it.
+pub(crate) fn remove_group(tx: &mut WriteTx<'_>, scope: &Scope, name: &str) -> Result<(), store::Error> {
+    tx.delete::<ResourcePolicy>(&ResourcePolicy::key_of(scope, &format!("report-group/{name}")))?;
+    tx.delete::<ReportGroup>(&ReportGroup::key_of(scope, name))?;
+    Ok(())
 }
 
 fn end_report(tx: &mut WriteTx<'_>, scope: &Scope, id: &ReportId) -> Result<bool, store::Error> {

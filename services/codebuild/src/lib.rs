@@ -29,6 +29,7 @@ mod role;
 mod secret_reference;
 mod service;
 mod shape;
+mod sharing;
 mod source;
 mod state;
 #[cfg(test)]

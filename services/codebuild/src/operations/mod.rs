@@ -7,13 +7,16 @@ mod create_project;
 mod delete_project;
 mod list_builds;
 mod list_builds_for_project;
+mod list_curated_environment_images;
 mod list_projects;
 mod report_groups;
 mod reports;
 mod retry_build;
+mod sharing;
 pub(crate) mod start_build;
 pub(crate) mod stop_build;
 mod update_project;
+mod update_project_visibility;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -31,18 +34,19 @@ const PAGE: usize = 100;
 /// What is served, and on which resources the policies are asked: builds by their projects.
 pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
     let router = Router::of(&model::CODEBUILD, state);
-    let router = reports::serve(report_groups::serve(router));
+    let router = sharing::serve(reports::serve(report_groups::serve(router)));
     router
         .on::<model::BatchDeleteBuilds, _>(batch_delete_builds::batch_delete_builds, |op, scope| {
             projects_of(&op.ids, scope)
         })
-        .on::<model::BatchGetBuilds, _>(batch_get_builds::batch_get_builds, |op, scope| {
-            projects_of(&op.ids, scope)
-        })
-        .on::<model::BatchGetProjects, _>(batch_get_projects::batch_get_projects, |op, scope| {
-            let names: BTreeSet<&str> = op.names.iter().map(|name| project_name(name)).collect();
-            names.into_iter().map(|name| project(name, scope)).collect()
-        })
+        .on_resolved::<model::BatchGetBuilds, _, _>(
+            batch_get_builds::batch_get_builds,
+            batch_get_builds::access,
+        )
+        .on_resolved::<model::BatchGetProjects, _, _>(
+            batch_get_projects::batch_get_projects,
+            batch_get_projects::access,
+        )
         .on::<model::CreateProject, _>(create_project::create_project, |op, scope| {
             let tags = op.tags.iter().flatten();
             let tags =
@@ -56,9 +60,13 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             vec![project(project_name(&op.name), scope)]
         })
         .on::<model::ListBuilds, _>(list_builds::list_builds, |_, _| vec![Access::any()])
-        .on::<model::ListBuildsForProject, _>(
+        .on_resolved::<model::ListBuildsForProject, _, _>(
             list_builds_for_project::list_builds_for_project,
-            |op, scope| vec![project(project_name(&op.project_name), scope)],
+            list_builds_for_project::access,
+        )
+        .on::<model::ListCuratedEnvironmentImages, _>(
+            list_curated_environment_images::list_curated_environment_images,
+            |_, _| vec![Access::any()],
         )
         .on::<model::ListProjects, _>(list_projects::list_projects, |_, _| vec![Access::any()])
         .on::<model::RetryBuild, _>(retry_build::retry_build, |op, scope| {
@@ -79,6 +87,17 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             let role = op.service_role.as_deref();
             std::iter::once(updated).chain(role.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
         })
+        .on::<model::UpdateProjectVisibility, _>(
+            update_project_visibility::update_project_visibility,
+            |op, scope| {
+                let updated = match op.project_arn.starts_with("arn:") {
+                    true => Access::to(&op.project_arn),
+                    false => project(&op.project_arn, scope),
+                };
+                let role = op.resource_access_role.as_deref();
+                std::iter::once(updated).chain(role.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
+            },
+        )
         .build()
 }
 
@@ -92,6 +111,39 @@ fn project_name(given: &str) -> &str {
         true => given.rsplit_once(":project/").map_or(given, |(_, name)| name),
         false => given,
     }
+}
+
+/// Where a project is that may be another account's, by its name or its ARN.
+fn project_at(scope: &Scope, given: &str) -> (Scope, String) {
+    let of_arn = report_groups::owned(scope, given)
+        .and_then(|(scope, resource)| Some((scope, resource.strip_prefix("project/")?.to_owned())));
+    of_arn.unwrap_or_else(|| (scope.clone(), project_name(given).to_owned()))
+}
+
+/// Where a build is that may be another account's, by its id or its ARN.
+fn build_at(scope: &Scope, given: &str) -> Option<(Scope, BuildId)> {
+    let id = BuildId::parse(given)?;
+    let scope = match given.starts_with("arn:") {
+        true => report_groups::owned(scope, given)?.0,
+        false => scope.clone(),
+    };
+    Some((scope, id))
+}
+
+/// What the policies are asked for projects that may be shared: each once, with its own policy.
+async fn access_to_shared(
+    codebuild: &CodeBuild,
+    projects: Vec<(Scope, String)>,
+) -> Result<Vec<Access>, Error> {
+    let mut accesses: Vec<Access> = Vec::new();
+    for (scope, name) in projects {
+        let access = project(&name, &scope);
+        if accesses.iter().all(|known| known.resource != access.resource) {
+            let resource = format!("project/{name}");
+            accesses.push(sharing::with_policy(codebuild, &scope, &resource, access).await?);
+        }
+    }
+    Ok(accesses)
 }
 
 /// The projects of builds, each once. An id that cannot be one stands for a project of that name.

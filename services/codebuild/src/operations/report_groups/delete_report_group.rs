@@ -35,8 +35,7 @@ pub(super) async fn delete_report_group(
         };
         let reports = Range::prefix(Report::of_group(&scope, &name));
         if tx.scan::<Report>(reports, 1)?.records.is_empty() {
-            tx.delete::<ReportGroup>(&ReportGroup::key_of(&scope, &name))?;
-            return Ok(());
+            return Ok(expiry::remove_group(tx, &scope, &name)?);
         }
         if !deletes_reports {
             return Err(Error::InvalidInput(format!(

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use aws::{Access, Arn, Ctx, Scope, router::RouterBuilder};
 use codebuild_model::{self as model, ReportExportConfigType};
 
+use super::sharing::with_policy;
 use crate::{
     CodeBuild,
     error::Error,
@@ -90,6 +91,7 @@ pub(super) async fn access_to_group(
     name: &str,
 ) -> Result<Access, Error> {
     let access = Access::to(report_group_arn(scope, name));
+    let access = with_policy(codebuild, scope, &format!("report-group/{name}"), access).await?;
     Ok(match codebuild.report_group(scope, name).await? {
         Some(group) => access.with_resource_tags(tags_of(&group)),
         None => access,
