@@ -8,7 +8,7 @@ use aws::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use codebuild_model::{ArtifactsType, ProjectArtifacts};
-use runner::{Folder, agent_line};
+use runner::{Folder, agent_line, mask};
 use tokio_util::io::ReaderStream;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     download::{kept_buildspec, parse, phase_lines, place},
     drive::{Drive, Trouble},
     plan::expanded,
-    reports,
+    reports, secrets,
 };
 use crate::{
     artifacts::{
@@ -24,6 +24,7 @@ use crate::{
         package::{self, Item, Package, gather, zip},
     },
     buildspec::{self, Buildspec},
+    environment,
     records::{Artifact, Build},
     source::s3::nameless_file,
     state::{Change, Outcome},
@@ -40,23 +41,17 @@ pub(super) async fn upload(drive: &Drive<'_>, build: &Build) -> Result<Vec<Chang
     };
     let source = place(build)?.into_iter().next().map(|placed| placed.directory).unwrap_or_default();
     let evaluated = drive.progress(build).await?.evaluated;
-    let uploading = Uploading { drive, build, folder: &folder, spec: &spec, source, evaluated };
-    let artifacts = match uploading.artifacts().await {
-        Err(Trouble::Fault(fault)) => return Err(Trouble::Fault(fault)),
-        artifacts => artifacts,
-    };
-    if let Ok(changes) = &artifacts
-        && !changes.is_empty()
-        && !spec.reports.is_empty()
-    {
-        // They are there, even if a report is refused.
-        drive.commit(changes.clone(), None).await.map_err(Trouble::Fault)?;
-    }
-    let refused = reports::take_in(&uploading).await?;
-    let changes = artifacts?;
-    match refused.is_empty() {
-        true => Ok(changes),
-        false => Err(client_error(format!("Error in UPLOAD_ARTIFACTS phase: {}", refused.join(", ")))),
+    let secrets = secrets::fetch(drive, &environment::given(build, &spec)).await?;
+    let secrets = secrets.values().cloned().collect();
+    let uploading = Uploading { drive, build, folder: &folder, spec: &spec, source, evaluated, secrets };
+    match uploading.all().await {
+        Err(Trouble::Ends(mut outcome)) => {
+            if let Some((_, message)) = &mut outcome.context {
+                *message = mask(&uploading.secrets, message)?;
+            }
+            Err(Trouble::Ends(outcome))
+        }
+        done => done,
     }
 }
 
@@ -78,6 +73,8 @@ pub(super) struct Uploading<'a, 'd> {
     pub spec: &'a Buildspec,
     pub source: PathBuf,
     pub evaluated: BTreeMap<String, String>,
+    /// Values that must not be seen.
+    secrets: Vec<String>,
 }
 
 fn client_error(message: impl Into<String>) -> Trouble {
@@ -92,6 +89,26 @@ fn refused(error: aws::Error) -> Trouble {
 }
 
 impl Uploading<'_, '_> {
+    async fn all(&self) -> Result<Vec<Change>, Trouble> {
+        let artifacts = match self.artifacts().await {
+            Err(Trouble::Fault(fault)) => return Err(Trouble::Fault(fault)),
+            artifacts => artifacts,
+        };
+        if let Ok(changes) = &artifacts
+            && !changes.is_empty()
+            && !self.spec.reports.is_empty()
+        {
+            // They are there, even if a report is refused.
+            self.drive.commit(changes.clone(), None).await.map_err(Trouble::Fault)?;
+        }
+        let refused = reports::take_in(self).await?;
+        let changes = artifacts?;
+        match refused.is_empty() {
+            true => Ok(changes),
+            false => Err(client_error(format!("Error in UPLOAD_ARTIFACTS phase: {}", refused.join(", ")))),
+        }
+    }
+
     async fn artifacts(&self) -> Result<Vec<Change>, Trouble> {
         let settings = &self.build.configuration.0;
         let is_s3 = |artifacts: &&ProjectArtifacts| artifacts.r#type == ArtifactsType::S3;
@@ -155,8 +172,9 @@ impl Uploading<'_, '_> {
         Ok(record)
     }
 
+    /// Writes a line into the log.
     pub fn say(&self, text: &str) -> std::io::Result<()> {
-        self.folder.append_output(&agent_line(text))
+        self.folder.append_output(&agent_line(&mask(&self.secrets, text)?))
     }
 
     /// The files that a buildspec means. What was looked for is told in the log.

@@ -14,6 +14,7 @@ mod documents;
 mod error_document;
 mod exchange;
 mod hosts;
+mod ranges;
 mod table;
 
 use std::sync::Arc;
@@ -80,7 +81,15 @@ impl Frontend {
             Err(error) => return finish(error_document::response(&error, &exchange), &exchange),
         };
         let bucket = cors.as_ref().and_then(|_| self.hosts.bucket_of(&request));
-        let response = self.respond(&exchange, request).await;
+        let again = ranges::without_an_unusable_one(&request);
+        let mut response = self.respond(&exchange, request).await;
+        if let Some(parts) = again
+            && response.status() == StatusCode::BAD_REQUEST
+            && exchange.unheard_operation().is_some()
+        {
+            let parts = authentication::verified(&exchange, parts);
+            response = self.respond(&exchange, wire::Request::from_parts(parts, wire::empty())).await;
+        }
         let response = error_document::in_s3s_words(response, &exchange).await;
         let mut response = documents::as_s3_writes(response, exchange.operation())
             .await
