@@ -97,7 +97,7 @@ def tested(build):
         "unit": {"files": ["**/*.xml"], "base-directory": "out"},
         "$COVERAGE": {"files": "lcov.info", "file-format": "lcov"},
     }
-    return build(files, reports, ["COVERAGE=coverage; exit 1"])
+    return build(files, reports, ["COVERAGE=coverage", "exit 1"])
 
 
 @pytest.fixture
@@ -147,6 +147,10 @@ def test_a_report_group_is_kept_as_given(aws, bucket):
     other = f"{GROUPS}/none"
     found = aws.codebuild.batch_get_report_groups(reportGroupArns=[created["arn"], other])
     assert (found["reportGroups"], found["reportGroupsNotFound"]) == ([created], [other])
+
+    too_many = [f"{GROUPS}/group-{number}" for number in range(101)]
+    refused("InvalidInputException", aws.codebuild.batch_get_report_groups, reportGroupArns=too_many)
+    refused("InvalidInputException", aws.codebuild.batch_get_reports, reportArns=too_many)
 
     create = aws.codebuild.create_report_group
     message = refused("ResourceAlreadyExistsException", create, name=name, type="TEST", exportConfig=NO_EXPORT)
