@@ -58,6 +58,7 @@ def role(aws, bucket):
         allow("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
         allow(*REPORTING, on=f"{GROUPS}/*"),
         allow("s3:PutObject", on=f"arn:aws:s3:::{bucket}/*"),
+        allow("ssm:GetParameters"),
     )
 
 
@@ -355,6 +356,19 @@ def test_reports_without_files_and_without_groups_fail_the_phase(aws, build, tes
     assert "the file-format is of type TEST" in message
     assert report_of(aws, done, "-empty")["status"] == "INCOMPLETE"
     assert report_of(aws, done, "-good")["status"] == "FAILED"
+
+
+def test_a_secret_in_the_name_of_a_file_is_not_shown(aws, build):
+    name = unique("password")
+    aws.ssm.put_parameter(Name=name, Type="SecureString", Value="correct-horse")
+    secret = [{"name": "PASSWORD", "type": "PARAMETER_STORE", "value": name}]
+    reports = {"unit": {"files": ["$PASSWORD.xml"], "base-directory": "none-of-$PASSWORD"}}
+    done = build({}, reports, ["true"], environmentVariablesOverride=secret)
+    status, message = phase(done, "UPLOAD_ARTIFACTS")
+    assert (status, "none-of-***" in message) == ("FAILED", True)
+    told = log(aws, done)
+    assert "Expanding base directory path: none-of-***" in told
+    assert "correct-horse" not in told + message
 
 
 @pytest.mark.parametrize("action", ["CreateReportGroup", "CreateReport", "BatchPutTestCases", "UpdateReport"])

@@ -5,7 +5,7 @@ use codebuild_model::{
     ListSharedProjects, ListSharedProjectsOutput, ListSharedReportGroups, ListSharedReportGroupsOutput,
     SharedResourceSortByType, SortOrderType,
 };
-use store::{Key, Range};
+use store::{Key, Range, Record};
 
 use crate::{
     CodeBuild,
@@ -71,7 +71,7 @@ async fn page(
             }
             let range = range.after(start.as_ref().map(|start: &Key| prefix.join(start)));
             let policies = tx.scan_index::<ResourcePolicy>(index, range, size + 1)?.into_records();
-            found.extend(policies.into_iter().map(|policy| (policy.place(by_time), policy.arn())));
+            found.extend(policies.into_iter().map(|policy| (position(&policy, by_time), policy.arn())));
         }
         Ok::<_, store::Error>(found)
     });
@@ -84,4 +84,9 @@ async fn page(
     let next = page.last().filter(|_| is_more).map(|(place, _)| place);
     let next = next_token(ctx, next);
     Ok((page.into_iter().map(|(_, arn)| arn).collect(), next))
+}
+
+/// Behind which a page goes on, after the prefix: entries of an index end with the key of their record.
+fn position(policy: &ResourcePolicy, by_time: bool) -> Key {
+    policy.place(by_time).join(&policy.key())
 }
