@@ -1,10 +1,7 @@
 //! Reports of a build: its files are read, kept as a report of the group that the buildspec names, and exported if the group
 //! says so. All as the build's role.
 
-use std::{
-    io::BufReader,
-    path::{Path, PathBuf},
-};
+use std::{io::BufReader, path::Path};
 
 use aws::{
     Access, Arn, Client, Timestamp,
@@ -370,7 +367,7 @@ fn read_file(
     workspace: &Workspace,
     format: Format,
     name: &Path,
-    path: &PathBuf,
+    path: &Path,
     bytes: &mut u64,
     content: &mut Content,
 ) -> Result<(), String> {

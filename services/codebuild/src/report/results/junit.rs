@@ -17,7 +17,8 @@ pub(in crate::report) fn read(file: &mut Bounded<'_>, results: &mut TestResults)
             (Piece::Open(element), None) => match element.name.as_str() {
                 "testsuite" => suites.push(element.text("name")),
                 "testcase" => {
-                    reading = Some(Reading::of(&element, suites.last().cloned().unwrap_or_default()))
+                    let suite = suites.last().cloned().unwrap_or_default();
+                    reading = Some(Reading::of(&element, suite));
                 }
                 _ => {}
             },
