@@ -13,6 +13,7 @@ mod cors;
 mod documents;
 mod error_document;
 mod exchange;
+mod forms;
 mod hosts;
 mod ranges;
 mod table;
@@ -77,7 +78,7 @@ impl Frontend {
         }
         let is_head = request.method() == Method::HEAD;
         let request = match authentication::without_signatures_if_open(&exchange, request).await {
-            Ok(request) => request,
+            Ok(request) => forms::filled_in(request).await,
             Err(error) => return finish(error_document::response(&error, &exchange), &exchange),
         };
         let bucket = cors.as_ref().and_then(|_| self.hosts.bucket_of(&request));
