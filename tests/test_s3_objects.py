@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from harness.credentials import Credentials
 from harness.identities import allow, create_user, unique
 from harness.refusal import refused
 
@@ -114,6 +115,19 @@ def test_a_range(aws, bucket, asked, begin, end):
     assert answer["Body"].read() == body[begin:end]
     head = aws.s3.head_object(Bucket=bucket, Key="k", Range=asked)
     assert (head["ContentLength"], head["ContentRange"]) == (end - begin, answer["ContentRange"])
+
+
+@pytest.mark.parametrize("passed_over", ["bytes=0-1,4-5", "lines=0-1", "bytes=5-2", "0-4"])
+def test_a_range_that_is_passed_over(aws, bucket, passed_over):
+    aws.s3.put_object(Bucket=bucket, Key="k", Body=b"0123456789")
+    answer = aws.s3.get_object(Bucket=bucket, Key="k", Range=passed_over)
+    assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Body"].read()) == (200, b"0123456789")
+    assert aws.s3.head_object(Bucket=bucket, Key="k", Range=passed_over)["ContentLength"] == 10
+    refused("NoSuchKey", aws.s3.get_object, Bucket=bucket, Key="none", Range=passed_over)
+    _, credentials = create_user(aws)
+    refused("AccessDenied", aws.acting_as(credentials).s3.get_object, Bucket=bucket, Key="k", Range=passed_over)
+    thief = aws.acting_as(Credentials(aws.credentials.access_key_id, "guessed+this+secret+access+key+of+40+chr"))
+    refused("SignatureDoesNotMatch", thief.s3.get_object, Bucket=bucket, Key="k", Range=passed_over)
 
 
 def test_ranges_that_cannot_be_had(aws, bucket):

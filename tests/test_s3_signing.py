@@ -147,6 +147,10 @@ def test_a_form_of_a_browser(aws, bucket):
     assert (answer.status, code(answer)) == (403, "AccessDenied"), answer.body
     assert code(send(post["fields"].items(), b"x" * 101)) == "EntityTooLarge"
 
+    post = client.generate_presigned_post(bucket, "named/${filename}", ExpiresIn=60)
+    assert send(post["fields"].items(), b"${filename}").status == 204
+    assert aws.s3.get_object(Bucket=bucket, Key="named/a.txt")["Body"].read() == b"${filename}"
+
 
 # ---------------------------------------------------------------- signed headers
 

@@ -31,8 +31,26 @@ aws::operation! { BatchGetProjects = CODEBUILD "BatchGetProjects" {
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { BatchGetReportGroups = CODEBUILD "BatchGetReportGroups" {
+    input BATCH_GET_REPORT_GROUPS; output BatchGetReportGroupsOutput BATCH_GET_REPORT_GROUPS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { BatchGetReports = CODEBUILD "BatchGetReports" {
+    input BATCH_GET_REPORTS; output BatchGetReportsOutput BATCH_GET_REPORTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
 aws::operation! { CreateProject = CODEBUILD "CreateProject" {
     input CREATE_PROJECT; output CreateProjectOutput CREATE_PROJECT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException",];
+} }
+
+aws::operation! { CreateReportGroup = CODEBUILD "CreateReportGroup" {
+    input CREATE_REPORT_GROUP; output CreateReportGroupOutput CREATE_REPORT_GROUP_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException",];
 } }
@@ -47,6 +65,48 @@ aws::operation! { DeleteProject = CODEBUILD "DeleteProject" {
     input DELETE_PROJECT; output DeleteProjectOutput DELETE_PROJECT_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
+} }
+
+aws::operation! { DeleteReport = CODEBUILD "DeleteReport" {
+    input DELETE_REPORT; output DeleteReportOutput DELETE_REPORT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { DeleteReportGroup = CODEBUILD "DeleteReportGroup" {
+    input DELETE_REPORT_GROUP; output DeleteReportGroupOutput DELETE_REPORT_GROUP_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { DeleteResourcePolicy = CODEBUILD "DeleteResourcePolicy" {
+    input DELETE_RESOURCE_POLICY; output DeleteResourcePolicyOutput DELETE_RESOURCE_POLICY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { DescribeCodeCoverages = CODEBUILD "DescribeCodeCoverages" {
+    input DESCRIBE_CODE_COVERAGES; output DescribeCodeCoveragesOutput DESCRIBE_CODE_COVERAGES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { DescribeTestCases = CODEBUILD "DescribeTestCases" {
+    input DESCRIBE_TEST_CASES; output DescribeTestCasesOutput DESCRIBE_TEST_CASES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { GetReportGroupTrend = CODEBUILD "GetReportGroupTrend" {
+    input GET_REPORT_GROUP_TREND; output GetReportGroupTrendOutput GET_REPORT_GROUP_TREND_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { GetResourcePolicy = CODEBUILD "GetResourcePolicy" {
+    input GET_RESOURCE_POLICY; output GetResourcePolicyOutput GET_RESOURCE_POLICY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "InvalidInputException",];
 } }
 
 aws::operation! { InvalidateProjectCache = CODEBUILD "InvalidateProjectCache" {
@@ -79,10 +139,52 @@ aws::operation! { ListBuildsForProject = CODEBUILD "ListBuildsForProject" {
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
+aws::operation! { ListCuratedEnvironmentImages = CODEBUILD "ListCuratedEnvironmentImages" {
+    input LIST_CURATED_ENVIRONMENT_IMAGES; output ListCuratedEnvironmentImagesOutput LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT;
+    http "POST" "/" 200;
+    errors [];
+} }
+
 aws::operation! { ListProjects = CODEBUILD "ListProjects" {
     input LIST_PROJECTS; output ListProjectsOutput LIST_PROJECTS_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListReportGroups = CODEBUILD "ListReportGroups" {
+    input LIST_REPORT_GROUPS; output ListReportGroupsOutput LIST_REPORT_GROUPS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListReports = CODEBUILD "ListReports" {
+    input LIST_REPORTS; output ListReportsOutput LIST_REPORTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListReportsForReportGroup = CODEBUILD "ListReportsForReportGroup" {
+    input LIST_REPORTS_FOR_REPORT_GROUP; output ListReportsForReportGroupOutput LIST_REPORTS_FOR_REPORT_GROUP_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { ListSharedProjects = CODEBUILD "ListSharedProjects" {
+    input LIST_SHARED_PROJECTS; output ListSharedProjectsOutput LIST_SHARED_PROJECTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListSharedReportGroups = CODEBUILD "ListSharedReportGroups" {
+    input LIST_SHARED_REPORT_GROUPS; output ListSharedReportGroupsOutput LIST_SHARED_REPORT_GROUPS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { PutResourcePolicy = CODEBUILD "PutResourcePolicy" {
+    input PUT_RESOURCE_POLICY; output PutResourcePolicyOutput PUT_RESOURCE_POLICY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "InvalidInputException",];
 } }
 
 aws::operation! { RetryBuild = CODEBUILD "RetryBuild" {
@@ -123,6 +225,18 @@ aws::operation! { StopBuildBatch = CODEBUILD "StopBuildBatch" {
 
 aws::operation! { UpdateProject = CODEBUILD "UpdateProject" {
     input UPDATE_PROJECT; output UpdateProjectOutput UPDATE_PROJECT_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { UpdateProjectVisibility = CODEBUILD "UpdateProjectVisibility" {
+    input UPDATE_PROJECT_VISIBILITY; output UpdateProjectVisibilityOutput UPDATE_PROJECT_VISIBILITY_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { UpdateReportGroup = CODEBUILD "UpdateReportGroup" {
+    input UPDATE_REPORT_GROUP; output UpdateReportGroupOutput UPDATE_REPORT_GROUP_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
@@ -184,6 +298,24 @@ aws::structure! { BATCH_GET_PROJECTS: BatchGetProjects = Structure "BatchGetProj
 aws::structure! { BATCH_GET_PROJECTS_OUTPUT: BatchGetProjectsOutput = Structure "BatchGetProjectsOutput" {
     projects: Option<Vec<Project>> = "projects" PROJECTS;
     projects_not_found: Option<Vec<String>> = "projectsNotFound" PROJECT_NAMES;
+} }
+
+aws::structure! { BATCH_GET_REPORT_GROUPS: BatchGetReportGroups = Structure "BatchGetReportGroupsInput" {
+    report_group_arns: Vec<String> = "reportGroupArns" REPORT_GROUP_ARNS required();
+} }
+
+aws::structure! { BATCH_GET_REPORT_GROUPS_OUTPUT: BatchGetReportGroupsOutput = Structure "BatchGetReportGroupsOutput" {
+    report_groups: Option<Vec<ReportGroup>> = "reportGroups" REPORT_GROUPS;
+    report_groups_not_found: Option<Vec<String>> = "reportGroupsNotFound" REPORT_GROUP_ARNS;
+} }
+
+aws::structure! { BATCH_GET_REPORTS: BatchGetReports = Structure "BatchGetReportsInput" {
+    report_arns: Vec<String> = "reportArns" REPORT_ARNS required();
+} }
+
+aws::structure! { BATCH_GET_REPORTS_OUTPUT: BatchGetReportsOutput = Structure "BatchGetReportsOutput" {
+    reports: Option<Vec<Report>> = "reports" REPORTS;
+    reports_not_found: Option<Vec<String>> = "reportsNotFound" REPORT_ARNS;
 } }
 
 aws::string_enum! { BATCH_REPORT_MODE_TYPE: BatchReportModeType = "BatchReportModeType" {
@@ -409,6 +541,31 @@ aws::structure! { CLOUD_WATCH_LOGS_CONFIG: CloudWatchLogsConfig = Structure "Clo
     stream_name: Option<String> = "streamName" STRING;
 } }
 
+aws::structure! { CODE_COVERAGE: CodeCoverage = Structure "CodeCoverage" {
+    id: Option<String> = "id" NON_EMPTY_STRING;
+    report_arn: Option<String> = "reportARN" NON_EMPTY_STRING;
+    file_path: Option<String> = "filePath" NON_EMPTY_STRING;
+    line_coverage_percentage: Option<f64> = "lineCoveragePercentage" PERCENTAGE;
+    lines_covered: Option<i32> = "linesCovered" NON_NEGATIVE_INT;
+    lines_missed: Option<i32> = "linesMissed" NON_NEGATIVE_INT;
+    branch_coverage_percentage: Option<f64> = "branchCoveragePercentage" PERCENTAGE;
+    branches_covered: Option<i32> = "branchesCovered" NON_NEGATIVE_INT;
+    branches_missed: Option<i32> = "branchesMissed" NON_NEGATIVE_INT;
+    expired: Option<Timestamp> = "expired" TIMESTAMP;
+} }
+
+aws::structure! { CODE_COVERAGE_REPORT_SUMMARY: CodeCoverageReportSummary = Structure "CodeCoverageReportSummary" {
+    line_coverage_percentage: Option<f64> = "lineCoveragePercentage" PERCENTAGE;
+    lines_covered: Option<i32> = "linesCovered" NON_NEGATIVE_INT;
+    lines_missed: Option<i32> = "linesMissed" NON_NEGATIVE_INT;
+    branch_coverage_percentage: Option<f64> = "branchCoveragePercentage" PERCENTAGE;
+    branches_covered: Option<i32> = "branchesCovered" NON_NEGATIVE_INT;
+    branches_missed: Option<i32> = "branchesMissed" NON_NEGATIVE_INT;
+} }
+
+pub static CODE_COVERAGES: Schema =
+    Schema::new("CodeCoverages", Kind::List { element: &CODE_COVERAGE, wire: "member" });
+
 aws::structure! { COMPUTE_CONFIGURATION: ComputeConfiguration = Structure "ComputeConfiguration" {
     v_cpu: Option<i64> = "vCpu" LONG;
     memory: Option<i64> = "memory" LONG;
@@ -464,6 +621,17 @@ aws::structure! { CREATE_PROJECT_OUTPUT: CreateProjectOutput = Structure "Create
     project: Option<Project> = "project" PROJECT;
 } }
 
+aws::structure! { CREATE_REPORT_GROUP: CreateReportGroup = Structure "CreateReportGroupInput" {
+    name: String = "name" REPORT_GROUP_NAME required();
+    r#type: ReportType = "type" REPORT_TYPE required();
+    export_config: ReportExportConfig = "exportConfig" REPORT_EXPORT_CONFIG required();
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { CREATE_REPORT_GROUP_OUTPUT: CreateReportGroupOutput = Structure "CreateReportGroupOutput" {
+    report_group: Option<ReportGroup> = "reportGroup" REPORT_GROUP;
+} }
+
 aws::string_enum! { CREDENTIAL_PROVIDER_TYPE: CredentialProviderType = "CredentialProviderType" {
     SecretsManager = "SECRETS_MANAGER",
 } }
@@ -490,6 +658,55 @@ aws::structure! { DELETE_PROJECT: DeleteProject = Structure "DeleteProjectInput"
 aws::structure! { DELETE_PROJECT_OUTPUT: DeleteProjectOutput = Structure "DeleteProjectOutput" {
 } }
 
+aws::structure! { DELETE_REPORT_GROUP: DeleteReportGroup = Structure "DeleteReportGroupInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+    delete_reports: Option<bool> = "deleteReports" BOOLEAN;
+} }
+
+aws::structure! { DELETE_REPORT_GROUP_OUTPUT: DeleteReportGroupOutput = Structure "DeleteReportGroupOutput" {
+} }
+
+aws::structure! { DELETE_REPORT: DeleteReport = Structure "DeleteReportInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { DELETE_REPORT_OUTPUT: DeleteReportOutput = Structure "DeleteReportOutput" {
+} }
+
+aws::structure! { DELETE_RESOURCE_POLICY: DeleteResourcePolicy = Structure "DeleteResourcePolicyInput" {
+    resource_arn: String = "resourceArn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { DELETE_RESOURCE_POLICY_OUTPUT: DeleteResourcePolicyOutput = Structure "DeleteResourcePolicyOutput" {
+} }
+
+aws::structure! { DESCRIBE_CODE_COVERAGES: DescribeCodeCoverages = Structure "DescribeCodeCoveragesInput" {
+    report_arn: String = "reportArn" NON_EMPTY_STRING required();
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    sort_by: Option<ReportCodeCoverageSortByType> = "sortBy" REPORT_CODE_COVERAGE_SORT_BY_TYPE;
+    min_line_coverage_percentage: Option<f64> = "minLineCoveragePercentage" PERCENTAGE;
+    max_line_coverage_percentage: Option<f64> = "maxLineCoveragePercentage" PERCENTAGE;
+} }
+
+aws::structure! { DESCRIBE_CODE_COVERAGES_OUTPUT: DescribeCodeCoveragesOutput = Structure "DescribeCodeCoveragesOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    code_coverages: Option<Vec<CodeCoverage>> = "codeCoverages" CODE_COVERAGES;
+} }
+
+aws::structure! { DESCRIBE_TEST_CASES: DescribeTestCases = Structure "DescribeTestCasesInput" {
+    report_arn: String = "reportArn" STRING required();
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    filter: Option<TestCaseFilter> = "filter" TEST_CASE_FILTER;
+} }
+
+aws::structure! { DESCRIBE_TEST_CASES_OUTPUT: DescribeTestCasesOutput = Structure "DescribeTestCasesOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    test_cases: Option<Vec<TestCase>> = "testCases" TEST_CASES;
+} }
+
 aws::structure! { DOCKER_SERVER: DockerServer = Structure "DockerServer" {
     compute_type: ComputeType = "computeType" COMPUTE_TYPE required();
     security_group_ids: Option<Vec<String>> = "securityGroupIds" SECURITY_GROUP_IDS;
@@ -500,6 +717,31 @@ aws::structure! { DOCKER_SERVER_STATUS: DockerServerStatus = Structure "DockerSe
     status: Option<String> = "status" STRING;
     message: Option<String> = "message" STRING;
 } }
+
+aws::structure! { ENVIRONMENT_IMAGE: EnvironmentImage = Structure "EnvironmentImage" {
+    name: Option<String> = "name" STRING;
+    description: Option<String> = "description" STRING;
+    versions: Option<Vec<String>> = "versions" IMAGE_VERSIONS;
+} }
+
+pub static ENVIRONMENT_IMAGES: Schema =
+    Schema::new("EnvironmentImages", Kind::List { element: &ENVIRONMENT_IMAGE, wire: "member" });
+
+aws::structure! { ENVIRONMENT_LANGUAGE: EnvironmentLanguage = Structure "EnvironmentLanguage" {
+    language: Option<LanguageType> = "language" LANGUAGE_TYPE;
+    images: Option<Vec<EnvironmentImage>> = "images" ENVIRONMENT_IMAGES;
+} }
+
+pub static ENVIRONMENT_LANGUAGES: Schema =
+    Schema::new("EnvironmentLanguages", Kind::List { element: &ENVIRONMENT_LANGUAGE, wire: "member" });
+
+aws::structure! { ENVIRONMENT_PLATFORM: EnvironmentPlatform = Structure "EnvironmentPlatform" {
+    platform: Option<PlatformType> = "platform" PLATFORM_TYPE;
+    languages: Option<Vec<EnvironmentLanguage>> = "languages" ENVIRONMENT_LANGUAGES;
+} }
+
+pub static ENVIRONMENT_PLATFORMS: Schema =
+    Schema::new("EnvironmentPlatforms", Kind::List { element: &ENVIRONMENT_PLATFORM, wire: "member" });
 
 aws::string_enum! { ENVIRONMENT_TYPE: EnvironmentType = "EnvironmentType" {
     WindowsContainer = "WINDOWS_CONTAINER",
@@ -554,6 +796,25 @@ pub static FILTER_GROUPS: Schema =
 pub static FLEETS_ALLOWED: Schema =
     Schema::new("FleetsAllowed", Kind::List { element: &NON_EMPTY_STRING, wire: "member" });
 
+aws::structure! { GET_REPORT_GROUP_TREND: GetReportGroupTrend = Structure "GetReportGroupTrendInput" {
+    report_group_arn: String = "reportGroupArn" NON_EMPTY_STRING required();
+    num_of_reports: Option<i32> = "numOfReports" PAGE_SIZE;
+    trend_field: ReportGroupTrendFieldType = "trendField" REPORT_GROUP_TREND_FIELD_TYPE required();
+} }
+
+aws::structure! { GET_REPORT_GROUP_TREND_OUTPUT: GetReportGroupTrendOutput = Structure "GetReportGroupTrendOutput" {
+    stats: Option<ReportGroupTrendStats> = "stats" REPORT_GROUP_TREND_STATS;
+    raw_data: Option<Vec<ReportWithRawData>> = "rawData" REPORT_GROUP_TREND_RAW_DATA_LIST;
+} }
+
+aws::structure! { GET_RESOURCE_POLICY: GetResourcePolicy = Structure "GetResourcePolicyInput" {
+    resource_arn: String = "resourceArn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { GET_RESOURCE_POLICY_OUTPUT: GetResourcePolicyOutput = Structure "GetResourcePolicyOutput" {
+    policy: Option<String> = "policy" NON_EMPTY_STRING;
+} }
+
 pub static GIT_CLONE_DEPTH: Schema = Schema::new("GitCloneDepth", Kind::Integer).min(0);
 
 aws::structure! { GIT_SUBMODULES_CONFIG: GitSubmodulesConfig = Structure "GitSubmodulesConfig" {
@@ -568,6 +829,9 @@ aws::string_enum! { IMAGE_PULL_CREDENTIALS_TYPE: ImagePullCredentialsType = "Ima
     ServiceRole = "SERVICE_ROLE",
 } }
 
+pub static IMAGE_VERSIONS: Schema =
+    Schema::new("ImageVersions", Kind::List { element: &STRING, wire: "member" });
+
 aws::structure! { INVALIDATE_PROJECT_CACHE: InvalidateProjectCache = Structure "InvalidateProjectCacheInput" {
     project_name: String = "projectName" NON_EMPTY_STRING required();
 } }
@@ -578,6 +842,19 @@ aws::structure! { INVALIDATE_PROJECT_CACHE_OUTPUT: InvalidateProjectCacheOutput 
 static REGEX_OF_KEY_INPUT: Pattern = Pattern::new(r#"^([\p{L}\p{Z}\p{N}_.:/=@+\-]*)$"#);
 pub static KEY_INPUT: Schema =
     Schema::new("KeyInput", Kind::String).min(1).max(127).pattern(&REGEX_OF_KEY_INPUT);
+
+aws::string_enum! { LANGUAGE_TYPE: LanguageType = "LanguageType" {
+    Java = "JAVA",
+    Python = "PYTHON",
+    NodeJs = "NODE_JS",
+    Ruby = "RUBY",
+    Golang = "GOLANG",
+    Docker = "DOCKER",
+    Android = "ANDROID",
+    Dotnet = "DOTNET",
+    Base = "BASE",
+    Php = "PHP",
+} }
 
 aws::structure! { LIST_BUILD_BATCHES_FOR_PROJECT: ListBuildBatchesForProject = Structure "ListBuildBatchesForProjectInput" {
     project_name: Option<String> = "projectName" NON_EMPTY_STRING;
@@ -625,6 +902,13 @@ aws::structure! { LIST_BUILDS_OUTPUT: ListBuildsOutput = Structure "ListBuildsOu
     next_token: Option<String> = "nextToken" STRING;
 } }
 
+aws::structure! { LIST_CURATED_ENVIRONMENT_IMAGES: ListCuratedEnvironmentImages = Structure "ListCuratedEnvironmentImagesInput" {
+} }
+
+aws::structure! { LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT: ListCuratedEnvironmentImagesOutput = Structure "ListCuratedEnvironmentImagesOutput" {
+    platforms: Option<Vec<EnvironmentPlatform>> = "platforms" ENVIRONMENT_PLATFORMS;
+} }
+
 aws::structure! { LIST_PROJECTS: ListProjects = Structure "ListProjectsInput" {
     sort_by: Option<ProjectSortByType> = "sortBy" PROJECT_SORT_BY_TYPE;
     sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
@@ -634,6 +918,67 @@ aws::structure! { LIST_PROJECTS: ListProjects = Structure "ListProjectsInput" {
 aws::structure! { LIST_PROJECTS_OUTPUT: ListProjectsOutput = Structure "ListProjectsOutput" {
     next_token: Option<String> = "nextToken" STRING;
     projects: Option<Vec<String>> = "projects" PROJECT_NAMES;
+} }
+
+aws::structure! { LIST_REPORT_GROUPS: ListReportGroups = Structure "ListReportGroupsInput" {
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    sort_by: Option<ReportGroupSortByType> = "sortBy" REPORT_GROUP_SORT_BY_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+} }
+
+aws::structure! { LIST_REPORT_GROUPS_OUTPUT: ListReportGroupsOutput = Structure "ListReportGroupsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    report_groups: Option<Vec<String>> = "reportGroups" REPORT_GROUP_ARNS;
+} }
+
+aws::structure! { LIST_REPORTS_FOR_REPORT_GROUP: ListReportsForReportGroup = Structure "ListReportsForReportGroupInput" {
+    report_group_arn: String = "reportGroupArn" STRING required();
+    next_token: Option<String> = "nextToken" STRING;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    filter: Option<ReportFilter> = "filter" REPORT_FILTER;
+} }
+
+aws::structure! { LIST_REPORTS_FOR_REPORT_GROUP_OUTPUT: ListReportsForReportGroupOutput = Structure "ListReportsForReportGroupOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    reports: Option<Vec<String>> = "reports" REPORT_ARNS;
+} }
+
+aws::structure! { LIST_REPORTS: ListReports = Structure "ListReportsInput" {
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    filter: Option<ReportFilter> = "filter" REPORT_FILTER;
+} }
+
+aws::structure! { LIST_REPORTS_OUTPUT: ListReportsOutput = Structure "ListReportsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    reports: Option<Vec<String>> = "reports" REPORT_ARNS;
+} }
+
+aws::structure! { LIST_SHARED_PROJECTS: ListSharedProjects = Structure "ListSharedProjectsInput" {
+    sort_by: Option<SharedResourceSortByType> = "sortBy" SHARED_RESOURCE_SORT_BY_TYPE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    next_token: Option<String> = "nextToken" NON_EMPTY_STRING;
+} }
+
+aws::structure! { LIST_SHARED_PROJECTS_OUTPUT: ListSharedProjectsOutput = Structure "ListSharedProjectsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    projects: Option<Vec<String>> = "projects" PROJECT_ARNS;
+} }
+
+aws::structure! { LIST_SHARED_REPORT_GROUPS: ListSharedReportGroups = Structure "ListSharedReportGroupsInput" {
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    sort_by: Option<SharedResourceSortByType> = "sortBy" SHARED_RESOURCE_SORT_BY_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+} }
+
+aws::structure! { LIST_SHARED_REPORT_GROUPS_OUTPUT: ListSharedReportGroupsOutput = Structure "ListSharedReportGroupsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    report_groups: Option<Vec<String>> = "reportGroups" REPORT_GROUP_ARNS;
 } }
 
 aws::structure! { LOGS_CONFIG: LogsConfig = Structure "LogsConfig" {
@@ -669,7 +1014,11 @@ aws::structure! { NETWORK_INTERFACE: NetworkInterface = Structure "NetworkInterf
 
 pub static NON_EMPTY_STRING: Schema = Schema::new("NonEmptyString", Kind::String).min(1);
 
+pub static NON_NEGATIVE_INT: Schema = Schema::new("NonNegativeInt", Kind::Integer).min(0);
+
 pub static PAGE_SIZE: Schema = Schema::new("PageSize", Kind::Integer).min(1).max(100);
+
+pub static PERCENTAGE: Schema = Schema::new("Percentage", Kind::Double).min(0).max(100);
 
 aws::structure! { PHASE_CONTEXT: PhaseContext = Structure "PhaseContext" {
     status_code: Option<String> = "statusCode" STRING;
@@ -678,6 +1027,13 @@ aws::structure! { PHASE_CONTEXT: PhaseContext = Structure "PhaseContext" {
 
 pub static PHASE_CONTEXTS: Schema =
     Schema::new("PhaseContexts", Kind::List { element: &PHASE_CONTEXT, wire: "member" });
+
+aws::string_enum! { PLATFORM_TYPE: PlatformType = "PlatformType" {
+    Debian = "DEBIAN",
+    AmazonLinux = "AMAZON_LINUX",
+    Ubuntu = "UBUNTU",
+    WindowsServer = "WINDOWS_SERVER",
+} }
 
 aws::structure! { PROJECT: Project = Structure "Project" {
     name: Option<String> = "name" PROJECT_NAME;
@@ -710,6 +1066,9 @@ aws::structure! { PROJECT: Project = Structure "Project" {
     resource_access_role: Option<String> = "resourceAccessRole" NON_EMPTY_STRING;
     auto_retry_limit: Option<i32> = "autoRetryLimit" INTEGER;
 } }
+
+pub static PROJECT_ARNS: Schema =
+    Schema::new("ProjectArns", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
 
 aws::structure! { PROJECT_ARTIFACTS: ProjectArtifacts = Structure "ProjectArtifacts" {
     r#type: ArtifactsType = "type" ARTIFACTS_TYPE required();
@@ -866,10 +1225,138 @@ aws::structure! { PULL_REQUEST_BUILD_POLICY: PullRequestBuildPolicy = Structure 
     approver_roles: Option<Vec<PullRequestBuildApproverRole>> = "approverRoles" PULL_REQUEST_BUILD_APPROVER_ROLES;
 } }
 
+aws::structure! { PUT_RESOURCE_POLICY: PutResourcePolicy = Structure "PutResourcePolicyInput" {
+    policy: String = "policy" NON_EMPTY_STRING required();
+    resource_arn: String = "resourceArn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { PUT_RESOURCE_POLICY_OUTPUT: PutResourcePolicyOutput = Structure "PutResourcePolicyOutput" {
+    resource_arn: Option<String> = "resourceArn" NON_EMPTY_STRING;
+} }
+
 aws::structure! { REGISTRY_CREDENTIAL: RegistryCredential = Structure "RegistryCredential" {
     credential: String = "credential" NON_EMPTY_STRING required();
     credential_provider: CredentialProviderType = "credentialProvider" CREDENTIAL_PROVIDER_TYPE required();
 } }
+
+aws::structure! { REPORT: Report = Structure "Report" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    r#type: Option<ReportType> = "type" REPORT_TYPE;
+    name: Option<String> = "name" STRING;
+    report_group_arn: Option<String> = "reportGroupArn" NON_EMPTY_STRING;
+    execution_id: Option<String> = "executionId" STRING;
+    status: Option<ReportStatusType> = "status" REPORT_STATUS_TYPE;
+    created: Option<Timestamp> = "created" TIMESTAMP;
+    expired: Option<Timestamp> = "expired" TIMESTAMP;
+    export_config: Option<ReportExportConfig> = "exportConfig" REPORT_EXPORT_CONFIG;
+    truncated: Option<bool> = "truncated" BOOLEAN;
+    test_summary: Option<TestReportSummary> = "testSummary" TEST_REPORT_SUMMARY;
+    code_coverage_summary: Option<CodeCoverageReportSummary> = "codeCoverageSummary" CODE_COVERAGE_REPORT_SUMMARY;
+} }
+
+pub static REPORT_ARNS: Schema =
+    Schema::new("ReportArns", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
+
+aws::string_enum! { REPORT_CODE_COVERAGE_SORT_BY_TYPE: ReportCodeCoverageSortByType = "ReportCodeCoverageSortByType" {
+    LineCoveragePercentage = "LINE_COVERAGE_PERCENTAGE",
+    FilePath = "FILE_PATH",
+} }
+
+aws::structure! { REPORT_EXPORT_CONFIG: ReportExportConfig = Structure "ReportExportConfig" {
+    export_config_type: Option<ReportExportConfigType> = "exportConfigType" REPORT_EXPORT_CONFIG_TYPE;
+    s3_destination: Option<S3ReportExportConfig> = "s3Destination" S3_REPORT_EXPORT_CONFIG;
+} }
+
+aws::string_enum! { REPORT_EXPORT_CONFIG_TYPE: ReportExportConfigType = "ReportExportConfigType" {
+    S3 = "S3",
+    NoExport = "NO_EXPORT",
+} }
+
+aws::structure! { REPORT_FILTER: ReportFilter = Structure "ReportFilter" {
+    status: Option<ReportStatusType> = "status" REPORT_STATUS_TYPE;
+} }
+
+aws::structure! { REPORT_GROUP: ReportGroup = Structure "ReportGroup" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    name: Option<String> = "name" REPORT_GROUP_NAME;
+    r#type: Option<ReportType> = "type" REPORT_TYPE;
+    export_config: Option<ReportExportConfig> = "exportConfig" REPORT_EXPORT_CONFIG;
+    created: Option<Timestamp> = "created" TIMESTAMP;
+    last_modified: Option<Timestamp> = "lastModified" TIMESTAMP;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+    status: Option<ReportGroupStatusType> = "status" REPORT_GROUP_STATUS_TYPE;
+} }
+
+pub static REPORT_GROUP_ARNS: Schema =
+    Schema::new("ReportGroupArns", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
+
+pub static REPORT_GROUP_NAME: Schema = Schema::new("ReportGroupName", Kind::String).min(2).max(128);
+
+aws::string_enum! { REPORT_GROUP_SORT_BY_TYPE: ReportGroupSortByType = "ReportGroupSortByType" {
+    Name = "NAME",
+    CreatedTime = "CREATED_TIME",
+    LastModifiedTime = "LAST_MODIFIED_TIME",
+} }
+
+aws::string_enum! { REPORT_GROUP_STATUS_TYPE: ReportGroupStatusType = "ReportGroupStatusType" {
+    Active = "ACTIVE",
+    Deleting = "DELETING",
+} }
+
+aws::string_enum! { REPORT_GROUP_TREND_FIELD_TYPE: ReportGroupTrendFieldType = "ReportGroupTrendFieldType" {
+    PassRate = "PASS_RATE",
+    Duration = "DURATION",
+    Total = "TOTAL",
+    LineCoverage = "LINE_COVERAGE",
+    LinesCovered = "LINES_COVERED",
+    LinesMissed = "LINES_MISSED",
+    BranchCoverage = "BRANCH_COVERAGE",
+    BranchesCovered = "BRANCHES_COVERED",
+    BranchesMissed = "BRANCHES_MISSED",
+} }
+
+pub static REPORT_GROUP_TREND_RAW_DATA_LIST: Schema =
+    Schema::new("ReportGroupTrendRawDataList", Kind::List { element: &REPORT_WITH_RAW_DATA, wire: "member" });
+
+aws::structure! { REPORT_GROUP_TREND_STATS: ReportGroupTrendStats = Structure "ReportGroupTrendStats" {
+    average: Option<String> = "average" STRING;
+    max: Option<String> = "max" STRING;
+    min: Option<String> = "min" STRING;
+} }
+
+pub static REPORT_GROUPS: Schema =
+    Schema::new("ReportGroups", Kind::List { element: &REPORT_GROUP, wire: "member" }).min(1).max(100);
+
+aws::string_enum! { REPORT_PACKAGING_TYPE: ReportPackagingType = "ReportPackagingType" {
+    Zip = "ZIP",
+    None = "NONE",
+} }
+
+pub static REPORT_STATUS_COUNTS: Schema = Schema::new(
+    "ReportStatusCounts",
+    Kind::Map { key: &STRING, value: &INTEGER, key_wire: "key", value_wire: "value" },
+);
+
+aws::string_enum! { REPORT_STATUS_TYPE: ReportStatusType = "ReportStatusType" {
+    Generating = "GENERATING",
+    Succeeded = "SUCCEEDED",
+    Failed = "FAILED",
+    Incomplete = "INCOMPLETE",
+    Deleting = "DELETING",
+} }
+
+aws::string_enum! { REPORT_TYPE: ReportType = "ReportType" {
+    Test = "TEST",
+    CodeCoverage = "CODE_COVERAGE",
+} }
+
+aws::structure! { REPORT_WITH_RAW_DATA: ReportWithRawData = Structure "ReportWithRawData" {
+    report_arn: Option<String> = "reportArn" NON_EMPTY_STRING;
+    data: Option<String> = "data" STRING;
+} }
+
+pub static REPORTS: Schema =
+    Schema::new("Reports", Kind::List { element: &REPORT, wire: "member" }).min(1).max(100);
 
 aws::structure! { RESOLVED_ARTIFACT: ResolvedArtifact = Structure "ResolvedArtifact" {
     r#type: Option<ArtifactsType> = "type" ARTIFACTS_TYPE;
@@ -911,6 +1398,15 @@ aws::structure! { S3_LOGS_CONFIG: S3LogsConfig = Structure "S3LogsConfig" {
     bucket_owner_access: Option<BucketOwnerAccess> = "bucketOwnerAccess" BUCKET_OWNER_ACCESS;
 } }
 
+aws::structure! { S3_REPORT_EXPORT_CONFIG: S3ReportExportConfig = Structure "S3ReportExportConfig" {
+    bucket: Option<String> = "bucket" NON_EMPTY_STRING;
+    bucket_owner: Option<String> = "bucketOwner" STRING;
+    path: Option<String> = "path" STRING;
+    packaging: Option<ReportPackagingType> = "packaging" REPORT_PACKAGING_TYPE;
+    encryption_key: Option<String> = "encryptionKey" NON_EMPTY_STRING;
+    encryption_disabled: Option<bool> = "encryptionDisabled" BOOLEAN;
+} }
+
 aws::structure! { SCOPE_CONFIGURATION: ScopeConfiguration = Structure "ScopeConfiguration" {
     name: String = "name" STRING required();
     domain: Option<String> = "domain" STRING;
@@ -919,6 +1415,11 @@ aws::structure! { SCOPE_CONFIGURATION: ScopeConfiguration = Structure "ScopeConf
 
 pub static SECURITY_GROUP_IDS: Schema =
     Schema::new("SecurityGroupIds", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).max(5);
+
+aws::string_enum! { SHARED_RESOURCE_SORT_BY_TYPE: SharedResourceSortByType = "SharedResourceSortByType" {
+    Arn = "ARN",
+    ModifiedTime = "MODIFIED_TIME",
+} }
 
 aws::string_enum! { SORT_ORDER_TYPE: SortOrderType = "SortOrderType" {
     Ascending = "ASCENDING",
@@ -1062,6 +1563,31 @@ aws::structure! { TAG: Tag = Structure "Tag" {
 pub static TAG_LIST: Schema =
     Schema::new("TagList", Kind::List { element: &TAG, wire: "member" }).min(0).max(50);
 
+aws::structure! { TEST_CASE: TestCase = Structure "TestCase" {
+    report_arn: Option<String> = "reportArn" NON_EMPTY_STRING;
+    test_raw_data_path: Option<String> = "testRawDataPath" STRING;
+    prefix: Option<String> = "prefix" STRING;
+    name: Option<String> = "name" STRING;
+    status: Option<String> = "status" STRING;
+    duration_in_nano_seconds: Option<i64> = "durationInNanoSeconds" LONG;
+    message: Option<String> = "message" STRING;
+    expired: Option<Timestamp> = "expired" TIMESTAMP;
+    test_suite_name: Option<String> = "testSuiteName" STRING;
+} }
+
+aws::structure! { TEST_CASE_FILTER: TestCaseFilter = Structure "TestCaseFilter" {
+    status: Option<String> = "status" STRING;
+    keyword: Option<String> = "keyword" STRING;
+} }
+
+pub static TEST_CASES: Schema = Schema::new("TestCases", Kind::List { element: &TEST_CASE, wire: "member" });
+
+aws::structure! { TEST_REPORT_SUMMARY: TestReportSummary = Structure "TestReportSummary" {
+    total: i32 = "total" INTEGER required();
+    status_counts: aws::Map<i32> = "statusCounts" REPORT_STATUS_COUNTS required();
+    duration_in_nano_seconds: i64 = "durationInNanoSeconds" LONG required();
+} }
+
 pub static TIME_OUT: Schema = Schema::new("TimeOut", Kind::Integer).min(5).max(480);
 
 aws::structure! { UPDATE_PROJECT: UpdateProject = Structure "UpdateProjectInput" {
@@ -1091,6 +1617,28 @@ aws::structure! { UPDATE_PROJECT: UpdateProject = Structure "UpdateProjectInput"
 
 aws::structure! { UPDATE_PROJECT_OUTPUT: UpdateProjectOutput = Structure "UpdateProjectOutput" {
     project: Option<Project> = "project" PROJECT;
+} }
+
+aws::structure! { UPDATE_PROJECT_VISIBILITY: UpdateProjectVisibility = Structure "UpdateProjectVisibilityInput" {
+    project_arn: String = "projectArn" NON_EMPTY_STRING required();
+    project_visibility: ProjectVisibilityType = "projectVisibility" PROJECT_VISIBILITY_TYPE required();
+    resource_access_role: Option<String> = "resourceAccessRole" NON_EMPTY_STRING;
+} }
+
+aws::structure! { UPDATE_PROJECT_VISIBILITY_OUTPUT: UpdateProjectVisibilityOutput = Structure "UpdateProjectVisibilityOutput" {
+    project_arn: Option<String> = "projectArn" NON_EMPTY_STRING;
+    public_project_alias: Option<String> = "publicProjectAlias" NON_EMPTY_STRING;
+    project_visibility: Option<ProjectVisibilityType> = "projectVisibility" PROJECT_VISIBILITY_TYPE;
+} }
+
+aws::structure! { UPDATE_REPORT_GROUP: UpdateReportGroup = Structure "UpdateReportGroupInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+    export_config: Option<ReportExportConfig> = "exportConfig" REPORT_EXPORT_CONFIG;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { UPDATE_REPORT_GROUP_OUTPUT: UpdateReportGroupOutput = Structure "UpdateReportGroupOutput" {
+    report_group: Option<ReportGroup> = "reportGroup" REPORT_GROUP;
 } }
 
 static REGEX_OF_VALUE_INPUT: Pattern = Pattern::new(r#"^([\p{L}\p{Z}\p{N}_.:/=@+\-]*)$"#);
@@ -1247,6 +1795,6 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::CreateProject, $crate::DeleteBuildBatch, $crate::DeleteProject, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StopBuild, $crate::StopBuildBatch, $crate::UpdateProject, }
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::CreateProject, $crate::CreateReportGroup, $crate::DeleteBuildBatch, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DeleteResourcePolicy, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::GetResourcePolicy, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListCuratedEnvironmentImages, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::ListSharedProjects, $crate::ListSharedReportGroups, $crate::PutResourcePolicy, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StopBuild, $crate::StopBuildBatch, $crate::UpdateProject, $crate::UpdateProjectVisibility, $crate::UpdateReportGroup, }
     };
 }

@@ -7,8 +7,8 @@ use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 /// What a secret is replaced by, as CodeBuild does.
 const MASK: &[u8] = b"***";
 
-/// A text without the secrets in it. Errors: as [`Masker::new`].
-pub(crate) fn mask(secrets: &[String], text: &str) -> io::Result<String> {
+/// A text without the secrets in it. Errors only if the secrets together are too many to be looked for.
+pub fn mask(secrets: &[String], text: &str) -> io::Result<String> {
     let mut masker = Masker::new(secrets).map_err(io::Error::other)?;
     let mut shown = masker.push(text.as_bytes());
     shown.extend(masker.flush());

@@ -93,6 +93,7 @@ fn build(run: Run) -> Result<Build, Error> {
         secondary_artifacts: vec![],
         auto_retry: None,
         part_of: None,
+        reports: vec![],
         on_behalf_of: Some(on_behalf_of),
     }))
 }

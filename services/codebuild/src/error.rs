@@ -15,6 +15,14 @@ pub enum Error {
     BuildNotFound(String),
     #[error("Build batch cannot be found: {0}")]
     BatchNotFound(String),
+    #[error("Report group already exists: {0}")]
+    ReportGroupAlreadyExists(String),
+    #[error("Report group cannot be found: {0}")]
+    ReportGroupNotFound(String),
+    #[error("Report cannot be found: {0}")]
+    ReportNotFound(String),
+    #[error("{0} has no resource policy")]
+    ResourcePolicyNotFound(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -31,10 +39,15 @@ impl From<Error> for aws::Error {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::InvalidInput(_) | Error::ParameterMismatch => "InvalidInputException",
-            Error::ProjectAlreadyExists(_) => "ResourceAlreadyExistsException",
-            Error::ProjectNotFound(_) | Error::BuildNotFound(_) | Error::BatchNotFound(_) => {
-                "ResourceNotFoundException"
+            Error::ProjectAlreadyExists(_) | Error::ReportGroupAlreadyExists(_) => {
+                "ResourceAlreadyExistsException"
             }
+            Error::ProjectNotFound(_)
+            | Error::BuildNotFound(_)
+            | Error::BatchNotFound(_)
+            | Error::ReportGroupNotFound(_)
+            | Error::ReportNotFound(_)
+            | Error::ResourcePolicyNotFound(_) => "ResourceNotFoundException",
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

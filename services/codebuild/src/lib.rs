@@ -22,14 +22,17 @@ mod credentials;
 mod driver;
 mod environment;
 mod error;
+mod expiry;
 mod meters;
 mod operations;
 mod project;
 mod records;
+mod report;
 mod role;
 mod secret_reference;
 mod service;
 mod shape;
+mod sharing;
 mod source;
 mod state;
 #[cfg(test)]

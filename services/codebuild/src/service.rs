@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     announce, auto_retry, batch,
     error::Error,
-    records::{Batch, Build, BuildId, Progress, Project},
+    records::{Batch, Build, BuildId, Progress, Project, Report, ReportGroup, ReportStatus},
     state::Change,
 };
 
@@ -107,6 +107,15 @@ impl CodeBuild {
         Ok(self.store.read(move |tx| tx.get::<Build>(&key)).await?.map(Versioned::into_inner))
     }
 
+    pub(crate) async fn report_group(
+        &self,
+        scope: &Scope,
+        name: &str,
+    ) -> Result<Option<ReportGroup>, store::Error> {
+        let key = ReportGroup::key_of(scope, name);
+        Ok(self.store.read(move |tx| tx.get::<ReportGroup>(&key)).await?.map(Versioned::into_inner))
+    }
+
     pub(crate) fn stops(&self) -> &Stops {
         &self.stops
     }
@@ -130,12 +139,27 @@ pub(crate) fn change(
                 auto_retry::consider(tx, &build.record)?;
             }
         }
+        if matches!(change, Change::Complete { .. }) {
+            end_reports(tx, &build.record)?;
+        }
     }
     tx.update(&build)?;
     if let Some(progress) = progress {
         tx.put(progress)?;
     }
     Ok(Some(build.record))
+}
+
+/// What was not completed with the build never will be.
+fn end_reports(tx: &mut WriteTx<'_>, build: &Build) -> Result<(), store::Error> {
+    for id in &build.reports {
+        let found = tx.get::<Report>(&Report::key_of(&build.scope, id))?;
+        if let Some(mut report) = found.filter(|report| report.status == ReportStatus::Generating) {
+            report.record.status = ReportStatus::Incomplete;
+            tx.update(&report)?;
+        }
+    }
+    Ok(())
 }
 
 /// Wakes the drivers of this process that hold a build when it is to be stopped. Others learn it from the record.

@@ -3,8 +3,16 @@
 use aws::{Scope, Timestamp};
 use codebuild_model as model;
 
-use crate::records::{
-    Artifact, Batch, BatchPhase, Build, BuildId, Group, LogStream, Phase, Project, Summary, batch_arn,
+use crate::{
+    records::{
+        Artifact, Batch, BatchPhase, Build, BuildId, BuildSummary, Group, LogStream, Phase, Project, Report,
+        ReportGroup, ReportedFile, Summary, batch_arn, report_group_arn,
+    },
+    report::{
+        Kind,
+        coverage::Counts,
+        results::{CaseStatus, TestCase, TestSummary},
+    },
 };
 
 pub(crate) fn project(record: &Project) -> model::Project {
@@ -64,6 +72,8 @@ pub(crate) fn build(record: &Build) -> model::Build {
             let batch = BuildId { project: record.id.project.clone(), uuid: part.batch };
             batch_arn(&record.scope, &batch)
         }),
+        report_arns: Some(record.reports.iter().map(|report| report.arn(&record.scope)).collect())
+            .filter(|reports: &Vec<String>| !reports.is_empty()),
         ..model::Build::default()
     }
 }
@@ -132,7 +142,7 @@ fn batch_phase(record: &BatchPhase) -> model::BuildBatchPhase {
 }
 
 fn group(scope: &Scope, record: &Group) -> model::BuildGroup {
-    let summaries = |summaries: &[Summary]| -> Vec<model::BuildSummary> {
+    let summaries = |summaries: &[BuildSummary]| -> Vec<model::BuildSummary> {
         summaries.iter().filter_map(|prior| summary(scope, record, prior)).collect()
     };
     model::BuildGroup {
@@ -145,7 +155,7 @@ fn group(scope: &Scope, record: &Group) -> model::BuildGroup {
 }
 
 /// None while there is no build.
-fn summary(scope: &Scope, group: &Group, record: &Summary) -> Option<model::BuildSummary> {
+fn summary(scope: &Scope, group: &Group, record: &BuildSummary) -> Option<model::BuildSummary> {
     let status = record.status.clone()?;
     let of_build = |artifact: Option<&Artifact>, identifier: &str| model::ResolvedArtifact {
         r#type: Some(match artifact {
@@ -210,5 +220,111 @@ fn logs(record: &Build) -> model::LogsLocation {
         }),
         s3_logs: config.s3_logs,
         ..model::LogsLocation::default()
+    }
+}
+
+pub(crate) fn report_group(record: &ReportGroup) -> model::ReportGroup {
+    let tags = record
+        .tags
+        .iter()
+        .map(|(key, value)| model::Tag { key: Some(key.clone()), value: Some(value.clone()) });
+    model::ReportGroup {
+        arn: Some(record.arn()),
+        name: Some(record.name.clone()),
+        r#type: Some(report_type(record.kind)),
+        export_config: Some(record.export.0.clone()),
+        created: Some(record.created),
+        last_modified: Some(record.last_modified),
+        tags: Some(tags.collect()),
+        status: Some(match record.deleting {
+            true => model::ReportGroupStatusType::Deleting,
+            false => model::ReportGroupStatusType::Active,
+        }),
+    }
+}
+
+pub(crate) fn report_type(kind: Kind) -> model::ReportType {
+    match kind {
+        Kind::Test => model::ReportType::Test,
+        Kind::CodeCoverage => model::ReportType::CodeCoverage,
+    }
+}
+
+pub(crate) fn report(record: &Report) -> model::Report {
+    let (tests, coverage) = match &record.summary {
+        Some(Summary::Tests(tests)) => (Some(test_summary(tests)), None),
+        Some(Summary::Coverage(counts)) => (None, Some(coverage_summary(*counts))),
+        None => (None, None),
+    };
+    model::Report {
+        arn: Some(record.arn()),
+        r#type: Some(report_type(record.kind)),
+        name: Some(record.id.to_string()),
+        report_group_arn: Some(report_group_arn(&record.scope, &record.id.group)),
+        execution_id: Some(record.execution.clone()),
+        status: Some(record.status.shape()),
+        created: Some(record.created),
+        expired: Some(record.expires()),
+        export_config: Some(record.export.0.clone()),
+        truncated: Some(record.truncated),
+        test_summary: tests,
+        code_coverage_summary: coverage,
+    }
+}
+
+fn test_summary(summary: &TestSummary) -> model::TestReportSummary {
+    let number = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
+    let counts = CaseStatus::ALL.into_iter();
+    model::TestReportSummary {
+        total: number(summary.total),
+        status_counts: counts
+            .map(|status| (status.as_str().to_owned(), number(summary.count(status))))
+            .collect(),
+        duration_in_nano_seconds: summary.nanoseconds,
+    }
+}
+
+fn coverage_summary(counts: Counts) -> model::CodeCoverageReportSummary {
+    model::CodeCoverageReportSummary {
+        line_coverage_percentage: Some(counts.line_percentage()),
+        lines_covered: shown(counts.lines_covered),
+        lines_missed: shown(counts.lines_missed),
+        branch_coverage_percentage: Some(counts.branch_percentage()),
+        branches_covered: shown(counts.branches_covered),
+        branches_missed: shown(counts.branches_missed),
+    }
+}
+
+fn shown(count: u32) -> Option<i32> {
+    Some(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+pub(crate) fn test_case(report: &Report, case: &TestCase) -> model::TestCase {
+    model::TestCase {
+        report_arn: Some(report.arn()),
+        test_raw_data_path: Some(case.file.clone()),
+        prefix: Some(case.prefix.clone()),
+        name: Some(case.name.clone()),
+        status: Some(case.status.as_str().to_owned()),
+        duration_in_nano_seconds: Some(case.nanoseconds),
+        message: Some(case.message.clone()),
+        expired: Some(report.expires()),
+        test_suite_name: Some(case.suite.clone()),
+    }
+}
+
+pub(crate) fn code_coverage(report: &Report, reported: &ReportedFile) -> model::CodeCoverage {
+    let counts = reported.file.counts;
+    model::CodeCoverage {
+        id: Some(format!("{}:{}", report.id.uuid, reported.place)),
+        report_arn: Some(report.arn()),
+        file_path: Some(reported.file.path.clone()),
+        line_coverage_percentage: Some(counts.line_percentage()),
+        lines_covered: shown(counts.lines_covered),
+        lines_missed: shown(counts.lines_missed),
+        branch_coverage_percentage: Some(counts.branch_percentage()),
+        branches_covered: shown(counts.branches_covered),
+        branches_missed: shown(counts.branches_missed),
+        expired: Some(report.expires()),
     }
 }

@@ -6,7 +6,7 @@
 use aws::Timestamp;
 use codebuild_model::{BuildPhaseType, StatusType};
 
-use crate::records::{Artifact, Build, LogStream, Phase, Step};
+use crate::records::{Artifact, Build, LogStream, Phase, ReportId, Step};
 
 /// One change of a build.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,7 @@ pub(crate) enum Change {
         primary: Option<Artifact>,
         secondary: Vec<Artifact>,
     },
+    Reports(Vec<ReportId>),
 }
 
 /// How a phase ended.
@@ -134,6 +135,7 @@ impl Build {
                 self.artifacts = primary;
                 self.secondary_artifacts = secondary;
             }
+            Change::Reports(reports) => self.reports = reports,
         }
         None
     }
@@ -204,6 +206,7 @@ pub(crate) mod tests {
             secondary_artifacts: vec![],
             auto_retry: None,
             part_of: None,
+            reports: vec![],
             on_behalf_of: None,
         }
     }

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::TIMEOUT_MINUTES;
 use crate::{
     buildspec::{self, BatchBuild, DOWNLOAD_SOURCE},
-    records::{Artifact, Batch, BatchPhase, BatchPhaseKind as Kind, BuildId, Group, GroupState, Summary},
+    records::{
+        Artifact, Batch, BatchPhase, BatchPhaseKind as Kind, BuildId, BuildSummary, Group, GroupState,
+    },
 };
 
 /// What happens to a batch.
@@ -475,14 +477,20 @@ fn is_of(group: &Group, build: Uuid) -> bool {
 
 fn begin(group: &mut Group, build: BuildId, at: Timestamp) {
     group.state = GroupState::Starting;
-    group.current =
-        Some(Summary { build: Some(build), requested: at, status: None, primary: None, secondary: vec![] });
+    group.current = Some(BuildSummary {
+        build: Some(build),
+        requested: at,
+        status: None,
+        primary: None,
+        secondary: vec![],
+    });
 }
 
 fn skip(group: &mut Group, at: Timestamp) {
     group.state = GroupState::Skipped;
     let status = Some(StatusType::Stopped);
-    group.current = Some(Summary { build: None, requested: at, status, primary: None, secondary: vec![] });
+    group.current =
+        Some(BuildSummary { build: None, requested: at, status, primary: None, secondary: vec![] });
 }
 
 fn client_error(message: impl Into<String>) -> (String, String) {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use runner::{OnFailure, Phase, Shell};
 use serde::{Deserialize, Serialize};
 
+pub use crate::report::Format;
 pub use batch::{Batch, BatchBuild, DOWNLOAD_SOURCE, MOST_BUILDS, Shard, parse_batch};
 pub use document::Place;
 
@@ -46,6 +47,7 @@ pub struct Buildspec {
     /// By the project's artifact identifiers.
     pub secondary_artifacts: BTreeMap<String, Artifacts>,
     pub cache: Option<Cache>,
+    /// By the name or the ARN of their report groups; at most five.
     pub reports: BTreeMap<String, Report>,
     /// Whether there is a `batch` block. It does not matter to a single build.
     pub has_batch: bool,
@@ -102,12 +104,14 @@ pub enum CacheAction {
     Save,
 }
 
+/// What becomes a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
+    /// Globs, as those of artifacts; at least one.
     pub files: Vec<String>,
     pub base_directory: Option<String>,
     pub discard_paths: bool,
-    pub file_format: Option<String>,
+    pub format: Format,
 }
 
 /// A key that means nothing where it stands.
@@ -236,7 +240,7 @@ batch: { fast-fail: true }
         assert!(artifacts.enable_symlinks && !artifacts.discard_paths);
         assert_eq!(spec.secondary_artifacts["docs"].files, ["docs/*"]);
         assert_eq!(spec.cache.unwrap().fallback_keys, ["npm-"]);
-        assert_eq!(spec.reports["tests"].file_format.as_deref(), Some("JunitXml"));
+        assert_eq!(spec.reports["tests"].format, Format::JunitXml);
         assert!(spec.has_batch && spec.git_credential_helper);
         assert_eq!(spec.unknown_keys, []);
     }
@@ -301,6 +305,16 @@ batch: { fast-fail: true }
             refusal("version: 0.2\nphases:\n  build:\n    on-failure: RETRY-(\n")
                 .contains("regular expression")
         );
+        let with_reports =
+            |reports: &str| refusal(&format!("version: 0.2\nphases: {{}}\nreports:\n{reports}"));
+        assert_eq!(with_reports("  a: {}\n"), "Expected reports.a to have files at line 4");
+        assert_eq!(
+            with_reports("  a:\n    files: x\n    file-format: xunit\n"),
+            "Unknown file-format 'xunit' of report a: expected JUNITXML, CUCUMBERJSON, NUNITXML, NUNIT3XML, TESTNGXML, \
+             VISUALSTUDIOTRX, CLOVERXML, COBERTURAXML, JACOCOXML, SIMPLECOV or LCOV at line 6"
+        );
+        let six: String = (0..6).map(|number| format!("  r{number}: {{files: x}}\n")).collect();
+        assert_eq!(with_reports(&six), "Expected reports to name at most 5 report groups at line 4");
         assert_eq!(
             refusal("version: 0.2\nphases:\n  build:\n    commands: [a]\n    commands: [b]\n"),
             "Duplicate key commands at line 5"

@@ -6,13 +6,16 @@ use document::{Node, Value};
 use runner::{OnFailure, Phase, Retry, Shell};
 
 use super::{
-    Artifacts, Buildspec, Cache, CacheAction, Error, PhaseSpec, Place, Report, UnknownKey, Version, batch,
+    Artifacts, Buildspec, Cache, CacheAction, Error, Format, PhaseSpec, Place, Report, UnknownKey, Version,
+    batch,
 };
 
 /// Tries of `RETRY` without a number.
 const DEFAULT_RETRIES: u32 = 3;
 const MAX_RETRIES: u32 = 100;
 const MAX_FALLBACK_KEYS: usize = 5;
+/// Source: CodeBuild User Guide, "Build specification reference for CodeBuild", reports.
+const MAX_REPORTS: usize = 5;
 
 pub(super) const MISSING_VERSION: &str = "Missing version";
 pub(super) const UNKNOWN_VERSION: &str = "Unknown version";
@@ -240,20 +243,39 @@ fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, 
     let mut reports = BTreeMap::new();
     let Some(node) = root.get("reports").filter(|node| !node.is_null()) else { return Ok(reports) };
     let entries = Mapping::of(node, "reports", root.unknown)?.all()?;
+    if entries.len() > MAX_REPORTS {
+        let message = format!("Expected reports to name at most {MAX_REPORTS} report groups");
+        return Err(Error::new(message, node.place));
+    }
     for (name, node) in entries {
-        let mut mapping = Mapping::of(node, &format!("reports.{name}"), root.unknown)?;
+        let path = format!("reports.{name}");
+        let mut mapping = Mapping::of(node, &path, root.unknown)?;
         let report = Report {
             files: mapping.list("files")?,
             base_directory: mapping.text("base-directory")?,
             discard_paths: mapping.flag("discard-paths")?,
-            file_format: mapping.text("file-format")?,
+            format: match mapping.given("file-format") {
+                Some(node) => report_format(&string(node, &path)?, &name, node.place)?,
+                None => Format::default(),
+            },
         };
+        if report.files.is_empty() {
+            return Err(Error::new(format!("Expected {path} to have files"), mapping.place));
+        }
         reports.insert(name, report);
     }
     Ok(reports)
 }
 
 pub(super) type Unknown = Vec<UnknownKey>;
+
+fn report_format(text: &str, report: &str, place: Place) -> Result<Format, Error> {
+    Format::parse(text).ok_or_else(|| {
+        let names: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
+        let known = names.join(", ").replace(", LCOV", " or LCOV");
+        Error::new(format!("Unknown file-format '{text}' of report {report}: expected {known}"), place)
+    })
+}
 
 /// A map whose keys are asked for one by one. Those that nobody asked for are unknown.
 pub(super) struct Mapping<'node, 'unknown> {

@@ -347,9 +347,6 @@ fn describe(
             say("privilegedMode has no effect: there is no Docker daemon in the sandbox")?;
         }
     }
-    if !spec.reports.is_empty() {
-        say("Skipping reports: test reports are not built yet")?;
-    }
     if let Some(primary) = sources.first() {
         say(&format!("Moving to directory {}", primary.directory.display()))?;
     }

@@ -12,6 +12,7 @@ mod follow;
 mod log;
 pub(crate) mod plan;
 mod provision;
+mod reports;
 pub(crate) mod secrets;
 mod upload;
 
@@ -83,7 +84,8 @@ pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
     loops.spawn(claim_builds(codebuild.clone()));
     loops.spawn(end_waits(codebuild.clone()));
     loops.spawn(crate::auto_retry::run(codebuild.clone()));
-    loops.spawn(crate::batch::orchestrate::run(codebuild));
+    loops.spawn(crate::batch::orchestrate::run(codebuild.clone()));
+    loops.spawn(crate::expiry::run(codebuild));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {
         tracing::error!(?ended, "a loop of the build driver ended");

@@ -6,7 +6,7 @@ use codebuild_model::ComputeType;
 use runner::{Limits, Network, PhasePlan, Plan, Session};
 
 use crate::{
-    buildspec::{Artifacts, Buildspec, Version},
+    buildspec::{Artifacts, Buildspec, Report, Version},
     environment::{Variables, may_be_exported},
     records::Build,
     source::Placed,
@@ -77,7 +77,7 @@ fn memory(compute: &ComputeType) -> Option<u64> {
     }
 }
 
-/// What the shell must expand of the artifacts: names, base folders and globs with a `$` or a backquote in them.
+/// What the shell must expand of artifacts and reports: names, base folders and globs with a `$` or a backquote in them.
 fn texts_to_expand(spec: &Buildspec) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     let primary = spec.artifacts.iter().map(|artifacts| (None, artifacts));
@@ -87,6 +87,13 @@ fn texts_to_expand(spec: &Buildspec) -> BTreeMap<String, String> {
         for (key, text) in fields(identifier, artifacts) {
             if text.contains(['$', '`']) {
                 texts.insert(key, text.clone());
+            }
+        }
+    }
+    for (group, report) in &spec.reports {
+        for (key, text) in fields_of_report(group, report) {
+            if text.contains(['$', '`']) {
+                texts.insert(key, text.to_owned());
             }
         }
     }
@@ -107,6 +114,37 @@ pub(super) fn expanded(
         base_directory: artifacts.base_directory.as_ref().map(|base| text("base-directory", base)),
         ..artifacts.clone()
     }
+}
+
+/// The name of a report group and its report, with what the shell made of their texts.
+pub(super) fn expanded_report(
+    group: &str,
+    report: &Report,
+    evaluated: &BTreeMap<String, String>,
+) -> (String, Report) {
+    let text = |field: &str, text: &str| {
+        let evaluated = evaluated.get(&report_key(group, field)).map(String::as_str);
+        evaluated.unwrap_or(text).trim().to_owned()
+    };
+    let files = report.files.iter().enumerate().map(|(index, glob)| text(&format!("files.{index}"), glob));
+    let expanded = Report {
+        files: files.collect(),
+        base_directory: report.base_directory.as_ref().map(|base| text("base-directory", base)),
+        ..report.clone()
+    };
+    (text("name", group), expanded)
+}
+
+fn fields_of_report<'a>(group: &'a str, report: &'a Report) -> Vec<(String, &'a str)> {
+    let files = report.files.iter().enumerate();
+    let files = files.map(|(index, glob)| (report_key(group, &format!("files.{index}")), glob.as_str()));
+    let base = report.base_directory.iter().map(|base| (report_key(group, "base-directory"), base.as_str()));
+    files.chain(base).chain([(report_key(group, "name"), group)]).collect()
+}
+
+/// No identifier of an artifact has a colon.
+fn report_key(group: &str, field: &str) -> String {
+    format!("report:{group}/{field}")
 }
 
 fn key(identifier: Option<&str>, field: &str) -> String {
@@ -164,5 +202,21 @@ mod tests {
         assert_eq!(artifacts.base_directory.as_deref(), Some("out"));
         let docs = expanded(Some("docs"), &spec.secondary_artifacts["docs"], &evaluated);
         assert_eq!(docs.base_directory.as_deref(), Some("<docs/base-directory>"));
+    }
+
+    #[test]
+    fn reports_go_to_the_shell_and_come_back() {
+        let spec = crate::buildspec::parse(
+            "version: 0.2\nphases: {}\nreports:\n  $GROUP: {files: ['$A.xml', b.xml], base-directory: '`pwd`'}\n",
+        );
+        let spec = spec.unwrap();
+        let texts = texts_to_expand(&spec);
+        let keys: Vec<_> = texts.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["report:$GROUP/base-directory", "report:$GROUP/files.0", "report:$GROUP/name"]);
+        let evaluated = texts.into_keys().map(|key| (key.clone(), format!("<{key}>"))).collect();
+        let (name, report) = expanded_report("$GROUP", &spec.reports["$GROUP"], &evaluated);
+        assert_eq!(name, "<report:$GROUP/name>");
+        assert_eq!(report.files, ["<report:$GROUP/files.0>", "b.xml"]);
+        assert_eq!(report.base_directory.as_deref(), Some("<report:$GROUP/base-directory>"));
     }
 }

@@ -8,7 +8,7 @@ use aws::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use codebuild_model::{ArtifactsType, ProjectArtifacts};
-use runner::{Folder, agent_line};
+use runner::{Folder, agent_line, mask};
 use tokio_util::io::ReaderStream;
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     download::{kept_buildspec, parse, phase_lines, place},
     drive::{Drive, Trouble},
     plan::expanded,
+    reports, secrets,
 };
 use crate::{
     artifacts::{
@@ -23,7 +24,7 @@ use crate::{
         package::{self, Item, Package, gather, zip},
     },
     buildspec::{self, Buildspec},
-    cache,
+    cache, environment,
     records::{Artifact, Build},
     source::s3::nameless_file,
     state::{Change, Outcome},
@@ -31,7 +32,7 @@ use crate::{
 
 const CHUNK: usize = 256 * 1024;
 
-/// The artifacts, and then the cache.
+/// The artifacts and reports, and then the cache.
 pub(super) async fn upload_and_save(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
     let changes = upload(drive, build).await?;
     let folder = drive.codebuild.executor.prepare(build.id.uuid).await?;
@@ -39,34 +40,27 @@ pub(super) async fn upload_and_save(drive: &Drive<'_>, build: &Build) -> Result<
     Ok(changes)
 }
 
-/// May be done again: it writes the same objects.
+/// May be done again: it writes the same objects and reports. Reports are taken in whatever becomes of the artifacts.
 async fn upload(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
-    let settings = &build.configuration.0;
-    let primary = settings.artifacts.as_ref().filter(|artifacts| artifacts.r#type == ArtifactsType::S3);
-    let secondary: Vec<&ProjectArtifacts> = settings
-        .secondary_artifacts
-        .iter()
-        .flatten()
-        .filter(|artifacts| artifacts.r#type == ArtifactsType::S3)
-        .collect();
-    if primary.is_none() && secondary.is_empty() {
-        return Ok(vec![]);
-    }
     let folder = drive.codebuild.executor.prepare(build.id.uuid).await?;
-    let gone = || Trouble::Ends(Outcome::fault("The machine that held the build is gone"));
-    let spec = parse(&kept_buildspec(&folder)?.ok_or_else(gone)?)?;
+    let spec = match kept_buildspec(&folder)? {
+        Some(text) => parse(&text)?,
+        None => return Err(Trouble::Ends(Outcome::fault("The machine that held the build is gone"))),
+    };
     let source = place(build)?.into_iter().next().map(|placed| placed.directory).unwrap_or_default();
     let evaluated = drive.progress(build).await?.evaluated;
-    let uploading = Uploading { drive, build, folder: &folder, spec: &spec, source, evaluated };
-    let mut uploaded = Vec::new();
-    for artifacts in secondary {
-        uploaded.push(uploading.artifact(artifacts, artifacts.artifact_identifier.as_deref()).await?);
+    let secrets = secrets::fetch(drive, &environment::given(build, &spec)).await?;
+    let secrets = secrets.values().cloned().collect();
+    let uploading = Uploading { drive, build, folder: &folder, spec: &spec, source, evaluated, secrets };
+    match uploading.all().await {
+        Err(Trouble::Ends(mut outcome)) => {
+            if let Some((_, message)) = &mut outcome.context {
+                *message = mask(&uploading.secrets, message)?;
+            }
+            Err(Trouble::Ends(outcome))
+        }
+        done => done,
     }
-    let primary = match primary {
-        Some(artifacts) => Some(uploading.artifact(artifacts, None).await?),
-        None => None,
-    };
-    Ok(vec![Change::Artifacts { primary, secondary: uploaded }])
 }
 
 /// The last lines of the phase.
@@ -79,13 +73,16 @@ pub(super) async fn close_log(
     Ok(phase_lines(&folder, "UPLOAD_ARTIFACTS", done)?)
 }
 
-struct Uploading<'a, 'd> {
-    drive: &'a Drive<'d>,
-    build: &'a Build,
-    folder: &'a Folder,
-    spec: &'a Buildspec,
-    source: PathBuf,
-    evaluated: BTreeMap<String, String>,
+/// What a build leaves behind, and where it goes.
+pub(super) struct Uploading<'a, 'd> {
+    pub drive: &'a Drive<'d>,
+    pub build: &'a Build,
+    pub folder: &'a Folder,
+    pub spec: &'a Buildspec,
+    pub source: PathBuf,
+    pub evaluated: BTreeMap<String, String>,
+    /// Values that must not be seen.
+    secrets: Vec<String>,
 }
 
 fn client_error(message: impl Into<String>) -> Trouble {
@@ -100,6 +97,42 @@ fn refused(error: aws::Error) -> Trouble {
 }
 
 impl Uploading<'_, '_> {
+    async fn all(&self) -> Result<Vec<Change>, Trouble> {
+        let artifacts = match self.artifacts().await {
+            Err(Trouble::Fault(fault)) => return Err(Trouble::Fault(fault)),
+            artifacts => artifacts,
+        };
+        if let Ok(changes) = &artifacts
+            && !changes.is_empty()
+            && !self.spec.reports.is_empty()
+        {
+            // They are there, even if a report is refused.
+            self.drive.commit(changes.clone(), None).await.map_err(Trouble::Fault)?;
+        }
+        let refused = reports::take_in(self).await?;
+        let changes = artifacts?;
+        match refused.is_empty() {
+            true => Ok(changes),
+            false => Err(client_error(format!("Error in UPLOAD_ARTIFACTS phase: {}", refused.join(", ")))),
+        }
+    }
+
+    async fn artifacts(&self) -> Result<Vec<Change>, Trouble> {
+        let settings = &self.build.configuration.0;
+        let is_s3 = |artifacts: &&ProjectArtifacts| artifacts.r#type == ArtifactsType::S3;
+        let primary = settings.artifacts.as_ref().filter(is_s3);
+        let mut secondary = Vec::new();
+        for artifacts in settings.secondary_artifacts.iter().flatten().filter(is_s3) {
+            secondary.push(self.artifact(artifacts, artifacts.artifact_identifier.as_deref()).await?);
+        }
+        let primary = match primary {
+            Some(artifacts) => Some(self.artifact(artifacts, None).await?),
+            None if secondary.is_empty() => return Ok(vec![]),
+            None => None,
+        };
+        Ok(vec![Change::Artifacts { primary, secondary }])
+    }
+
     async fn artifact(
         &self,
         artifacts: &ProjectArtifacts,
@@ -119,7 +152,7 @@ impl Uploading<'_, '_> {
             self.say(&format!("Preparing to copy secondary artifacts {identifier}"))?;
         }
         let spec = expanded(identifier, declared, &self.evaluated);
-        let items = self.gather(&spec).await?;
+        let items = self.gather(&spec).await?.map_err(|error| client_error(error.to_string()))?;
         let Build { id, scope, .. } = self.build;
         let name = spec.name.as_deref().filter(|name| !name.is_empty());
         let destination = destination(artifacts, &id.project, id.uuid, name, spec.s3_prefix.as_deref())
@@ -147,11 +180,16 @@ impl Uploading<'_, '_> {
         Ok(record)
     }
 
-    fn say(&self, text: &str) -> std::io::Result<()> {
-        self.folder.append_output(&agent_line(text))
+    /// Writes a line into the log.
+    pub fn say(&self, text: &str) -> std::io::Result<()> {
+        self.folder.append_output(&agent_line(&mask(&self.secrets, text)?))
     }
 
-    async fn gather(&self, spec: &buildspec::Artifacts) -> Result<Vec<Item>, Trouble> {
+    /// The files that a buildspec means. What was looked for is told in the log.
+    pub async fn gather(
+        &self,
+        spec: &buildspec::Artifacts,
+    ) -> Result<Result<Vec<Item>, package::Error>, Fault> {
         let (workspace, source, spec) = (self.folder.workspace(), self.source.clone(), spec.clone());
         let gathered = tokio::task::spawn_blocking(move || {
             let mut log = Vec::new();
@@ -162,10 +200,10 @@ impl Uploading<'_, '_> {
         for line in log {
             self.say(&line)?;
         }
-        gathered.map_err(|error| client_error(error.to_string()))
+        Ok(gathered)
     }
 
-    async fn zip(&self, items: Vec<Item>) -> Result<Package, Trouble> {
+    pub async fn zip(&self, items: Vec<Item>) -> Result<Package, Trouble> {
         let (workspace, spool) = (self.folder.workspace(), self.folder.path().to_owned());
         let packed = tokio::task::spawn_blocking(move || zip(&workspace, &items, nameless_file(&spool)?));
         let packed: Result<Package, package::Error> = packed.await.map_err(std::io::Error::other)?;

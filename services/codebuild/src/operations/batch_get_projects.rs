@@ -1,8 +1,17 @@
-use aws::Ctx;
+use aws::{Access, Ctx};
 use codebuild_model::{BatchGetProjects, BatchGetProjectsOutput};
 
-use super::project_name;
+use super::{access_to_shared, project_at};
 use crate::{CodeBuild, error::Error, records::Project, shape};
+
+pub(super) async fn access(
+    codebuild: &CodeBuild,
+    ctx: &Ctx,
+    input: &BatchGetProjects,
+) -> Result<Vec<Access>, Error> {
+    let projects = input.names.iter().map(|name| project_at(&ctx.scope, name)).collect();
+    access_to_shared(codebuild, projects).await
+}
 
 /// Projects by name or ARN; names that nobody has are listed apart.
 /// Source: CodeBuild API Reference, BatchGetProjects.
@@ -15,7 +24,8 @@ pub(super) async fn batch_get_projects(
     let read = codebuild.store.read(move |tx| {
         let (mut projects, mut not_found) = (Vec::new(), Vec::new());
         for name in &input.names {
-            match tx.get::<Project>(&Project::key_of(&scope, project_name(name)))? {
+            let (scope, of_project) = project_at(&scope, name);
+            match tx.get::<Project>(&Project::key_of(&scope, &of_project))? {
                 Some(project) => projects.push(shape::project(&project)),
                 None => not_found.push(name.clone()),
             }

@@ -12,20 +12,27 @@ mod list_build_batches;
 mod list_build_batches_for_project;
 mod list_builds;
 mod list_builds_for_project;
+mod list_curated_environment_images;
 mod list_projects;
+mod report_groups;
+mod reports;
 mod retry_build;
 mod retry_build_batch;
+mod sharing;
 pub(crate) mod start_build;
 mod start_build_batch;
 pub(crate) mod stop_build;
 mod stop_build_batch;
 mod update_project;
+mod update_project_visibility;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use aws::{Access, Ctx, Router, Scope};
 use codebuild_model as model;
 use store::Key;
+
+pub(crate) use report_groups::tags_of;
 
 use crate::{CodeBuild, PRINCIPAL, error::Error, records::BuildId};
 
@@ -34,7 +41,9 @@ const PAGE: usize = 100;
 
 /// What is served, and on which resources the policies are asked: builds by their projects.
 pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
-    Router::of(&model::CODEBUILD, state)
+    let router = Router::of(&model::CODEBUILD, state);
+    let router = sharing::serve(reports::serve(report_groups::serve(router)));
+    router
         .on::<model::BatchDeleteBuilds, _>(batch_delete_builds::batch_delete_builds, |op, scope| {
             projects_of(&op.ids, scope)
         })
@@ -42,13 +51,14 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             batch_get_build_batches::batch_get_build_batches,
             |op, scope| projects_of(&op.ids, scope),
         )
-        .on::<model::BatchGetBuilds, _>(batch_get_builds::batch_get_builds, |op, scope| {
-            projects_of(&op.ids, scope)
-        })
-        .on::<model::BatchGetProjects, _>(batch_get_projects::batch_get_projects, |op, scope| {
-            let names: BTreeSet<&str> = op.names.iter().map(|name| project_name(name)).collect();
-            names.into_iter().map(|name| project(name, scope)).collect()
-        })
+        .on_resolved::<model::BatchGetBuilds, _, _>(
+            batch_get_builds::batch_get_builds,
+            batch_get_builds::access,
+        )
+        .on_resolved::<model::BatchGetProjects, _, _>(
+            batch_get_projects::batch_get_projects,
+            batch_get_projects::access,
+        )
         .on::<model::CreateProject, _>(create_project::create_project, |op, scope| {
             let tags = op.tags.iter().flatten();
             let tags =
@@ -80,9 +90,13 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             },
         )
         .on::<model::ListBuilds, _>(list_builds::list_builds, |_, _| vec![Access::any()])
-        .on::<model::ListBuildsForProject, _>(
+        .on_resolved::<model::ListBuildsForProject, _, _>(
             list_builds_for_project::list_builds_for_project,
-            |op, scope| vec![project(project_name(&op.project_name), scope)],
+            list_builds_for_project::access,
+        )
+        .on::<model::ListCuratedEnvironmentImages, _>(
+            list_curated_environment_images::list_curated_environment_images,
+            |_, _| vec![Access::any()],
         )
         .on::<model::ListProjects, _>(list_projects::list_projects, |_, _| vec![Access::any()])
         .on::<model::RetryBuild, _>(retry_build::retry_build, |op, scope| {
@@ -115,6 +129,17 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             let roles = op.service_role.as_deref().into_iter().chain(batch_role(&op.build_batch_config));
             std::iter::once(updated).chain(roles.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
         })
+        .on::<model::UpdateProjectVisibility, _>(
+            update_project_visibility::update_project_visibility,
+            |op, scope| {
+                let updated = match op.project_arn.starts_with("arn:") {
+                    true => Access::to(&op.project_arn),
+                    false => project(&op.project_arn, scope),
+                };
+                let role = op.resource_access_role.as_deref();
+                std::iter::once(updated).chain(role.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
+            },
+        )
         .build()
 }
 
@@ -133,6 +158,39 @@ fn project_name(given: &str) -> &str {
         true => given.rsplit_once(":project/").map_or(given, |(_, name)| name),
         false => given,
     }
+}
+
+/// Where a project is that may be another account's, by its name or its ARN.
+fn project_at(scope: &Scope, given: &str) -> (Scope, String) {
+    let of_arn = report_groups::owned(scope, given)
+        .and_then(|(scope, resource)| Some((scope, resource.strip_prefix("project/")?.to_owned())));
+    of_arn.unwrap_or_else(|| (scope.clone(), project_name(given).to_owned()))
+}
+
+/// Where a build is that may be another account's, by its id or its ARN.
+fn build_at(scope: &Scope, given: &str) -> Option<(Scope, BuildId)> {
+    let id = BuildId::parse(given)?;
+    let scope = match given.starts_with("arn:") {
+        true => report_groups::owned(scope, given)?.0,
+        false => scope.clone(),
+    };
+    Some((scope, id))
+}
+
+/// What the policies are asked for projects that may be shared: each once, with its own policy.
+async fn access_to_shared(
+    codebuild: &CodeBuild,
+    projects: Vec<(Scope, String)>,
+) -> Result<Vec<Access>, Error> {
+    let mut accesses: Vec<Access> = Vec::new();
+    for (scope, name) in projects {
+        let access = project(&name, &scope);
+        if accesses.iter().all(|known| known.resource != access.resource) {
+            let resource = format!("project/{name}");
+            accesses.push(sharing::with_policy(codebuild, &scope, &resource, access).await?);
+        }
+    }
+    Ok(accesses)
 }
 
 /// The projects of builds, each once. An id that cannot be one stands for a project of that name.
@@ -159,6 +217,11 @@ fn page_start(ctx: &Ctx, token: Option<&str>) -> Result<Option<Key>, Error> {
 
 fn next_token(ctx: &Ctx, next: Option<&Key>) -> Option<String> {
     next.map(|key| ctx.seal_page_token(key.as_bytes()))
+}
+
+/// How many results a page has; the model bounds what is asked for.
+fn page_size(asked: Option<i32>) -> usize {
+    asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(PAGE).clamp(1, PAGE)
 }
 
 #[cfg(test)]

@@ -109,6 +109,7 @@ pub(super) async fn queue(
         artifacts: None,
         secondary_artifacts: vec![],
         auto_retry: auto_retry(&settings, &origin),
+        reports: vec![],
         configuration: Configuration(settings),
         source_version,
         resolved_source_version: None,

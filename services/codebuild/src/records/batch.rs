@@ -75,8 +75,8 @@ impl BatchPhaseKind {
 pub struct Group {
     pub build: BatchBuild,
     pub state: GroupState,
-    pub current: Option<Summary>,
-    pub prior: Vec<Summary>,
+    pub current: Option<BuildSummary>,
+    pub prior: Vec<BuildSummary>,
     /// The next build repeats this one.
     pub repeats: Option<BuildId>,
 }
@@ -95,7 +95,7 @@ pub enum GroupState {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
+pub struct BuildSummary {
     /// None if it never came to a build.
     pub build: Option<BuildId>,
     pub requested: Timestamp,

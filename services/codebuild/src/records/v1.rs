@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::PartOf;
+use super::{PartOf, ReportId};
 
 /// A project by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -193,6 +193,8 @@ pub struct Build {
     /// Set for a build of a batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<PartOf>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<ReportId>,
     /// Of commands that another service runs: then no operation shows the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<OnBehalfOf>,

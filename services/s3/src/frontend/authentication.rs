@@ -86,6 +86,16 @@ pub async fn without_signatures_if_open(exchange: &Exchange, request: Request) -
     Ok(Request::from_parts(parts, body))
 }
 
+/// A request once more whose signature has been verified already, without it: the exchange knows the caller.
+pub fn verified(exchange: &Exchange, mut parts: http::request::Parts) -> http::request::Parts {
+    if let Some((_, Some(region))) = named_key(&parts) {
+        exchange.open_region.get_or_init(|| region);
+    }
+    parts.headers.remove(header::AUTHORIZATION);
+    parts.uri = without_signature(&parts.uri);
+    parts
+}
+
 /// Signatures over several regions (`AWS4-ECDSA-P256-SHA256`), or whatever else a fourth version may bring, are not
 /// verified here, so they prove nothing.
 fn check_algorithm(parts: &http::request::Parts) -> Result<(), Error> {

@@ -25,7 +25,7 @@ pub struct Exchange {
     pub caller: OnceLock<Caller>,
     /// The session token that the request carries.
     pub session_token: OnceLock<String>,
-    /// Set where signatures are not checked: the region of the signature that was taken off.
+    /// Set where a signature was taken off: its region.
     pub open_region: OnceLock<String>,
     /// Whether the request says which SHA-256 its body has.
     pub names_body_hash: OnceLock<()>,

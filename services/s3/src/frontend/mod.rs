@@ -13,7 +13,9 @@ mod cors;
 mod documents;
 mod error_document;
 mod exchange;
+mod forms;
 mod hosts;
+mod ranges;
 mod table;
 
 use std::sync::Arc;
@@ -76,11 +78,19 @@ impl Frontend {
         }
         let is_head = request.method() == Method::HEAD;
         let request = match authentication::without_signatures_if_open(&exchange, request).await {
-            Ok(request) => request,
+            Ok(request) => forms::filled_in(request).await,
             Err(error) => return finish(error_document::response(&error, &exchange), &exchange),
         };
         let bucket = cors.as_ref().and_then(|_| self.hosts.bucket_of(&request));
-        let response = self.respond(&exchange, request).await;
+        let again = ranges::without_an_unusable_one(&request);
+        let mut response = self.respond(&exchange, request).await;
+        if let Some(parts) = again
+            && response.status() == StatusCode::BAD_REQUEST
+            && exchange.unheard_operation().is_some()
+        {
+            let parts = authentication::verified(&exchange, parts);
+            response = self.respond(&exchange, wire::Request::from_parts(parts, wire::empty())).await;
+        }
         let response = error_document::in_s3s_words(response, &exchange).await;
         let mut response = documents::as_s3_writes(response, exchange.operation())
             .await
