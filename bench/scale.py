@@ -153,6 +153,13 @@ def history(folder):
     return few, many
 
 
+def is_at_rest(server):
+    """Whether no execution of the pipeline is under way."""
+    client = Aws(server.url, ADMINISTRATOR).codepipeline
+    newest = client.list_pipeline_executions(pipelineName="history")["pipelineExecutionSummaries"]
+    return all(execution["status"] != "InProgress" for execution in newest)
+
+
 def measure_history(table, folder, turns=7):
     """What calls cost with few stored executions and with many, in turn; on one connection, so without waiting."""
     few, many = (server.start() for server in history(folder))
@@ -169,6 +176,7 @@ def measure_history(table, folder, turns=7):
             for server in (few, many) if turn % 2 else (many, few):
                 report = load(server.url, rounds, (name, body), connections=1)
                 costs[name, server].append(report["p50_ms"])
+                until(lambda server=server: is_at_rest(server), 300, "what was started to be over")
     few.stop()
     many.stop()
     for name in calls:

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::load::Failure;
 
 /// Executions in one transaction.
-const AT_ONCE: u64 = 500;
+const AT_ONCE: u64 = 2_000;
 /// Between the start of an execution and that of the next one.
 const SPACING_MILLIS: i64 = 1_000;
 

@@ -52,7 +52,10 @@ fn needed<'a>(definition: &'a Definition, execution: &Execution) -> Vec<(Place, 
             let status = run.actions[action].as_ref().map(|run| run.status);
             run.wants(action) && status != Some(ActionStatus::Succeeded)
         }
-        Position::Inside(_) | Position::Inbound { .. } => true,
+        Position::Inside(_) | Position::Inbound { .. } => {
+            let only = execution.rerun.as_ref().and_then(|rerun| rerun.only.as_deref());
+            only.is_none_or(|only| definition.declaration.stages[stage].actions[action].name == only)
+        }
     };
     let actions = stages.flat_map(|(stage, declared)| {
         let actions = declared.actions.iter().enumerate();
