@@ -15,6 +15,7 @@ mod announce;
 mod artifacts;
 pub mod buildspec;
 mod compute;
+mod container;
 mod credentials;
 mod driver;
 mod environment;
@@ -32,6 +33,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use container::{Containers, Isolation};
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
 pub use service::{CodeBuild, Config};

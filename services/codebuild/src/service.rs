@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     announce,
+    container::Containers,
     error::Error,
     records::{Build, BuildId, Progress, Project},
     state::Change,
@@ -32,13 +33,14 @@ pub struct Config {
     /// Builds that may be QUEUED beside them.
     pub queue: u64,
     pub network: Network,
+    pub containers: Containers,
 }
 
 impl Config {
     pub fn new(endpoint: impl Into<String>, concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
         let endpoint = endpoint.into().trim_end_matches('/').to_owned();
-        Self { endpoint, concurrency, queue: 1000, network: Network::Host }
+        Self { endpoint, concurrency, queue: 1000, network: Network::Host, containers: Containers::default() }
     }
 }
 
