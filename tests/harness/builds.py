@@ -55,14 +55,14 @@ class Builds:
         (now,) = self.aws.codebuild.batch_get_builds(ids=[build])["builds"]
         return now
 
-    def over(self, build):
+    def over(self, build, within=BUILD_SECONDS):
         """The build once it is over."""
 
         def probe():
             now = self.look(build)
             return now if now["buildComplete"] else None
 
-        return until(probe, BUILD_SECONDS, f"build {build} to be over")
+        return until(probe, within, f"build {build} to be over")
 
     def log(self, build):
         """What a build has printed by now; nothing if it came to no log."""

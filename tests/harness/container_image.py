@@ -18,12 +18,19 @@ NAME = "localhost/stagewright-tests"
 PACKAGES = ("bash", "git", "python3", "make", "gcc", "libc6-dev", "ca-certificates")
 # What only people read.
 LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/", "/usr/share/lintian/")
+# What installing packages has made.
+OUTSIDE = (
+    *("/usr/bin/awk", "/etc/alternatives/awk", "/usr/bin/cc", "/etc/alternatives/cc"),
+    *("/etc/ssl/certs/ca-certificates.crt", "/etc/ld.so.cache"),
+    *(f"/etc/pam.d/common-{what}" for what in ("account", "auth", "password", "session")),
+)
 # Of the image itself, to be seen by builds and overridden by projects.
 ENVIRONMENT = {"PATH": "/opt/image/bin:/usr/local/bin:/usr/bin:/bin", "IMAGE_SAYS": "hello", "IMAGE_GIVES": "a default"}
 ACCOUNTS = {
     "passwd": "root:x:0:0:root:/root:/bin/bash\nbuilder:x:1000:1000::/home/builder:/bin/sh\n"
     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
     "group": "root:x:0:\nbuilder:x:1000:\nnogroup:x:65534:\n",
+    "shadow": "root:*:19000:0:99999:7:::\nbuilder:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n",
 }
 
 
@@ -44,18 +51,20 @@ def image() -> tuple[str | None, str]:
         return None, "the image is made of Debian packages"
     packages = _closure()
     digest = hashlib.sha256("\n".join(f"{name} {version}" for name, version in sorted(packages.items())).encode())
-    digest.update(repr((ENVIRONMENT, ACCOUNTS)).encode())
+    digest.update(repr((ENVIRONMENT, ACCOUNTS, OUTSIDE)).encode())
     name = f"{NAME}:{digest.hexdigest()[:12]}"
     if _run("image", "inspect", name).returncode != 0:
         made = _make(name, packages)
         if made:
             return None, made
-    tried = _run("run", "--rm", "--pull", "never", *_limits(), name, "true")
+    tried = subprocess.run([*run(), name, "true"], capture_output=True, text=True)
     return (name, "") if tried.returncode == 0 else (None, f"the engine runs nothing here: {tried.stderr.strip()}")
 
 
-def _limits() -> list[str]:
-    return ["--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
+def run() -> list[str]:
+    """The beginning of a command in a container of an image, which follows."""
+    limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
+    return [*engine(), "run", "--rm", "--pull", "never", "--network", "host", *limits]
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess:
@@ -115,11 +124,9 @@ def _write(tar: tarfile.TarFile, packages: dict[str, str]) -> None:
         seen.add(path)
         if os.path.lexists(path) and "/__pycache__" not in path and path != "/etc/shadow":
             tar.add(path, path[1:], recursive=False)
-    outside = ("/usr/bin/awk", "/etc/alternatives/awk", "/etc/ssl/certs/ca-certificates.crt", "/etc/ld.so.cache")
-    pam = [f"/etc/pam.d/common-{what}" for what in ("account", "auth", "password", "session")]
-    for link in (*outside, *pam):
-        if link not in seen and os.path.lexists(link):
-            tar.add(link, link[1:], recursive=False)
+    for path in OUTSIDE:
+        if path not in seen and os.path.lexists(path):
+            tar.add(path, path[1:], recursive=False)
 
 
 def _write_root(tar: tarfile.TarFile) -> list[str]:
