@@ -1,7 +1,7 @@
 """The buildspecs of `tests/buildspecs`, each run in every executor that this machine has.
 
 A case is a folder: `buildspec.yml`, the `source` beside it, and `expected.toml`. All builds are started at once, on one
-server with several slots; each test waits for its own. What `expected.toml` may say stands in `harness/buildspec_case.py`.
+server with several slots; each test waits for its own. What `expected.toml` may say: `harness/buildspec_case.py`.
 """
 
 import json
@@ -11,8 +11,8 @@ import pytest
 
 from harness import container_image
 from harness.aws import Aws
-from harness.buildspec_case import CASES, Case
 from harness.builds import Builds
+from harness.buildspec_case import CASES, Case
 from harness.server import Server
 
 SLOTS = 6

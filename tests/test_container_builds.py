@@ -1,4 +1,4 @@
-"""Builds in containers: the environment of their image, their bounds, and that nothing is left of them, whoever dies."""
+"""Builds in containers: the environment of their image, their bounds, and that nothing is left, whoever dies."""
 
 import json
 import os
@@ -53,7 +53,9 @@ def image():
 @pytest.fixture(scope="module")
 def bad_registry(tmp_path_factory, image):
     """A registry that admits one user, with an image that has a shell and one that has none."""
-    with registry.Registry({"team/shell": container_image.shell(), "team/empty": {}}, "puller", "pull-secret") as served:
+    with registry.Registry(
+        {"team/shell": container_image.shell(), "team/empty": {}}, "puller", "pull-secret"
+    ) as served:
         yield served
     for name in ("team/shell", "team/empty"):
         subprocess.run([*container_image.engine(), "rmi", "--force", f"{served.address}/{name}"], capture_output=True)
@@ -163,7 +165,10 @@ def test_an_image_stands_for_one_of_codebuilds_and_others_run_in_the_sandbox(bui
 
 
 def test_images_that_cannot_be_had(builds, bad_registry):
-    code, words = "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE", "Unable to pull customer's container image. CannotPullContainerError: "
+    code, words = (
+        "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
+        "Unable to pull customer's container image. CannotPullContainerError: ",
+    )
 
     def pulled(image, **environment):
         build = builds.run(phases("true"), environment={"image": image, **environment})

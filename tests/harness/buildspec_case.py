@@ -118,7 +118,9 @@ class Case:
     def _check_phases(self, build, story):
         passed = [phase["phaseType"] for phase in build["phases"]]
         if "phases" in self.expected:
-            assert passed[passed.index("DOWNLOAD_SOURCE") + 1 : passed.index("FINALIZING")] == self.expected["phases"], story
+            assert (
+                passed[passed.index("DOWNLOAD_SOURCE") + 1 : passed.index("FINALIZING")] == self.expected["phases"]
+            ), story
         for phase, (status, code, message) in self.expected.get("context", {}).items():
             found = context(build, phase)
             assert found[:2] == (status, code) and message in found[2], f"{phase}: {found}\n{story}"

@@ -19,7 +19,7 @@ def digest_of(content):
 
 
 class Registry:
-    """Serves `images` (files by path, for each image) to who knows the password. `pulled` has the layers that went out."""
+    """Serves `images` (files by path, for each) to who knows the password. `pulled` has the blobs that went out."""
 
     def __init__(self, images, user, password):
         self.authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -300,7 +300,10 @@ impl Executor for SandboxExecutor {
         }
         // Only if the supervisor has not done it.
         if let Some(engine) = with_folder(self.folder(id), id, Folder::engine).await? {
-            match Client::new(&engine, id).remove().await {
+            let client = Client::new(&engine, id);
+            // Fails if the container does not run.
+            let _not_running = client.hand_over().await;
+            match client.remove().await {
                 Ok(()) => {}
                 // An engine that is gone must not hold the build up; `remove_leftovers` finds what it left.
                 Err(EngineProblem::NotInstalled { .. }) => {}

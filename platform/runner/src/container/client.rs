@@ -15,6 +15,10 @@ use crate::{
 /// Containers of builds carry it, with the folder of all builds.
 const LABEL: &str = "stagewright.builds";
 
+/// The folder that is shared read-only belongs to who owns all of them, whatever its number is inside.
+const HAND_OVER: &str =
+    r#"kill -KILL -1; chown -R "$(stat -c %u:%g /codebuild/readonly)" /codebuild/output /tmp"#;
+
 fn name_of(build: Uuid) -> String {
     format!("stagewright-{build}")
 }
@@ -62,6 +66,16 @@ impl<'a> Client<'a> {
     /// SIGTERM to everything inside but the loop, which the kernel spares as process 1.
     pub async fn terminate(&self) -> Result<(), EngineProblem> {
         let exec = self.engine.client(&["exec", &self.name, "/bin/sh", "-c", "kill -TERM -1"]);
+        self.engine.in_time(exec).await.map(|_| ())
+    }
+
+    /// Gives everything that users of the container have made in the shared folders to the owner of the build's folder,
+    /// who could else not delete it. Ends what still runs. Nothing to do for root.
+    pub async fn hand_over(&self) -> Result<(), EngineProblem> {
+        if rustix::process::geteuid().is_root() {
+            return Ok(());
+        }
+        let exec = self.engine.client(&["exec", "--user", "0:0", &self.name, "/bin/sh", "-c", HAND_OVER]);
         self.engine.in_time(exec).await.map(|_| ())
     }
 

@@ -97,7 +97,11 @@ impl Environment {
     }
 
     async fn come_up(&mut self, plan: &Plan) -> io::Result<()> {
-        let ready = timeout(PATIENCE, self.exit_codes.next_line()).await??;
+        let patience = match &self.held {
+            Held::Sandbox(_) => PATIENCE,
+            Held::Container(_) => held_container::COMING,
+        };
+        let ready = timeout(patience, self.exit_codes.next_line()).await??;
         if ready.as_deref() != Some("ready") {
             return Err(io::Error::other(self.output.complaint().await?));
         }
@@ -182,6 +186,9 @@ impl Environment {
 
     /// Ends the environment with every process that is left in it, and takes the rest of the output.
     pub async fn shut_down(mut self, log: &mut Log) -> io::Result<()> {
+        if let Held::Container(held) = &self.held {
+            held.hand_over().await;
+        }
         // The loop ends with its input, what keeps the environment up with the loop, and the kernel kills the rest.
         drop(self.scripts);
         let patience = match self.held {

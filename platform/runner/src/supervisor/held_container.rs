@@ -15,6 +15,8 @@ use crate::{
     plan::Plan,
 };
 
+/// How long a container may take to come up, on a machine that has much else to do.
+pub(super) const COMING: Duration = Duration::from_secs(120);
 /// How long a container may take to go when its loop has ended by itself.
 pub(super) const LEAVING: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,13 @@ impl HeldContainer {
     /// SIGTERM to everything inside. False if the engine could not do it.
     pub async fn terminate(&self) -> bool {
         self.client().terminate().await.map_err(|error| complain(&error)).is_ok()
+    }
+
+    /// Makes what is left in the shared folders the server's own.
+    pub async fn hand_over(&self) {
+        if let Err(error) = self.client().hand_over().await {
+            complain(&error);
+        }
     }
 
     /// Ends the container. If the engine cannot do it now, the record of it stays for whoever deletes the folder.
