@@ -175,9 +175,7 @@ def test_administration_makes_no_data_folder(tmp_path):
 
 def test_doctor_looks_for_the_engine_of_the_configuration(tmp_path):
     configuration = tmp_path / "stagewright.toml"
-    configuration.write_text(
-        '[builds]\nexecutor = "container"\n[builds.container]\nengine = ["/nonexistent/engine"]\n'
-    )
+    configuration.write_text('[builds]\nexecutor = "container"\n[builds.container]\nengine = ["/nonexistent/engine"]\n')
     process = run("doctor", "--json", "--config", str(configuration))
     checks = {check["name"]: check for check in json.loads(process.stdout)["checks"]}
     assert checks["containers"]["required"] and not checks["containers"]["ok"] and process.returncode == 1

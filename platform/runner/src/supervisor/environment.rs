@@ -157,17 +157,10 @@ impl Environment {
         match &self.held {
             Held::Sandbox(held) => held.terminate(),
             Held::Container(held) => {
-                let mut asked = std::pin::pin!(held.terminate());
-                // The engine takes its time, in which output must not be held up.
-                loop {
-                    tokio::select! {
-                        done = &mut asked => match done {
-                            true => break,
-                            // Nobody inside has been asked, so there is nobody to wait for.
-                            false => return Ok(()),
-                        },
-                        passed_on = self.output.pass_on(log), if !self.output.ended() => passed_on?,
-                    }
+                let asked = passing_on(&mut self.output, log, held.terminate()).await?;
+                if !asked {
+                    // There is nobody to wait for.
+                    return Ok(());
                 }
             }
         }
@@ -187,7 +180,7 @@ impl Environment {
     /// Ends the environment with every process that is left in it, and takes the rest of the output.
     pub async fn shut_down(mut self, log: &mut Log) -> io::Result<()> {
         if let Held::Container(held) = &self.held {
-            held.hand_over().await;
+            passing_on(&mut self.output, log, held.hand_over()).await?;
         }
         // The loop ends with its input, what keeps the environment up with the loop, and the kernel kills the rest.
         drop(self.scripts);
@@ -196,7 +189,7 @@ impl Environment {
             Held::Container(_) if self.stuck => Duration::ZERO,
             Held::Container(_) => held_container::LEAVING,
         };
-        let left = timeout(patience, self.child.wait()).await;
+        let left = passing_on(&mut self.output, log, timeout(patience, self.child.wait())).await?;
         match &mut self.held {
             Held::Sandbox(held) => {
                 if left.is_err() {
@@ -209,9 +202,10 @@ impl Environment {
                 let removed_itself = matches!(left, Ok(Ok(status)) if status.success());
                 match removed_itself {
                     true => held.forget(),
-                    false => held.remove().await,
+                    false => passing_on(&mut self.output, log, held.remove()).await?,
                 }
-                if left.is_err() && timeout(PATIENCE, self.child.wait()).await.is_err() {
+                let ended = passing_on(&mut self.output, log, timeout(PATIENCE, self.child.wait())).await?;
+                if ended.is_err() {
                     // A client whose engine does not answer any more.
                     self.child.start_kill()?;
                 }
@@ -228,6 +222,17 @@ impl Environment {
             held.remove_bounds();
         }
         Ok(())
+    }
+}
+
+/// Does work that takes its time, in which output must not be held up: who waits to write would wait for ever.
+async fn passing_on<T>(output: &mut Output, log: &mut Log, work: impl Future<Output = T>) -> io::Result<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            passed_on = output.pass_on(log), if !output.ended() => passed_on?,
+        }
     }
 }
 
