@@ -21,11 +21,13 @@ import packages
 import scale
 from ground import ROOT, TARGET, Process, Table, describe, load, pipeline, prepare, resident_mebibytes
 
+from harness import container_image
 from harness.aws import Aws
 from harness.aws_cli import AwsCli
+from harness.builds import Builds, phase, phases
 from harness.eventually import until
 from harness.git import Git
-from harness.identities import create_role, trust
+from harness.identities import trust
 from harness.main_job import MainJob
 from harness.server import ADMINISTRATOR, REGION, Server, free_port
 
@@ -163,44 +165,35 @@ def measure_push(table, folder, pushes=30):
     )
 
 
+def build_milliseconds(folder, image, commands, last_phase, rounds, *arguments):
+    """How long builds of commands take, each from the start of PROVISIONING to the end of a phase: the median."""
+    server = Server(folder, *arguments).start()
+    builds = Builds(Aws(server.url, ADMINISTRATOR), image)
+    project = builds.create(phases(*commands))
+    taken = []
+    for _ in range(rounds):
+        ended = builds.over(builds.start(project))
+        assert ended["buildStatus"] == "SUCCEEDED", ended
+        began, end = phase(ended, "PROVISIONING")["startTime"], phase(ended, last_phase)["endTime"]
+        taken.append((end - began).total_seconds() * 1000)
+    server.stop()
+    return statistics.median(taken)
+
+
+def command_milliseconds(command, rounds):
+    """How long a command takes: the median."""
+    taken = []
+    for _ in range(rounds):
+        began = time.monotonic()
+        subprocess.run(command, check=True)
+        taken.append((time.monotonic() - began) * 1000)
+    return statistics.median(taken)
+
+
 def measure_sandbox(table, folder, builds=20):
     """A build of `true` from its provisioning to the end of its last phase, over bash running `true`."""
-    server = Server(folder / "sandbox").start()
-    aws = Aws(server.url, ADMINISTRATOR)
-    statement = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
-    role = create_role(aws, trust(Service="codebuild.amazonaws.com"), statement, name="bench")
-    spec = json.dumps({"version": 0.2, "phases": {"build": {"commands": ["true"]}}})
-    aws.codebuild.create_project(
-        name="true",
-        source={"type": "NO_SOURCE", "buildspec": spec},
-        artifacts={"type": "NO_ARTIFACTS"},
-        environment={
-            "type": "LINUX_CONTAINER",
-            "image": "aws/codebuild/standard:7.0",
-            "computeType": "BUILD_GENERAL1_SMALL",
-        },
-        serviceRole=role,
-    )
-    sandboxed = []
-    for _ in range(builds):
-        build = aws.codebuild.start_build(projectName="true")["build"]["id"]
-
-        def over(build=build):
-            (now,) = aws.codebuild.batch_get_builds(ids=[build])["builds"]
-            return now if now["buildComplete"] else None
-
-        ended = until(over, 60, "the build to end")
-        assert ended["buildStatus"] == "SUCCEEDED", ended
-        phases = {phase["phaseType"]: phase for phase in ended["phases"]}
-        began, end = phases["PROVISIONING"]["startTime"], phases["POST_BUILD"]["endTime"]
-        sandboxed.append((end - began).total_seconds() * 1000)
-    server.stop()
-    bash = []
-    for _ in range(builds):
-        began = time.monotonic()
-        subprocess.run(["bash", "-c", "true"], check=True)
-        bash.append((time.monotonic() - began) * 1000)
-    ours, plain = statistics.median(sandboxed), statistics.median(bash)
+    ours = build_milliseconds(folder / "sandbox", "aws/codebuild/standard:7.0", ["true"], "POST_BUILD", builds)
+    plain = command_milliseconds(["bash", "-c", "true"], builds)
     table.add(
         "sandboxed build of `true`",
         f"{ours:.1f} ms",
@@ -211,12 +204,37 @@ def measure_sandbox(table, folder, builds=20):
     )
 
 
+def measure_container(table, folder, builds=20):
+    """A build of five commands in a container, from its provisioning until the container is gone, over the engine's own
+    `run` of the same."""
+    image, reason = container_image.image()
+    if image is None:
+        print(f"builds in containers are not measured: {reason}")
+        return
+    configuration = folder / "container.toml"
+    engine = json.dumps(container_image.engine())
+    configuration.write_text(f'[builds]\nexecutor = "container"\n[builds.container]\nengine = {engine}\n')
+    commands = ["true"] * 5
+    arguments = ("--config", configuration)
+    ours = build_milliseconds(folder / "container", image, commands, "FINALIZING", builds, *arguments)
+    plain = command_milliseconds([*container_image.run(), image, "sh", "-c", "; ".join(commands)], builds)
+    table.add(
+        "build of five commands in a container",
+        f"{ours:.0f} ms",
+        f"{container_image.engine()[0]} run: {plain:.0f} ms",
+        f"{ours - plain:.0f} ms more",
+        "< 200 ms more",
+        ours - plain < 200,
+    )
+
+
 MEASURES = {
     "store": lambda table, folder: measure_store(table),
     "engine": lambda table, folder: measure_engine(table),
     "api": measure_api,
     "push": measure_push,
     "sandbox": measure_sandbox,
+    "container": measure_container,
     "start": measure_start,
     "executions": lambda table, folder: scale.measure_executions(table, store_rates()[0]),
     "transitions": lambda table, folder: scale.measure_transitions(table),

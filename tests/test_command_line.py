@@ -173,6 +173,18 @@ def test_administration_makes_no_data_folder(tmp_path):
 # ---------------------------------------------------------------- what an operator asks
 
 
+def test_doctor_looks_for_the_engine_of_the_configuration(tmp_path):
+    configuration = tmp_path / "stagewright.toml"
+    configuration.write_text('[builds]\nexecutor = "container"\n[builds.container]\nengine = ["/nonexistent/engine"]\n')
+    process = run("doctor", "--json", "--config", str(configuration))
+    checks = {check["name"]: check for check in json.loads(process.stdout)["checks"]}
+    assert checks["containers"]["required"] and not checks["containers"]["ok"] and process.returncode == 1
+    assert checks["containers"]["text"].startswith("/nonexistent/engine cannot be run: ")
+    configuration.write_text('[builds.container]\nrun_arguments = ["--pid=host"]\n')
+    process = run("doctor", "--config", str(configuration))
+    assert process.returncode == 1 and "--pid=host would let a stop end other processes" in process.stderr
+
+
 def test_doctor_says_what_the_machine_lacks():
     process = run("doctor", "--json")
     checks = {check["name"]: check for check in json.loads(process.stdout)["checks"]}

@@ -29,6 +29,8 @@ pub enum Error {
     OpenToTheWorld(SocketAddr),
     #[error("[origins] {name}: {why}")]
     Origin { name: String, why: String },
+    #[error("[builds.container] {0}")]
+    Container(String),
 }
 
 /// How callers prove who they are.
@@ -144,8 +146,59 @@ pub enum Origin {
 pub struct Builds {
     /// How many builds run at once; the others wait in the queue.
     pub concurrency: usize,
-    /// Folders of the host, beside its system folders, that builds may read: tool chains, caches.
+    /// Folders of the host, beside its system folders, that builds in sandboxes may read: tool chains, caches.
     pub read_only_paths: Vec<PathBuf>,
+    /// In what builds run: `sandbox`, `container`, or `auto`.
+    pub executor: codebuild::Isolation,
+    pub container: Containers,
+}
+
+/// `[builds.container]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Containers {
+    /// The engine's client with arguments that stand before its command; else what is installed of `podman` and `docker`.
+    pub engine: Option<Vec<String>>,
+    /// Further arguments of its `run`.
+    pub run_arguments: Vec<String>,
+    /// The network of builds: `host`, or what the engine calls it.
+    pub network: String,
+    /// When images are asked for at their registry: `missing` or `always`.
+    pub pull: runner::Pull,
+    /// Projects may ask for privileged mode.
+    pub privileged: bool,
+    /// Images that stand for others: `"aws/codebuild/standard:7.0" = "registry.example.com/standard:7"`.
+    pub images: BTreeMap<String, String>,
+}
+
+impl Default for Containers {
+    fn default() -> Self {
+        Self {
+            engine: None,
+            run_arguments: Vec::new(),
+            network: "host".to_owned(),
+            pull: runner::Pull::default(),
+            privileged: false,
+            images: BTreeMap::new(),
+        }
+    }
+}
+
+impl Containers {
+    /// What would run builds other than they are meant to.
+    fn check(&self) -> Result<(), Error> {
+        if self.engine.as_ref().is_some_and(|command| command.first().is_none_or(String::is_empty)) {
+            return Err(Error::Container("engine must name a program: [\"podman\"]".to_owned()));
+        }
+        let shares_processes = |argument: &&String| *argument == "--pid" || argument.starts_with("--pid=");
+        if let Some(argument) = self.run_arguments.iter().find(shares_processes) {
+            // A stop is SIGTERM to every process that a build can see.
+            return Err(Error::Container(format!(
+                "run_arguments: {argument} would let a stop end other processes"
+            )));
+        }
+        Ok(())
+    }
 }
 
 /// `[pipelines]`: what holds for pipelines whose tags say nothing else.
@@ -236,7 +289,12 @@ impl Default for Trails {
 impl Default for Builds {
     fn default() -> Self {
         let concurrency = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { concurrency, read_only_paths: Vec::new() }
+        Self {
+            concurrency,
+            read_only_paths: Vec::new(),
+            executor: codebuild::Isolation::default(),
+            container: Containers::default(),
+        }
     }
 }
 
@@ -270,6 +328,7 @@ impl Config {
             pipelines: file.pipelines,
             origins: origins(file.origins)?,
         };
+        config.builds.container.check()?;
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
             return Err(Error::OpenToTheWorld(config.listen));
         }
@@ -342,6 +401,12 @@ fn origins(given: BTreeMap<String, Origin>) -> Result<BTreeMap<String, codeartif
     Ok(origins)
 }
 
+/// What a configuration file says of builds.
+pub fn builds_of(path: &Path) -> Result<Builds, Error> {
+    let builds = read(path)?.builds;
+    builds.container.check().map(|()| builds)
+}
+
 fn read(path: &Path) -> Result<File, Error> {
     let text =
         std::fs::read_to_string(path).map_err(|cause| Error::Unreadable { path: path.to_owned(), cause })?;
@@ -399,6 +464,10 @@ mod tests {
         );
         let message = file("[builds]\nparallel = 2").unwrap_err();
         assert!(message.contains("`parallel`") && message.contains("`concurrency`"), "{message}");
+        let container = "[builds.container]\nrun_arguments = [\"--pid=host\"]";
+        let refused = file(container).unwrap().builds.container.check().unwrap_err().to_string();
+        assert!(refused.contains("--pid=host"), "{refused}");
+        assert!(file("[builds]\nexecutor = \"vm\"").unwrap_err().contains("`sandbox`, `container`, `auto`"));
         assert!(file("[trails]\nlog_file_seconds = 0").unwrap_err().contains("nonzero"));
         let message = file("[pipelines]\nartifact_retention = \"a while\"").unwrap_err();
         assert!(message.contains("executions=N"), "{message}");

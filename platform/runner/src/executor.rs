@@ -22,7 +22,8 @@ use uuid::Uuid;
 
 use crate::{
     attachment::{Attachment, Position},
-    folder::{Assignment, Folder, State},
+    container::{Client, Container, Engine, EngineProblem, PullAs, Unprovided},
+    folder::{Assignment, Folder, Isolation, State},
     plan::Plan,
     sandbox::{Problem, Sandbox},
     supervisor::control_group,
@@ -42,6 +43,8 @@ pub enum Error {
     Supervisor { id: Uuid, reason: String },
     #[error("build {0} is still running")]
     Running(Uuid),
+    #[error("the container of build {id} cannot be removed: the container engine {source}")]
+    Container { id: Uuid, source: EngineProblem },
 }
 
 /// Runs plans, each in an environment of its own. Everything is addressed by the build's id and may be repeated.
@@ -49,6 +52,10 @@ pub enum Error {
 pub trait Executor: Send + Sync {
     /// Makes the build's folder, if it is missing, for the caller to put the source into.
     async fn prepare(&self, id: Uuid) -> Result<Folder, Error>;
+
+    /// Sees to it that what a container is made of is on this machine: pulls its image. May be called again, and be
+    /// dropped at any time. The build must have been prepared.
+    async fn provide(&self, id: Uuid, container: &Container, pull_as: &PullAs) -> Result<(), Unprovided>;
 
     /// Starts the plan, once: if this build runs already, has ended or was lost, nothing happens.
     async fn start(&self, plan: &Plan) -> Result<(), Error>;
@@ -63,11 +70,12 @@ pub trait Executor: Send + Sync {
     /// asked; that it has ended is told by its final event. A build that is started later ends at once.
     async fn stop(&self, id: Uuid) -> Result<(), Error>;
 
-    /// Deletes the build's folder. Refused while the build runs.
+    /// Deletes the build's folder, and what a lost supervisor has left of its environment. Refused while the build
+    /// runs.
     async fn remove(&self, id: Uuid) -> Result<(), Error>;
 }
 
-/// Builds in bubblewrap sandboxes on this machine.
+/// Builds in bubblewrap sandboxes on this machine. A plan with a container is refused.
 pub struct SandboxExecutor {
     watcher: Watcher,
     starter: Arc<Starter>,
@@ -78,6 +86,7 @@ struct Starter {
     builds: PathBuf,
     supervisor: Vec<OsString>,
     sandbox: Sandbox,
+    engine: Option<Engine>,
     /// One start at a time: from looking at a folder's state to the supervisor that has changed it.
     starting: Mutex<()>,
 }
@@ -88,11 +97,20 @@ impl SandboxExecutor {
     ///   [`crate::supervisor::main`]. Not empty.
     ///
     /// Must be called within a Tokio runtime.
-    pub fn new(builds: PathBuf, supervisor: Vec<OsString>, mut sandbox: Sandbox) -> io::Result<Self> {
+    pub fn new(builds: PathBuf, supervisor: Vec<OsString>, sandbox: Sandbox) -> io::Result<Self> {
+        Self::with_engine(builds, supervisor, sandbox, None)
+    }
+
+    fn with_engine(
+        builds: PathBuf,
+        supervisor: Vec<OsString>,
+        mut sandbox: Sandbox,
+        engine: Option<Engine>,
+    ) -> io::Result<Self> {
         fs::create_dir_all(&builds)?;
         let builds = builds.canonicalize()?;
         sandbox.hidden_paths.push(builds.clone());
-        let starter = Starter { builds, supervisor, sandbox, starting: Mutex::default() };
+        let starter = Starter { builds, supervisor, sandbox, engine, starting: Mutex::default() };
         Ok(Self { watcher: Watcher::new()?, starter: Arc::new(starter) })
     }
 
@@ -105,6 +123,51 @@ impl SandboxExecutor {
 
     fn folder(&self, id: Uuid) -> Folder {
         self.starter.folder(id)
+    }
+}
+
+/// Builds in containers of an engine on this machine: those whose plan has one. The others run in sandboxes.
+///
+/// Everything about a build but the start of its environment is the same for both: they share their folders and their
+/// supervisor, so what one executor has started the other can follow, stop and remove.
+pub struct ContainerExecutor {
+    builds: SandboxExecutor,
+    engine: Engine,
+}
+
+impl ContainerExecutor {
+    /// As [`SandboxExecutor::new`], with the engine that holds the containers.
+    pub fn new(
+        builds: PathBuf,
+        supervisor: Vec<OsString>,
+        sandbox: Sandbox,
+        engine: Engine,
+    ) -> io::Result<Self> {
+        let builds = SandboxExecutor::with_engine(builds, supervisor, sandbox, Some(engine.clone()))?;
+        Ok(Self { builds, engine })
+    }
+
+    /// Whether the engine answers; gives its version.
+    pub async fn check(&self) -> Result<String, EngineProblem> {
+        self.engine.check().await
+    }
+
+    /// Whether builds without a container can run on this machine, and if not, why and what helps.
+    pub async fn check_sandbox(&self) -> Result<(), Problem> {
+        self.builds.check().await
+    }
+
+    /// Ends containers that nobody holds any more: whose supervisor was killed, or whose folder is gone because the
+    /// engine did not answer when the build ended.
+    pub async fn remove_leftovers(&self) -> Result<(), Error> {
+        let builds = self.engine.builds(&self.builds.starter.builds).await;
+        for id in builds.map_err(|source| Error::Container { id: Uuid::nil(), source })? {
+            if self.state(id).await? != State::Running {
+                let removed = Client::new(&self.engine, id).remove().await;
+                removed.map_err(|source| Error::Container { id, source })?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -128,7 +191,14 @@ impl Starter {
         let id = plan.id;
         // Nobody waits for it: a start does without if it takes longer.
         drop(tokio::task::spawn_blocking(control_group::prepare_admission));
-        let assignment = Assignment { plan, sandbox: self.sandbox.clone() };
+        let isolation = match (plan.container.clone(), &self.engine) {
+            (None, _) => Isolation::Sandbox(self.sandbox.clone()),
+            (Some(container), Some(engine)) => Isolation::Container { engine: engine.clone(), container },
+            (Some(_), None) => {
+                return Err(Error::Supervisor { id, reason: Unprovided::NoEngine.to_string() });
+            }
+        };
+        let assignment = Assignment { plan, isolation };
         let is_to_start = with_folder(self.folder(id), id, move |folder| {
             folder.create()?;
             match folder.state()? {
@@ -186,6 +256,11 @@ impl Executor for SandboxExecutor {
         Ok(self.folder(id))
     }
 
+    async fn provide(&self, id: Uuid, container: &Container, pull_as: &PullAs) -> Result<(), Unprovided> {
+        let engine = self.starter.engine.as_ref().ok_or(Unprovided::NoEngine)?;
+        engine.provide(&container.image, pull_as, self.folder(id).path()).await
+    }
+
     async fn start(&self, plan: &Plan) -> Result<(), Error> {
         let (starter, plan) = (Arc::clone(&self.starter), plan.clone());
         let id = plan.id;
@@ -223,11 +298,54 @@ impl Executor for SandboxExecutor {
         if self.state(id).await? == State::Running {
             return Err(Error::Running(id));
         }
+        // Only if the supervisor has not done it.
+        if let Some(engine) = with_folder(self.folder(id), id, Folder::engine).await? {
+            let client = Client::new(&engine, id);
+            // Fails if the container does not run.
+            let _not_running = client.hand_over().await;
+            match client.remove().await {
+                Ok(()) => {}
+                // An engine that is gone must not hold the build up; `remove_leftovers` finds what it left.
+                Err(EngineProblem::NotInstalled { .. }) => {}
+                Err(source) => return Err(Error::Container { id, source }),
+            }
+        }
         with_folder(self.folder(id), id, move |folder| {
             control_group::discard(&id.to_string());
             folder.remove()
         })
         .await
+    }
+}
+
+#[async_trait]
+impl Executor for ContainerExecutor {
+    async fn prepare(&self, id: Uuid) -> Result<Folder, Error> {
+        self.builds.prepare(id).await
+    }
+
+    async fn provide(&self, id: Uuid, container: &Container, pull_as: &PullAs) -> Result<(), Unprovided> {
+        self.builds.provide(id, container, pull_as).await
+    }
+
+    async fn start(&self, plan: &Plan) -> Result<(), Error> {
+        self.builds.start(plan).await
+    }
+
+    async fn state(&self, id: Uuid) -> Result<State, Error> {
+        self.builds.state(id).await
+    }
+
+    async fn attach(&self, id: Uuid, position: Position) -> Result<Attachment, Error> {
+        self.builds.attach(id, position).await
+    }
+
+    async fn stop(&self, id: Uuid) -> Result<(), Error> {
+        self.builds.stop(id).await
+    }
+
+    async fn remove(&self, id: Uuid) -> Result<(), Error> {
+        self.builds.remove(id).await
     }
 }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    container::{Container, Engine},
     event::{Event, Status},
     plan::Plan,
     process::ProcessId,
@@ -31,11 +32,12 @@ const FINAL_EVENT_BYTES: u64 = 64 * 1024;
 /// |---|---|---|
 /// | `root/` | all | the root of the environment's file system, below it `codebuild/`, `tmp/`, `root/` |
 /// | `readonly/` | caller, supervisor | seen inside as `/codebuild/readonly` |
-/// | `plan.json` | executor | plan and sandbox; deleted as soon as the supervisor has read it, for it holds secrets |
+/// | `plan.json` | executor | plan and isolation; deleted as soon as the supervisor has read it, for it holds secrets |
 /// | `lock` | supervisor | held as long as it lives |
 /// | `supervisor.json` | supervisor | its process id and start time |
 /// | `supervisor.log` | supervisor | why it could not start, if so |
 /// | `output.log`, `events.jsonl` | supervisor; caller before and after it | see the crate's documentation |
+/// | `engine.json` | supervisor | the engine that holds a container of this build; deleted when that is gone |
 /// | `stop` | executor | the build is to be stopped, also if the supervisor has not started yet |
 #[derive(Clone, Debug)]
 pub struct Folder {
@@ -57,7 +59,14 @@ pub enum State {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Assignment {
     pub plan: Plan,
-    pub sandbox: Sandbox,
+    pub isolation: Isolation,
+}
+
+/// In what the plan's commands run.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Isolation {
+    Sandbox(Sandbox),
+    Container { engine: Engine, container: Container },
 }
 
 impl Folder {
@@ -93,6 +102,10 @@ impl Folder {
 
     pub(crate) fn supervisor_log(&self) -> PathBuf {
         self.path.join("supervisor.log")
+    }
+
+    pub(crate) fn engine_record(&self) -> PathBuf {
+        self.path.join("engine.json")
     }
 
     /// Exists as soon as somebody has asked for the build to end.
@@ -208,7 +221,7 @@ impl Folder {
     }
 
     /// Writes all at once, so that no reader sees half of it.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let draft = path.with_extension(Uuid::new_v4().to_string());
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?.write_all(bytes)?;
         fs::rename(&draft, path)

@@ -14,7 +14,8 @@
 //!         ── stop ─────► stop, SIGTERM ──────────────────►  SIGTERM inside, grace, SIGKILL
 //!                                                             │ stdin: next script, stdout: exit codes
 //!                                                             ▼ stderr: output of the commands
-//!                                                           sandbox (bubblewrap), a POSIX sh loop
+//!                                                           sandbox (bubblewrap) or container (Podman,
+//!                                                           Docker), and in it a POSIX sh loop
 //! ```
 //!
 //! What is absent on purpose: nothing here knows roles, buckets or AWS's API. The phases before INSTALL and after
@@ -22,6 +23,7 @@
 
 pub mod archive;
 mod attachment;
+mod container;
 mod event;
 mod executor;
 mod folder;
@@ -36,8 +38,11 @@ mod watch;
 pub mod workspace;
 
 pub use attachment::{Attachment, Position, Update};
+pub use container::{
+    Container, Engine, EngineProblem, ImageName, NoImageName, Pull, PullAs, RegistryUser, Unprovided,
+};
 pub use event::{Context, Event, PhaseStatus, Status};
-pub use executor::{Error, Executor, SandboxExecutor};
+pub use executor::{ContainerExecutor, Error, Executor, SandboxExecutor};
 pub use folder::{Folder, State};
 pub use mask::mask;
 pub use plan::{Bind, Limits, Network, OnFailure, Phase, PhasePlan, Plan, Retry, Session, Shell};

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::container::Container;
+
 /// Everything that a supervisor must know to run the phases INSTALL to POST_BUILD of one build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -43,6 +45,9 @@ pub struct Plan {
     /// Further folders of the host that the build sees, for example a local cache.
     #[serde(default)]
     pub binds: Vec<Bind>,
+    /// The container that the build runs in; without one it runs in a sandbox.
+    #[serde(default)]
+    pub container: Option<Container>,
 }
 
 impl Plan {
@@ -103,7 +108,8 @@ pub struct PhasePlan {
     pub finally: Vec<String>,
     #[serde(default)]
     pub on_failure: OnFailure,
-    /// The user that the commands run as. The sandbox knows only `root` and refuses others.
+    /// The user that the commands run as. A container knows those of its image; the sandbox knows only `root` and
+    /// refuses others.
     #[serde(default)]
     pub run_as: Option<String>,
 }
@@ -163,7 +169,8 @@ pub enum Session {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Network {
-    /// The host's network. Services on the host's loopback and its abstract sockets can be reached.
+    /// The host's network, or that of the engine's settings. Services on the host's loopback and its abstract sockets
+    /// can be reached.
     #[default]
     Host,
     /// A network of its own with nothing but loopback.
@@ -183,11 +190,21 @@ pub struct Limits {
     pub open_files: u64,
     /// Bytes of output that are kept; what comes after is dropped and the log says so.
     pub log_bytes: u64,
+    /// Processors that a container may keep busy; none is all. A sandbox has no such bound.
+    #[serde(default)]
+    pub processors: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { processes: 8192, memory_bytes: None, file_bytes: None, open_files: 65_536, log_bytes: 1 << 30 }
+        Self {
+            processes: 8192,
+            memory_bytes: None,
+            file_bytes: None,
+            open_files: 65_536,
+            log_bytes: 1 << 30,
+            processors: None,
+        }
     }
 }
 

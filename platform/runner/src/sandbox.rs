@@ -139,10 +139,12 @@ impl Sandbox {
         fs::write(etc.join("group"), "root:x:0:\nnogroup:x:65534:\n")?;
         fs::write(etc.join("hosts"), format!("127.0.0.1 localhost {host_name}\n::1 localhost\n"))?;
         fs::write(etc.join("hostname"), format!("{host_name}\n"))?;
-        for name in ETC {
-            let file = Path::new("/etc").join(name);
+        for name in etc_entries(Path::new("/etc")) {
+            let file = Path::new("/etc").join(&name);
             if fs::metadata(&file).is_ok_and(|found| found.is_file() && found.len() <= MAX_ETC_FILE_BYTES) {
-                fs::copy(&file, etc.join(name))?;
+                let copy = etc.join(&name);
+                copy.parent().map_or(Ok(()), fs::create_dir_all)?;
+                fs::copy(&file, copy)?;
             }
         }
         for name in system_folders() {
@@ -180,7 +182,8 @@ impl Sandbox {
                 .map(|name| Path::new("/").join(name))
                 .filter(|path| path.is_dir() && !path.is_symlink()),
         );
-        visible.extend(ETC.iter().map(|name| Path::new("/etc").join(name)).filter(|path| path.is_dir()));
+        let etc = Path::new("/etc");
+        visible.extend(etc_entries(etc).into_iter().map(|name| etc.join(name)).filter(|path| path.is_dir()));
         visible.extend(self.read_only_paths.iter().cloned());
         for path in &visible {
             // Resolved here: a link at this place could lead to what is not mounted inside, as resolv.conf does.
@@ -218,6 +221,22 @@ impl Sandbox {
         }
         covered
     }
+}
+
+/// What builds see of `etc`. Debian's Java keeps its settings there, a folder for each version; those of its management
+/// stay out, for a password may be among them.
+fn etc_entries(etc: &Path) -> Vec<PathBuf> {
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    };
+    let of_java =
+        names(etc).into_iter().filter(|name| name.starts_with("java-") && name.ends_with("-openjdk"));
+    let settings = of_java.flat_map(|java| {
+        let settings = names(&etc.join(&java)).into_iter().filter(|name| name != "management");
+        settings.map(|name| Path::new(&java).join(name)).collect::<Vec<_>>()
+    });
+    ETC.iter().map(PathBuf::from).chain(settings).collect()
 }
 
 /// Folders at the host's root that belong to `/usr`: links to it on current systems, real ones on older.
@@ -260,6 +279,18 @@ mod tests {
         symlink(&tools, &seen).unwrap();
         let sandbox = Sandbox { hidden_paths: vec![data], ..Sandbox::default() };
         assert_eq!(sandbox.hidden(&[PathBuf::from("/usr"), seen.clone()]), [seen.join("data")]);
+    }
+
+    #[test]
+    fn settings_of_java_are_seen_and_those_of_its_management_are_not() {
+        let etc = tempfile::tempdir().unwrap();
+        for path in ["java-17-openjdk/security", "java-17-openjdk/management", "java-config/other"] {
+            fs::create_dir_all(etc.path().join(path)).unwrap();
+        }
+        let seen = etc_entries(etc.path());
+        let of_java: Vec<_> = seen.iter().filter(|path| path.starts_with("java-17-openjdk")).collect();
+        assert_eq!(of_java, [Path::new("java-17-openjdk/security")]);
+        assert_eq!(seen.len(), ETC.len() + 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod batch;
 pub mod buildspec;
 mod cache;
 mod compute;
+mod container;
 mod credentials;
 mod driver;
 mod environment;
@@ -39,6 +40,7 @@ mod state;
 mod tests;
 mod tools;
 
+pub use container::{Containers, Isolation};
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
 pub use service::{CodeBuild, Config};

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use codebuild_model::{
-    ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, LogsConfigStatusType,
-    Project, ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType, StartBuild,
+    ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, ImagePullCredentialsType,
+    LogsConfigStatusType, Project, ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType,
+    StartBuild,
 };
 
 use crate::{
@@ -201,6 +202,12 @@ fn check_environment(project: &Project) -> Result<(), Error> {
     match &environment.r#type {
         EnvironmentType::LinuxContainer | EnvironmentType::ArmContainer => {}
         other => return not_built(format!("Environment type {other}")),
+    }
+    let by_role = environment.image_pull_credentials_type == Some(ImagePullCredentialsType::ServiceRole);
+    if environment.registry_credential.is_some() && !by_role {
+        return invalid(
+            "Invalid environment: registryCredential is only for imagePullCredentialsType SERVICE_ROLE",
+        );
     }
     let mut names = BTreeSet::new();
     for variable in environment.environment_variables.iter().flatten() {

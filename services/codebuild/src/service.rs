@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     announce, auto_retry, batch,
+    container::Containers,
     error::Error,
     records::{Batch, Build, BuildId, Progress, Project, Report, ReportGroup, ReportStatus},
     state::Change,
@@ -34,13 +35,21 @@ pub struct Config {
     pub network: Network,
     /// The folder of local caches; none: there are none.
     pub caches: Option<std::path::PathBuf>,
+    pub containers: Containers,
 }
 
 impl Config {
     pub fn new(endpoint: impl Into<String>, concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
         let endpoint = endpoint.into().trim_end_matches('/').to_owned();
-        Self { endpoint, concurrency, queue: 1000, network: Network::Host, caches: None }
+        Self {
+            endpoint,
+            concurrency,
+            queue: 1000,
+            network: Network::Host,
+            caches: None,
+            containers: Containers::default(),
+        }
     }
 }
 

@@ -1,14 +1,21 @@
 //! `stagewright doctor`: what this machine offers for running builds, and what to install where it lacks.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use serde_json::json;
+
+use super::failed;
+use crate::{config, platform::builds};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Configuration file of the server, to look for what it asks for
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// One thing that the server or its builds need.
@@ -22,6 +29,10 @@ struct Check {
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
+    let builds = match arguments.config.as_deref().map_or(Ok(config::Builds::default()), config::builds_of) {
+        Ok(builds) => builds,
+        Err(error) => return failed(error),
+    };
     let checks = [
         Check {
             name: "git",
@@ -42,10 +53,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             remedy: "allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 (or run as root)",
         },
         Check {
-            name: "podman",
-            required: false,
-            outcome: version(&["podman", "--version"]),
-            remedy: "apt-get install podman (builds in containers are not served yet)",
+            name: "containers",
+            required: builds.executor != codebuild::Isolation::Sandbox,
+            outcome: containers(&builds.container),
+            remedy: "apt-get install podman (or name the engine in [builds.container] of the configuration)",
         },
     ];
     if arguments.json {
@@ -88,6 +99,14 @@ fn print_json(checks: &[Check]) {
 
 fn version(command: &[&str]) -> Result<String, String> {
     run_command(command).map(|output| output.lines().next().unwrap_or_default().to_owned())
+}
+
+/// Whether the engine that builds would run in answers.
+fn containers(settings: &config::Containers) -> Result<String, String> {
+    let engine = builds::engine(settings);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(engine.check()).map_err(|error| error.to_string())
 }
 
 /// Whether a sandbox of the kind that builds run in can be made at all.

@@ -1,10 +1,10 @@
 //! The one place where everything is wired together.
 
+pub mod builds;
 pub mod local;
 mod page_token_key;
 pub mod snapshot;
 
-use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -29,7 +29,7 @@ use eventbridge::EventBridge;
 use iam::{Administrator, Iam, OpenAuthenticator};
 use logs::Logs;
 use prometheus_client::registry::Registry;
-use runner::{Problem, Sandbox, SandboxExecutor};
+use runner::Problem;
 use seal::Sealer;
 use secretsmanager::SecretsManager;
 use server::{FrontDoor, Metrics, Mount};
@@ -38,6 +38,7 @@ use ssm::Ssm;
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
 
+use self::builds::Builds;
 use crate::config::{Auth, Config};
 
 /// Why the platform cannot start.
@@ -85,7 +86,7 @@ pub struct Platform {
     notifications: Arc<CodeStarNotifications>,
     secretsmanager: Arc<SecretsManager>,
     store: Store,
-    executor: Arc<SandboxExecutor>,
+    builds: Builds,
     collector: Arc<Collector>,
     loops: JoinSet<()>,
     pipelines: Option<AbortHandle>,
@@ -134,12 +135,14 @@ impl Platform {
             &config.data,
             endpoint.clone(),
         ));
-        let builds = codebuild::Config {
+        let builds = Builds::open(config)?;
+        let executor = builds.executor();
+        let build_config = codebuild::Config {
             caches: Some(config.data.join("caches")),
+            containers: builds::containers(&config.builds),
             ..codebuild::Config::new(endpoint.clone(), config.builds.concurrency)
         };
-        let executor = Arc::new(executor(config)?);
-        let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
+        let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor, build_config));
         let reachable_at = endpoint.trim_end_matches('/').to_owned();
         let webhooks =
             codepipeline::Config { endpoint: reachable_at.clone(), github_api: config.github.api.clone() };
@@ -244,7 +247,7 @@ impl Platform {
             notifications,
             secretsmanager,
             store,
-            executor,
+            builds,
             collector,
             loops: JoinSet::new(),
             pipelines: None,
@@ -257,6 +260,9 @@ impl Platform {
         self.codeconnections.clean_up();
         let (logs, s3) = (self.logs.clone(), self.s3.clone());
         let secretsmanager = self.secretsmanager.clone();
+        if let Builds::Containers(executor) = &self.builds {
+            self.loops.spawn(builds::tidy_engine(executor.clone()));
+        }
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());
@@ -282,7 +288,7 @@ impl Platform {
 
     /// Whether builds can run on this machine, and if not, why and what helps.
     pub async fn check_builds(&self) -> Result<(), Problem> {
-        self.executor.check().await
+        self.builds.check_sandbox().await
     }
 
     /// What happens from now on, as the services tell the world.
@@ -366,17 +372,4 @@ fn blob_config(config: &Config) -> blob::Config {
         }
         None => blob::Config::Folder { dir: config.data.join(snapshot::BLOBS) },
     }
-}
-
-fn executor(config: &Config) -> Result<SandboxExecutor, Error> {
-    let data =
-        config.data.canonicalize().map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
-    let own = std::env::current_exe().map_err(Error::OwnFile)?;
-    let supervisor = vec![own.into_os_string(), OsString::from("supervise")];
-    let sandbox = Sandbox {
-        read_only_paths: config.builds.read_only_paths.clone(),
-        hidden_paths: vec![data.clone()],
-        ..Sandbox::default()
-    };
-    SandboxExecutor::new(data.join("builds"), supervisor, sandbox).map_err(Error::Builds)
 }

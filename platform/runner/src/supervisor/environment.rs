@@ -1,51 +1,47 @@
 //! The isolated environment: one shell loop behind three pipes.
 //!
 //! Scripts go in on its standard input, exit codes come back on standard output, and everything that commands write
-//! comes on standard error. The same three streams exist in every container engine.
+//! comes on standard error. What is behind the pipes is bubblewrap or the client of a container engine ([`Held`]).
 
-use std::{
-    io,
-    os::fd::{AsFd, OwnedFd},
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{io, process::ExitStatus, time::Duration};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use tokio::{
-    io::unix::AsyncFd,
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout},
     time::{Instant, sleep_until, timeout},
 };
+use uuid::Uuid;
 
 use super::{
-    control_group::ControlGroup,
+    held_container::{self, HeldContainer},
+    held_sandbox::HeldSandbox,
     interrupt::{Interrupt, Interrupts},
-    limits,
     log::Log,
-    script::{LOOP, SCRIPT_PATH},
+    output::Output,
+    script::SCRIPT_PATH,
 };
 use crate::{
-    folder::{Assignment, Folder},
-    process::descendants,
-    readiness::readiness,
+    folder::{Assignment, Folder, Isolation},
+    plan::Plan,
 };
 
 /// How long an environment may take to come up, or to go when nothing runs in it any more.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// What a pipe holds at most: after the end of a command no more of its output can be under way.
-const PIPE_BYTES: usize = 64 * 1024;
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct Environment {
     child: Child,
-    pid: Pid,
     scripts: ChildStdin,
     exit_codes: Lines<BufReader<ChildStdout>>,
-    output: ChildStderr,
-    output_ended: bool,
-    control_group: ControlGroup,
-    /// The environment's process 1. When it has ended, so has everything in the environment.
-    init: Option<AsyncFd<OwnedFd>>,
+    output: Output,
+    /// A script was interrupted and has not ended: it would be waited for in vain.
+    stuck: bool,
+    held: Held,
+}
+
+/// What differs by what isolates.
+enum Held {
+    Sandbox(HeldSandbox),
+    Container(HeldContainer),
 }
 
 /// Why a script has no exit code.
@@ -65,155 +61,184 @@ impl From<io::Error> for Ended {
 }
 
 impl Environment {
-    /// Brings the environment up, within its limits. Fails with what bubblewrap has to say.
+    /// Brings the environment up, within its limits. Fails with what bubblewrap or the engine has to say.
     pub async fn start(folder: &Folder, assignment: &Assignment) -> io::Result<Self> {
-        let Assignment { plan, sandbox } = assignment;
-        let host_name = &plan.id.simple().to_string()[..12];
-        sandbox.furnish(folder, host_name)?;
-        let mut command = Command::new(&sandbox.bwrap);
-        command
-            .args(sandbox.arguments(folder, plan, host_name))
-            .args(["/bin/sh", "-c", LOOP, "sh", plan.shell.path()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", sandbox.bwrap.display())))?;
+        let plan = &assignment.plan;
         let missing = || io::Error::other("the environment has no pipes");
-        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or_else(missing)?;
+        let (mut child, held, mark) = match &assignment.isolation {
+            Isolation::Sandbox(sandbox) => {
+                let (child, held) = HeldSandbox::spawn(folder, plan, sandbox)?;
+                (child, Held::Sandbox(held), None)
+            }
+            Isolation::Container { engine, container } => {
+                let mark = format!("\u{1e}{}\u{1e}", Uuid::new_v4().simple());
+                let (child, held) = HeldContainer::spawn(folder, plan, engine, container, &mark)?;
+                (child, Held::Container(held), Some(mark))
+            }
+        };
+        let stderr = child.stderr.take().ok_or_else(missing)?;
         let mut environment = Self {
             scripts: child.stdin.take().ok_or_else(missing)?,
             exit_codes: BufReader::new(child.stdout.take().ok_or_else(missing)?).lines(),
-            output: child.stderr.take().ok_or_else(missing)?,
-            output_ended: false,
-            control_group: ControlGroup::create(&plan.id.to_string(), &plan.limits),
+            output: Output::new(stderr, mark.as_deref())?,
+            stuck: false,
             child,
-            pid,
-            init: None,
+            held,
         };
-        environment.await_ready().await?;
-        if let Some(&init) = environment.keepers().first() {
-            environment.init = Some(readiness(pidfd_open(init, PidfdFlags::NONBLOCK)?)?);
+        match environment.come_up(plan).await {
+            Ok(()) => Ok(environment),
+            Err(error) => {
+                if let Held::Container(held) = &mut environment.held {
+                    held.remove().await;
+                }
+                Err(error)
+            }
         }
-        if let Some(&shell) = environment.keepers().get(1) {
-            environment.control_group.admit(shell);
-            limits::apply(shell, &plan.limits, &environment.control_group);
-        }
-        Ok(environment)
     }
 
-    async fn await_ready(&mut self) -> io::Result<()> {
-        let ready = timeout(PATIENCE, self.exit_codes.next_line()).await??;
-        if ready.as_deref() == Some("ready") {
-            return Ok(());
+    async fn come_up(&mut self, plan: &Plan) -> io::Result<()> {
+        let patience = match &self.held {
+            Held::Sandbox(_) => PATIENCE,
+            Held::Container(_) => held_container::COMING,
+        };
+        let ready = timeout(patience, self.exit_codes.next_line()).await??;
+        if ready.as_deref() != Some("ready") {
+            return Err(io::Error::other(self.output.complaint().await?));
         }
-        let mut complaint = Vec::new();
-        (&mut self.output).take(PIPE_BYTES as u64).read_to_end(&mut complaint).await?;
-        Err(io::Error::other(String::from_utf8_lossy(&complaint).trim().to_owned()))
+        match &mut self.held {
+            Held::Sandbox(held) => held.bound(&plan.limits),
+            Held::Container(_) => self.output.forget_beginning().await,
+        }
     }
 
-    /// Runs the script that stands at [`SCRIPT_PATH`] and writes its output to the log. Gives its exit code.
-    pub async fn run(&mut self, log: &mut Log, interrupts: &mut Interrupts) -> Result<i32, Ended> {
+    /// Why commands cannot run as this user, if so.
+    pub fn refuses(&self, user: &str) -> Option<String> {
+        match self.held {
+            Held::Sandbox(_) => Some(format!("run-as: {user}: the sandbox runs commands as root only")),
+            Held::Container(_) if is_user_name(user) => None,
+            Held::Container(_) => Some(format!("run-as: {user:?} is no name of a user")),
+        }
+    }
+
+    /// Runs the script that stands at [`SCRIPT_PATH`], as root or as a user of the environment, and writes its output to
+    /// the log. Gives its exit code.
+    pub async fn run(
+        &mut self,
+        user: Option<&str>,
+        log: &mut Log,
+        interrupts: &mut Interrupts,
+    ) -> Result<i32, Ended> {
         if let Some(interrupt) = interrupts.happened() {
             return Err(Ended::Interrupted(interrupt));
         }
-        if self.scripts.write_all(format!("{SCRIPT_PATH}\n").as_bytes()).await.is_err() {
+        let user = user.map(|user| format!(" {user}")).unwrap_or_default();
+        if self.scripts.write_all(format!("{SCRIPT_PATH}{user}\n").as_bytes()).await.is_err() {
             return Err(Ended::Dead);
         }
-        let mut chunk = vec![0; PIPE_BYTES];
         loop {
             tokio::select! {
-                interrupt = interrupts.next() => return Err(Ended::Interrupted(interrupt)),
-                read = self.output.read(&mut chunk), if !self.output_ended => match read? {
-                    0 => self.output_ended = true,
-                    length => log.output(&chunk[..length])?,
-                },
+                interrupt = interrupts.next() => {
+                    self.stuck = true;
+                    return Err(Ended::Interrupted(interrupt));
+                }
+                passed_on = self.output.pass_on(log), if !self.output.ended() => passed_on?,
                 line = self.exit_codes.next_line() => {
                     let code = line?.and_then(|line| line.parse().ok());
-                    self.drain(log)?;
+                    self.output.finish_command(log).await?;
                     return code.ok_or(Ended::Dead);
                 }
             }
         }
     }
 
-    /// Takes what the pipe holds right now: the ended command's last output, and not what a process that it has left
-    /// in the background goes on to write.
-    fn drain(&mut self, log: &mut Log) -> io::Result<()> {
-        let mut chunk = vec![0; PIPE_BYTES];
-        let mut drained = 0;
-        while drained < PIPE_BYTES {
-            match rustix::io::read(self.output.as_fd(), &mut chunk) {
-                Ok(0) => {
-                    self.output_ended = true;
-                    break;
+    /// SIGTERM to everything inside; returns when the script has ended, or after `grace`.
+    pub async fn terminate(&mut self, log: &mut Log, grace: Duration) -> io::Result<()> {
+        let end = Instant::now() + grace;
+        match &self.held {
+            Held::Sandbox(held) => held.terminate(),
+            Held::Container(held) => {
+                let asked = passing_on(&mut self.output, log, held.terminate()).await?;
+                if !asked {
+                    // There is nobody to wait for.
+                    return Ok(());
                 }
-                Ok(length) => {
-                    log.output(&chunk[..length])?;
-                    drained += length;
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                // Nothing there. Read past Tokio, whose idea of readiness may be older than the exit code.
-                Err(rustix::io::Errno::AGAIN) => break,
-                Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
-    }
-
-    /// SIGTERM to everything inside, and to what is left after `grace` SIGKILL.
-    pub async fn terminate(&mut self, log: &mut Log, grace: Duration) -> io::Result<()> {
-        let keepers = self.keepers();
-        for process in descendants(self.pid).into_iter().filter(|process| !keepers.contains(process)) {
-            // Gone already, if it fails.
-            let _gone = kill_process(process, Signal::TERM);
-        }
-        let end = Instant::now() + grace;
-        let mut chunk = vec![0; PIPE_BYTES];
         loop {
             tokio::select! {
-                read = self.output.read(&mut chunk), if !self.output_ended => match read? {
-                    0 => self.output_ended = true,
-                    length => log.output(&chunk[..length])?,
-                },
-                _script_ended = self.exit_codes.next_line() => break,
+                passed_on = self.output.pass_on(log), if !self.output.ended() => passed_on?,
+                _script_ended = self.exit_codes.next_line() => {
+                    self.stuck = false;
+                    break;
+                }
                 () = sleep_until(end) => break,
             }
         }
         Ok(())
     }
 
-    /// The processes that keep the environment up: bubblewrap's own init, which would not end the environment by
-    /// SIGTERM, and the loop below it, which tells when the script has ended.
-    fn keepers(&self) -> Vec<Pid> {
-        descendants(self.pid).into_iter().take(2).collect()
-    }
-
     /// Ends the environment with every process that is left in it, and takes the rest of the output.
     pub async fn shut_down(mut self, log: &mut Log) -> io::Result<()> {
-        // The loop ends with its input, bubblewrap's init with the loop, and the kernel kills the rest with it.
+        if let Held::Container(held) = &self.held {
+            passing_on(&mut self.output, log, held.hand_over()).await?;
+        }
+        // The loop ends with its input, what keeps the environment up with the loop, and the kernel kills the rest.
         drop(self.scripts);
-        if timeout(Duration::from_millis(200), self.child.wait()).await.is_err() {
-            self.child.start_kill()?;
-            let _killed: ExitStatus = timeout(PATIENCE, self.child.wait()).await??;
-        }
-        if let Some(init) = &self.init {
-            // bubblewrap ends a little earlier than what it has started.
-            timeout(PATIENCE, init.readable()).await??.retain_ready();
-        }
-        let mut chunk = vec![0; PIPE_BYTES];
-        let rest = async {
-            while !self.output_ended {
-                match self.output.read(&mut chunk).await? {
-                    0 => self.output_ended = true,
-                    length => log.output(&chunk[..length])?,
+        let patience = match self.held {
+            Held::Sandbox(_) => Duration::from_millis(200),
+            Held::Container(_) if self.stuck => Duration::ZERO,
+            Held::Container(_) => held_container::LEAVING,
+        };
+        let left = passing_on(&mut self.output, log, timeout(patience, self.child.wait())).await?;
+        match &mut self.held {
+            Held::Sandbox(held) => {
+                if left.is_err() {
+                    self.child.start_kill()?;
+                    let _killed: ExitStatus = timeout(PATIENCE, self.child.wait()).await??;
                 }
+                held.gone().await?;
+            }
+            Held::Container(held) => {
+                let removed_itself = matches!(left, Ok(Ok(status)) if status.success());
+                match removed_itself {
+                    true => held.forget(),
+                    false => passing_on(&mut self.output, log, held.remove()).await?,
+                }
+                let ended = passing_on(&mut self.output, log, timeout(PATIENCE, self.child.wait())).await?;
+                if ended.is_err() {
+                    // A client whose engine does not answer any more.
+                    self.child.start_kill()?;
+                }
+            }
+        }
+        let rest = async {
+            while !self.output.ended() {
+                self.output.pass_on(log).await?;
             }
             Ok(())
         };
         timeout(PATIENCE, rest).await.map_err(io::Error::from).and_then(|rest| rest)?;
-        self.control_group.remove();
+        if let Held::Sandbox(held) = &self.held {
+            held.remove_bounds();
+        }
         Ok(())
     }
+}
+
+/// Does work that takes its time, in which output must not be held up: who waits to write would wait for ever.
+async fn passing_on<T>(output: &mut Output, log: &mut Log, work: impl Future<Output = T>) -> io::Result<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            passed_on = output.pass_on(log), if !output.ended() => passed_on?,
+        }
+    }
+}
+
+/// What a line of the loop can carry and `su` takes for a name.
+fn is_user_name(user: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    user.bytes().next().is_some_and(word)
+        && user.bytes().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
 }

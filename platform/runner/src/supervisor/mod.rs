@@ -5,10 +5,13 @@
 
 pub(crate) mod control_group;
 mod environment;
+mod held_container;
+mod held_sandbox;
 mod interrupt;
 mod journal;
 mod limits;
 mod log;
+mod output;
 mod phases;
 mod script;
 mod session;

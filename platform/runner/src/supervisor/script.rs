@@ -8,7 +8,10 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Read, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::PermissionsExt,
+    },
 };
 
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
@@ -38,6 +41,25 @@ while IFS= read -r script; do
 done
 "#;
 
+/// The same loop in a container. The image's variables are kept for the first command. What commands have written comes
+/// through the engine, by a way of its own, so its end is marked by `$2`. A line may name the user after the script.
+pub(super) const CONTAINER_LOOP: &str = r#"exec 3>&1 1>&2
+trap : TERM
+export -p >/codebuild/output/tmp/image.sh
+printf %s "$2"
+echo ready >&3
+while IFS=' ' read -r script user; do
+  if [ -n "$user" ]; then
+    env -i PATH="$PATH" su -s "$1" "$user" -c "exec $1 $script" </dev/null 3>&-
+  else
+    env -i PATH="$PATH" "$1" "$script" </dev/null 3>&-
+  fi
+  code=$?
+  printf %s "$2"
+  echo "$code" >&3
+done
+"#;
+
 /// Restores the session and sees to it that it is saved. Everything before the user's text must be of the shell
 /// itself: PATH is the user's by then.
 ///
@@ -56,6 +78,15 @@ const FRESH_SESSION: &str = r#". /codebuild/output/tmp/env.sh
 cd "$CODEBUILD_SRC_DIR"
 "#;
 
+/// What the plan's variables are laid over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Base {
+    /// PATH, unless the plan sets it, and nothing else.
+    Path(String),
+    /// The variables of the container's image, which [`CONTAINER_LOOP`] keeps.
+    Image,
+}
+
 /// What the shell is told before each command, besides the session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
@@ -72,8 +103,8 @@ pub(super) struct ScriptFolder {
 }
 
 impl ScriptFolder {
-    /// Writes the session's first state. `path_variable` is PATH unless the plan sets it.
-    pub fn create(folder: &Folder, plan: &Plan, path_variable: &str) -> io::Result<Self> {
+    /// Writes the session's first state.
+    pub fn create(folder: &Folder, plan: &Plan, base: &Base) -> io::Result<Self> {
         let session = match plan.session {
             Session::Shared => SHARED_SESSION,
             Session::Fresh => FRESH_SESSION,
@@ -82,9 +113,24 @@ impl ScriptFolder {
         let path = folder.path().join("root/codebuild/output/tmp");
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let scripts = Self { folder: rustix::fs::open(path, flags, Mode::empty())? };
-        scripts.write("env.sh", environment_script(plan, path_variable).as_bytes())?;
+        scripts.write("env.sh", environment_script(plan, base).as_bytes())?;
         scripts.write("cwd", format!("{}\n", plan.source_directory.display()).as_bytes())?;
         Ok(scripts)
+    }
+
+    /// Lets commands of any user of the environment read its script and take the session on: what they write over stays
+    /// theirs to write. The folder of the build keeps the host's other users away.
+    pub fn open_to_all_users(folder: &Folder) -> io::Result<()> {
+        let output = folder.path().join("root/codebuild/output");
+        let folders =
+            [folder.path().join("root/codebuild"), folder.read_only(), output.join("tmp"), output.clone()];
+        for path in folders {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+        }
+        for file in [output.join("tmp/env.sh"), output.join("tmp/cwd")] {
+            fs::set_permissions(file, fs::Permissions::from_mode(0o666))?;
+        }
+        fs::set_permissions(folder.read_only().join("session.sh"), fs::Permissions::from_mode(0o644))
     }
 
     /// Makes the next command's script.
@@ -160,8 +206,12 @@ impl ScriptFolder {
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.remove(name)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(self.folder.as_fd(), name, flags, Mode::from_raw_mode(0o600))?;
-        File::from(file).write_all(bytes)
+        let mut file = File::from(openat(self.folder.as_fd(), name, flags, Mode::from_raw_mode(0o600))?);
+        if name == SCRIPT {
+            // Every user of the environment may be the one to run it.
+            file.set_permissions(fs::Permissions::from_mode(0o644))?;
+        }
+        file.write_all(bytes)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -188,25 +238,27 @@ pub(super) fn is_variable_name(name: &str) -> bool {
         && name.chars().all(|rest| rest.is_ascii_alphanumeric() || rest == '_')
 }
 
-fn environment_script(plan: &Plan, path_variable: &str) -> String {
+fn environment_script(plan: &Plan, base: &Base) -> String {
     let source = plan.source_directory.display().to_string();
-    let defaults = [
-        ("PATH", path_variable),
-        ("HOME", "/root"),
-        ("TMPDIR", "/tmp"),
-        ("CODEBUILD_SRC_DIR", source.as_str()),
-    ];
+    let mut defaults = vec![("HOME", "/root"), ("TMPDIR", "/tmp"), ("CODEBUILD_SRC_DIR", source.as_str())];
+    let image = match base {
+        Base::Path(path) => {
+            defaults.push(("PATH", path));
+            String::new()
+        }
+        Base::Image => format!(". /codebuild/output/tmp/image.sh\nexport PATH=\"$PATH:{PROGRAMS}\"\n"),
+    };
     let defaults = defaults.into_iter().filter(|(name, _)| !plan.environment.contains_key(*name));
     let own = plan.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    defaults
+    let exports = defaults
         .chain(own)
         .filter(|(name, _)| is_variable_name(name))
         .map(|(name, value)| match name {
             // Last, so that they take nothing away from the build.
             "PATH" => format!("export PATH={}\n", quote(&format!("{value}:{PROGRAMS}"))),
             _ => format!("export {name}={}\n", quote(value)),
-        })
-        .collect()
+        });
+    std::iter::once(image).chain(exports).collect()
 }
 
 /// A word that every POSIX shell reads as exactly this text.

@@ -8,11 +8,11 @@ use super::{
     journal::Journal,
     log::Log,
     phases::{Next, after, retries},
-    script::{Progress, ScriptFolder, is_variable_name},
+    script::{Base, Progress, ScriptFolder, is_variable_name},
 };
 use crate::{
     event::{Context, Event, PhaseStatus, Status},
-    folder::{Assignment, Folder},
+    folder::{Assignment, Folder, Isolation},
     mask::mask,
     plan::{Phase, PhasePlan, Plan},
     timestamp::now_millis,
@@ -28,7 +28,11 @@ pub(super) async fn run(folder: &Folder, assignment: Assignment, interrupts: Int
         Err(error) => {
             let message = format!("The build environment could not be started: {error}");
             log.agent(&message)?;
-            End { status: Status::Fault, upload_artifacts: false, context: fault(message) }
+            let context = match &assignment.isolation {
+                Isolation::Sandbox(_) => fault(message),
+                Isolation::Container { .. } => not_supported(&error),
+            };
+            End { status: Status::Fault, upload_artifacts: false, context }
         }
     };
     log.finish()?;
@@ -79,7 +83,14 @@ impl<'a> Session<'a> {
                 "Skipping environment variable {name}: the shell cannot hold a variable of this name"
             ))?;
         }
-        let scripts = ScriptFolder::create(folder, plan, &assignment.sandbox.path_variable())?;
+        let base = match &assignment.isolation {
+            Isolation::Sandbox(sandbox) => Base::Path(sandbox.path_variable()),
+            Isolation::Container { .. } => Base::Image,
+        };
+        let scripts = ScriptFolder::create(folder, plan, &base)?;
+        if base == Base::Image {
+            ScriptFolder::open_to_all_users(folder)?;
+        }
         // Side by side, for both take some milliseconds; and both before the first command.
         let recorded = tokio::task::spawn_blocking({
             let folder = folder.clone();
@@ -168,16 +179,16 @@ impl<'a> Session<'a> {
     }
 
     async fn commands_of(&mut self, declared: &PhasePlan) -> Result<Outcome, Ended> {
-        if let Some(user) = declared.run_as.as_deref().filter(|user| *user != "root") {
-            let message = format!("run-as: {user}: the sandbox runs commands as root only");
+        let user = declared.run_as.as_deref().filter(|user| *user != "root");
+        if let Some(message) = user.and_then(|user| self.environment.refuses(user)) {
             return Ok(Outcome::Failed(Context::new("CLIENT_ERROR", message)));
         }
         if declared.commands.is_empty() && declared.finally.is_empty() {
             self.log
                 .agent(&format!("No commands found for phase name: {}", declared.phase.buildspec_key()))?;
         }
-        let commands = self.list(declared.phase, &declared.commands).await?;
-        let finally = self.list(declared.phase, &declared.finally).await?;
+        let commands = self.list(declared.phase, &declared.commands, user).await?;
+        let finally = self.list(declared.phase, &declared.finally, user).await?;
         // The first failure is the one that explains.
         Ok(match (commands, finally) {
             (Outcome::Succeeded, finally) => finally,
@@ -185,9 +196,14 @@ impl<'a> Session<'a> {
         })
     }
 
-    async fn list(&mut self, phase: Phase, commands: &[String]) -> Result<Outcome, Ended> {
+    async fn list(
+        &mut self,
+        phase: Phase,
+        commands: &[String],
+        user: Option<&str>,
+    ) -> Result<Outcome, Ended> {
         for command in commands {
-            let exit_code = self.command(phase, command).await?;
+            let exit_code = self.command(phase, command, user).await?;
             if exit_code != 0 {
                 let reason = format!("exit status {exit_code}");
                 self.log.agent(&format!("Command did not exit successfully {command} {reason}"))?;
@@ -198,7 +214,7 @@ impl<'a> Session<'a> {
         Ok(Outcome::Succeeded)
     }
 
-    async fn command(&mut self, phase: Phase, command: &str) -> Result<i32, Ended> {
+    async fn command(&mut self, phase: Phase, command: &str, user: Option<&str>) -> Result<i32, Ended> {
         self.log.agent(&format!("Running command {command}"))?;
         self.journal.append(&Event::CommandStarted {
             phase,
@@ -206,7 +222,7 @@ impl<'a> Session<'a> {
             at: now_millis(),
         })?;
         self.scripts.command(command, self.progress)?;
-        let exit_code = self.environment.run(self.log, &mut self.interrupts).await?;
+        let exit_code = self.environment.run(user, self.log, &mut self.interrupts).await?;
         self.log.end_of_command()?;
         self.progress.last_exit = exit_code;
         self.journal.append(&Event::CommandEnded { phase, exit_code, at: now_millis() })?;
@@ -216,7 +232,7 @@ impl<'a> Session<'a> {
     async fn report_variables(&mut self) -> Result<(), Ended> {
         if !self.plan.exported_variables.is_empty() {
             self.scripts.report_variables(&self.plan.exported_variables)?;
-            self.environment.run(self.log, &mut self.interrupts).await?;
+            self.environment.run(None, self.log, &mut self.interrupts).await?;
             let mut variables = self.scripts.result()?;
             // What is exported is shown: a secret may have been copied into it.
             for value in variables.values_mut() {
@@ -231,7 +247,7 @@ impl<'a> Session<'a> {
         let texts = &self.plan.evaluate;
         if !texts.is_empty() {
             self.scripts.report_expansions(texts.values())?;
-            self.environment.run(self.log, &mut self.interrupts).await?;
+            self.environment.run(None, self.log, &mut self.interrupts).await?;
             let mut by_index = self.scripts.result()?;
             let named = texts.keys().enumerate();
             let values: BTreeMap<String, String> = named
@@ -257,9 +273,14 @@ fn interrupted(ended: &Ended) -> (PhaseStatus, Context) {
 }
 
 fn died() -> Context {
-    Context::new(
-        "SINGLE_BUILD_CONTAINER_DEAD",
-        "Build container found dead before completing the build. Build container died because it was out of \
-         memory, or the Docker image is not supported. ErrorCode: 500",
-    )
+    Context::new("SINGLE_BUILD_CONTAINER_DEAD", DEAD)
 }
+
+/// A container that never came up: an image without a shell, of another architecture, or an engine that is gone.
+fn not_supported(error: &io::Error) -> Context {
+    Context::new("SINGLE_BUILD_CONTAINER_DEAD", format!("{DEAD} ({error})"))
+}
+
+/// CodeBuild's words.
+const DEAD: &str = "Build container found dead before completing the build. Build container died because it was out \
+                    of memory, or the Docker image is not supported. ErrorCode: 500";

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     buildspec::{self, Buildspec, Place},
     cache,
+    container::Containers,
     environment::{self, Given},
     project::is_inline,
     records::{Batchspec, Build},
@@ -62,7 +63,7 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
         say("Decrypting parameter store environment variables")?;
     }
     secrets::fetch(drive, &given).await?;
-    describe(&say, build, &sources, &spec)?;
+    describe(&say, build, &sources, &spec, &drive.codebuild.config.containers)?;
     cache::restore(drive, build, &spec, &sources, &folder).await?;
     say("Registering with agent")?;
     describe_phases(&say, &spec)?;
@@ -333,6 +334,7 @@ fn describe(
     build: &Build,
     sources: &[Placed],
     spec: &Buildspec,
+    containers: &Containers,
 ) -> std::io::Result<()> {
     let install = spec.phases.iter().find(|phase| !phase.runtime_versions.is_empty());
     match install {
@@ -341,7 +343,8 @@ fn describe(
             "Skipping install of runtimes. Runtime version selection is not supported by this build image",
         )?,
     }
-    if let Some(environment) = &build.configuration.0.environment {
+    let in_sandbox = containers.of(build).is_ok_and(|container| container.is_none());
+    if let Some(environment) = build.configuration.0.environment.as_ref().filter(|_| in_sandbox) {
         say(&format!("Image {} is not used: commands run with this machine's programs", environment.image))?;
         if environment.privileged_mode == Some(true) {
             say("privilegedMode has no effect: there is no Docker daemon in the sandbox")?;

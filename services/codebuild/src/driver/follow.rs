@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws::Timestamp;
 use codebuild_model::{BuildPhaseType, StatusType};
-use runner::{Attachment, Event, Phase, PhaseStatus, State, Status, Update};
+use runner::{Attachment, Context, Event, Phase, PhaseStatus, Plan, State, Status, Update};
 
 use super::{
     Fault,
@@ -56,7 +56,9 @@ async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
     let secret = secrets::fetch(drive, &given).await?.clone();
     let variables = environment::variables(build, given, secret, &sources, &access);
     let seconds = time_left(build).as_secs().max(1);
+    let container = codebuild.config.containers.of(build).map_err(Trouble::Ends)?;
     let plan = plan(build, &spec, &sources, variables, &token, seconds, codebuild.config.network);
+    let plan = Plan { container, ..plan };
     tools::furnish(&folder)?;
     codebuild.executor.start(&plan).await?;
     Ok(())
@@ -149,12 +151,12 @@ impl Following<'_, '_> {
                 vec![]
             }
             Event::Finished { status, upload_artifacts, context, at } => {
-                self.finished(status, upload_artifacts, context.message, Timestamp::from_millis(at))
+                self.finished(status, upload_artifacts, context, Timestamp::from_millis(at))
             }
         }
     }
 
-    fn finished(&self, status: Status, upload: bool, message: String, at: Timestamp) -> Vec<Change> {
+    fn finished(&self, status: Status, upload: bool, context: Context, at: Timestamp) -> Vec<Change> {
         let mut changes = vec![Change::Step(Step::Ran)];
         let enter = |phase| Change::Enter { phase, at };
         match status {
@@ -166,7 +168,9 @@ impl Following<'_, '_> {
             Status::Fault => {
                 let told = self.build.phases.iter().any(|phase| phase.status == Some(StatusType::Fault));
                 if !told {
-                    changes.extend(fault_of_environment(&self.build, Outcome::fault(message), at));
+                    let context = Some((context.status_code, context.message));
+                    let outcome = Outcome { status: StatusType::Fault, context };
+                    changes.extend(fault_of_environment(&self.build, outcome, at));
                 }
                 changes.push(enter(BuildPhaseType::Finalizing));
             }

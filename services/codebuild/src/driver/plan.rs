@@ -53,8 +53,13 @@ pub(crate) fn plan(
         timeout_seconds,
         grace_seconds: Plan::default_grace_seconds(),
         network,
-        limits: Limits { memory_bytes: compute.and_then(memory), ..Limits::default() },
+        limits: Limits {
+            memory_bytes: compute.and_then(memory),
+            processors: compute.and_then(processors),
+            ..Limits::default()
+        },
         binds: vec![],
+        container: None,
     }
 }
 
@@ -66,6 +71,25 @@ fn memory(compute: &ComputeType) -> Option<u64> {
         ComputeType::BuildGeneral1Large => Some(16 * GIB),
         ComputeType::BuildGeneral1Xlarge => Some(72 * GIB),
         ComputeType::BuildGeneral12Xlarge => Some(144 * GIB),
+        ComputeType::BuildLambda1Gb
+        | ComputeType::BuildLambda2Gb
+        | ComputeType::BuildLambda4Gb
+        | ComputeType::BuildLambda8Gb
+        | ComputeType::BuildLambda10Gb
+        | ComputeType::AttributeBasedCompute
+        | ComputeType::CustomInstanceType
+        | ComputeType::Other(_) => None,
+    }
+}
+
+/// Processors of a compute type. Source: as `memory`.
+fn processors(compute: &ComputeType) -> Option<u32> {
+    match compute {
+        ComputeType::BuildGeneral1Small => Some(2),
+        ComputeType::BuildGeneral1Medium => Some(4),
+        ComputeType::BuildGeneral1Large => Some(8),
+        ComputeType::BuildGeneral1Xlarge => Some(36),
+        ComputeType::BuildGeneral12Xlarge => Some(72),
         ComputeType::BuildLambda1Gb
         | ComputeType::BuildLambda2Gb
         | ComputeType::BuildLambda4Gb

@@ -1,10 +1,17 @@
-//! PROVISIONING: the role, the log stream, the build's folder.
+//! PROVISIONING: the role, the log stream, the build's folder, and the image of its container.
 
 use codebuild_model::LogsConfigStatusType;
 use logs_model::{CreateLogGroup, CreateLogStream};
+use runner::{PullAs, RegistryUser};
+use secretsmanager_model::GetSecretValue;
+use serde::Deserialize;
 
-use super::drive::{Drive, Trouble};
+use super::{
+    download::role_client,
+    drive::{Drive, Trouble},
+};
 use crate::{
+    container::{PullBy, pull_by, unable_to_pull},
     records::{Build, LogStream},
     state::{Change, Outcome},
 };
@@ -18,6 +25,7 @@ pub(super) async fn provision(drive: &Drive<'_>, build: &Build) -> Result<Vec<Ch
         create(drive, build, stream).await?;
     }
     drive.codebuild.executor.prepare(build.id.uuid).await?;
+    pull(drive, build).await?;
     Ok(stream.map(Change::Log).into_iter().collect())
 }
 
@@ -35,6 +43,41 @@ pub(crate) fn stream_of(build: &Build) -> Option<LogStream> {
         group: group.unwrap_or_else(|| format!("/aws/codebuild/{}", build.id.project)),
         stream: prefix.map_or_else(|| uuid.to_string(), |prefix| format!("{prefix}/{uuid}")),
     })
+}
+
+async fn pull(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
+    let Some(container) = drive.codebuild.config.containers.of(build).map_err(Trouble::Ends)? else {
+        return Ok(());
+    };
+    let environment = build.configuration.0.environment.as_ref();
+    let pull_as = match environment.map_or(PullBy::CodeBuild, pull_by) {
+        PullBy::CodeBuild => PullAs::Operator,
+        PullBy::ServiceRole => PullAs::Anybody,
+        PullBy::Secret(secret) => PullAs::User(registry_user(drive, secret).await?),
+    };
+    let provided = drive.codebuild.executor.provide(build.id.uuid, &container, &pull_as).await;
+    provided.map_err(|unprovided| Trouble::Ends(unable_to_pull(&unprovided.to_string())))
+}
+
+/// What a secret says of a private registry: `{"username": …, "password": …}`. Fetched as the build's role.
+async fn registry_user(drive: &Drive<'_>, secret: &str) -> Result<RegistryUser, Trouble> {
+    let client = role_client(drive).await?;
+    let input = GetSecretValue { secret_id: secret.to_owned(), ..GetSecretValue::default() };
+    let refused = |error: &aws::Error| unable_to_pull(&format!("{}: {}", error.code, error.message));
+    let answer = client.call(input).await.map_err(|error| Trouble::of(error, refused))?;
+    let text = answer.secret_string.unwrap_or_default();
+    let user = serde_json::from_str(&text)
+        .map(|SecretUser { username, password }| RegistryUser { name: username, password });
+    user.map_err(|_| {
+        let wanted = format!("the secret {secret} must be JSON with username and password");
+        Trouble::Ends(unable_to_pull(&wanted))
+    })
+}
+
+#[derive(Deserialize)]
+struct SecretUser {
+    username: String,
+    password: String,
 }
 
 /// The group is made only if it is not there: a role need not have the right to.

@@ -1,0 +1,138 @@
+//! Which builds run in a container, and in which one. Pure.
+
+use std::collections::BTreeMap;
+
+use codebuild_model::{ImagePullCredentialsType, ProjectEnvironment, RegistryCredential};
+use runner::{Container, ImageName};
+use serde::Deserialize;
+
+use crate::{records::Build, state::Outcome};
+
+/// The images that AWS keeps for CodeBuild, and hands to nobody else.
+const CURATED: &str = "aws/codebuild/";
+
+/// In what builds run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// In sandboxes, whatever image a project names: with the programs of this machine.
+    #[default]
+    Sandbox,
+    /// In containers of their images.
+    Container,
+    /// In containers of their images, but in sandboxes where AWS's own image is named and no other stands for it.
+    Auto,
+}
+
+/// The operator's settings for builds in containers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Containers {
+    pub isolation: Isolation,
+    /// Projects may ask for privileged mode, which is as good as root on this machine.
+    pub privileged: bool,
+    /// Images that stand for others: by the name that projects give.
+    pub images: BTreeMap<String, String>,
+}
+
+impl Containers {
+    /// The container of a build; none if it runs in a sandbox. Errors: how PROVISIONING ends when it can have none.
+    pub(crate) fn of(&self, build: &Build) -> Result<Option<Container>, Outcome> {
+        let Some(environment) = &build.configuration.0.environment else { return Ok(None) };
+        let stands_for = self.images.get(&environment.image);
+        let in_sandbox = match self.isolation {
+            Isolation::Sandbox => true,
+            Isolation::Container => false,
+            Isolation::Auto => environment.image.starts_with(CURATED) && stands_for.is_none(),
+        };
+        if in_sandbox {
+            return Ok(None);
+        }
+        let privileged = environment.privileged_mode == Some(true);
+        if privileged && !self.privileged {
+            return Err(Outcome::failed(
+                "CLIENT_ERROR",
+                "Privileged mode is not allowed on this server: its operator would have to set privileged = true in \
+                 [builds.container]",
+            ));
+        }
+        let image = ImageName::parse(stands_for.unwrap_or(&environment.image));
+        let image = image.map_err(|error| unable_to_pull(&error.to_string()))?;
+        Ok(Some(Container { image, privileged }))
+    }
+}
+
+/// How PROVISIONING ends without the image, in CodeBuild's words. `why` is the engine's.
+pub(crate) fn unable_to_pull(why: &str) -> Outcome {
+    Outcome::failed(
+        "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
+        format!("Unable to pull customer's container image. CannotPullContainerError: {why}"),
+    )
+}
+
+/// As whom the image of an environment is pulled.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum PullBy<'a> {
+    /// As this server is signed in.
+    CodeBuild,
+    /// As the build's role. There is no registry that admits roles, so: as nobody.
+    ServiceRole,
+    /// With the name and the password in a secret, by its ARN or name.
+    Secret(&'a str),
+}
+
+pub(crate) fn pull_by(environment: &ProjectEnvironment) -> PullBy<'_> {
+    match (&environment.image_pull_credentials_type, &environment.registry_credential) {
+        (Some(ImagePullCredentialsType::ServiceRole), Some(RegistryCredential { credential, .. })) => {
+            PullBy::Secret(credential)
+        }
+        (Some(ImagePullCredentialsType::ServiceRole), None) => PullBy::ServiceRole,
+        (None | Some(ImagePullCredentialsType::Codebuild | ImagePullCredentialsType::Other(_)), _) => {
+            PullBy::CodeBuild
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use codebuild_model::Project;
+
+    use super::*;
+    use crate::{records::Configuration, state::tests::build};
+
+    fn of(isolation: Isolation, image: &str, privileged: bool) -> Result<Option<Container>, Outcome> {
+        let environment = ProjectEnvironment {
+            image: image.to_owned(),
+            privileged_mode: Some(privileged),
+            ..ProjectEnvironment::default()
+        };
+        let mut build = build();
+        build.configuration = Configuration(Project { environment: Some(environment), ..Project::default() });
+        let images =
+            BTreeMap::from([("aws/codebuild/standard:7.0".to_owned(), "localhost/standard:7".to_owned())]);
+        Containers { isolation, privileged: false, images }.of(&build)
+    }
+
+    #[test]
+    fn curated_images_run_in_the_sandbox_unless_another_stands_for_them() {
+        let image =
+            |isolation, name| of(isolation, name, false).unwrap().map(|found| found.image.to_string());
+        assert_eq!(image(Isolation::Sandbox, "debian"), None);
+        assert_eq!(image(Isolation::Auto, "aws/codebuild/standard:5.0"), None);
+        assert_eq!(
+            image(Isolation::Auto, "aws/codebuild/standard:7.0").as_deref(),
+            Some("localhost/standard:7")
+        );
+        assert_eq!(image(Isolation::Auto, "debian").as_deref(), Some("debian"));
+        let curated = image(Isolation::Container, "aws/codebuild/standard:5.0");
+        assert_eq!(curated.as_deref(), Some("aws/codebuild/standard:5.0"));
+    }
+
+    #[test]
+    fn what_is_no_image_and_what_is_not_allowed_end_the_build() {
+        let code = |outcome: Result<_, Outcome>| outcome.unwrap_err().context.unwrap().0;
+        let no_image = of(Isolation::Auto, "docker-archive:/etc/passwd", false);
+        assert_eq!(code(no_image), "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE");
+        assert_eq!(code(of(Isolation::Container, "debian", true)), "CLIENT_ERROR");
+        assert_eq!(of(Isolation::Sandbox, "debian", true).unwrap(), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! What runs builds on this machine, by the operator's settings.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use codebuild::{Containers, Isolation};
+use runner::{ContainerExecutor, Engine, Executor, Problem, Sandbox, SandboxExecutor};
+
+use super::Error;
+use crate::config::{self, Config};
+
+/// The executor of the platform.
+pub enum Builds {
+    Sandboxes(Arc<SandboxExecutor>),
+    Containers(Arc<ContainerExecutor>),
+}
+
+impl Builds {
+    /// Errors: the folder of builds cannot be made.
+    pub fn open(config: &Config) -> Result<Self, Error> {
+        let data = config.data.canonicalize();
+        let data = data.map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
+        let own = std::env::current_exe().map_err(Error::OwnFile)?;
+        let supervisor = vec![own.into_os_string(), OsString::from("supervise")];
+        let sandbox = Sandbox {
+            read_only_paths: config.builds.read_only_paths.clone(),
+            hidden_paths: vec![data.clone()],
+            ..Sandbox::default()
+        };
+        let builds = data.join("builds");
+        match config.builds.executor {
+            Isolation::Sandbox => SandboxExecutor::new(builds, supervisor, sandbox)
+                .map(|executor| Self::Sandboxes(Arc::new(executor))),
+            Isolation::Container | Isolation::Auto => {
+                ContainerExecutor::new(builds, supervisor, sandbox, engine(&config.builds.container))
+                    .map(|executor| Self::Containers(Arc::new(executor)))
+            }
+        }
+        .map_err(Error::Builds)
+    }
+
+    pub fn executor(&self) -> Arc<dyn Executor> {
+        match self {
+            Self::Sandboxes(executor) => executor.clone(),
+            Self::Containers(executor) => executor.clone(),
+        }
+    }
+
+    /// Whether builds without a container can run on this machine, and if not, why and what helps.
+    pub async fn check_sandbox(&self) -> Result<(), Problem> {
+        match self {
+            Self::Sandboxes(executor) => executor.check().await,
+            Self::Containers(executor) => executor.check_sandbox().await,
+        }
+    }
+}
+
+/// Ends what earlier servers have left in the engine, and warns of one that does not answer: builds will fail.
+pub async fn tidy_engine(executor: Arc<ContainerExecutor>) {
+    match executor.check().await {
+        Ok(version) => tracing::info!(engine = version, "builds run in containers"),
+        Err(error) => return tracing::warn!(%error, "the container engine does not answer"),
+    }
+    if let Err(error) = executor.remove_leftovers().await {
+        tracing::warn!(%error, "containers of builds that have ended are left");
+    }
+}
+
+/// The engine of the settings; without any Podman, or Docker if only that is there.
+pub fn engine(settings: &config::Containers) -> Engine {
+    let command = settings.engine.clone().unwrap_or_else(|| {
+        let found = ["podman", "docker"].into_iter().find(|program| is_installed(program));
+        vec![found.unwrap_or("podman").to_owned()]
+    });
+    let mut engine = Engine::new(command);
+    engine.run_arguments = settings.run_arguments.clone();
+    engine.network = settings.network.clone();
+    engine.pull = settings.pull;
+    engine
+}
+
+fn is_installed(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
+/// What CodeBuild must know of the settings.
+pub fn containers(settings: &config::Builds) -> Containers {
+    Containers {
+        isolation: settings.executor,
+        privileged: settings.container.privileged,
+        images: settings.container.images.clone(),
+    }
+}

@@ -1,0 +1,6 @@
+import unittest
+
+
+class Wrong(unittest.TestCase):
+    def test_it(self):
+        self.assertEqual(1, 2)

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+echo "building $1"
+echo "$1" > out.txt

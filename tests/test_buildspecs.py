@@ -1,0 +1,96 @@
+"""The buildspecs of `tests/buildspecs`, each run in every executor that this machine has.
+
+A case is a folder: `buildspec.yml`, the `source` beside it, and `expected.toml`. All builds are started at once, on one
+server with several slots; each test waits for its own. What `expected.toml` may say: `harness/buildspec_case.py`.
+"""
+
+import json
+import subprocess
+
+import pytest
+
+from harness import container_image
+from harness.aws import Aws
+from harness.builds import Builds
+from harness.buildspec_case import CASES, Case
+from harness.server import Server
+
+SLOTS = 6
+SANDBOX_IMAGE = "aws/codebuild/standard:7.0"
+EXECUTORS = ("sandbox", "container")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    configuration = folder / "stagewright.toml"
+    configuration.write_text(
+        f'[builds]\nexecutor = "auto"\nconcurrency = {SLOTS}\n'
+        f"[builds.container]\nengine = {json.dumps(container_image.engine())}\n"
+    )
+    server = Server(folder, "--config", configuration).start()
+    yield server
+    assert server.stop() == 0, server.log_tail()
+    assert server.panics() == []
+    assert list((server.data / "builds").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def images():
+    """The image of each executor, or why there is none."""
+    return {"sandbox": (SANDBOX_IMAGE, ""), "container": container_image.image()}
+
+
+@pytest.fixture(scope="module")
+def started(server, images, soak, request):
+    """The builds of this run by executor and name of the case, and for those that are left out the reason."""
+    builds = Builds(Aws(server.url, server.administrator), SANDBOX_IMAGE)
+    missing = {executor: _missing(executor, image) for executor, (image, _) in images.items() if image}
+    wanted = {item.callspec.id for item in request.session.items if item.module is request.module}
+    found = {}
+    for name in CASES:
+        executors = [executor for executor in EXECUTORS if f"{name}-{executor}" in wanted]
+        if executors:
+            Case(name, executors[0]).upload(builds)
+        for executor in executors:
+            found[executor, name] = _start(builds, Case(name, executor), images[executor], missing, soak)
+    return builds, found
+
+
+class LeftOut(str):
+    """Why there is no build of a case."""
+
+
+def _start(builds, case, image, missing, soak):
+    image, reason = image
+    if image is None:
+        return LeftOut(reason)
+    if case.soak and not soak:
+        return LeftOut("takes long: runs with --soak")
+    absent = [program for program in case.needs if program in missing[case.executor]]
+    if absent:
+        return LeftOut(f"the {case.executor} has no {', '.join(absent)}")
+    return case.start(builds, image)
+
+
+def _missing(executor, image):
+    """Which of the programs that cases need an executor has not."""
+    programs = sorted({program for name in CASES for program in Case(name, executor).needs})
+    look = "for p; do command -v $p >/dev/null || echo $p; done"
+    inside = {
+        "sandbox": ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        "container": [*container_image.run(), image],
+    }
+    command = [*inside[executor], "sh", "-c", look, "sh", *programs]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("name", CASES)
+def test_buildspec(started, name, executor):
+    builds, found = started
+    build = found[executor, name]
+    if isinstance(build, LeftOut):
+        pytest.skip(build)
+    Case(name, executor).check(builds, build)
