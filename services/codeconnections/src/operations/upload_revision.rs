@@ -4,6 +4,7 @@ use codeconnections_model::{UploadRevision, UploadRevisionOutput};
 
 use super::{Named, used};
 use crate::error::Error;
+use crate::provider;
 
 /// Writes a commit's files as a ZIP to S3, with the caller's permission to put the object. CodePipeline's source action
 /// calls it; on AWS it is a part of `UseConnection`.
@@ -29,6 +30,6 @@ pub(super) async fn upload_revision(
         author_email: commit.author_email,
         author_date: commit.author_date,
         committer_date: commit.committer_date,
-        provider_type: provider.model(),
+        provider_type: provider::model(provider),
     })
 }

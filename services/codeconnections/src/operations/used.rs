@@ -1,12 +1,11 @@
 //! A connection as it is used: by who may, for the repository that they name.
 
 use aws::{Access, Arn, Ctx};
+use githost::git::{Credential, Fetched};
+use githost::{Provider, Remote, address};
 
 use super::{Named, find_connection};
 use crate::error::Error;
-use crate::git::{Fetched, Remote};
-use crate::git_url;
-use crate::provider::Provider;
 
 /// `UseConnection` under the name that the connection's ARN has.
 /// Source: Service Authorization Reference, CodeConnections.
@@ -37,9 +36,10 @@ pub(super) async fn open(
             "Connection {arn} is not available: it was not authorized yet"
         )));
     };
-    let url = git_url::repository(&authorization.git_url, repository).map_err(Error::Validation)?;
+    let url = address::repository(&authorization.git_url, repository).map_err(Error::Validation)?;
     let token = codeconnections.sealer.open_text(&connection.token_purpose(), &authorization.sealed_token);
     let token = aws::Secret::new(token.map_err(Error::internal)?);
-    let remote = Remote { url, user_name: authorization.user_name.clone(), token };
+    let credential = Credential { user_name: authorization.user_name.clone(), token };
+    let remote = Remote::new(url, Some(credential));
     Ok((connection.provider, codeconnections.git.open(remote).await?))
 }
