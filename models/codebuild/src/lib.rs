@@ -31,10 +31,34 @@ aws::operation! { CreateProject = CODEBUILD "CreateProject" {
     errors ["InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException",];
 } }
 
+aws::operation! { CreateWebhook = CODEBUILD "CreateWebhook" {
+    input CREATE_WEBHOOK; output CreateWebhookOutput CREATE_WEBHOOK_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "OAuthProviderException", "ResourceAlreadyExistsException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { DeleteProject = CODEBUILD "DeleteProject" {
     input DELETE_PROJECT; output DeleteProjectOutput DELETE_PROJECT_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
+} }
+
+aws::operation! { DeleteSourceCredentials = CODEBUILD "DeleteSourceCredentials" {
+    input DELETE_SOURCE_CREDENTIALS; output DeleteSourceCredentialsOutput DELETE_SOURCE_CREDENTIALS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { DeleteWebhook = CODEBUILD "DeleteWebhook" {
+    input DELETE_WEBHOOK; output DeleteWebhookOutput DELETE_WEBHOOK_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException", "OAuthProviderException",];
+} }
+
+aws::operation! { ImportSourceCredentials = CODEBUILD "ImportSourceCredentials" {
+    input IMPORT_SOURCE_CREDENTIALS; output ImportSourceCredentialsOutput IMPORT_SOURCE_CREDENTIALS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "AccountLimitExceededException", "ResourceAlreadyExistsException",];
 } }
 
 aws::operation! { ListBuilds = CODEBUILD "ListBuilds" {
@@ -51,6 +75,12 @@ aws::operation! { ListBuildsForProject = CODEBUILD "ListBuildsForProject" {
 
 aws::operation! { ListProjects = CODEBUILD "ListProjects" {
     input LIST_PROJECTS; output ListProjectsOutput LIST_PROJECTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListSourceCredentials = CODEBUILD "ListSourceCredentials" {
+    input LIST_SOURCE_CREDENTIALS; output ListSourceCredentialsOutput LIST_SOURCE_CREDENTIALS_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
 } }
@@ -79,6 +109,12 @@ aws::operation! { UpdateProject = CODEBUILD "UpdateProject" {
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
+aws::operation! { UpdateWebhook = CODEBUILD "UpdateWebhook" {
+    input UPDATE_WEBHOOK; output UpdateWebhookOutput UPDATE_WEBHOOK_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException", "OAuthProviderException",];
+} }
+
 aws::string_enum! { ARTIFACT_NAMESPACE: ArtifactNamespace = "ArtifactNamespace" {
     None = "NONE",
     BuildId = "BUILD_ID",
@@ -93,6 +129,14 @@ aws::string_enum! { ARTIFACTS_TYPE: ArtifactsType = "ArtifactsType" {
     Codepipeline = "CODEPIPELINE",
     S3 = "S3",
     NoArtifacts = "NO_ARTIFACTS",
+} }
+
+aws::string_enum! { AUTH_TYPE: AuthType = "AuthType" {
+    Oauth = "OAUTH",
+    BasicAuth = "BASIC_AUTH",
+    PersonalAccessToken = "PERSONAL_ACCESS_TOKEN",
+    Codeconnections = "CODECONNECTIONS",
+    SecretsManager = "SECRETS_MANAGER",
 } }
 
 aws::structure! { AUTO_RETRY_CONFIG: AutoRetryConfig = Structure "AutoRetryConfig" {
@@ -319,6 +363,20 @@ aws::structure! { CREATE_PROJECT_OUTPUT: CreateProjectOutput = Structure "Create
     project: Option<Project> = "project" PROJECT;
 } }
 
+aws::structure! { CREATE_WEBHOOK: CreateWebhook = Structure "CreateWebhookInput" {
+    project_name: String = "projectName" PROJECT_NAME required();
+    branch_filter: Option<String> = "branchFilter" STRING;
+    filter_groups: Option<Vec<Vec<WebhookFilter>>> = "filterGroups" FILTER_GROUPS;
+    build_type: Option<WebhookBuildType> = "buildType" WEBHOOK_BUILD_TYPE;
+    manual_creation: Option<bool> = "manualCreation" BOOLEAN;
+    scope_configuration: Option<ScopeConfiguration> = "scopeConfiguration" SCOPE_CONFIGURATION;
+    pull_request_build_policy: Option<PullRequestBuildPolicy> = "pullRequestBuildPolicy" PULL_REQUEST_BUILD_POLICY;
+} }
+
+aws::structure! { CREATE_WEBHOOK_OUTPUT: CreateWebhookOutput = Structure "CreateWebhookOutput" {
+    webhook: Option<Webhook> = "webhook" WEBHOOK;
+} }
+
 aws::string_enum! { CREDENTIAL_PROVIDER_TYPE: CredentialProviderType = "CredentialProviderType" {
     SecretsManager = "SECRETS_MANAGER",
 } }
@@ -333,6 +391,21 @@ aws::structure! { DELETE_PROJECT: DeleteProject = Structure "DeleteProjectInput"
 } }
 
 aws::structure! { DELETE_PROJECT_OUTPUT: DeleteProjectOutput = Structure "DeleteProjectOutput" {
+} }
+
+aws::structure! { DELETE_SOURCE_CREDENTIALS: DeleteSourceCredentials = Structure "DeleteSourceCredentialsInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { DELETE_SOURCE_CREDENTIALS_OUTPUT: DeleteSourceCredentialsOutput = Structure "DeleteSourceCredentialsOutput" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+} }
+
+aws::structure! { DELETE_WEBHOOK: DeleteWebhook = Structure "DeleteWebhookInput" {
+    project_name: String = "projectName" PROJECT_NAME required();
+} }
+
+aws::structure! { DELETE_WEBHOOK_OUTPUT: DeleteWebhookOutput = Structure "DeleteWebhookOutput" {
 } }
 
 aws::structure! { DOCKER_SERVER: DockerServer = Structure "DockerServer" {
@@ -410,6 +483,18 @@ aws::string_enum! { IMAGE_PULL_CREDENTIALS_TYPE: ImagePullCredentialsType = "Ima
     ServiceRole = "SERVICE_ROLE",
 } }
 
+aws::structure! { IMPORT_SOURCE_CREDENTIALS: ImportSourceCredentials = Structure "ImportSourceCredentialsInput" {
+    username: Option<String> = "username" NON_EMPTY_STRING;
+    token: String = "token" SENSITIVE_NON_EMPTY_STRING required();
+    server_type: ServerType = "serverType" SERVER_TYPE required();
+    auth_type: AuthType = "authType" AUTH_TYPE required();
+    should_overwrite: Option<bool> = "shouldOverwrite" BOOLEAN;
+} }
+
+aws::structure! { IMPORT_SOURCE_CREDENTIALS_OUTPUT: ImportSourceCredentialsOutput = Structure "ImportSourceCredentialsOutput" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+} }
+
 static REGEX_OF_KEY_INPUT: Pattern = Pattern::new(r#"^([\p{L}\p{Z}\p{N}_.:/=@+\-]*)$"#);
 pub static KEY_INPUT: Schema =
     Schema::new("KeyInput", Kind::String).min(1).max(127).pattern(&REGEX_OF_KEY_INPUT);
@@ -444,6 +529,13 @@ aws::structure! { LIST_PROJECTS: ListProjects = Structure "ListProjectsInput" {
 aws::structure! { LIST_PROJECTS_OUTPUT: ListProjectsOutput = Structure "ListProjectsOutput" {
     next_token: Option<String> = "nextToken" STRING;
     projects: Option<Vec<String>> = "projects" PROJECT_NAMES;
+} }
+
+aws::structure! { LIST_SOURCE_CREDENTIALS: ListSourceCredentials = Structure "ListSourceCredentialsInput" {
+} }
+
+aws::structure! { LIST_SOURCE_CREDENTIALS_OUTPUT: ListSourceCredentialsOutput = Structure "ListSourceCredentialsOutput" {
+    source_credentials_infos: Option<Vec<SourceCredentialsInfo>> = "sourceCredentialsInfos" SOURCE_CREDENTIALS_INFOS;
 } }
 
 aws::structure! { LOGS_CONFIG: LogsConfig = Structure "LogsConfig" {
@@ -704,6 +796,17 @@ aws::structure! { SCOPE_CONFIGURATION: ScopeConfiguration = Structure "ScopeConf
 pub static SECURITY_GROUP_IDS: Schema =
     Schema::new("SecurityGroupIds", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).max(5);
 
+pub static SENSITIVE_NON_EMPTY_STRING: Schema =
+    Schema::new("SensitiveNonEmptyString", Kind::String).min(1).sensitive();
+
+aws::string_enum! { SERVER_TYPE: ServerType = "ServerType" {
+    Github = "GITHUB",
+    Bitbucket = "BITBUCKET",
+    GithubEnterprise = "GITHUB_ENTERPRISE",
+    Gitlab = "GITLAB",
+    GitlabSelfManaged = "GITLAB_SELF_MANAGED",
+} }
+
 aws::string_enum! { SORT_ORDER_TYPE: SortOrderType = "SortOrderType" {
     Ascending = "ASCENDING",
     Descending = "DESCENDING",
@@ -719,6 +822,16 @@ aws::string_enum! { SOURCE_AUTH_TYPE: SourceAuthType = "SourceAuthType" {
     Codeconnections = "CODECONNECTIONS",
     SecretsManager = "SECRETS_MANAGER",
 } }
+
+aws::structure! { SOURCE_CREDENTIALS_INFO: SourceCredentialsInfo = Structure "SourceCredentialsInfo" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    server_type: Option<ServerType> = "serverType" SERVER_TYPE;
+    auth_type: Option<AuthType> = "authType" AUTH_TYPE;
+    resource: Option<String> = "resource" STRING;
+} }
+
+pub static SOURCE_CREDENTIALS_INFOS: Schema =
+    Schema::new("SourceCredentialsInfos", Kind::List { element: &SOURCE_CREDENTIALS_INFO, wire: "member" });
 
 aws::string_enum! { SOURCE_TYPE: SourceType = "SourceType" {
     Codecommit = "CODECOMMIT",
@@ -829,6 +942,19 @@ aws::structure! { UPDATE_PROJECT: UpdateProject = Structure "UpdateProjectInput"
 
 aws::structure! { UPDATE_PROJECT_OUTPUT: UpdateProjectOutput = Structure "UpdateProjectOutput" {
     project: Option<Project> = "project" PROJECT;
+} }
+
+aws::structure! { UPDATE_WEBHOOK: UpdateWebhook = Structure "UpdateWebhookInput" {
+    project_name: String = "projectName" PROJECT_NAME required();
+    branch_filter: Option<String> = "branchFilter" STRING;
+    rotate_secret: Option<bool> = "rotateSecret" BOOLEAN;
+    filter_groups: Option<Vec<Vec<WebhookFilter>>> = "filterGroups" FILTER_GROUPS;
+    build_type: Option<WebhookBuildType> = "buildType" WEBHOOK_BUILD_TYPE;
+    pull_request_build_policy: Option<PullRequestBuildPolicy> = "pullRequestBuildPolicy" PULL_REQUEST_BUILD_POLICY;
+} }
+
+aws::structure! { UPDATE_WEBHOOK_OUTPUT: UpdateWebhookOutput = Structure "UpdateWebhookOutput" {
+    webhook: Option<Webhook> = "webhook" WEBHOOK;
 } }
 
 static REGEX_OF_VALUE_INPUT: Pattern = Pattern::new(r#"^([\p{L}\p{Z}\p{N}_.:/=@+\-]*)$"#);
@@ -972,6 +1098,7 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
             status: 400,
         },
         ErrorShape { shape: "InvalidInputException", code: "InvalidInputException", status: 400 },
+        ErrorShape { shape: "OAuthProviderException", code: "OAuthProviderException", status: 400 },
         ErrorShape {
             shape: "ResourceAlreadyExistsException",
             code: "ResourceAlreadyExistsException",
@@ -985,6 +1112,6 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::CreateProject, $crate::DeleteProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::RetryBuild, $crate::StartBuild, $crate::StopBuild, $crate::UpdateProject, }
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::CreateProject, $crate::CreateWebhook, $crate::DeleteProject, $crate::DeleteSourceCredentials, $crate::DeleteWebhook, $crate::ImportSourceCredentials, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListProjects, $crate::ListSourceCredentials, $crate::RetryBuild, $crate::StartBuild, $crate::StopBuild, $crate::UpdateProject, $crate::UpdateWebhook, }
     };
 }

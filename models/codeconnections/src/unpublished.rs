@@ -94,3 +94,22 @@ aws::operation! { ListChangedFiles = CODECONNECTIONS "ListChangedFiles" {
     http "POST" "/" 200;
     errors ["ResourceNotFoundException", "ResourceUnavailableException",];
 } }
+
+// What a build shows the host of a repository.
+aws::structure! { GET_CONNECTION_TOKEN: GetConnectionToken = Structure "GetConnectionTokenInput" {
+    connection_arn: String = "ConnectionArn" AMAZON_RESOURCE_NAME required();
+    full_repository_id: String = "FullRepositoryId" REPOSITORY_ID required();
+} }
+
+aws::structure! { GET_CONNECTION_TOKEN_OUTPUT: GetConnectionTokenOutput = Structure "GetConnectionTokenOutput" {
+    git_url: String = "GitUrl" URL required();
+    user_name: String = "UserName" GIT_NAME required();
+    token: String = "Token" SECRET required();
+    provider_type: ProviderType = "ProviderType" PROVIDER_TYPE required();
+} }
+
+aws::operation! { GetConnectionToken = CODECONNECTIONS "GetConnectionToken" {
+    input GET_CONNECTION_TOKEN; output GetConnectionTokenOutput GET_CONNECTION_TOKEN_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "ResourceUnavailableException",];
+} }

@@ -128,6 +128,7 @@ fn repository_url(build: &Build, source: &Placed) -> String {
             let region = crate::source::region(repository, build);
             format!("https://git-codecommit.{region}.amazonaws.com/v1/repos/{}", repository.name)
         }
+        Origin::Git(repository) => repository.url.clone(),
         Origin::CodePipeline | Origin::NoSource => String::new(),
     }
 }

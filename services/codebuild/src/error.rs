@@ -11,6 +11,10 @@ pub enum Error {
     ProjectNotFound(String),
     #[error("Build cannot be found: {0}")]
     BuildNotFound(String),
+    #[error("Source credentials for {0} already exist")]
+    CredentialsExist(String),
+    #[error("Source credentials cannot be found: {0}")]
+    CredentialsNotFound(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -27,8 +31,10 @@ impl From<Error> for aws::Error {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::InvalidInput(_) => "InvalidInputException",
-            Error::ProjectAlreadyExists(_) => "ResourceAlreadyExistsException",
-            Error::ProjectNotFound(_) | Error::BuildNotFound(_) => "ResourceNotFoundException",
+            Error::ProjectAlreadyExists(_) | Error::CredentialsExist(_) => "ResourceAlreadyExistsException",
+            Error::ProjectNotFound(_) | Error::BuildNotFound(_) | Error::CredentialsNotFound(_) => {
+                "ResourceNotFoundException"
+            }
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

@@ -19,6 +19,7 @@ mod credentials;
 mod driver;
 mod environment;
 mod error;
+mod hosts;
 mod meters;
 mod operations;
 mod project;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
+pub use hosts::{GitHost, GitHosts};
 pub use service::{CodeBuild, Config};
 
 /// As which roles admit CodeBuild.

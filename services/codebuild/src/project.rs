@@ -9,7 +9,7 @@ use codebuild_model::{
 
 use crate::{
     error::Error,
-    source::{Origin, Unusable},
+    source::{Origin, Unusable, git},
 };
 
 const TIMEOUT_MINUTES: i32 = 60;
@@ -62,11 +62,8 @@ fn check_sources(project: &Project) -> Result<(), Error> {
         }
     }
     for source in std::iter::once(primary).chain(project.secondary_sources.iter().flatten()) {
-        Origin::of(source).map_err(|unusable| match unusable {
-            Unusable::Invalid(message) => Error::InvalidInput(message),
-            unusable @ Unusable::NotBuilt(_) => Error::NotImplemented(unusable.to_string()),
-        })?;
-        if source.report_build_status == Some(true) {
+        Origin::of(source).map_err(|Unusable(message)| Error::InvalidInput(message))?;
+        if source.report_build_status == Some(true) && git::provider(&source.r#type).is_none() {
             return invalid(format!(
                 "Invalid project source: reportBuildStatus is not supported for source type {}",
                 source.r#type
@@ -309,6 +306,11 @@ pub(crate) mod tests {
         assert!(
             refusal(|project| source(project).report_build_status = Some(true)).contains("reportBuildStatus")
         );
+        let elsewhere = |project: &mut Project| {
+            source(project).r#type = SourceType::Github;
+            source(project).location = Some("https://gitlab.com/a/b".into());
+        };
+        assert!(refusal(elsewhere).contains("must be a valid GITHUB repository URL"));
         let nameless = ProjectSource { r#type: SourceType::NoSource, ..ProjectSource::default() };
         assert!(
             refusal(|project| project.secondary_sources = Some(vec![nameless])).contains("sourceIdentifier")
@@ -319,11 +321,6 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_not_built_is_not_accepted() {
-        let github = |project: &mut Project| {
-            source(project).r#type = SourceType::Github;
-            source(project).location = Some("https://github.com/a/b".into());
-        };
-        assert_eq!(refusal(github), "Source type GITHUB of CodeBuild is not built yet.");
         let windows = |project: &mut Project| {
             project.environment.get_or_insert_default().r#type = EnvironmentType::WindowsContainer;
         };

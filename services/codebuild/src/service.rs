@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use aws::{Client, Router, Scope, Timestamp};
+use githost::clones::Clones;
 use runner::{Executor, Network};
+use seal::Sealer;
 use store::{Key, Store, Versioned, WriteTx};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -15,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     announce,
     error::Error,
+    hosts::GitHosts,
     records::{Build, BuildId, Progress, Project},
     state::Change,
 };
@@ -32,13 +36,14 @@ pub struct Config {
     /// Builds that may be QUEUED beside them.
     pub queue: u64,
     pub network: Network,
+    pub git_hosts: GitHosts,
 }
 
 impl Config {
     pub fn new(endpoint: impl Into<String>, concurrency: usize) -> Self {
         let concurrency = concurrency.max(1);
         let endpoint = endpoint.into().trim_end_matches('/').to_owned();
-        Self { endpoint, concurrency, queue: 1000, network: Network::Host }
+        Self { endpoint, concurrency, queue: 1000, network: Network::Host, git_hosts: GitHosts::new() }
     }
 }
 
@@ -48,15 +53,26 @@ pub struct CodeBuild {
     /// Without identity: each use gives it one.
     pub(crate) client: Client,
     pub(crate) executor: Arc<dyn Executor>,
+    /// For tokens of Git hosts.
+    pub(crate) sealer: Sealer,
+    pub(crate) clones: Clones,
     pub(crate) config: Config,
     pub(crate) lease: Duration,
     stops: Stops,
 }
 
 impl CodeBuild {
-    /// `client` needs no identity.
-    pub fn new(store: Store, client: Client, executor: Arc<dyn Executor>, config: Config) -> Self {
-        Self { store, client, executor, config, lease: LEASE, stops: Stops::default() }
+    /// `client` needs no identity. What is fetched from Git hosts is kept below `data`.
+    pub fn new(
+        store: Store,
+        client: Client,
+        executor: Arc<dyn Executor>,
+        sealer: Sealer,
+        data: &Path,
+        config: Config,
+    ) -> Self {
+        let clones = Clones::new(data.join("codebuild").join("clones"));
+        Self { store, client, executor, sealer, clones, config, lease: LEASE, stops: Stops::default() }
     }
 
     /// Takes up builds that a crash interrupted after this time. Signs of life come three times as often.

@@ -134,9 +134,17 @@ impl Platform {
             &config.data,
             endpoint.clone(),
         ));
-        let builds = codebuild::Config::new(endpoint.clone(), config.builds.concurrency);
+        let mut builds = codebuild::Config::new(endpoint.clone(), config.builds.concurrency);
+        builds.git_hosts = config.git_hosts.clone();
         let executor = Arc::new(executor(config)?);
-        let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor.clone(), builds));
+        let codebuild = Arc::new(CodeBuild::new(
+            store.clone(),
+            client.clone(),
+            executor.clone(),
+            sealer.clone(),
+            &config.data,
+            builds,
+        ));
         let reachable_at = endpoint.trim_end_matches('/').to_owned();
         let webhooks = codepipeline::Config { endpoint: reachable_at, github_api: config.github.api.clone() };
         let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());

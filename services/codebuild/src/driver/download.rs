@@ -9,6 +9,7 @@ use tokio::io::AsyncReadExt;
 use super::{
     Fault,
     drive::{Drive, Trouble},
+    git_source,
     secrets,
 };
 use crate::{
@@ -110,7 +111,7 @@ pub(super) fn parse(text: &str) -> Result<Buildspec, Trouble> {
     buildspec::parse(text).map_err(|error| Trouble::Ends(yaml_error(error.to_string())))
 }
 
-fn client_error(message: impl Into<String>) -> Trouble {
+pub(super) fn client_error(message: impl Into<String>) -> Trouble {
     Trouble::Ends(Outcome::failed("CLIENT_ERROR", message))
 }
 
@@ -159,6 +160,9 @@ async fn fetch(
             fetch_commit(drive, build, repository, version, depth(build, placed), &into, &which)
                 .await
                 .map(Some)
+        }
+        Origin::Git(repository) => {
+            git_source::clone(drive, build, placed, repository, folder, &into, &which).await.map(Some)
         }
     }
 }

@@ -9,6 +9,7 @@ mod download;
 mod drive;
 mod finish;
 mod follow;
+mod git_source;
 mod log;
 mod plan;
 mod provision;

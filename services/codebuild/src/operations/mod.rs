@@ -5,9 +5,12 @@ mod batch_get_builds;
 mod batch_get_projects;
 mod create_project;
 mod delete_project;
+mod delete_source_credentials;
+mod import_source_credentials;
 mod list_builds;
 mod list_builds_for_project;
 mod list_projects;
+mod list_source_credentials;
 mod retry_build;
 pub(crate) mod start_build;
 pub(crate) mod stop_build;
@@ -15,7 +18,7 @@ mod update_project;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aws::{Access, Ctx, Router, Scope};
+use aws::{Access, Arn, Ctx, Router, Scope};
 use codebuild_model as model;
 use store::Key;
 
@@ -49,12 +52,23 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
         .on::<model::DeleteProject, _>(delete_project::delete_project, |op, scope| {
             vec![project(project_name(&op.name), scope)]
         })
+        .on::<model::DeleteSourceCredentials, _>(
+            delete_source_credentials::delete_source_credentials,
+            |_, _| vec![Access::any()],
+        )
+        .on::<model::ImportSourceCredentials, _>(
+            import_source_credentials::import_source_credentials,
+            |op, _| std::iter::once(Access::any()).chain(pass_connection(&op.auth_type, &op.token)).collect(),
+        )
         .on::<model::ListBuilds, _>(list_builds::list_builds, |_, _| vec![Access::any()])
         .on::<model::ListBuildsForProject, _>(
             list_builds_for_project::list_builds_for_project,
             |op, scope| vec![project(project_name(&op.project_name), scope)],
         )
         .on::<model::ListProjects, _>(list_projects::list_projects, |_, _| vec![Access::any()])
+        .on::<model::ListSourceCredentials, _>(list_source_credentials::list_source_credentials, |_, _| {
+            vec![Access::any()]
+        })
         .on::<model::RetryBuild, _>(retry_build::retry_build, |op, scope| {
             projects_of(op.id.as_slice(), scope)
         })
@@ -74,6 +88,16 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             std::iter::once(updated).chain(role.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
         })
         .build()
+}
+
+/// Who hands a connection to CodeBuild must be allowed to.
+fn pass_connection(auth_type: &model::AuthType, token: &str) -> Option<Access> {
+    let arn = token.parse::<Arn>().ok().filter(|_| *auth_type == model::AuthType::Codeconnections)?;
+    Some(
+        Access::to(token)
+            .action(&format!("{}:PassConnection", arn.service))
+            .when(&format!("{}:PassedToService", arn.service), PRINCIPAL),
+    )
 }
 
 fn project(name: &str, scope: &Scope) -> Access {
