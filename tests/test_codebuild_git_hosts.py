@@ -4,6 +4,9 @@ the tests' own in the place of GitHub, GitLab and Bitbucket."""
 import json
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from harness import command
 from harness.aws import Aws
@@ -11,8 +14,9 @@ from harness.eventually import until
 from harness.git import Git
 from harness.git_host import GitHost, Repository
 from harness.identities import allow, create_role, create_user, trust, unique
+from harness.plain_http import fetch
 from harness.refusal import refused
-from harness.server import ACCOUNT, Server
+from harness.server import ACCOUNT, REGION, Server
 
 SECONDS = 90
 TOKEN = "ghp_token-of-the-tests"
@@ -308,7 +312,9 @@ def test_what_cannot_be_fetched(aws, create, tokens, host, repository):
     ],
 )
 def test_what_is_no_location(create, kind, location):
-    assert f"must be a valid {kind} repository URL" in refused("InvalidInputException", create, kind=kind, location=location)
+    assert f"must be a valid {kind} repository URL" in refused(
+        "InvalidInputException", create, kind=kind, location=location
+    )
 
 
 def test_a_connection_and_a_secret_as_the_builds_role(aws, create, role, host, repository, tmp_path):
@@ -324,6 +330,67 @@ def test_a_connection_and_a_secret_as_the_builds_role(aws, create, role, host, r
     assert succeeded(run(aws, project))["HEAD"] == repository.second
     wrong = create("GITLAB", "https://gitlab.com/acme/site", auth={"type": "SECRETS_MANAGER", "resource": secret})
     assert "its ServerType is GITHUB" in failure(run(aws, wrong))
+
+
+def test_tokens_of_connections_are_told_to_builds_alone(aws, host, tmp_path):
+    """Whoever calls over the wire is refused, the administrator too."""
+    body = json.dumps({"ConnectionArn": connect(aws, host.url, tmp_path), "FullRepositoryId": "acme/site"})
+    target = "com.amazonaws.codeconnections.CodeConnections_20231201.GetConnectionToken"
+    headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": target}
+    request = AWSRequest("POST", aws.url, headers, body)
+    key = Credentials(aws.credentials.access_key_id, aws.credentials.secret_access_key)
+    SigV4Auth(key, "codeconnections", REGION).add_auth(request)
+    answer = fetch(aws.url, "POST", body.encode(), dict(request.headers))
+    assert answer.status == 400 and "AccessDenied" in str(answer.body) and TOKEN not in str(answer.body)
+
+
+def test_a_pipeline_hands_over_a_commit_to_clone(aws, create, host, repository, role, tmp_path):
+    connection = connect(aws, host.url, tmp_path)
+    bucket, project = unique("cloned"), unique("project")
+    aws.s3.create_bucket(Bucket=bucket)
+    may = allow("s3:*", "codebuild:*", "codestar-connections:UseConnection")
+    pipeline_role = create_role(aws, trust(Service="codepipeline.amazonaws.com"), may)
+    builder = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("logs:*", "s3:*"))
+    of_pipeline = {"type": "CODEPIPELINE"}
+    aws.codebuild.create_project(
+        name=project, source=of_pipeline, artifacts=of_pipeline, environment=ENVIRONMENT, serviceRole=builder
+    )
+
+    def action(category, provider, configuration, **more):
+        kind = {"category": category, "owner": "AWS", "provider": provider, "version": "1"}
+        return {"name": category, "actionTypeId": kind, "configuration": configuration, **more}
+
+    take = {"ConnectionArn": connection, "FullRepositoryId": "acme/site", "BranchName": "main"}
+    take |= {"OutputArtifactFormat": "CODEBUILD_CLONE_REF"}
+    take = action("Source", "CodeStarSourceConnection", take, outputArtifacts=[{"name": "App"}])
+    build = action("Build", "CodeBuild", {"ProjectName": project}, inputArtifacts=[{"name": "App"}])
+    name = unique("cloned")
+    aws.codepipeline.create_pipeline(
+        pipeline={
+            "name": name,
+            "roleArn": pipeline_role,
+            "artifactStore": {"type": "S3", "location": bucket},
+            "stages": [{"name": "Source", "actions": [take]}, {"name": "Build", "actions": [build]}],
+        }
+    )
+
+    def built(count):
+        def probe():
+            ids = aws.codebuild.list_builds_for_project(projectName=project)["ids"]
+            return ids[0] if len(ids) == count else None
+
+        return over(aws, until(probe, SECONDS, f"{count} builds of {project}"))
+
+    # The role of the build uses the connection, not that of the pipeline.
+    assert "UseConnection" in failure(built(1))
+    statement = allow("codestar-connections:UseConnection", on=connection)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.iam.put_role_policy(RoleName=builder.rpartition("/")[2], PolicyName="use", PolicyDocument=document)
+    aws.codepipeline.start_pipeline_execution(name=name)
+    build = built(2)
+    told = succeeded(build)
+    assert (told["HEAD"], told["COUNT"]) == (repository.second, "2")
+    assert told["ORIGIN"] == f"{host.url}/acme/site.git" and told["LEAKS"] == "0"
 
 
 def test_source_credentials(server):

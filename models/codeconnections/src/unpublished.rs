@@ -17,6 +17,7 @@ pub static CODESTAR_CONNECTIONS: aws::operation::Service = aws::operation::Servi
     ..CODECONNECTIONS
 };
 
+static BOOLEAN: Schema = Schema::new("Boolean", Kind::Boolean);
 static TIMESTAMP: Schema = Schema::new("Timestamp", Kind::Timestamp);
 
 /// Shown to nobody.
@@ -56,6 +57,7 @@ aws::structure! { UPLOAD_REVISION: UploadRevision = Structure "UploadRevisionInp
     bucket: String = "Bucket" STRING required();
     key: String = "Key" STRING required();
     kms_key_id: Option<String> = "KmsKeyId" STRING;
+    clone_reference: Option<bool> = "CloneReference" BOOLEAN;
 } }
 
 aws::structure! { UPLOAD_REVISION_OUTPUT: UploadRevisionOutput = Structure "UploadRevisionOutput" {

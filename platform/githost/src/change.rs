@@ -1,7 +1,9 @@
 //! What happened in a repository, as its host tells of it.
 
+use serde::{Deserialize, Serialize};
+
 /// One change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// `owner/name` as the host spells it.
     pub repository: String,
@@ -10,7 +12,7 @@ pub struct Change {
     pub what: What,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     Push(Push),
     PullRequest(PullRequest),
@@ -18,7 +20,7 @@ pub enum What {
 }
 
 /// A branch or tag was created or moved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Push {
     pub commit: String,
     pub kind: Reference,
@@ -27,7 +29,7 @@ pub struct Push {
     pub before: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullRequest {
     pub commit: String,
     pub id: String,
@@ -41,21 +43,21 @@ pub struct PullRequest {
     pub merge_commit: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     pub tag: String,
     pub name: String,
     pub is_prerelease: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reference {
     Branch,
     Tag,
 }
 
 /// What happened to a pull request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     Created,
     Updated,

@@ -109,6 +109,11 @@ impl Fetched {
         Place { remote: &self.remote, git_dir: folder, folder, largest: LARGEST_BYTES }
     }
 
+    /// Where it was fetched.
+    pub fn url(&self) -> &str {
+        &self.remote.url
+    }
+
     async fn git(&self, arguments: &[&str]) -> Result<String, Failure> {
         self.place().git(arguments).await
     }
@@ -154,6 +159,24 @@ impl Fetched {
     pub async fn changed_between(&self, before: &str, after: &str) -> Result<Vec<String>, Failure> {
         self.fetch(&["--depth=1", "--filter=blob:none"], &[before, after]).await?;
         self.differences(before, after).await
+    }
+
+    /// The paths in which a commit differs from the one before; all of the first commit.
+    pub async fn changed_in(&self, commit: &str) -> Result<Vec<String>, Failure> {
+        self.fetch(&["--depth=2", "--filter=blob:none"], &[commit]).await?;
+        let arguments =
+            ["diff-tree", "--root", "--no-commit-id", "--name-only", "--no-renames", "-r", "-z", commit];
+        let found = self.git(&arguments).await?;
+        Ok(found.split_terminator('\0').map(str::to_owned).collect())
+    }
+
+    /// What a commit says.
+    pub async fn message(&self, commit: &str) -> Result<String, Failure> {
+        match is_full(commit) {
+            true => self.fetch(&["--depth=1", "--filter=blob:none"], &[commit]).await?,
+            false => self.fetch(&["--filter=blob:none"], &[ALL[0]]).await?,
+        }
+        Ok(self.describe(commit).await?.message)
     }
 
     /// The paths that a commit has changed since it left a branch.

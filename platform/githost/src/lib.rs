@@ -2,6 +2,7 @@
 //! that fetch from them or are told by them: addresses, fetching with git, clones with a cache, and deliveries of webhooks.
 
 pub mod address;
+pub mod api;
 pub mod change;
 pub mod clones;
 pub mod delivery;

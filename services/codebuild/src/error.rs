@@ -15,6 +15,13 @@ pub enum Error {
     CredentialsExist(String),
     #[error("Source credentials cannot be found: {0}")]
     CredentialsNotFound(String),
+    #[error("Webhook already exists for project: {0}")]
+    WebhookExists(String),
+    #[error("Webhook cannot be found for project: {0}")]
+    WebhookNotFound(String),
+    /// The Git host refuses, or cannot be reached.
+    #[error("{0}")]
+    Provider(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -31,10 +38,12 @@ impl From<Error> for aws::Error {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::InvalidInput(_) => "InvalidInputException",
-            Error::ProjectAlreadyExists(_) | Error::CredentialsExist(_) => "ResourceAlreadyExistsException",
-            Error::ProjectNotFound(_) | Error::BuildNotFound(_) | Error::CredentialsNotFound(_) => {
-                "ResourceNotFoundException"
-            }
+            Error::ProjectAlreadyExists(_) | Error::CredentialsExist(_) | Error::WebhookExists(_) => "ResourceAlreadyExistsException",
+            Error::ProjectNotFound(_)
+            | Error::BuildNotFound(_)
+            | Error::CredentialsNotFound(_)
+            | Error::WebhookNotFound(_) => "ResourceNotFoundException",
+            Error::Provider(_) => "OAuthProviderException",
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

@@ -13,12 +13,14 @@
 
 mod announce;
 mod artifacts;
+mod badge;
 pub mod buildspec;
 mod compute;
 mod credentials;
 mod driver;
 mod environment;
 mod error;
+mod host_access;
 mod hosts;
 mod meters;
 mod operations;
@@ -30,13 +32,16 @@ mod service;
 mod shape;
 mod source;
 mod state;
+mod webhook;
 #[cfg(test)]
 mod tests;
 
+pub use badge::BadgeEndpoint;
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
 pub use hosts::{GitHost, GitHosts};
 pub use service::{CodeBuild, Config};
+pub use webhook::endpoint::WebhookEndpoint;
 
 /// As which roles admit CodeBuild.
 pub const PRINCIPAL: &str = "codebuild.amazonaws.com";

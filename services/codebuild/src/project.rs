@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use codebuild_model::{
     ArtifactsType, CacheType, EnvironmentType, EnvironmentVariable, LogsConfigStatusType, Project,
-    ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType, StartBuild,
+    ProjectArtifacts, ProjectCache, ProjectSource, SourceType, StartBuild,
 };
 
 use crate::{
@@ -24,7 +24,6 @@ pub(crate) fn complete(mut project: Project, default_key: &str) -> Result<Projec
     project
         .cache
         .get_or_insert_with(|| ProjectCache { r#type: CacheType::NoCache, ..ProjectCache::default() });
-    project.badge = Some(ProjectBadge { badge_enabled: Some(false), badge_request_url: None });
     // A limit of -1 takes the limit away.
     project.concurrent_build_limit = project.concurrent_build_limit.filter(|limit| *limit != -1);
     if project.concurrent_build_limit.is_some_and(|limit| limit < 1) {
@@ -87,6 +86,17 @@ pub(crate) fn check_pipeline(project: &Project) -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// Badges are of branches and tags.
+pub(crate) fn check_badge(project: &Project, is_enabled: bool) -> Result<(), Error> {
+    let source = project.source.as_ref().map(|source| &source.r#type);
+    match source.filter(|kind| is_enabled && !matches!(kind, SourceType::Codecommit)) {
+        Some(kind) if git::provider(kind).is_none() => {
+            invalid(format!("Invalid project: badges are not supported for source type {kind}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Names of pipelines' artifacts are identifiers too, and may have hyphens, dots and `@`.

@@ -2,6 +2,8 @@
 
 pub mod credential;
 mod v1;
+pub mod webhook;
 
 pub use credential::{CredentialKind, SourceCredential};
 pub use v1::*;
+pub use webhook::{Delivery, Webhook, WebhookSettings, WebhookStart};

@@ -41,6 +41,19 @@ impl Role {
         }
     }
 
+    /// A project's role, for what is done for the project and for no build of it.
+    pub fn of_project(client: &Client, scope: &Scope, arn: &str) -> Self {
+        Self {
+            service: client.as_service(PRINCIPAL, scope.clone()),
+            principal: PRINCIPAL.to_owned(),
+            scope: scope.clone(),
+            through: Vec::new(),
+            arn: arn.to_owned(),
+            session_name: "AWSCodeBuild".to_owned(),
+            session: Mutex::default(),
+        }
+    }
+
     /// A client with the role's rights. Errors: as `credentials`.
     pub async fn client(&self) -> Result<Client, Error> {
         Ok(self.acting_with(self.credentials().await?))

@@ -8,7 +8,7 @@ use std::{
 };
 
 use aws::{Client, Router, Scope, Timestamp};
-use githost::clones::Clones;
+use githost::{clones::Clones, git::Git};
 use runner::{Executor, Network};
 use seal::Sealer;
 use store::{Key, Store, Versioned, WriteTx};
@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    announce,
+    announce, driver,
     error::Error,
     hosts::GitHosts,
-    records::{Build, BuildId, Progress, Project},
+    records::{Build, BuildId, Progress, Project, Webhook},
     state::Change,
 };
 
@@ -56,6 +56,8 @@ pub struct CodeBuild {
     /// For tokens of Git hosts.
     pub(crate) sealer: Sealer,
     pub(crate) clones: Clones,
+    /// For what filters ask of commits.
+    pub(crate) git: Git,
     pub(crate) config: Config,
     pub(crate) lease: Duration,
     stops: Stops,
@@ -71,8 +73,9 @@ impl CodeBuild {
         data: &Path,
         config: Config,
     ) -> Self {
-        let clones = Clones::new(data.join("codebuild").join("clones"));
-        Self { store, client, executor, sealer, clones, config, lease: LEASE, stops: Stops::default() }
+        let folder = data.join("codebuild");
+        let (clones, git) = (Clones::new(folder.join("clones")), Git::new(folder.join("fetch")));
+        Self { store, client, executor, sealer, clones, git, config, lease: LEASE, stops: Stops::default() }
     }
 
     /// Takes up builds that a crash interrupted after this time. Signs of life come three times as often.
@@ -99,6 +102,13 @@ impl CodeBuild {
         let found = self.store.read(move |tx| tx.get::<Project>(&key)).await?;
         let arn = scope.arn("codebuild", format_args!("project/{name}")).to_string();
         found.map(Versioned::into_inner).ok_or(Error::ProjectNotFound(arn))
+    }
+
+    /// Errors: `WebhookNotFound`.
+    pub(crate) async fn webhook(&self, scope: &Scope, project: &str) -> Result<Webhook, Error> {
+        let key = Webhook::key_of(scope, project);
+        let found = self.store.read(move |tx| tx.get::<Webhook>(&key)).await?;
+        found.map(Versioned::into_inner).ok_or_else(|| Error::WebhookNotFound(project.to_owned()))
     }
 
     /// Errors: `BuildNotFound`.
@@ -134,6 +144,10 @@ pub(crate) fn change(
         }
     }
     tx.update(&build)?;
+    let resolved = || changes.iter().any(|change| matches!(change, Change::Resolved(_)));
+    if build.record.is_complete() || (build.record.webhook.is_none() && resolved()) {
+        driver::report(tx, &build.record)?;
+    }
     if let Some(progress) = progress {
         tx.put(progress)?;
     }

@@ -199,6 +199,14 @@ impl Platform {
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
             },
             Mount {
+                prefix: codebuild::WebhookEndpoint::PREFIX,
+                service: Arc::new(codebuild::WebhookEndpoint::new(codebuild.clone())),
+            },
+            Mount {
+                prefix: codebuild::BadgeEndpoint::PREFIX,
+                service: Arc::new(codebuild::BadgeEndpoint::new(codebuild.clone())),
+            },
+            Mount {
                 prefix: codeconnections::WebhookEndpoint::PREFIX,
                 service: Arc::new(codeconnections::WebhookEndpoint::new(codeconnections.clone())),
             },

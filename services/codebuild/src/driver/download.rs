@@ -186,6 +186,9 @@ async fn fetch_object(
     let Some(reference) = fetched.map_err(|error| refused(error, &object.key, which))? else {
         return Ok(None);
     };
+    if let Some(connection) = &reference.connection {
+        return git_source::clone_reference(drive, build, &reference, connection, into, which).await.map(Some);
+    }
     let repository = codecommit::Repository::parse(&reference.clone_url).ok_or_else(|| {
         client_error(format!("{} is no repository that can be cloned {which}", reference.clone_url))
     })?;

@@ -5,6 +5,7 @@
 //! be done again: a crash leaves a record that says where to go on, and the claim of a driver that died ends with its
 //! lease. The commands themselves are held by a supervisor process that does not die with the driver.
 
+mod deliveries;
 mod download;
 mod drive;
 mod finish;
@@ -13,6 +14,8 @@ mod git_source;
 mod log;
 mod plan;
 mod provision;
+mod queue;
+mod reports;
 mod secrets;
 mod upload;
 
@@ -24,7 +27,9 @@ use serde::{Deserialize, Serialize};
 use store::{Claimed, Key};
 use tokio::{sync::Semaphore, task::JoinSet};
 
+pub(crate) use deliveries::DELIVERIES;
 pub(crate) use provision::stream_of;
+pub(crate) use reports::report;
 
 use crate::{
     CodeBuild,
@@ -81,7 +86,10 @@ pub(crate) enum Fault {
 pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
     let mut loops = JoinSet::new();
     loops.spawn(claim_builds(codebuild.clone()));
-    loops.spawn(end_waits(codebuild));
+    loops.spawn(end_waits(codebuild.clone()));
+    codebuild.git.clean_up();
+    loops.spawn(queue::work_off(codebuild.clone(), DELIVERIES, deliveries::decide));
+    loops.spawn(queue::work_off(codebuild, reports::REPORTS, reports::tell));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {
         tracing::error!(?ended, "a loop of the build driver ended");

@@ -2,7 +2,7 @@ use aws::Ctx;
 use codebuild_model::{BatchGetProjects, BatchGetProjectsOutput};
 
 use super::project_name;
-use crate::{CodeBuild, error::Error, records::Project, shape};
+use crate::{CodeBuild, error::Error, records::{Project, Webhook}, shape};
 
 /// Projects by name or ARN; names that nobody has are listed apart.
 /// Source: CodeBuild API Reference, BatchGetProjects.
@@ -11,12 +11,15 @@ pub(super) async fn batch_get_projects(
     ctx: &Ctx,
     input: BatchGetProjects,
 ) -> Result<BatchGetProjectsOutput, Error> {
-    let scope = ctx.scope.clone();
+    let (scope, endpoint) = (ctx.scope.clone(), codebuild.config.endpoint.clone());
     let read = codebuild.store.read(move |tx| {
         let (mut projects, mut not_found) = (Vec::new(), Vec::new());
         for name in &input.names {
             match tx.get::<Project>(&Project::key_of(&scope, project_name(name)))? {
-                Some(project) => projects.push(shape::project(&project)),
+                Some(project) => {
+                    let webhook = tx.get::<Webhook>(&Webhook::key_of(&scope, &project.name))?;
+                    projects.push(shape::project(&project, webhook.as_deref(), &endpoint));
+                }
                 None => not_found.push(name.clone()),
             }
         }

@@ -2,9 +2,9 @@ use aws::Ctx;
 use codebuild_model::{DeleteProject, DeleteProjectOutput};
 
 use super::project_name;
-use crate::{CodeBuild, error::Error, records::Project};
+use crate::{CodeBuild, error::Error, records::{Project, Webhook}, webhook::host};
 
-/// Deletes a project. Its builds stay, those under way go on; a project that does not exist is deleted already.
+/// Deletes a project. Its builds stay, those under way go on; its webhook goes. A project that does not exist is deleted already.
 /// Source: CodeBuild API Reference, DeleteProject.
 pub(super) async fn delete_project(
     codebuild: &CodeBuild,
@@ -12,6 +12,17 @@ pub(super) async fn delete_project(
     input: DeleteProject,
 ) -> Result<DeleteProjectOutput, Error> {
     let key = Project::key_of(&ctx.scope, project_name(&input.name));
-    codebuild.store.write(move |tx| tx.delete::<Project>(&key)).await?;
+    if let Ok(project) = codebuild.project(&ctx.scope, project_name(&input.name)).await
+        && let Ok(webhook) = codebuild.webhook(&ctx.scope, &project.name).await
+        && webhook.url.is_some()
+        && let Err(error) = host::deregister(codebuild, &project, &webhook).await
+    {
+        tracing::warn!(%error, project = project.name, "its webhook stays at the Git host, and is refused here");
+    }
+    let write = codebuild.store.write(move |tx| {
+        tx.delete::<Webhook>(&key)?;
+        tx.delete::<Project>(&key)
+    });
+    write.await?;
     Ok(DeleteProjectOutput {})
 }

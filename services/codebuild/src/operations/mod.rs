@@ -4,8 +4,10 @@ mod batch_delete_builds;
 mod batch_get_builds;
 mod batch_get_projects;
 mod create_project;
+mod create_webhook;
 mod delete_project;
 mod delete_source_credentials;
+mod delete_webhook;
 mod import_source_credentials;
 mod list_builds;
 mod list_builds_for_project;
@@ -15,6 +17,7 @@ mod retry_build;
 pub(crate) mod start_build;
 pub(crate) mod stop_build;
 mod update_project;
+mod update_webhook;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -48,6 +51,15 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
                 project(&op.name, scope).with_request_tags(tags),
                 Access::pass_role(&op.service_role, PRINCIPAL),
             ]
+        })
+        .on::<model::CreateWebhook, _>(create_webhook::create_webhook, |op, scope| {
+            vec![project(&op.project_name, scope)]
+        })
+        .on::<model::DeleteWebhook, _>(delete_webhook::delete_webhook, |op, scope| {
+            vec![project(&op.project_name, scope)]
+        })
+        .on::<model::UpdateWebhook, _>(update_webhook::update_webhook, |op, scope| {
+            vec![project(&op.project_name, scope)]
         })
         .on::<model::DeleteProject, _>(delete_project::delete_project, |op, scope| {
             vec![project(project_name(&op.name), scope)]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use aws::{Ctx, Principal, protocol::json};
+use aws::{Ctx, Principal, Scope, Timestamp, protocol::json};
 use codebuild_model::{
     ArtifactsType, BuildPhaseType, Project as Settings, START_BUILD, SourceType, StartBuild, StartBuildOutput,
 };
@@ -12,7 +12,7 @@ use super::{create_project::default_key, project_name};
 use crate::{
     CodeBuild, announce,
     artifacts::destination::destination,
-    driver::{BUILDS, Entry, QUEUED_TIMEOUTS},
+    driver::{BUILDS, Entry, QUEUED_TIMEOUTS, report},
     error::Error,
     project::{complete, override_with},
     records::{Artifact, Build, BuildId, Configuration, Counter, Project, Step, Token},
@@ -58,29 +58,8 @@ pub(super) async fn queue(
     source_version: Option<String>,
     token: Option<(String, String)>,
 ) -> Result<Build, Error> {
-    let source_version = source_version.filter(|version| !version.is_empty());
-    let id = BuildId { project: project.to_owned(), uuid: Uuid::new_v4() };
-    let build = Build {
-        scope: ctx.scope.clone(),
-        number: 0,
-        initiator: initiator(ctx, source_version.as_deref()),
-        started: ctx.now(),
-        ended: None,
-        artifacts: None,
-        secondary_artifacts: vec![],
-        configuration: Configuration(settings),
-        source_version,
-        resolved_source_version: None,
-        phases: vec![],
-        step: Step::Preparing,
-        stopping: false,
-        log: None,
-        credentials_token: None,
-        exported: vec![],
-        on_behalf_of: None,
-        id,
-    };
-    let build = with_destinations(build);
+    let initiator = initiator(ctx, source_version.as_deref());
+    let build = new_build(&ctx.scope, project, initiator, ctx.now(), settings, source_version);
     check(&build)?;
     let token = token.map(|(token, request)| Token {
         scope: ctx.scope.clone(),
@@ -91,6 +70,38 @@ pub(super) async fn queue(
     });
     let config = codebuild.config.clone();
     codebuild.store.write(move |tx| insert(tx, &build, token.as_ref(), &config)).await
+}
+
+/// A build that has no number yet.
+pub(crate) fn new_build(
+    scope: &Scope,
+    project: &str,
+    initiator: String,
+    started: Timestamp,
+    settings: Settings,
+    source_version: Option<String>,
+) -> Build {
+    with_destinations(Build {
+        scope: scope.clone(),
+        id: BuildId { project: project.to_owned(), uuid: Uuid::new_v4() },
+        number: 0,
+        initiator,
+        started,
+        ended: None,
+        artifacts: None,
+        secondary_artifacts: vec![],
+        configuration: Configuration(settings),
+        source_version: source_version.filter(|version| !version.is_empty()),
+        resolved_source_version: None,
+        phases: vec![],
+        step: Step::Preparing,
+        stopping: false,
+        log: None,
+        credentials_token: None,
+        exported: vec![],
+        on_behalf_of: None,
+        webhook: None,
+    })
 }
 
 /// What settings alone do not tell.
@@ -163,6 +174,11 @@ fn insert(
         clear_old_tokens(tx, build.started.as_millis())?;
         tx.put(token)?;
     }
+    number(tx, build, config)
+}
+
+/// Gives a new build its number and its place in the queue. Errors: TooManyQueued, TooManyOfProject, ProjectNotFound.
+pub(crate) fn number(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<Build, Error> {
     admit(tx, build, config)?;
     let build = Build { number: next_number(tx, build)?, ..build.clone() };
     put(build, tx)
@@ -178,6 +194,7 @@ pub(crate) fn put(build: Build, tx: &mut WriteTx<'_>) -> Result<Build, Error> {
         u64::try_from(build.configuration.0.queued_timeout_in_minutes.unwrap_or(480)).unwrap_or(480);
     let due = build.started.plus(Duration::from_secs(minutes * 60));
     tx.enqueue(QUEUED_TIMEOUTS, &entry.id(), &entry, Some(due.as_millis()))?;
+    report(tx, &build)?;
     Ok(build)
 }
 
