@@ -331,3 +331,17 @@ def test_projects_that_have_no_webhook(aws, create):
     elsewhere = create("GITHUB_ENTERPRISE", "https://git.example.com/acme/site")
     message = refused("InvalidInputException", aws.codebuild.create_webhook, projectName=elsewhere)
     assert "git_hosts" in message
+
+
+def test_a_crash_loses_no_delivery_and_repeats_none(aws, server, create, repository):
+    hook = Hook(aws, create, [[EVENT]])
+    commits = [repository.first, repository.second, repository.docs]
+    for commit in commits:
+        hook.push("refs/heads/main", commit)
+    server.kill()
+    server.start()
+    for commit in commits:
+        hook.push("refs/heads/main", commit)
+    builds = hook.over(3)
+    assert sorted(build["sourceVersion"] for build in builds) == sorted(commits)
+    assert {build["buildStatus"] for build in builds} == {"SUCCEEDED"}

@@ -70,7 +70,9 @@ impl Api {
         let said: String = String::from_utf8_lossy(&body).chars().take(QUOTED).collect();
         let told = format!("it answered {status} ({said})");
         Err(match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Refusal::NotAllowed(told),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                Refusal::NotAllowed(told)
+            }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Refusal::Unavailable(told),
             status if status.is_server_error() => Refusal::Unavailable(told),
             _ => Refusal::Other(told),

@@ -72,7 +72,8 @@ impl Clones {
         };
         self.cache.tidy();
         let git_dir = wanted.into.join(".git");
-        let place = Place { remote: wanted.remote, git_dir: &git_dir, folder: wanted.into, largest: LARGEST_BYTES };
+        let place =
+            Place { remote: wanted.remote, git_dir: &git_dir, folder: wanted.into, largest: LARGEST_BYTES };
         place.git(&["checkout", "--quiet", "--detach", &commit]).await?;
         if wanted.submodules {
             let depth = wanted.depth.map(|depth| format!("--depth={depth}"));

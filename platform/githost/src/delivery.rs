@@ -207,10 +207,7 @@ mod tests {
             told(Provider::Bitbucket, ("x-event-key", event), &body)
         };
         assert_eq!(bitbucket("pullrequest:created", "acme/site"), Ok(vec![asked(Action::Created)]));
-        assert_eq!(
-            bitbucket("pullrequest:fulfilled", "acme/site"),
-            Ok(vec![asked(Action::Merged)])
-        );
+        assert_eq!(bitbucket("pullrequest:fulfilled", "acme/site"), Ok(vec![asked(Action::Merged)]));
         assert_eq!(bitbucket("pullrequest:rejected", "acme/site"), Ok(vec![asked(Action::Closed)]));
         assert!(is_from_fork(bitbucket("pullrequest:created", "stranger/site")));
     }

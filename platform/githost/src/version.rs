@@ -89,11 +89,17 @@ mod tests {
 
     #[test]
     fn all_forms() {
-        assert_eq!((github(""), Version::parse(None, Provider::GitLab)), (Some(Version::Default), Some(Version::Default)));
+        assert_eq!(
+            (github(""), Version::parse(None, Provider::GitLab)),
+            (Some(Version::Default), Some(Version::Default))
+        );
         assert_eq!(github(SHA), Some(Version::Commit(SHA.into())));
         assert_eq!(github("feature/x"), Some(Version::Short("feature/x".into())));
         assert_eq!(github("pr/7"), reference("refs/pull/7/head", None));
-        assert_eq!(Version::parse(Some("pr/7"), Provider::GitLab), reference("refs/merge-requests/7/head", None));
+        assert_eq!(
+            Version::parse(Some("pr/7"), Provider::GitLab),
+            reference("refs/merge-requests/7/head", None)
+        );
         assert_eq!(github("refs/pull/7/merge"), reference("refs/pull/7/merge", None));
         assert_eq!(github(&format!("refs/heads/main^{{{SHA}}}")), reference("refs/heads/main", Some(SHA)));
         assert_eq!(github(&format!("main^{{{SHA}}}")), Some(Version::Commit(SHA.into())));
@@ -102,8 +108,24 @@ mod tests {
     #[test]
     fn what_would_be_something_else_to_git() {
         for bad in [
-            "-x", "+refs/heads/a", "a:b", "a b", "a..b", "refs/heads/*", "a@{1}", "/a", "a//b", "a.lock", "pr/x", "pr/",
-            "a^{b}", "main^{aaaa", "a~1", "a\\b", ".git", "a\nb",
+            "-x",
+            "+refs/heads/a",
+            "a:b",
+            "a b",
+            "a..b",
+            "refs/heads/*",
+            "a@{1}",
+            "/a",
+            "a//b",
+            "a.lock",
+            "pr/x",
+            "pr/",
+            "a^{b}",
+            "main^{aaaa",
+            "a~1",
+            "a\\b",
+            ".git",
+            "a\nb",
         ] {
             assert_eq!(github(bad), None, "{bad}");
         }

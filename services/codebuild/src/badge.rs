@@ -61,9 +61,9 @@ impl BadgeEndpoint {
             let builds = Range::prefix(Build::of_project(&project.scope, &project.name)).descending();
             let builds = tx.scan_index::<Build>(Build::NUMBER, builds, LOOKED_AT)?.into_records();
             let own = project.configuration.0.source_version.as_deref();
-            let mut of_branch = builds.into_iter().filter(|build| {
-                reference.as_deref().is_none_or(|reference| is_of(build, reference, own))
-            });
+            let mut of_branch = builds
+                .into_iter()
+                .filter(|build| reference.as_deref().is_none_or(|reference| is_of(build, reference, own)));
             Ok::<_, store::Error>(of_branch.next().map_or(Badge::Unknown, |build| Badge::of(&build.status())))
         });
         read.await
@@ -122,9 +122,7 @@ impl HttpService for BadgeEndpoint {
             (&Method::GET | &Method::HEAD, true) => {
                 match self.badge(request.uri().query().unwrap_or_default()).await {
                     Ok(badge) => (StatusCode::OK, badge.svg()),
-                    Err(error) => {
-                        (StatusCode::INTERNAL_SERVER_ERROR, aws::Error::internal(error).message)
-                    }
+                    Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, aws::Error::internal(error).message),
                 }
             }
             _ => (StatusCode::NOT_FOUND, "There is no badge at this address.".to_owned()),
@@ -152,7 +150,10 @@ mod tests {
             build.source_version = version.map(str::to_owned);
             is_of(&build, reference, own)
         };
-        assert!(of(Some("main"), "refs/heads/main", None) && of(Some("refs/heads/a/b^{c}"), "refs/heads/a/b", None));
+        assert!(
+            of(Some("main"), "refs/heads/main", None)
+                && of(Some("refs/heads/a/b^{c}"), "refs/heads/a/b", None)
+        );
         assert!(of(None, "refs/heads/main", None) && of(None, "refs/heads/x", Some("x")));
         assert!(!of(None, "refs/heads/main", Some("x")) && !of(Some("main"), "refs/heads/x", None));
         assert!(!of(None, "refs/tags/v1", None) && of(Some("v1"), "refs/tags/v1", None));

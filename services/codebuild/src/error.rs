@@ -38,7 +38,9 @@ impl From<Error> for aws::Error {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::InvalidInput(_) => "InvalidInputException",
-            Error::ProjectAlreadyExists(_) | Error::CredentialsExist(_) | Error::WebhookExists(_) => "ResourceAlreadyExistsException",
+            Error::ProjectAlreadyExists(_) | Error::CredentialsExist(_) | Error::WebhookExists(_) => {
+                "ResourceAlreadyExistsException"
+            }
             Error::ProjectNotFound(_)
             | Error::BuildNotFound(_)
             | Error::CredentialsNotFound(_)

@@ -184,7 +184,10 @@ impl HostAccess<'_> {
         let given = self.connection_token(&connection.arn, &connection.full_repository_id).await?;
         let shown_to = below(&given.git_url);
         if !url.starts_with(&shown_to) {
-            return Err(Denied::Refused(format!("{url} is no repository of the connection {}", connection.arn)));
+            return Err(Denied::Refused(format!(
+                "{url} is no repository of the connection {}",
+                connection.arn
+            )));
         }
         let credential = Some(of_connection(given));
         Ok(Remote { shown_to, ..Remote::new(url.to_owned(), credential) })

@@ -31,7 +31,8 @@ mod tests {
     #[test]
     fn an_accounts_token_goes_to_known_hosts_alone() {
         let hosts = GitHosts::from([("git.example.com".to_owned(), GitHost::default())]);
-        let shown = |location, provider| may_be_shown(&Repository::parse(location, provider).unwrap(), &hosts);
+        let shown =
+            |location, provider| may_be_shown(&Repository::parse(location, provider).unwrap(), &hosts);
         assert!(shown("https://github.com/a/b", Provider::GitHub));
         assert!(shown("https://git.example.com/a/b", Provider::GitHubEnterpriseServer));
         assert!(!shown("https://git.example.com:444/a/b", Provider::GitHubEnterpriseServer));

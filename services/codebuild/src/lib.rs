@@ -32,9 +32,9 @@ mod service;
 mod shape;
 mod source;
 mod state;
-mod webhook;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 pub use badge::BadgeEndpoint;
 pub use credentials::CredentialsEndpoint;

@@ -23,7 +23,9 @@ pub(super) fn git_hosts(given: BTreeMap<String, GitHost>, github: &Github) -> Re
     for (name, GitHost { url, api }) in given {
         let wrong = |why: String| Error::GitHost { name: name.clone(), why };
         if name.contains('/') || name.is_empty() {
-            return Err(wrong("it must be a host, with a port where it has one, and nothing else".to_owned()));
+            return Err(wrong(
+                "it must be a host, with a port where it has one, and nothing else".to_owned(),
+            ));
         }
         let checked = |url: Option<String>| url.as_deref().map(githost::address::base).transpose();
         let host = codebuild::GitHost {

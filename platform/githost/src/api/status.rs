@@ -96,7 +96,10 @@ mod tests {
         };
         let told = |provider| described(provider, &status);
         let (path, body) = told(Provider::GitHub);
-        assert_eq!((path.as_str(), &body["state"], &body["context"]), ("/statuses/c", &json!("error"), &json!("ci")));
+        assert_eq!(
+            (path.as_str(), &body["state"], &body["context"]),
+            ("/statuses/c", &json!("error"), &json!("ci"))
+        );
         assert_eq!(body["description"].as_str().unwrap().len(), LONGEST);
         assert_eq!(told(Provider::GitLab).1["state"], "canceled");
         let (path, body) = told(Provider::Bitbucket);

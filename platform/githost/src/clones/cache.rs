@@ -70,7 +70,8 @@ impl Cache {
     pub fn tidy(self: &Arc<Self>) {
         let now = SystemTime::now();
         let mut tidied = lock(&self.tidied);
-        let recently = |before: SystemTime| now.duration_since(before).is_ok_and(|passed| passed < TIDY_EVERY);
+        let recently =
+            |before: SystemTime| now.duration_since(before).is_ok_and(|passed| passed < TIDY_EVERY);
         if tidied.is_some_and(recently) {
             return;
         }

@@ -9,8 +9,7 @@ use tokio::io::AsyncReadExt;
 use super::{
     Fault,
     drive::{Drive, Trouble},
-    git_source,
-    secrets,
+    git_source, secrets,
 };
 use crate::{
     buildspec::{self, Buildspec},
@@ -187,7 +186,9 @@ async fn fetch_object(
         return Ok(None);
     };
     if let Some(connection) = &reference.connection {
-        return git_source::clone_reference(drive, build, &reference, connection, into, which).await.map(Some);
+        return git_source::clone_reference(drive, build, &reference, connection, into, which)
+            .await
+            .map(Some);
     }
     let repository = codecommit::Repository::parse(&reference.clone_url).ok_or_else(|| {
         client_error(format!("{} is no repository that can be cloned {which}", reference.clone_url))

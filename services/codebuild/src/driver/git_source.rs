@@ -68,13 +68,8 @@ async fn clone_from(
     into: &Path,
     which: &str,
 ) -> Result<String, Trouble> {
-    let wanted = Wanted {
-        remote,
-        version,
-        depth: git::depth(source),
-        submodules: git::has_submodules(source),
-        into,
-    };
+    let wanted =
+        Wanted { remote, version, depth: git::depth(source), submodules: git::has_submodules(source), into };
     drive.codebuild.clones.clone(&wanted).await.map_err(|failure| match failure {
         Failure::Io(error) => Trouble::Fault(Fault::Io(error)),
         failure => client_error(format!("{failure} {which}")),

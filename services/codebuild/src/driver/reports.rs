@@ -95,9 +95,8 @@ fn status(build: &Build, source: &ProjectSource, commit: &str) -> Status {
     };
     let variables = environment::told(build, &place(build).unwrap_or_default());
     let config = source.build_status_config.as_ref();
-    let set = |text: Option<&String>| {
-        text.filter(|text| !text.is_empty()).map(|text| expand(text, &variables))
-    };
+    let set =
+        |text: Option<&String>| text.filter(|text| !text.is_empty()).map(|text| expand(text, &variables));
     let context = set(config.and_then(|config| config.context.as_ref()));
     let target_url = set(config.and_then(|config| config.target_url.as_ref()));
     Status {

@@ -2,7 +2,12 @@ use aws::Ctx;
 use codebuild_model::{BatchGetProjects, BatchGetProjectsOutput};
 
 use super::project_name;
-use crate::{CodeBuild, error::Error, records::{Project, Webhook}, shape};
+use crate::{
+    CodeBuild,
+    error::Error,
+    records::{Project, Webhook},
+    shape,
+};
 
 /// Projects by name or ARN; names that nobody has are listed apart.
 /// Source: CodeBuild API Reference, BatchGetProjects.

@@ -2,7 +2,12 @@ use aws::Ctx;
 use codebuild_model::{DeleteProject, DeleteProjectOutput};
 
 use super::project_name;
-use crate::{CodeBuild, error::Error, records::{Project, Webhook}, webhook::host};
+use crate::{
+    CodeBuild,
+    error::Error,
+    records::{Project, Webhook},
+    webhook::host,
+};
 
 /// Deletes a project. Its builds stay, those under way go on; its webhook goes. A project that does not exist is deleted already.
 /// Source: CodeBuild API Reference, DeleteProject.

@@ -65,13 +65,10 @@ impl Record for Project {
     fn indexes(&self) -> Vec<Index> {
         let at = |time: Timestamp| in_scope(&self.scope).and_i64(time.as_millis()).and(&self.name);
         let badge = self.badge.map(|badge| Index::new(Self::BADGE, Key::of(badge.to_string())));
-        [
-            Index::new(Self::CREATED, at(self.created)),
-            Index::new(Self::LAST_MODIFIED, at(self.last_modified)),
-        ]
-        .into_iter()
-        .chain(badge)
-        .collect()
+        [Index::new(Self::CREATED, at(self.created)), Index::new(Self::LAST_MODIFIED, at(self.last_modified))]
+            .into_iter()
+            .chain(badge)
+            .collect()
     }
 }
 

@@ -106,13 +106,26 @@ mod tests {
         assert_eq!((found.authority.as_str(), found.path.as_str()), ("github.com", "Acme/site"));
         assert_eq!(found.folder(), "github.com/Acme/site");
         for bad in [
-            "https://gitlab.com/a/b", "http://github.com/a/b", "https://github.com/a", "https://github.com/a/../b",
-            "git@github.com:a/b", "file:///a/b", "ext::sh", "https://github.com/a/b?x", "https://github.com/a/-b",
-            "https://github.com/a/b c", "https://github.com.evil.example/a/b", "ssh://github.com/a/b",
+            "https://gitlab.com/a/b",
+            "http://github.com/a/b",
+            "https://github.com/a",
+            "https://github.com/a/../b",
+            "git@github.com:a/b",
+            "file:///a/b",
+            "ext::sh",
+            "https://github.com/a/b?x",
+            "https://github.com/a/-b",
+            "https://github.com/a/b c",
+            "https://github.com.evil.example/a/b",
+            "ssh://github.com/a/b",
         ] {
             assert_eq!(github(bad), None, "{bad}");
         }
-        let own = Repository::parse("http://127.0.0.1:3000/group/sub/b", Provider::GitLabSelfManaged).unwrap();
-        assert_eq!((own.authority.as_str(), own.folder().as_str()), ("127.0.0.1:3000", "127.0.0.1/group/sub/b"));
+        let own =
+            Repository::parse("http://127.0.0.1:3000/group/sub/b", Provider::GitLabSelfManaged).unwrap();
+        assert_eq!(
+            (own.authority.as_str(), own.folder().as_str()),
+            ("127.0.0.1:3000", "127.0.0.1/group/sub/b")
+        );
     }
 }

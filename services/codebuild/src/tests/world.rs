@@ -275,7 +275,8 @@ fn serve(store: &Store, shared: &Shared, dir: &Path, config: Config) -> (Arc<Cod
     let client = Client::new(slot.clone(), scope());
     let executor =
         SandboxExecutor::new(dir.join("builds"), vec![supervisor().into()], Sandbox::default()).unwrap();
-    let codebuild = CodeBuild::new(store.clone(), client.clone(), Arc::new(executor), Sealer::new([1; 32]), dir, config);
+    let codebuild =
+        CodeBuild::new(store.clone(), client.clone(), Arc::new(executor), Sealer::new([1; 32]), dir, config);
     let codebuild = Arc::new(codebuild.with_lease(LEASE));
     let played = Arc::new(shared.clone());
     let gateway = Gateway::new(

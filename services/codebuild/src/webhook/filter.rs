@@ -35,9 +35,9 @@ pub(crate) fn event(change: &Change) -> &'static str {
 /// Why a filter cannot be used with this kind of host; none if it can.
 pub(crate) fn objection(filter: &WebhookFilter, provider: Provider) -> Option<String> {
     if filter.r#type != WebhookFilterType::Event {
-        return compile(&filter.pattern).err().map(|_| {
-            format!("Invalid webhook filter: '{}' is no regular expression", filter.pattern)
-        });
+        return compile(&filter.pattern)
+            .err()
+            .map(|_| format!("Invalid webhook filter: '{}' is no regular expression", filter.pattern));
     }
     events(&filter.pattern).find(|event| !is_event(event, provider)).map(|event| {
         format!("Invalid webhook filter: event '{event}' is not supported for this source provider")
@@ -48,7 +48,10 @@ fn is_event(event: &str, provider: Provider) -> bool {
     let is_github = matches!(provider, Provider::GitHub | Provider::GitHubEnterpriseServer);
     let is_gitlab = matches!(provider, Provider::GitLab | Provider::GitLabSelfManaged);
     match event {
-        "PUSH" | "PULL_REQUEST_CREATED" | "PULL_REQUEST_UPDATED" | "PULL_REQUEST_MERGED"
+        "PUSH"
+        | "PULL_REQUEST_CREATED"
+        | "PULL_REQUEST_UPDATED"
+        | "PULL_REQUEST_MERGED"
         | "PULL_REQUEST_CLOSED" => true,
         "PULL_REQUEST_REOPENED" | "RELEASED" => is_github || is_gitlab,
         "PRERELEASED" => is_github,
@@ -186,7 +189,10 @@ mod tests {
     fn groups_are_alternatives_and_filters_conditions() {
         use WebhookFilterType::{BaseRef, Event, HeadRef};
         let webhook = webhook(vec![
-            vec![filter(Event, "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED", false), filter(BaseRef, "^refs/heads/main$", false)],
+            vec![
+                filter(Event, "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED", false),
+                filter(BaseRef, "^refs/heads/main$", false),
+            ],
             vec![filter(Event, "PUSH", false), filter(HeadRef, "^refs/tags/.*", true)],
         ]);
         let admitted = |change| admits(&webhook, &change, &Contents::default());
@@ -197,20 +203,29 @@ mod tests {
     #[test]
     fn what_does_not_fit_never_passes() {
         use WebhookFilterType::{ActorAccountId, BaseRef, Event, TagName};
-        let of = |kind, pattern, excludes| webhook(vec![vec![filter(Event, "PUSH,RELEASED", false), filter(kind, pattern, excludes)]]);
+        let of = |kind, pattern, excludes| {
+            webhook(vec![vec![filter(Event, "PUSH,RELEASED", false), filter(kind, pattern, excludes)]])
+        };
         let pushed = push(Reference::Branch, "main");
         let none = Contents::default();
         assert!(!admits(&of(BaseRef, "x", true), &pushed, &none));
         assert!(admits(&of(ActorAccountId, "^42$", false), &pushed, &none));
-        let release = change(What::Release(Release { tag: "v1".into(), name: String::new(), is_prerelease: false }));
-        assert!(admits(&of(TagName, "^v", false), &release, &none) && !admits(&of(TagName, "^v", false), &pushed, &none));
+        let release =
+            change(What::Release(Release { tag: "v1".into(), name: String::new(), is_prerelease: false }));
+        assert!(
+            admits(&of(TagName, "^v", false), &release, &none)
+                && !admits(&of(TagName, "^v", false), &pushed, &none)
+        );
     }
 
     #[test]
     fn files_and_messages() {
         use WebhookFilterType::{CommitMessage, Event, FilePath};
-        let of = |kind, pattern, excludes| webhook(vec![vec![filter(Event, "PUSH", false), filter(kind, pattern, excludes)]]);
-        let contents = Contents { message: Some("[skip] x".into()), files: Some(vec!["src/a".into(), "b".into()]) };
+        let of = |kind, pattern, excludes| {
+            webhook(vec![vec![filter(Event, "PUSH", false), filter(kind, pattern, excludes)]])
+        };
+        let contents =
+            Contents { message: Some("[skip] x".into()), files: Some(vec!["src/a".into(), "b".into()]) };
         let pushed = push(Reference::Branch, "main");
         let admitted = |kind, pattern, excludes| admits(&of(kind, pattern, excludes), &pushed, &contents);
         assert!(admitted(FilePath, "^src/", false) && !admitted(FilePath, "^src/", true));
@@ -226,7 +241,10 @@ mod tests {
     fn without_filters() {
         let of = |pattern: &str| Webhook { branch_filter: Some(pattern.into()), ..Webhook::default() };
         let none = Contents::default();
-        assert!(admits(&of(""), &push(Reference::Tag, "v1"), &none) && admits(&of(""), &asked(Action::Created), &none));
+        assert!(
+            admits(&of(""), &push(Reference::Tag, "v1"), &none)
+                && admits(&of(""), &asked(Action::Created), &none)
+        );
         assert!(!admits(&of(""), &asked(Action::Merged), &none));
         assert!(admits(&of("^main$"), &push(Reference::Branch, "main"), &none));
         assert!(!admits(&of("^main$"), &push(Reference::Tag, "main"), &none));

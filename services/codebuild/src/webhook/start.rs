@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn versions_and_variables() {
         let change = |what| Change { repository: "a/b".into(), actor: Some("42".into()), what };
-        let push = Push { commit: "c".into(), kind: Reference::Tag, name: "v1".into(), before: Some("p".into()) };
+        let push =
+            Push { commit: "c".into(), kind: Reference::Tag, name: "v1".into(), before: Some("p".into()) };
         let (version, told) = start(Provider::GitHub, &change(What::Push(push)));
         assert_eq!((version.as_str(), told.trigger.as_str()), ("c", "tag/v1"));
         let expected = [
@@ -100,8 +101,12 @@ mod tests {
             is_from_fork,
             merge_commit: None,
         };
-        let version = |provider, is_from_fork| start(provider, &change(What::PullRequest(request(is_from_fork)))).0;
+        let version =
+            |provider, is_from_fork| start(provider, &change(What::PullRequest(request(is_from_fork)))).0;
         assert_eq!(version(Provider::GitHub, false), "pr/7");
-        assert_eq!((version(Provider::GitLab, false), version(Provider::GitLab, true)), ("c".into(), "pr/7".into()));
+        assert_eq!(
+            (version(Provider::GitLab, false), version(Provider::GitLab, true)),
+            ("c".into(), "pr/7".into())
+        );
     }
 }

@@ -19,8 +19,7 @@ pub(super) async fn get_connection_token(
     if ctx.source_ip.is_some() || ctx.invoked_by.as_deref() != Some(READER) {
         return Err(Error::Refused("Tokens of connections are told to builds alone".to_owned()));
     }
-    let (provider, authorization, token) =
-        used::authorization(named, ctx, &input.connection_arn).await?;
+    let (provider, authorization, token) = used::authorization(named, ctx, &input.connection_arn).await?;
     Ok(GetConnectionTokenOutput {
         git_url: authorization.git_url,
         user_name: authorization.user_name,
