@@ -103,7 +103,7 @@ impl HostAccess<'_> {
                 return Ok((remote, Some(why)));
             }
             Some(CredentialKind::Secret(arn)) => {
-                remote.credential = Some(self.from_secret(repository, &arn).await?);
+                remote.credential = Some(self.secret_credential(repository, &arn).await?);
             }
             Some(CredentialKind::Connection(arn)) => {
                 self.through_connection(repository, &arn, &mut remote).await?;
@@ -149,7 +149,7 @@ impl HostAccess<'_> {
         self.role.client().await.map_err(|error| Denied::of(error, |error| error.message.clone()))
     }
 
-    async fn from_secret(&self, repository: &git::Repository, arn: &str) -> Result<Credential, Denied> {
+    async fn secret_credential(&self, repository: &git::Repository, arn: &str) -> Result<Credential, Denied> {
         let client = self.client().await?;
         let get = GetSecretValue { secret_id: arn.to_owned(), ..GetSecretValue::default() };
         let failed = |why: &str| format!("Failed to get access token from {arn}: {why}");
