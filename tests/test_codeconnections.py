@@ -405,8 +405,11 @@ def test_why_a_source_cannot_be_taken(aws, place, connection, repository, host, 
     assert error(FullRepositoryId="acme/none") == ("ConfigurationError", "The repository was not found")
     code, message = error(FullRepositoryId="../etc/passwd")
     assert code == "ConfigurationError" and "is no full id of a repository" in message
-    code, message = error(OutputArtifactFormat="CODEBUILD_CLONE_REF")
-    assert code == "ConfigurationError" and "not built yet" in message
+    code, message = error(OutputArtifactFormat="TAR")
+    assert (code, message) == (
+        "ConfigurationError",
+        "OutputArtifactFormat must be CODE_ZIP or CODEBUILD_CLONE_REF, not 'TAR'",
+    )
     pending = aws.client("codestar-connections").create_connection(ConnectionName="c", ProviderType="GitHub")
     code, message = error(pending["ConnectionArn"])
     assert code == "ConfigurationError" and "not available" in message

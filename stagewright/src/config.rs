@@ -1,5 +1,7 @@
 //! What an operator can set, by flags or in a TOML file; a flag wins over the file.
 
+mod git_hosts;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -27,6 +29,8 @@ pub enum Error {
          (listen on 127.0.0.1 or [::1], or leave --auth out)"
     )]
     OpenToTheWorld(SocketAddr),
+    #[error("[git_hosts] {name}: {why}")]
+    GitHost { name: String, why: String },
     #[error("[origins] {name}: {why}")]
     Origin { name: String, why: String },
     #[error("[builds.container] {0}")]
@@ -89,6 +93,7 @@ struct File {
     blobs: Option<String>,
     endpoint: Option<String>,
     builds: Builds,
+    git_hosts: BTreeMap<String, git_hosts::GitHost>,
     github: Github,
     limits: Limits,
     origins: BTreeMap<String, Origin>,
@@ -269,6 +274,7 @@ pub struct Config {
     pub blobs: Option<String>,
     pub endpoint: Option<String>,
     pub builds: Builds,
+    pub git_hosts: codebuild::GitHosts,
     pub github: Github,
     pub limits: Limits,
     pub origins: BTreeMap<String, codeartifact::Origin>,
@@ -320,6 +326,7 @@ impl Config {
             blobs: flags.blobs.or(file.blobs),
             endpoint: flags.endpoint.or(file.endpoint),
             builds: file.builds,
+            git_hosts: git_hosts::git_hosts(file.git_hosts, &file.github)?,
             github: file.github,
             limits: file.limits,
             trails: file.trails,
@@ -347,6 +354,7 @@ impl Config {
             blobs: None,
             endpoint: None,
             builds: Builds::default(),
+            git_hosts: codebuild::GitHosts::new(),
             github: Github::default(),
             limits: Limits::default(),
             trails: Trails::default(),

@@ -66,6 +66,65 @@ class GitHubApi:
         self.server.server_close()
 
 
+class HostApi:
+    """What GitHub, GitLab and Bitbucket have of webhooks and statuses, below any path. `hooks` has what is registered,
+    by the path of the list and number; while `refusal` is set it answers that status to everybody."""
+
+    def __init__(self):
+        self.hooks, self.posted, self.refusal, numbers = {}, [], None, itertools.count(1)
+        api = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def handle_any(self):
+                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
+                path, _, number = self.path.partition("?")[0].partition("/hooks")
+                if api.refusal:
+                    return self.answer(api.refusal, {"message": "no"})
+                if not self.headers.get("Authorization", "").startswith(("Bearer ", "Basic ")):
+                    return self.answer(401, {"message": "Bad credentials"})
+                if "/status" in path:
+                    api.posted.append((path, body))
+                    return self.answer(201, {})
+                hooks = api.hooks.setdefault(f"{path}/hooks", {})
+                number = int(number.strip("/") or 0)
+                if self.command == "GET":
+                    return self.answer(200, [{"id": key, **hook} for key, hook in hooks.items()])
+                if self.command == "DELETE":
+                    del hooks[number]
+                    return self.answer(204, None)
+                number = number or next(numbers)
+                hooks[number] = body
+                return self.answer(201, {"id": number})
+
+            def answer(self, status, value):
+                text = b"" if value is None else json.dumps(value).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_any
+
+            def log_message(self, *_):
+                """The tests' output is not for this."""
+
+        self.port = free_port()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def statuses(self, path):
+        """What was posted for a commit, in order."""
+        return [body for where, body in self.posted if where == path]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class GitHost:
     """Repositories over HTTP, as a Git host has them: git's own http-backend, behind a user name and a token.
 

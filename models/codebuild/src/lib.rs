@@ -55,6 +55,12 @@ aws::operation! { CreateReportGroup = CODEBUILD "CreateReportGroup" {
     errors ["InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException",];
 } }
 
+aws::operation! { CreateWebhook = CODEBUILD "CreateWebhook" {
+    input CREATE_WEBHOOK; output CreateWebhookOutput CREATE_WEBHOOK_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "OAuthProviderException", "ResourceAlreadyExistsException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { DeleteBuildBatch = CODEBUILD "DeleteBuildBatch" {
     input DELETE_BUILD_BATCH; output DeleteBuildBatchOutput DELETE_BUILD_BATCH_OUTPUT;
     http "POST" "/" 200;
@@ -85,6 +91,18 @@ aws::operation! { DeleteResourcePolicy = CODEBUILD "DeleteResourcePolicy" {
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { DeleteSourceCredentials = CODEBUILD "DeleteSourceCredentials" {
+    input DELETE_SOURCE_CREDENTIALS; output DeleteSourceCredentialsOutput DELETE_SOURCE_CREDENTIALS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { DeleteWebhook = CODEBUILD "DeleteWebhook" {
+    input DELETE_WEBHOOK; output DeleteWebhookOutput DELETE_WEBHOOK_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException", "OAuthProviderException",];
+} }
+
 aws::operation! { DescribeCodeCoverages = CODEBUILD "DescribeCodeCoverages" {
     input DESCRIBE_CODE_COVERAGES; output DescribeCodeCoveragesOutput DESCRIBE_CODE_COVERAGES_OUTPUT;
     http "POST" "/" 200;
@@ -107,6 +125,12 @@ aws::operation! { GetResourcePolicy = CODEBUILD "GetResourcePolicy" {
     input GET_RESOURCE_POLICY; output GetResourcePolicyOutput GET_RESOURCE_POLICY_OUTPUT;
     http "POST" "/" 200;
     errors ["ResourceNotFoundException", "InvalidInputException",];
+} }
+
+aws::operation! { ImportSourceCredentials = CODEBUILD "ImportSourceCredentials" {
+    input IMPORT_SOURCE_CREDENTIALS; output ImportSourceCredentialsOutput IMPORT_SOURCE_CREDENTIALS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "AccountLimitExceededException", "ResourceAlreadyExistsException",];
 } }
 
 aws::operation! { InvalidateProjectCache = CODEBUILD "InvalidateProjectCache" {
@@ -181,6 +205,12 @@ aws::operation! { ListSharedReportGroups = CODEBUILD "ListSharedReportGroups" {
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { ListSourceCredentials = CODEBUILD "ListSourceCredentials" {
+    input LIST_SOURCE_CREDENTIALS; output ListSourceCredentialsOutput LIST_SOURCE_CREDENTIALS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
 aws::operation! { PutResourcePolicy = CODEBUILD "PutResourcePolicy" {
     input PUT_RESOURCE_POLICY; output PutResourcePolicyOutput PUT_RESOURCE_POLICY_OUTPUT;
     http "POST" "/" 200;
@@ -241,6 +271,12 @@ aws::operation! { UpdateReportGroup = CODEBUILD "UpdateReportGroup" {
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
+aws::operation! { UpdateWebhook = CODEBUILD "UpdateWebhook" {
+    input UPDATE_WEBHOOK; output UpdateWebhookOutput UPDATE_WEBHOOK_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException", "OAuthProviderException",];
+} }
+
 aws::string_enum! { ARTIFACT_NAMESPACE: ArtifactNamespace = "ArtifactNamespace" {
     None = "NONE",
     BuildId = "BUILD_ID",
@@ -255,6 +291,14 @@ aws::string_enum! { ARTIFACTS_TYPE: ArtifactsType = "ArtifactsType" {
     Codepipeline = "CODEPIPELINE",
     S3 = "S3",
     NoArtifacts = "NO_ARTIFACTS",
+} }
+
+aws::string_enum! { AUTH_TYPE: AuthType = "AuthType" {
+    Oauth = "OAUTH",
+    BasicAuth = "BASIC_AUTH",
+    PersonalAccessToken = "PERSONAL_ACCESS_TOKEN",
+    Codeconnections = "CODECONNECTIONS",
+    SecretsManager = "SECRETS_MANAGER",
 } }
 
 aws::structure! { AUTO_RETRY_CONFIG: AutoRetryConfig = Structure "AutoRetryConfig" {
@@ -632,6 +676,20 @@ aws::structure! { CREATE_REPORT_GROUP_OUTPUT: CreateReportGroupOutput = Structur
     report_group: Option<ReportGroup> = "reportGroup" REPORT_GROUP;
 } }
 
+aws::structure! { CREATE_WEBHOOK: CreateWebhook = Structure "CreateWebhookInput" {
+    project_name: String = "projectName" PROJECT_NAME required();
+    branch_filter: Option<String> = "branchFilter" STRING;
+    filter_groups: Option<Vec<Vec<WebhookFilter>>> = "filterGroups" FILTER_GROUPS;
+    build_type: Option<WebhookBuildType> = "buildType" WEBHOOK_BUILD_TYPE;
+    manual_creation: Option<bool> = "manualCreation" BOOLEAN;
+    scope_configuration: Option<ScopeConfiguration> = "scopeConfiguration" SCOPE_CONFIGURATION;
+    pull_request_build_policy: Option<PullRequestBuildPolicy> = "pullRequestBuildPolicy" PULL_REQUEST_BUILD_POLICY;
+} }
+
+aws::structure! { CREATE_WEBHOOK_OUTPUT: CreateWebhookOutput = Structure "CreateWebhookOutput" {
+    webhook: Option<Webhook> = "webhook" WEBHOOK;
+} }
+
 aws::string_enum! { CREDENTIAL_PROVIDER_TYPE: CredentialProviderType = "CredentialProviderType" {
     SecretsManager = "SECRETS_MANAGER",
 } }
@@ -678,6 +736,21 @@ aws::structure! { DELETE_RESOURCE_POLICY: DeleteResourcePolicy = Structure "Dele
 } }
 
 aws::structure! { DELETE_RESOURCE_POLICY_OUTPUT: DeleteResourcePolicyOutput = Structure "DeleteResourcePolicyOutput" {
+} }
+
+aws::structure! { DELETE_SOURCE_CREDENTIALS: DeleteSourceCredentials = Structure "DeleteSourceCredentialsInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { DELETE_SOURCE_CREDENTIALS_OUTPUT: DeleteSourceCredentialsOutput = Structure "DeleteSourceCredentialsOutput" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+} }
+
+aws::structure! { DELETE_WEBHOOK: DeleteWebhook = Structure "DeleteWebhookInput" {
+    project_name: String = "projectName" PROJECT_NAME required();
+} }
+
+aws::structure! { DELETE_WEBHOOK_OUTPUT: DeleteWebhookOutput = Structure "DeleteWebhookOutput" {
 } }
 
 aws::structure! { DESCRIBE_CODE_COVERAGES: DescribeCodeCoverages = Structure "DescribeCodeCoveragesInput" {
@@ -832,6 +905,18 @@ aws::string_enum! { IMAGE_PULL_CREDENTIALS_TYPE: ImagePullCredentialsType = "Ima
 pub static IMAGE_VERSIONS: Schema =
     Schema::new("ImageVersions", Kind::List { element: &STRING, wire: "member" });
 
+aws::structure! { IMPORT_SOURCE_CREDENTIALS: ImportSourceCredentials = Structure "ImportSourceCredentialsInput" {
+    username: Option<String> = "username" NON_EMPTY_STRING;
+    token: String = "token" SENSITIVE_NON_EMPTY_STRING required();
+    server_type: ServerType = "serverType" SERVER_TYPE required();
+    auth_type: AuthType = "authType" AUTH_TYPE required();
+    should_overwrite: Option<bool> = "shouldOverwrite" BOOLEAN;
+} }
+
+aws::structure! { IMPORT_SOURCE_CREDENTIALS_OUTPUT: ImportSourceCredentialsOutput = Structure "ImportSourceCredentialsOutput" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+} }
+
 aws::structure! { INVALIDATE_PROJECT_CACHE: InvalidateProjectCache = Structure "InvalidateProjectCacheInput" {
     project_name: String = "projectName" NON_EMPTY_STRING required();
 } }
@@ -979,6 +1064,13 @@ aws::structure! { LIST_SHARED_REPORT_GROUPS: ListSharedReportGroups = Structure 
 aws::structure! { LIST_SHARED_REPORT_GROUPS_OUTPUT: ListSharedReportGroupsOutput = Structure "ListSharedReportGroupsOutput" {
     next_token: Option<String> = "nextToken" STRING;
     report_groups: Option<Vec<String>> = "reportGroups" REPORT_GROUP_ARNS;
+} }
+
+aws::structure! { LIST_SOURCE_CREDENTIALS: ListSourceCredentials = Structure "ListSourceCredentialsInput" {
+} }
+
+aws::structure! { LIST_SOURCE_CREDENTIALS_OUTPUT: ListSourceCredentialsOutput = Structure "ListSourceCredentialsOutput" {
+    source_credentials_infos: Option<Vec<SourceCredentialsInfo>> = "sourceCredentialsInfos" SOURCE_CREDENTIALS_INFOS;
 } }
 
 aws::structure! { LOGS_CONFIG: LogsConfig = Structure "LogsConfig" {
@@ -1416,6 +1508,17 @@ aws::structure! { SCOPE_CONFIGURATION: ScopeConfiguration = Structure "ScopeConf
 pub static SECURITY_GROUP_IDS: Schema =
     Schema::new("SecurityGroupIds", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).max(5);
 
+pub static SENSITIVE_NON_EMPTY_STRING: Schema =
+    Schema::new("SensitiveNonEmptyString", Kind::String).min(1).sensitive();
+
+aws::string_enum! { SERVER_TYPE: ServerType = "ServerType" {
+    Github = "GITHUB",
+    Bitbucket = "BITBUCKET",
+    GithubEnterprise = "GITHUB_ENTERPRISE",
+    Gitlab = "GITLAB",
+    GitlabSelfManaged = "GITLAB_SELF_MANAGED",
+} }
+
 aws::string_enum! { SHARED_RESOURCE_SORT_BY_TYPE: SharedResourceSortByType = "SharedResourceSortByType" {
     Arn = "ARN",
     ModifiedTime = "MODIFIED_TIME",
@@ -1436,6 +1539,16 @@ aws::string_enum! { SOURCE_AUTH_TYPE: SourceAuthType = "SourceAuthType" {
     Codeconnections = "CODECONNECTIONS",
     SecretsManager = "SECRETS_MANAGER",
 } }
+
+aws::structure! { SOURCE_CREDENTIALS_INFO: SourceCredentialsInfo = Structure "SourceCredentialsInfo" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    server_type: Option<ServerType> = "serverType" SERVER_TYPE;
+    auth_type: Option<AuthType> = "authType" AUTH_TYPE;
+    resource: Option<String> = "resource" STRING;
+} }
+
+pub static SOURCE_CREDENTIALS_INFOS: Schema =
+    Schema::new("SourceCredentialsInfos", Kind::List { element: &SOURCE_CREDENTIALS_INFO, wire: "member" });
 
 aws::string_enum! { SOURCE_TYPE: SourceType = "SourceType" {
     Codecommit = "CODECOMMIT",
@@ -1641,6 +1754,19 @@ aws::structure! { UPDATE_REPORT_GROUP_OUTPUT: UpdateReportGroupOutput = Structur
     report_group: Option<ReportGroup> = "reportGroup" REPORT_GROUP;
 } }
 
+aws::structure! { UPDATE_WEBHOOK: UpdateWebhook = Structure "UpdateWebhookInput" {
+    project_name: String = "projectName" PROJECT_NAME required();
+    branch_filter: Option<String> = "branchFilter" STRING;
+    rotate_secret: Option<bool> = "rotateSecret" BOOLEAN;
+    filter_groups: Option<Vec<Vec<WebhookFilter>>> = "filterGroups" FILTER_GROUPS;
+    build_type: Option<WebhookBuildType> = "buildType" WEBHOOK_BUILD_TYPE;
+    pull_request_build_policy: Option<PullRequestBuildPolicy> = "pullRequestBuildPolicy" PULL_REQUEST_BUILD_POLICY;
+} }
+
+aws::structure! { UPDATE_WEBHOOK_OUTPUT: UpdateWebhookOutput = Structure "UpdateWebhookOutput" {
+    webhook: Option<Webhook> = "webhook" WEBHOOK;
+} }
+
 static REGEX_OF_VALUE_INPUT: Pattern = Pattern::new(r#"^([\p{L}\p{Z}\p{N}_.:/=@+\-]*)$"#);
 pub static VALUE_INPUT: Schema =
     Schema::new("ValueInput", Kind::String).min(0).max(255).pattern(&REGEX_OF_VALUE_INPUT);
@@ -1654,7 +1780,7 @@ aws::structure! { VPC_CONFIG: VpcConfig = Structure "VpcConfig" {
 aws::structure! { WEBHOOK: Webhook = Structure "Webhook" {
     url: Option<String> = "url" NON_EMPTY_STRING;
     payload_url: Option<String> = "payloadUrl" NON_EMPTY_STRING;
-    secret: Option<String> = "secret" NON_EMPTY_STRING;
+    secret: Option<String> = "secret" SENSITIVE_NON_EMPTY_STRING;
     branch_filter: Option<String> = "branchFilter" STRING;
     filter_groups: Option<Vec<Vec<WebhookFilter>>> = "filterGroups" FILTER_GROUPS;
     build_type: Option<WebhookBuildType> = "buildType" WEBHOOK_BUILD_TYPE;
@@ -1782,6 +1908,7 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
             status: 400,
         },
         ErrorShape { shape: "InvalidInputException", code: "InvalidInputException", status: 400 },
+        ErrorShape { shape: "OAuthProviderException", code: "OAuthProviderException", status: 400 },
         ErrorShape {
             shape: "ResourceAlreadyExistsException",
             code: "ResourceAlreadyExistsException",
@@ -1795,6 +1922,6 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::CreateProject, $crate::CreateReportGroup, $crate::DeleteBuildBatch, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DeleteResourcePolicy, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::GetResourcePolicy, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListCuratedEnvironmentImages, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::ListSharedProjects, $crate::ListSharedReportGroups, $crate::PutResourcePolicy, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StopBuild, $crate::StopBuildBatch, $crate::UpdateProject, $crate::UpdateProjectVisibility, $crate::UpdateReportGroup, }
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::CreateProject, $crate::CreateReportGroup, $crate::CreateWebhook, $crate::DeleteBuildBatch, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DeleteResourcePolicy, $crate::DeleteSourceCredentials, $crate::DeleteWebhook, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::GetResourcePolicy, $crate::ImportSourceCredentials, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListCuratedEnvironmentImages, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::ListSharedProjects, $crate::ListSharedReportGroups, $crate::ListSourceCredentials, $crate::PutResourcePolicy, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StopBuild, $crate::StopBuildBatch, $crate::UpdateProject, $crate::UpdateProjectVisibility, $crate::UpdateReportGroup, $crate::UpdateWebhook, }
     };
 }

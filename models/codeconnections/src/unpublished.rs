@@ -17,6 +17,7 @@ pub static CODESTAR_CONNECTIONS: aws::operation::Service = aws::operation::Servi
     ..CODECONNECTIONS
 };
 
+static BOOLEAN: Schema = Schema::new("Boolean", Kind::Boolean);
 static TIMESTAMP: Schema = Schema::new("Timestamp", Kind::Timestamp);
 
 /// Shown to nobody.
@@ -56,6 +57,7 @@ aws::structure! { UPLOAD_REVISION: UploadRevision = Structure "UploadRevisionInp
     bucket: String = "Bucket" STRING required();
     key: String = "Key" STRING required();
     kms_key_id: Option<String> = "KmsKeyId" STRING;
+    clone_reference: Option<bool> = "CloneReference" BOOLEAN;
 } }
 
 aws::structure! { UPLOAD_REVISION_OUTPUT: UploadRevisionOutput = Structure "UploadRevisionOutput" {
@@ -91,6 +93,25 @@ aws::structure! { LIST_CHANGED_FILES_OUTPUT: ListChangedFilesOutput = Structure 
 
 aws::operation! { ListChangedFiles = CODECONNECTIONS "ListChangedFiles" {
     input LIST_CHANGED_FILES; output ListChangedFilesOutput LIST_CHANGED_FILES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["ResourceNotFoundException", "ResourceUnavailableException",];
+} }
+
+// What a build shows the host of a repository.
+aws::structure! { GET_CONNECTION_TOKEN: GetConnectionToken = Structure "GetConnectionTokenInput" {
+    connection_arn: String = "ConnectionArn" AMAZON_RESOURCE_NAME required();
+    full_repository_id: String = "FullRepositoryId" REPOSITORY_ID required();
+} }
+
+aws::structure! { GET_CONNECTION_TOKEN_OUTPUT: GetConnectionTokenOutput = Structure "GetConnectionTokenOutput" {
+    git_url: String = "GitUrl" URL required();
+    user_name: String = "UserName" GIT_NAME required();
+    token: String = "Token" SECRET required();
+    provider_type: ProviderType = "ProviderType" PROVIDER_TYPE required();
+} }
+
+aws::operation! { GetConnectionToken = CODECONNECTIONS "GetConnectionToken" {
+    input GET_CONNECTION_TOKEN; output GetConnectionTokenOutput GET_CONNECTION_TOKEN_OUTPUT;
     http "POST" "/" 200;
     errors ["ResourceNotFoundException", "ResourceUnavailableException",];
 } }

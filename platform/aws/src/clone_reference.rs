@@ -10,6 +10,17 @@ use serde::{Deserialize, Serialize};
 pub struct CloneReference {
     pub clone_url: String,
     pub commit_id: String,
+    /// None for a repository of CodeCommit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ThroughConnection>,
+}
+
+/// A connection to a Git host, and the repository as permissions to use the connection name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThroughConnection {
+    pub arn: String,
+    pub full_repository_id: String,
 }
 
 impl CloneReference {

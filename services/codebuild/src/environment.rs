@@ -7,7 +7,7 @@ use codebuild_model::EnvironmentVariableType;
 
 use crate::{
     buildspec::Buildspec,
-    records::Build,
+    records::{Build, WebhookStart},
     source::{Origin, Placed},
 };
 
@@ -75,6 +75,13 @@ pub(crate) fn variables(
     Variables { all, secret }
 }
 
+/// What of CodeBuild's own variables may be told to others than the build.
+pub(crate) fn told(build: &Build, sources: &[Placed]) -> BTreeMap<String, String> {
+    let mut told = own(build, sources, &Access { endpoint: "", credentials_token: "" });
+    told.retain(|name, _| name.starts_with("CODEBUILD_"));
+    told
+}
+
 fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<String, String> {
     let region = build.scope.region.as_str();
     let settings = &build.configuration.0;
@@ -118,6 +125,9 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
     if let Some(version) = &build.resolved_source_version {
         set("CODEBUILD_RESOLVED_SOURCE_VERSION", version.clone());
     }
+    for (name, value) in build.webhook.iter().flat_map(WebhookStart::variables) {
+        set(name, value);
+    }
     for source in sources {
         let suffix = source.identifier.as_ref().map(|name| format!("_{name}")).unwrap_or_default();
         set(&format!("CODEBUILD_SRC_DIR{suffix}"), source.directory.display().to_string());
@@ -134,6 +144,7 @@ fn repository_url(build: &Build, source: &Placed) -> String {
             let region = crate::source::region(repository, build);
             format!("https://git-codecommit.{region}.amazonaws.com/v1/repos/{}", repository.name)
         }
+        Origin::Git(repository) => repository.url.clone(),
         Origin::CodePipeline | Origin::NoSource => String::new(),
     }
 }

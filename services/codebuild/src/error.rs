@@ -23,6 +23,17 @@ pub enum Error {
     ReportNotFound(String),
     #[error("{0} has no resource policy")]
     ResourcePolicyNotFound(String),
+    #[error("Source credentials for {0} already exist")]
+    CredentialsExist(String),
+    #[error("Source credentials cannot be found: {0}")]
+    CredentialsNotFound(String),
+    #[error("Webhook already exists for project: {0}")]
+    WebhookExists(String),
+    #[error("Webhook cannot be found for project: {0}")]
+    WebhookNotFound(String),
+    /// The Git host refuses, or cannot be reached.
+    #[error("{0}")]
+    Provider(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -39,15 +50,19 @@ impl From<Error> for aws::Error {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::InvalidInput(_) | Error::ParameterMismatch => "InvalidInputException",
-            Error::ProjectAlreadyExists(_) | Error::ReportGroupAlreadyExists(_) => {
-                "ResourceAlreadyExistsException"
-            }
+            Error::ProjectAlreadyExists(_)
+            | Error::ReportGroupAlreadyExists(_)
+            | Error::CredentialsExist(_)
+            | Error::WebhookExists(_) => "ResourceAlreadyExistsException",
             Error::ProjectNotFound(_)
             | Error::BuildNotFound(_)
             | Error::BatchNotFound(_)
             | Error::ReportGroupNotFound(_)
             | Error::ReportNotFound(_)
-            | Error::ResourcePolicyNotFound(_) => "ResourceNotFoundException",
+            | Error::ResourcePolicyNotFound(_)
+            | Error::CredentialsNotFound(_)
+            | Error::WebhookNotFound(_) => "ResourceNotFoundException",
+            Error::Provider(_) => "OAuthProviderException",
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

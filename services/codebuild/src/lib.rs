@@ -14,6 +14,7 @@
 mod announce;
 mod artifacts;
 mod auto_retry;
+mod badge;
 mod batch;
 pub mod buildspec;
 mod cache;
@@ -24,6 +25,8 @@ mod driver;
 mod environment;
 mod error;
 mod expiry;
+mod host_access;
+mod hosts;
 mod meters;
 mod operations;
 mod project;
@@ -39,11 +42,15 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod webhook;
 
+pub use badge::BadgeEndpoint;
 pub use container::{Containers, Isolation};
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
+pub use hosts::{GitHost, GitHosts};
 pub use service::{CodeBuild, Config};
+pub use webhook::endpoint::WebhookEndpoint;
 
 /// As which roles admit CodeBuild.
 pub const PRINCIPAL: &str = "codebuild.amazonaws.com";

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use codebuild_model::{
     ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, ImagePullCredentialsType,
-    LogsConfigStatusType, Project, ProjectArtifacts, ProjectBadge, ProjectCache, ProjectSource, SourceType,
-    StartBuild,
+    LogsConfigStatusType, Project, ProjectArtifacts, ProjectCache, ProjectSource, SourceType, StartBuild,
 };
 
 use crate::{
     buildspec::MOST_BUILDS,
     error::Error,
-    source::{Origin, Unusable},
+    source::{Origin, Unusable, git},
 };
 
 const TIMEOUT_MINUTES: i32 = 60;
@@ -29,7 +28,6 @@ pub(crate) fn complete(mut project: Project, default_key: &str) -> Result<Projec
     project
         .cache
         .get_or_insert_with(|| ProjectCache { r#type: CacheType::NoCache, ..ProjectCache::default() });
-    project.badge = Some(ProjectBadge { badge_enabled: Some(false), badge_request_url: None });
     // A limit of -1 takes the limit away.
     project.concurrent_build_limit = project.concurrent_build_limit.filter(|limit| *limit != -1);
     if project.concurrent_build_limit.is_some_and(|limit| limit < 1) {
@@ -113,11 +111,8 @@ fn check_sources(project: &Project) -> Result<(), Error> {
         }
     }
     for source in std::iter::once(primary).chain(project.secondary_sources.iter().flatten()) {
-        Origin::of(source).map_err(|unusable| match unusable {
-            Unusable::Invalid(message) => Error::InvalidInput(message),
-            unusable @ Unusable::NotBuilt(_) => Error::NotImplemented(unusable.to_string()),
-        })?;
-        if source.report_build_status == Some(true) {
+        Origin::of(source).map_err(|Unusable(message)| Error::InvalidInput(message))?;
+        if source.report_build_status == Some(true) && git::provider(&source.r#type).is_none() {
             return invalid(format!(
                 "Invalid project source: reportBuildStatus is not supported for source type {}",
                 source.r#type
@@ -141,6 +136,17 @@ pub(crate) fn check_pipeline(project: &Project) -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// Badges are of branches and tags.
+pub(crate) fn check_badge(project: &Project, is_enabled: bool) -> Result<(), Error> {
+    let source = project.source.as_ref().map(|source| &source.r#type);
+    match source.filter(|kind| is_enabled && !matches!(kind, SourceType::Codecommit)) {
+        Some(kind) if git::provider(kind).is_none() => {
+            invalid(format!("Invalid project: badges are not supported for source type {kind}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Names of pipelines' artifacts are identifiers too, and may have hyphens, dots and `@`.
@@ -365,6 +371,11 @@ pub(crate) mod tests {
         assert!(
             refusal(|project| source(project).report_build_status = Some(true)).contains("reportBuildStatus")
         );
+        let elsewhere = |project: &mut Project| {
+            source(project).r#type = SourceType::Github;
+            source(project).location = Some("https://gitlab.com/a/b".into());
+        };
+        assert!(refusal(elsewhere).contains("must be a valid GITHUB repository URL"));
         let nameless = ProjectSource { r#type: SourceType::NoSource, ..ProjectSource::default() };
         assert!(
             refusal(|project| project.secondary_sources = Some(vec![nameless])).contains("sourceIdentifier")
@@ -375,11 +386,6 @@ pub(crate) mod tests {
 
     #[test]
     fn what_is_not_built_is_not_accepted() {
-        let github = |project: &mut Project| {
-            source(project).r#type = SourceType::Github;
-            source(project).location = Some("https://github.com/a/b".into());
-        };
-        assert_eq!(refusal(github), "Source type GITHUB of CodeBuild is not built yet.");
         let windows = |project: &mut Project| {
             project.environment.get_or_insert_default().r#type = EnvironmentType::WindowsContainer;
         };

@@ -2,12 +2,16 @@
 
 mod batch;
 mod cache;
+pub mod credential;
 mod reports;
 mod resource_policy;
 mod v1;
+pub mod webhook;
 
 pub use batch::*;
 pub use cache::*;
+pub use credential::{CredentialKind, SourceCredential};
 pub use reports::*;
 pub use resource_policy::*;
 pub use v1::*;
+pub use webhook::{Delivery, Webhook, WebhookSettings, WebhookStart};

@@ -41,6 +41,11 @@ impl Role {
         }
     }
 
+    /// A project's role, for what is done for the project and for no build of it.
+    pub fn of_project(client: &Client, scope: &Scope, arn: &str) -> Self {
+        Self::new(client, scope, arn.to_owned(), "AWSCodeBuild".to_owned())
+    }
+
     /// A role that this service assumes for something else than a build. `client` needs no identity.
     pub fn new(client: &Client, scope: &Scope, arn: String, session_name: String) -> Self {
         Self {

@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashMap,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use aws::{Client, Router, Scope, Timestamp};
+use githost::{clones::Clones, git::Git};
 use runner::{Executor, Network};
+use seal::Sealer;
 use store::{Key, Store, Versioned, WriteTx};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -15,8 +18,10 @@ use uuid::Uuid;
 use crate::{
     announce, auto_retry, batch,
     container::Containers,
+    driver,
     error::Error,
-    records::{Batch, Build, BuildId, Progress, Project, Report, ReportGroup, ReportStatus},
+    hosts::GitHosts,
+    records::{Batch, Build, BuildId, Progress, Project, Report, ReportGroup, ReportStatus, Webhook},
     state::Change,
 };
 
@@ -36,6 +41,7 @@ pub struct Config {
     /// The folder of local caches; none: there are none.
     pub caches: Option<std::path::PathBuf>,
     pub containers: Containers,
+    pub git_hosts: GitHosts,
 }
 
 impl Config {
@@ -49,6 +55,7 @@ impl Config {
             network: Network::Host,
             caches: None,
             containers: Containers::default(),
+            git_hosts: GitHosts::new(),
         }
     }
 }
@@ -59,15 +66,29 @@ pub struct CodeBuild {
     /// Without identity: each use gives it one.
     pub(crate) client: Client,
     pub(crate) executor: Arc<dyn Executor>,
+    /// For tokens of Git hosts.
+    pub(crate) sealer: Sealer,
+    pub(crate) clones: Clones,
+    /// For what filters ask of commits.
+    pub(crate) git: Git,
     pub(crate) config: Config,
     pub(crate) lease: Duration,
     stops: Stops,
 }
 
 impl CodeBuild {
-    /// `client` needs no identity.
-    pub fn new(store: Store, client: Client, executor: Arc<dyn Executor>, config: Config) -> Self {
-        Self { store, client, executor, config, lease: LEASE, stops: Stops::default() }
+    /// `client` needs no identity. What is fetched from Git hosts is kept below `data`.
+    pub fn new(
+        store: Store,
+        client: Client,
+        executor: Arc<dyn Executor>,
+        sealer: Sealer,
+        data: &Path,
+        config: Config,
+    ) -> Self {
+        let folder = data.join("codebuild");
+        let (clones, git) = (Clones::new(folder.join("clones")), Git::new(folder.join("fetch")));
+        Self { store, client, executor, sealer, clones, git, config, lease: LEASE, stops: Stops::default() }
     }
 
     /// Takes up builds that a crash interrupted after this time. Signs of life come three times as often.
@@ -94,6 +115,13 @@ impl CodeBuild {
         let found = self.store.read(move |tx| tx.get::<Project>(&key)).await?;
         let arn = scope.arn("codebuild", format_args!("project/{name}")).to_string();
         found.map(Versioned::into_inner).ok_or(Error::ProjectNotFound(arn))
+    }
+
+    /// Errors: `WebhookNotFound`.
+    pub(crate) async fn webhook(&self, scope: &Scope, project: &str) -> Result<Webhook, Error> {
+        let key = Webhook::key_of(scope, project);
+        let found = self.store.read(move |tx| tx.get::<Webhook>(&key)).await?;
+        found.map(Versioned::into_inner).ok_or_else(|| Error::WebhookNotFound(project.to_owned()))
     }
 
     /// Errors: `BuildNotFound`.
@@ -153,6 +181,10 @@ pub(crate) fn change(
         }
     }
     tx.update(&build)?;
+    let resolved = || changes.iter().any(|change| matches!(change, Change::Resolved(_)));
+    if build.record.is_complete() || (build.record.webhook.is_none() && resolved()) {
+        driver::report(tx, &build.record)?;
+    }
     if let Some(progress) = progress {
         tx.put(progress)?;
     }

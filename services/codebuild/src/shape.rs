@@ -1,27 +1,47 @@
 //! Records as the API shows them.
 
 use aws::{Scope, Timestamp};
-use codebuild_model as model;
+use codebuild_model::{self as model, WebhookStatus};
 
 use crate::{
+    badge,
     records::{
         Artifact, Batch, BatchPhase, Build, BuildId, BuildSummary, Group, LogStream, Phase, Project, Report,
-        ReportGroup, ReportedFile, Summary, batch_arn, report_group_arn,
+        ReportGroup, ReportedFile, Summary, Webhook, batch_arn, report_group_arn,
     },
     report::{
         Kind,
         coverage::Counts,
         results::{CaseStatus, TestCase, TestSummary},
     },
+    webhook,
 };
 
-pub(crate) fn project(record: &Project) -> model::Project {
+/// `endpoint` is the server's own address.
+pub(crate) fn project(record: &Project, webhook: Option<&Webhook>, endpoint: &str) -> model::Project {
     model::Project {
+        badge: Some(model::ProjectBadge {
+            badge_enabled: Some(record.badge.is_some()),
+            badge_request_url: record.badge.map(|badge| badge::url(endpoint, badge)),
+        }),
+        webhook: webhook.map(|webhook| self::webhook(webhook, endpoint)),
         name: Some(record.name.clone()),
         arn: Some(record.arn()),
         created: Some(record.created),
         last_modified: Some(record.last_modified),
         ..record.configuration.0.clone()
+    }
+}
+
+/// Without its secret.
+pub(crate) fn webhook(record: &Webhook, endpoint: &str) -> model::Webhook {
+    let is_there = record.is_manual() || record.url.is_some();
+    model::Webhook {
+        url: record.url.clone(),
+        payload_url: Some(webhook::endpoint::url(endpoint, &record.address)),
+        last_modified_secret: Some(record.secret_modified),
+        status: Some(if is_there { WebhookStatus::Active } else { WebhookStatus::Creating }),
+        ..record.settings.0.clone()
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws::http::{HttpService, Peer, Request, Response, Unread, full};
 use aws::{Timestamp, event};
+use githost::change::Change;
+use githost::delivery::{self, Unusable};
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -13,8 +15,7 @@ use store::Record;
 use tokio::sync::Semaphore;
 
 use crate::CodeConnections;
-use crate::change::{self, Change};
-use crate::delivery::{self, Unusable};
+use crate::change;
 use crate::records::{Authorization, Connection};
 
 /// A delivery at most: GitHub sends none that is larger.
@@ -98,7 +99,13 @@ impl WebhookEndpoint {
             ));
         }
         match delivery::read(connection.provider, &parts.headers, &body) {
-            Ok((name, changes)) => self.publish(&connection, authorization, name, changes).await,
+            Ok((name, mut changes)) => {
+                changes.retain(|change| change::starts_pipelines(connection.provider, change));
+                if changes.is_empty() {
+                    return Ok((StatusCode::OK, "Nothing happened that starts a pipeline.".to_owned()));
+                }
+                self.publish(&connection, authorization, name, changes).await
+            }
             Err(Unusable::Ignored(why)) => Ok((StatusCode::OK, why.to_owned())),
             Err(Unusable::Malformed(why)) => Err((StatusCode::BAD_REQUEST, why)),
         }
@@ -132,7 +139,9 @@ impl WebhookEndpoint {
             let Some(connection) = known.filter(still) else { return Ok(false) };
             for (number, change) in changes.iter().enumerate() {
                 let name = format!("{name}:{number}");
-                tx.append(event::TOPIC, &change::event(&connection, change, &name, now))?;
+                if let Some(event) = change::event(&connection, change, &name, now) {
+                    tx.append(event::TOPIC, &event)?;
+                }
             }
             Ok::<_, store::Error>(true)
         });

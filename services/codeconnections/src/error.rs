@@ -53,6 +53,31 @@ impl From<Error> for aws::Error {
     }
 }
 
+/// What the Git host refuses, or what is not there.
+impl From<githost::Failure> for Error {
+    fn from(failure: githost::Failure) -> Self {
+        use githost::Failure;
+        match failure {
+            Failure::AuthenticationRequired | Failure::AuthorizationFailed => Self::Refused(
+                "The Git host does not admit the token of the connection to this repository".to_owned(),
+            ),
+            Failure::RepositoryNotFound => Self::NotFound("The repository was".to_owned()),
+            // Nothing was there before that could be damaged: a commit that was named is missing.
+            Failure::ReferenceNotFound | Failure::NotAdvertised | Failure::Damaged(_) => {
+                Self::NotFound("The branch or commit was".to_owned())
+            }
+            Failure::Unrelated => Self::validation("The commit has nothing in common with the branch"),
+            Failure::Moved => Self::validation(
+                "The Git host sends elsewhere: the repository has moved, or the address of the connection is not right",
+            ),
+            Failure::TooSlow => Self::HostUnavailable("The Git host took too long.".to_owned()),
+            large @ Failure::TooLarge(_) => Self::validation(large.to_string()),
+            Failure::Other(told) => Self::HostUnavailable(format!("The Git host could not be used: {told}")),
+            Failure::Io(error) => Self::internal(format!("git: {error}")),
+        }
+    }
+}
+
 impl From<aws::Error> for Error {
     fn from(error: aws::Error) -> Self {
         Self::Other(Box::new(error))

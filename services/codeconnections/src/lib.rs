@@ -2,30 +2,26 @@
 //!
 //! A connection is made by the API and authorised by an operator, who gives the token that AWS's console would get by a
 //! handshake. From then on CodePipeline takes revisions through it (`operations::upload_revision`), with a role that may
-//! use it, and the host's webhooks (`endpoint`, `delivery`) become events that start pipelines.
+//! use it, and the host's webhooks (`endpoint`, crate `githost`) become events that start pipelines.
 
 mod change;
-mod delivery;
 mod endpoint;
 pub mod error;
-mod git;
-mod git_url;
 mod operations;
-pub mod provider;
+mod provider;
 pub mod records;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use aws::Client;
+use githost::git::Git;
 use seal::Sealer;
 use store::Store;
 
 pub use endpoint::WebhookEndpoint;
 pub use error::Error;
 pub use operations::routers;
-
-use crate::git::Git;
 
 /// The service's state.
 pub struct CodeConnections {

@@ -7,6 +7,7 @@ mod create_host;
 mod delete_connection;
 mod delete_host;
 mod get_connection;
+mod get_connection_token;
 mod get_host;
 mod list_changed_files;
 mod list_connections;
@@ -66,6 +67,9 @@ fn router(named: Arc<Named>) -> Router {
         })
         .on::<UploadRevision, _>(upload_revision::upload_revision, |op, _| {
             used::access(&op.connection_arn, &op.full_repository_id, Some(&op.branch_name))
+        })
+        .on::<GetConnectionToken, _>(get_connection_token::get_connection_token, |op, _| {
+            used::access(&op.connection_arn, &op.full_repository_id, None)
         })
         .on::<ListChangedFiles, _>(list_changed_files::list_changed_files, |op, _| {
             used::access(&op.connection_arn, &op.full_repository_id, op.destination_branch_name.as_deref())

@@ -1,65 +1,27 @@
-//! Kinds of Git hosts.
+//! Kinds of Git hosts as the API names them.
 
 use codeconnections_model::ProviderType;
-use serde::{Deserialize, Serialize};
+use githost::Provider;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Provider {
-    Bitbucket,
-    GitHub,
-    GitHubEnterpriseServer,
-    GitLab,
-    GitLabSelfManaged,
-    AzureDevOps,
+pub fn of(model: &ProviderType) -> Option<Provider> {
+    match model {
+        ProviderType::Bitbucket => Some(Provider::Bitbucket),
+        ProviderType::GitHub => Some(Provider::GitHub),
+        ProviderType::GitHubEnterpriseServer => Some(Provider::GitHubEnterpriseServer),
+        ProviderType::GitLab => Some(Provider::GitLab),
+        ProviderType::GitLabSelfManaged => Some(Provider::GitLabSelfManaged),
+        ProviderType::AzureDevOps => Some(Provider::AzureDevOps),
+        ProviderType::Other(_) => None,
+    }
 }
 
-impl Provider {
-    pub fn of(model: &ProviderType) -> Option<Self> {
-        match model {
-            ProviderType::Bitbucket => Some(Self::Bitbucket),
-            ProviderType::GitHub => Some(Self::GitHub),
-            ProviderType::GitHubEnterpriseServer => Some(Self::GitHubEnterpriseServer),
-            ProviderType::GitLab => Some(Self::GitLab),
-            ProviderType::GitLabSelfManaged => Some(Self::GitLabSelfManaged),
-            ProviderType::AzureDevOps => Some(Self::AzureDevOps),
-            ProviderType::Other(_) => None,
-        }
-    }
-
-    pub fn model(self) -> ProviderType {
-        match self {
-            Self::Bitbucket => ProviderType::Bitbucket,
-            Self::GitHub => ProviderType::GitHub,
-            Self::GitHubEnterpriseServer => ProviderType::GitHubEnterpriseServer,
-            Self::GitLab => ProviderType::GitLab,
-            Self::GitLabSelfManaged => ProviderType::GitLabSelfManaged,
-            Self::AzureDevOps => ProviderType::AzureDevOps,
-        }
-    }
-
-    /// Whether a host of one's own has to be named.
-    pub fn needs_host(self) -> bool {
-        matches!(self, Self::GitHubEnterpriseServer | Self::GitLabSelfManaged)
-    }
-
-    /// Where its repositories are, if the operator says nothing else.
-    pub fn public_url(self) -> Option<&'static str> {
-        match self {
-            Self::Bitbucket => Some("https://bitbucket.org"),
-            Self::GitHub => Some("https://github.com"),
-            Self::GitLab => Some("https://gitlab.com"),
-            Self::AzureDevOps => Some("https://dev.azure.com"),
-            Self::GitHubEnterpriseServer | Self::GitLabSelfManaged => None,
-        }
-    }
-
-    /// The name beside which git shows the token. Source: each host's documentation of access tokens.
-    pub fn user_name(self) -> &'static str {
-        match self {
-            Self::GitHub | Self::GitHubEnterpriseServer => "x-access-token",
-            Self::GitLab | Self::GitLabSelfManaged => "oauth2",
-            Self::Bitbucket => "x-token-auth",
-            Self::AzureDevOps => "token",
-        }
+pub fn model(provider: Provider) -> ProviderType {
+    match provider {
+        Provider::Bitbucket => ProviderType::Bitbucket,
+        Provider::GitHub => ProviderType::GitHub,
+        Provider::GitHubEnterpriseServer => ProviderType::GitHubEnterpriseServer,
+        Provider::GitLab => ProviderType::GitLab,
+        Provider::GitLabSelfManaged => ProviderType::GitLabSelfManaged,
+        Provider::AzureDevOps => ProviderType::AzureDevOps,
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use aws::{Arn, Scope, Timestamp};
+use githost::Provider;
 use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 use uuid::Uuid;
-
-use crate::provider::Provider;
 
 /// A connection. Key: account, region, id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

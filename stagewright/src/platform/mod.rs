@@ -140,9 +140,17 @@ impl Platform {
         let build_config = codebuild::Config {
             caches: Some(config.data.join("caches")),
             containers: builds::containers(&config.builds),
+            git_hosts: config.git_hosts.clone(),
             ..codebuild::Config::new(endpoint.clone(), config.builds.concurrency)
         };
-        let codebuild = Arc::new(CodeBuild::new(store.clone(), client.clone(), executor, build_config));
+        let codebuild = Arc::new(CodeBuild::new(
+            store.clone(),
+            client.clone(),
+            executor,
+            sealer.clone(),
+            &config.data,
+            build_config,
+        ));
         let reachable_at = endpoint.trim_end_matches('/').to_owned();
         let webhooks =
             codepipeline::Config { endpoint: reachable_at.clone(), github_api: config.github.api.clone() };
@@ -196,6 +204,14 @@ impl Platform {
             Mount {
                 prefix: codebuild::CredentialsEndpoint::PREFIX,
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
+            },
+            Mount {
+                prefix: codebuild::WebhookEndpoint::PREFIX,
+                service: Arc::new(codebuild::WebhookEndpoint::new(codebuild.clone())),
+            },
+            Mount {
+                prefix: codebuild::BadgeEndpoint::PREFIX,
+                service: Arc::new(codebuild::BadgeEndpoint::new(codebuild.clone())),
             },
             Mount {
                 prefix: codeconnections::WebhookEndpoint::PREFIX,

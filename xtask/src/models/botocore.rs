@@ -153,6 +153,13 @@ fn correct(model: &mut Model, service: &str, settings: &Settings) -> Result<(), 
             what: format!("patches.toml corrects {name}, which the model does not have"),
         })?;
         shape.required.retain(|member| !patch.optional.contains(member));
+        for (member, other) in &patch.members {
+            let member = shape.members.get_mut(member).ok_or_else(|| Error::Model {
+                service: service.to_owned(),
+                what: format!("patches.toml corrects {name}.{member}, which the model does not have"),
+            })?;
+            member.shape.clone_from(other);
+        }
         if patch.no_pattern {
             shape.pattern = None;
         }

@@ -44,6 +44,9 @@ pub struct ShapePatch {
     /// Members that the model wrongly calls required.
     #[serde(default)]
     pub optional: Vec<String>,
+    /// Members whose values have another shape of the model.
+    #[serde(default)]
+    pub members: BTreeMap<String, String>,
     /// Removes the pattern.
     #[serde(default)]
     pub no_pattern: bool,

@@ -250,10 +250,8 @@ fn environment_script(plan: &Plan, base: &Base) -> String {
     };
     let defaults = defaults.into_iter().filter(|(name, _)| !plan.environment.contains_key(*name));
     let own = plan.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let exports = defaults
-        .chain(own)
-        .filter(|(name, _)| is_variable_name(name))
-        .map(|(name, value)| match name {
+    let exports =
+        defaults.chain(own).filter(|(name, _)| is_variable_name(name)).map(|(name, value)| match name {
             // Last, so that they take nothing away from the build.
             "PATH" => format!("export PATH={}\n", quote(&format!("{value}:{PROGRAMS}"))),
             _ => format!("export {name}={}\n", quote(value)),

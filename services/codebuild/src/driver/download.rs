@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use super::{
     Fault,
     drive::{Drive, Trouble},
-    secrets,
+    git_source, secrets,
 };
 use crate::{
     buildspec::{self, Buildspec, Place},
@@ -132,7 +132,7 @@ pub(super) fn parse(text: &str) -> Result<Buildspec, Trouble> {
     buildspec::parse(text).map_err(|error| Trouble::Ends(yaml_error(error.to_string())))
 }
 
-fn client_error(message: impl Into<String>) -> Trouble {
+pub(super) fn client_error(message: impl Into<String>) -> Trouble {
     Trouble::Ends(Outcome::failed("CLIENT_ERROR", message))
 }
 
@@ -182,6 +182,9 @@ async fn fetch(
                 .await
                 .map(Some)
         }
+        Origin::Git(repository) => {
+            git_source::clone(drive, build, placed, repository, folder, &into, &which).await.map(Some)
+        }
     }
 }
 
@@ -204,6 +207,11 @@ async fn fetch_object(
     let Some(reference) = fetched.map_err(|error| refused(error, &object.key, which))? else {
         return Ok(None);
     };
+    if let Some(connection) = &reference.connection {
+        return git_source::clone_reference(drive, build, &reference, connection, into, which)
+            .await
+            .map(Some);
+    }
     let repository = codecommit::Repository::parse(&reference.clone_url).ok_or_else(|| {
         client_error(format!("{} is no repository that can be cloned {which}", reference.clone_url))
     })?;

@@ -5,15 +5,19 @@
 //! be done again: a crash leaves a record that says where to go on, and the claim of a driver that died ends with its
 //! lease. The commands themselves are held by a supervisor process that does not die with the driver.
 
+mod deliveries;
 mod download;
 mod drive;
 mod finish;
 mod follow;
+mod git_source;
 mod log;
 pub(crate) mod plan;
 mod provision;
+mod queue;
 mod reports;
 pub(crate) mod secrets;
+mod statuses;
 mod upload;
 
 use std::{sync::Arc, time::Duration};
@@ -24,8 +28,10 @@ use serde::{Deserialize, Serialize};
 use store::{Claimed, Key};
 use tokio::{sync::Semaphore, task::JoinSet};
 
+pub(crate) use deliveries::DELIVERIES;
 pub(crate) use drive::Drive;
 pub(crate) use provision::stream_of;
+pub(crate) use statuses::report;
 
 use crate::{
     CodeBuild,
@@ -85,7 +91,10 @@ pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
     loops.spawn(end_waits(codebuild.clone()));
     loops.spawn(crate::auto_retry::run(codebuild.clone()));
     loops.spawn(crate::batch::orchestrate::run(codebuild.clone()));
-    loops.spawn(crate::expiry::run(codebuild));
+    loops.spawn(crate::expiry::run(codebuild.clone()));
+    codebuild.git.clean_up();
+    loops.spawn(queue::work_off(codebuild.clone(), DELIVERIES, deliveries::decide));
+    loops.spawn(queue::work_off(codebuild, statuses::REPORTS, statuses::tell));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {
         tracing::error!(?ended, "a loop of the build driver ended");

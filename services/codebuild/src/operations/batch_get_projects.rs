@@ -2,7 +2,12 @@ use aws::{Access, Ctx};
 use codebuild_model::{BatchGetProjects, BatchGetProjectsOutput};
 
 use super::{access_to_shared, project_at};
-use crate::{CodeBuild, error::Error, records::Project, shape};
+use crate::{
+    CodeBuild,
+    error::Error,
+    records::{Project, Webhook},
+    shape,
+};
 
 pub(super) async fn access(
     codebuild: &CodeBuild,
@@ -20,13 +25,16 @@ pub(super) async fn batch_get_projects(
     ctx: &Ctx,
     input: BatchGetProjects,
 ) -> Result<BatchGetProjectsOutput, Error> {
-    let scope = ctx.scope.clone();
+    let (scope, endpoint) = (ctx.scope.clone(), codebuild.config.endpoint.clone());
     let read = codebuild.store.read(move |tx| {
         let (mut projects, mut not_found) = (Vec::new(), Vec::new());
         for name in &input.names {
             let (scope, of_project) = project_at(&scope, name);
             match tx.get::<Project>(&Project::key_of(&scope, &of_project))? {
-                Some(project) => projects.push(shape::project(&project)),
+                Some(project) => {
+                    let webhook = tx.get::<Webhook>(&Webhook::key_of(&scope, &project.name))?;
+                    projects.push(shape::project(&project, webhook.as_deref(), &endpoint));
+                }
                 None => not_found.push(name.clone()),
             }
         }

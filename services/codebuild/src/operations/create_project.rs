@@ -1,10 +1,11 @@
 use aws::Ctx;
 use codebuild_model::{CreateProject, CreateProjectOutput, Project as Settings, ProjectVisibilityType};
+use uuid::Uuid;
 
 use crate::{
     CodeBuild,
     error::Error,
-    project::{check_pipeline, complete},
+    project::{check_badge, check_pipeline, complete},
     records::{Configuration, Project},
     role, shape,
 };
@@ -17,9 +18,6 @@ pub(super) async fn create_project(
     ctx: &Ctx,
     input: CreateProject,
 ) -> Result<CreateProjectOutput, Error> {
-    if input.badge_enabled == Some(true) {
-        return Err(Error::NotImplemented("badgeEnabled".to_owned()));
-    }
     let settings = Settings {
         description: input.description,
         source: Some(input.source),
@@ -46,6 +44,8 @@ pub(super) async fn create_project(
     };
     let settings = complete(settings, &default_key(ctx))?;
     check_pipeline(&settings)?;
+    let badge = input.badge_enabled == Some(true);
+    check_badge(&settings, badge)?;
     try_role(codebuild, ctx, &input.service_role).await?;
     if let Some(role) = settings.build_batch_config.as_ref().and_then(|config| config.service_role.as_deref())
     {
@@ -57,8 +57,9 @@ pub(super) async fn create_project(
         created: ctx.now(),
         last_modified: ctx.now(),
         configuration: Configuration(settings),
+        badge: badge.then(Uuid::new_v4),
     };
-    let output = shape::project(&project);
+    let output = shape::project(&project, None, &codebuild.config.endpoint);
     codebuild
         .store
         .write(move |tx| match tx.put_if(&project, None) {

@@ -5,10 +5,11 @@ use super::project_name;
 use crate::{
     CodeBuild,
     error::Error,
-    records::{Project, ResourcePolicy},
+    records::{Project, ResourcePolicy, Webhook},
+    webhook::host,
 };
 
-/// Deletes a project. Its builds stay, those under way go on; a project that does not exist is deleted already.
+/// Deletes a project. Its builds stay, those under way go on; its webhook goes. A project that does not exist is deleted already.
 /// Source: CodeBuild API Reference, DeleteProject.
 pub(super) async fn delete_project(
     codebuild: &CodeBuild,
@@ -16,9 +17,18 @@ pub(super) async fn delete_project(
     input: DeleteProject,
 ) -> Result<DeleteProjectOutput, Error> {
     let (scope, name) = (ctx.scope.clone(), project_name(&input.name).to_owned());
+    if let Ok(project) = codebuild.project(&scope, &name).await
+        && let Ok(webhook) = codebuild.webhook(&scope, &project.name).await
+        && webhook.url.is_some()
+        && let Err(error) = host::deregister(codebuild, &project, &webhook).await
+    {
+        tracing::warn!(%error, project = project.name, "its webhook stays at the Git host, and is refused here");
+    }
     let write = codebuild.store.write(move |tx| {
+        let key = Project::key_of(&scope, &name);
         tx.delete::<ResourcePolicy>(&ResourcePolicy::key_of(&scope, &format!("project/{name}")))?;
-        tx.delete::<Project>(&Project::key_of(&scope, &name))
+        tx.delete::<Webhook>(&key)?;
+        tx.delete::<Project>(&key)
     });
     write.await?;
     Ok(DeleteProjectOutput {})

@@ -5,8 +5,12 @@ mod batch_get_build_batches;
 mod batch_get_builds;
 mod batch_get_projects;
 mod create_project;
+mod create_webhook;
 mod delete_build_batch;
 mod delete_project;
+mod delete_source_credentials;
+mod delete_webhook;
+mod import_source_credentials;
 mod invalidate_project_cache;
 mod list_build_batches;
 mod list_build_batches_for_project;
@@ -14,6 +18,7 @@ mod list_builds;
 mod list_builds_for_project;
 mod list_curated_environment_images;
 mod list_projects;
+mod list_source_credentials;
 mod report_groups;
 mod reports;
 mod retry_build;
@@ -25,10 +30,11 @@ pub(crate) mod stop_build;
 mod stop_build_batch;
 mod update_project;
 mod update_project_visibility;
+mod update_webhook;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aws::{Access, Ctx, Router, Scope};
+use aws::{Access, Arn, Ctx, Router, Scope};
 use codebuild_model as model;
 use store::Key;
 
@@ -71,9 +77,26 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
         .on::<model::DeleteBuildBatch, _>(delete_build_batch::delete_build_batch, |op, scope| {
             projects_of(std::slice::from_ref(&op.id), scope)
         })
+        .on::<model::CreateWebhook, _>(create_webhook::create_webhook, |op, scope| {
+            vec![project(&op.project_name, scope)]
+        })
+        .on::<model::DeleteWebhook, _>(delete_webhook::delete_webhook, |op, scope| {
+            vec![project(&op.project_name, scope)]
+        })
+        .on::<model::UpdateWebhook, _>(update_webhook::update_webhook, |op, scope| {
+            vec![project(&op.project_name, scope)]
+        })
         .on::<model::DeleteProject, _>(delete_project::delete_project, |op, scope| {
             vec![project(project_name(&op.name), scope)]
         })
+        .on::<model::DeleteSourceCredentials, _>(
+            delete_source_credentials::delete_source_credentials,
+            |_, _| vec![Access::any()],
+        )
+        .on::<model::ImportSourceCredentials, _>(
+            import_source_credentials::import_source_credentials,
+            |op, _| std::iter::once(Access::any()).chain(pass_connection(&op.auth_type, &op.token)).collect(),
+        )
         .on::<model::InvalidateProjectCache, _>(
             invalidate_project_cache::invalidate_project_cache,
             |op, scope| vec![project(project_name(&op.project_name), scope)],
@@ -99,6 +122,9 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             |_, _| vec![Access::any()],
         )
         .on::<model::ListProjects, _>(list_projects::list_projects, |_, _| vec![Access::any()])
+        .on::<model::ListSourceCredentials, _>(list_source_credentials::list_source_credentials, |_, _| {
+            vec![Access::any()]
+        })
         .on::<model::RetryBuild, _>(retry_build::retry_build, |op, scope| {
             projects_of(op.id.as_slice(), scope)
         })
@@ -146,6 +172,16 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
 /// The role that batches start their builds with.
 fn batch_role(config: &Option<model::ProjectBuildBatchConfig>) -> Option<&str> {
     config.as_ref()?.service_role.as_deref().filter(|role| !role.is_empty())
+}
+
+/// Who hands a connection to CodeBuild must be allowed to.
+fn pass_connection(auth_type: &model::AuthType, token: &str) -> Option<Access> {
+    let arn = token.parse::<Arn>().ok().filter(|_| *auth_type == model::AuthType::Codeconnections)?;
+    Some(
+        Access::to(token)
+            .action(&format!("{}:PassConnection", arn.service))
+            .when(&format!("{}:PassedToService", arn.service), PRINCIPAL),
+    )
 }
 
 fn project(name: &str, scope: &Scope) -> Access {

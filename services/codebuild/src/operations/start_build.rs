@@ -13,7 +13,7 @@ use crate::{
     CodeBuild, announce,
     artifacts::destination::destination,
     batch::part::{self, Wanted},
-    driver::{BUILDS, Entry, QUEUED_TIMEOUTS},
+    driver::{BUILDS, Entry, QUEUED_TIMEOUTS, report},
     error::Error,
     project::{complete, override_with},
     records::{Artifact, AutoRetry, Build, BuildId, Configuration, Counter, Project, Step, Token},
@@ -87,12 +87,6 @@ pub(super) async fn queue(
     source_version: Option<String>,
     origin: Origin,
 ) -> Result<Build, Error> {
-    let source_version = source_version.filter(|version| !version.is_empty());
-    let (uuid, part_of) = match &origin {
-        Origin::Batch(wanted) => (wanted.build, Some(wanted.part_of.clone())),
-        Origin::Anybody | Origin::Token { .. } | Origin::AutoRetry(_) => (Uuid::new_v4(), None),
-    };
-    let id = BuildId { project: project.to_owned(), uuid };
     let initiator = match &origin {
         // Whoever started the first one started this one too.
         Origin::AutoRetry(earlier) => earlier.initiator.clone(),
@@ -100,18 +94,51 @@ pub(super) async fn queue(
             initiator(ctx, source_version.as_deref())
         }
     };
-    let build = Build {
-        scope: ctx.scope.clone(),
+    let mut build = new_build(&ctx.scope, project, initiator, ctx.now(), settings, source_version);
+    match &origin {
+        Origin::Anybody | Origin::Token { .. } => {}
+        // Builds of batches are repeated by RetryBuildBatch, not by themselves.
+        Origin::Batch(wanted) => {
+            build.id.uuid = wanted.build;
+            build.part_of = Some(wanted.part_of.clone());
+            build.auto_retry = None;
+        }
+        Origin::AutoRetry(earlier) => {
+            if let (Some(retry), Some(before)) = (&mut build.auto_retry, &earlier.auto_retry) {
+                retry.number = before.number + 1;
+                retry.previous = Some(earlier.id.clone());
+            }
+        }
+    }
+    let build = with_destinations(build);
+    check(&build)?;
+    let config = codebuild.config.clone();
+    codebuild.store.write(move |tx| insert(tx, &build, &origin, &config)).await
+}
+
+/// A build that has no number yet.
+pub(crate) fn new_build(
+    scope: &Scope,
+    project: &str,
+    initiator: String,
+    started: Timestamp,
+    settings: Settings,
+    source_version: Option<String>,
+) -> Build {
+    let limit = settings.auto_retry_limit.filter(|limit| *limit > 0);
+    with_destinations(Build {
+        scope: scope.clone(),
+        id: BuildId { project: project.to_owned(), uuid: Uuid::new_v4() },
         number: 0,
         initiator,
-        started: ctx.now(),
+        started,
         ended: None,
         artifacts: None,
         secondary_artifacts: vec![],
-        auto_retry: auto_retry(&settings, &origin),
+        auto_retry: limit.map(|limit| AutoRetry { limit, number: 0, previous: None, next: None }),
         reports: vec![],
         configuration: Configuration(settings),
-        source_version,
+        source_version: source_version.filter(|version| !version.is_empty()),
         resolved_source_version: None,
         phases: vec![],
         step: Step::Preparing,
@@ -119,29 +146,10 @@ pub(super) async fn queue(
         log: None,
         credentials_token: None,
         exported: vec![],
-        part_of,
+        part_of: None,
         on_behalf_of: None,
-        id,
-    };
-    let build = with_destinations(build);
-    check(&build)?;
-    let config = codebuild.config.clone();
-    codebuild.store.write(move |tx| insert(tx, &build, &origin, &config)).await
-}
-
-/// Builds of batches are repeated by RetryBuildBatch, not by themselves.
-fn auto_retry(settings: &Settings, origin: &Origin) -> Option<AutoRetry> {
-    let limit = settings.auto_retry_limit.filter(|limit| *limit > 0)?;
-    match origin {
-        Origin::Batch(_) => None,
-        Origin::Anybody | Origin::Token { .. } => {
-            Some(AutoRetry { limit, number: 0, previous: None, next: None })
-        }
-        Origin::AutoRetry(earlier) => {
-            let number = earlier.auto_retry.as_ref().map_or(0, |retry| retry.number) + 1;
-            Some(AutoRetry { limit, number, previous: Some(earlier.id.clone()), next: None })
-        }
-    }
+        webhook: None,
+    })
 }
 
 /// What settings alone do not tell.
@@ -200,6 +208,11 @@ fn insert(tx: &mut WriteTx<'_>, build: &Build, origin: &Origin, config: &Config)
     if let Some(first) = made_before(tx, build, origin)? {
         return Ok(first);
     }
+    number(tx, build, config)
+}
+
+/// Gives a new build its number and its place in the queue. Errors: TooManyQueued, TooManyOfProject, ProjectNotFound.
+pub(crate) fn number(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<Build, Error> {
     admit(tx, build, config)?;
     let build = Build { number: next_number(tx, build)?, ..build.clone() };
     let at = build.started;
@@ -276,6 +289,7 @@ pub(crate) fn put(build: Build, tx: &mut WriteTx<'_>) -> Result<Build, Error> {
         u64::try_from(build.configuration.0.queued_timeout_in_minutes.unwrap_or(480)).unwrap_or(480);
     let due = build.started.plus(Duration::from_secs(minutes * 60));
     tx.enqueue(QUEUED_TIMEOUTS, &entry.id(), &entry, Some(due.as_millis()))?;
+    report(tx, &build)?;
     Ok(build)
 }
 

@@ -1,5 +1,6 @@
 use aws::Ctx;
 use codebuild_model::{Project as Settings, UpdateProject, UpdateProjectOutput};
+use uuid::Uuid;
 
 use super::{
     create_project::{default_key, try_role},
@@ -8,8 +9,8 @@ use super::{
 use crate::{
     CodeBuild,
     error::Error,
-    project::{check_pipeline, complete},
-    records::Project,
+    project::{check_badge, check_pipeline, complete},
+    records::{Project, Webhook},
     shape,
 };
 
@@ -21,9 +22,6 @@ pub(super) async fn update_project(
     ctx: &Ctx,
     input: UpdateProject,
 ) -> Result<UpdateProjectOutput, Error> {
-    if input.badge_enabled == Some(true) {
-        return Err(Error::NotImplemented("badgeEnabled".to_owned()));
-    }
     let name = project_name(&input.name).to_owned();
     codebuild.project(&ctx.scope, &name).await?;
     let of_batches = input.build_batch_config.as_ref().and_then(|config| config.service_role.as_ref());
@@ -33,6 +31,7 @@ pub(super) async fn update_project(
     let key = Project::key_of(&ctx.scope, &name);
     let arn = ctx.scope.arn("codebuild", format_args!("project/{name}")).to_string();
     let (default_key, now) = (default_key(ctx), ctx.now());
+    let (new_badge, endpoint) = (Uuid::new_v4(), codebuild.config.endpoint.clone());
     let updated = codebuild
         .store
         .write(move |tx| {
@@ -40,12 +39,20 @@ pub(super) async fn update_project(
             let settings = std::mem::take(&mut project.record.configuration.0);
             project.record.configuration.0 = complete(merge(settings, input.clone()), &default_key)?;
             check_pipeline(&project.configuration.0)?;
+            // Its address stays the same as long as it has one.
+            project.record.badge = match input.badge_enabled {
+                Some(true) => project.badge.or(Some(new_badge)),
+                Some(false) => None,
+                None => project.badge,
+            };
+            check_badge(&project.configuration.0, project.badge.is_some())?;
             project.record.last_modified = now;
             tx.update(&project)?;
-            Ok::<_, Error>(project.record)
+            let webhook = tx.get::<Webhook>(&Webhook::key_of(&project.scope, &project.name))?;
+            Ok::<_, Error>(shape::project(&project.record, webhook.as_deref(), &endpoint))
         })
         .await?;
-    Ok(UpdateProjectOutput { project: Some(shape::project(&updated)) })
+    Ok(UpdateProjectOutput { project: Some(updated) })
 }
 
 fn merge(settings: Settings, input: UpdateProject) -> Settings {

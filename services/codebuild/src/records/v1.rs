@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::{PartOf, ReportId};
+use super::{PartOf, ReportId, WebhookStart};
 
 /// A project by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Project {
     pub last_modified: Timestamp,
     /// Without what this record has itself: names, ARN, times.
     pub configuration: Configuration,
+    /// By which its badge is asked for. None if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub badge: Option<Uuid>,
 }
 
 /// A project's settings in the API's own JSON: a document of the user's, not of ours.
@@ -40,6 +43,7 @@ impl<'de> Deserialize<'de> for Configuration {
 impl Project {
     pub const CREATED: &'static str = "created";
     pub const LAST_MODIFIED: &'static str = "last-modified";
+    pub const BADGE: &'static str = "badge";
 
     pub fn key_of(scope: &Scope, name: &str) -> Key {
         in_scope(scope).and(name)
@@ -60,10 +64,11 @@ impl Record for Project {
 
     fn indexes(&self) -> Vec<Index> {
         let at = |time: Timestamp| in_scope(&self.scope).and_i64(time.as_millis()).and(&self.name);
-        vec![
-            Index::new(Self::CREATED, at(self.created)),
-            Index::new(Self::LAST_MODIFIED, at(self.last_modified)),
-        ]
+        let badge = self.badge.map(|badge| Index::new(Self::BADGE, Key::of(badge.to_string())));
+        [Index::new(Self::CREATED, at(self.created)), Index::new(Self::LAST_MODIFIED, at(self.last_modified))]
+            .into_iter()
+            .chain(badge)
+            .collect()
     }
 }
 
@@ -198,6 +203,9 @@ pub struct Build {
     /// Of commands that another service runs: then no operation shows the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<OnBehalfOf>,
+    /// Of a build that a webhook has started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookStart>,
 }
 
 /// How often a build that fails is tried again by itself.

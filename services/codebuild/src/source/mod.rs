@@ -1,6 +1,7 @@
 //! Where a build's source comes from and where it stands in the build.
 
 pub(crate) mod codecommit;
+pub(crate) mod git;
 pub(crate) mod s3;
 
 use std::path::PathBuf;
@@ -30,17 +31,14 @@ pub(crate) enum Origin {
     /// The artifact that the version names.
     CodePipeline,
     CodeCommit(codecommit::Repository),
+    Git(git::Repository),
     NoSource,
 }
 
 /// Why a source cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unusable {
-    #[error("{0}")]
-    Invalid(String),
-    #[error("Source type {0}")]
-    NotBuilt(String),
-}
+#[error("{0}")]
+pub(crate) struct Unusable(pub String);
 
 impl Origin {
     pub fn of(source: &ProjectSource) -> Result<Self, Unusable> {
@@ -48,14 +46,14 @@ impl Origin {
             let given = source.location.as_deref().filter(|location| !location.is_empty());
             let missing =
                 format!("Invalid project source: location must be given for source type {}", source.r#type);
-            given.ok_or(Unusable::Invalid(missing))
+            given.ok_or(Unusable(missing))
         };
         match &source.r#type {
             SourceType::S3 => {
                 let location = location()?.trim_start_matches("arn:aws:s3:::").to_owned();
                 match location.split_once('/') {
                     Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(Self::S3 { location }),
-                    Some(_) | None => Err(Unusable::Invalid(format!(
+                    Some(_) | None => Err(Unusable(format!(
                         "Invalid project source: location must be a valid S3 source, bucket/key or bucket/prefix/, \
                          but is {location}"
                     ))),
@@ -65,7 +63,7 @@ impl Origin {
             SourceType::Codecommit => {
                 let location = location()?;
                 codecommit::Repository::parse(location).map(Self::CodeCommit).ok_or_else(|| {
-                    Unusable::Invalid(format!(
+                    Unusable(format!(
                         "Invalid project source: location must be a valid CodeCommit clone URL, but is {location}"
                     ))
                 })
@@ -75,9 +73,17 @@ impl Origin {
             | SourceType::Gitlab
             | SourceType::GitlabSelfManaged
             | SourceType::Bitbucket
-            | SourceType::GithubEnterprise => Err(Unusable::NotBuilt(source.r#type.as_str().to_owned())),
+            | SourceType::GithubEnterprise => {
+                let (location, kind) = (location()?, &source.r#type);
+                let repository = git::provider(kind).and_then(|of| git::Repository::parse(location, of));
+                repository.map(Self::Git).ok_or_else(|| {
+                    Unusable(format!(
+                        "Invalid project source: location must be a valid {kind} repository URL, but is {location}"
+                    ))
+                })
+            }
             SourceType::Other(other) => {
-                Err(Unusable::Invalid(format!("Invalid project source: type {other} is unknown")))
+                Err(Unusable(format!("Invalid project source: type {other} is unknown")))
             }
         }
     }
@@ -108,6 +114,7 @@ pub(crate) fn place(build: &Build) -> Result<Vec<Placed>, Unusable> {
                 .join(format!("git-codecommit.{}.amazonaws.com", region(repository, build)))
                 .join("v1/repos")
                 .join(&repository.name),
+            Origin::Git(repository) => root.join(repository.folder()),
             archive if several_archives && is_archive(archive) => {
                 archives += 1;
                 root.join("s3").join(format!("{:02}", archives - 1))

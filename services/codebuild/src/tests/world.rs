@@ -26,6 +26,7 @@ use logs_model::{
     PutLogEventsOutput,
 };
 use runner::{Sandbox, SandboxExecutor, archive};
+use seal::Sealer;
 use secretsmanager_model::{GetSecretValue, GetSecretValueOutput, SECRETSMANAGER};
 use store::{Config as StoreConfig, Store};
 use sts_model::{AssumeRole, AssumeRoleOutput, Credentials, STS};
@@ -277,7 +278,8 @@ fn serve(store: &Store, shared: &Shared, dir: &Path, config: Config) -> (Arc<Cod
     let executor =
         SandboxExecutor::new(dir.join("builds"), vec![supervisor().into()], Sandbox::default()).unwrap();
     let codebuild =
-        Arc::new(CodeBuild::new(store.clone(), client.clone(), Arc::new(executor), config).with_lease(LEASE));
+        CodeBuild::new(store.clone(), client.clone(), Arc::new(executor), Sealer::new([1; 32]), dir, config);
+    let codebuild = Arc::new(codebuild.with_lease(LEASE));
     let played = Arc::new(shared.clone());
     let gateway = Gateway::new(
         scope(),

@@ -1,10 +1,10 @@
 use aws::Ctx;
 use codeconnections_model::{AuthorizeConnection, AuthorizeConnectionOutput};
+use githost::address;
 
 use super::{Named, find_connection, find_host};
 use crate::endpoint;
 use crate::error::Error;
-use crate::git_url;
 use crate::records::{Authorization, Connection, Host};
 
 /// Gives a connection the token with which it reaches its host: the operator's step in the place of the console's
@@ -15,7 +15,7 @@ pub(super) async fn authorize_connection(
     ctx: &Ctx,
     input: AuthorizeConnection,
 ) -> Result<AuthorizeConnectionOutput, Error> {
-    let given = input.git_url.as_deref().map(git_url::base).transpose().map_err(Error::Validation)?;
+    let given = input.git_url.as_deref().map(address::base).transpose().map_err(Error::Validation)?;
     let made = input.webhook_secret.is_none().then(|| hex::encode(rand::random::<[u8; 32]>()));
     let secret = input.webhook_secret.clone().or_else(|| made.clone()).unwrap_or_default();
     let (token, sealer) = (endpoint::new_token(), named.codeconnections.sealer.clone());

@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 
 use aws::Ctx;
 use codeconnections_model::{CreateConnection, CreateConnectionOutput, ProviderType};
+use githost::Provider;
 use store::Range;
 use uuid::Uuid;
 
 use super::{Named, find_host, tags};
 use crate::error::Error;
-use crate::provider::Provider;
+use crate::provider;
 use crate::records::Connection;
 
 /// Connections of an account and region at most. Source: CodeConnections quotas.
@@ -28,7 +29,7 @@ pub(super) async fn create_connection(
     let write = named.codeconnections.store.write(move |tx| {
         let provider = match (given, &input.host_arn) {
             (Some(provider), None) if provider.needs_host() => {
-                let message = format!("A HostArn must be given for {}", provider.model().as_str());
+                let message = format!("A HostArn must be given for {}", provider::model(provider).as_str());
                 return Err(Error::validation(message));
             }
             (Some(provider), None) => provider,
@@ -61,7 +62,7 @@ pub(super) async fn create_connection(
 /// Errors: `Validation`.
 pub(super) fn provider(given: Option<&ProviderType>) -> Result<Option<Provider>, Error> {
     let known = |kind: &ProviderType| {
-        Provider::of(kind).ok_or_else(|| Error::validation(format!("'{kind}' is no ProviderType")))
+        provider::of(kind).ok_or_else(|| Error::validation(format!("'{kind}' is no ProviderType")))
     };
     given.map(known).transpose()
 }

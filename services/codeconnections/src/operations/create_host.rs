@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 
 use aws::Ctx;
 use codeconnections_model::{CreateHost, CreateHostOutput};
+use githost::address;
 use store::Range;
 
 use super::{Named, create_connection, tags};
 use crate::error::Error;
-use crate::git_url;
 use crate::records::Host;
 
 /// Hosts of an account and region at most. Source: CodeConnections quotas.
@@ -38,7 +38,7 @@ pub(super) async fn create_host(
         service: named.service.prefix.to_owned(),
         name: input.name,
         provider,
-        endpoint: git_url::base(&input.provider_endpoint).map_err(Error::Validation)?,
+        endpoint: address::base(&input.provider_endpoint).map_err(Error::Validation)?,
         tags,
         available: false,
     };

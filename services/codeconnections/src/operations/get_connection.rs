@@ -3,6 +3,7 @@ use codeconnections_model::{self as model, ConnectionStatus, GetConnection, GetC
 
 use super::{Named, find_connection};
 use crate::error::Error;
+use crate::provider;
 use crate::records::Connection;
 
 /// One connection. Errors: `NotFound`. Source: CodeConnections API Reference, GetConnection.
@@ -25,7 +26,7 @@ pub(super) fn shown(connection: &Connection) -> model::Connection {
     model::Connection {
         connection_name: Some(connection.name.clone()),
         connection_arn: Some(connection.arn()),
-        provider_type: Some(connection.provider.model()),
+        provider_type: Some(provider::model(connection.provider)),
         owner_account_id: Some(connection.scope.account.to_string()),
         connection_status: Some(status),
         host_arn: connection.host_arn.clone(),

@@ -3,6 +3,7 @@ use codeconnections_model::{GetHost, GetHostOutput};
 
 use super::{Named, find_host};
 use crate::error::Error;
+use crate::provider;
 
 /// One host. Errors: `NotFound`. Source: CodeConnections API Reference, GetHost.
 pub(super) async fn get_host(named: &Named, ctx: &Ctx, input: GetHost) -> Result<GetHostOutput, Error> {
@@ -11,7 +12,7 @@ pub(super) async fn get_host(named: &Named, ctx: &Ctx, input: GetHost) -> Result
     Ok(GetHostOutput {
         status: Some(host.status().to_owned()),
         name: Some(host.name),
-        provider_type: Some(host.provider.model()),
+        provider_type: Some(provider::model(host.provider)),
         provider_endpoint: Some(host.endpoint),
         vpc_configuration: None,
     })

@@ -4,6 +4,7 @@ use store::Range;
 
 use super::{Named, page_end, page_size, page_start};
 use crate::error::Error;
+use crate::provider;
 use crate::records::Host;
 
 /// The hosts of the account and region. Errors: `Validation`. Source: CodeConnections API Reference, ListHosts.
@@ -17,7 +18,7 @@ pub(super) async fn list_hosts(named: &Named, ctx: &Ctx, input: ListHosts) -> Re
         host_arn: Some(host.arn()),
         status: Some(host.status().to_owned()),
         name: Some(host.name),
-        provider_type: Some(host.provider.model()),
+        provider_type: Some(provider::model(host.provider)),
         provider_endpoint: Some(host.endpoint),
         vpc_configuration: None,
         status_message: None,

@@ -1,10 +1,10 @@
 use aws::Ctx;
 use codeconnections_model::{UpdateHost, UpdateHostOutput};
+use githost::address;
 use store::{Range, WriteTx};
 
 use super::{Named, find_host};
 use crate::error::Error;
-use crate::git_url;
 use crate::records::{Connection, Host};
 
 /// Connections that one look at the store brings.
@@ -21,7 +21,7 @@ pub(super) async fn update_host(
         return Err(Error::NotImplemented("VpcConfiguration"));
     }
     let endpoint =
-        input.provider_endpoint.as_deref().map(git_url::base).transpose().map_err(Error::Validation)?;
+        input.provider_endpoint.as_deref().map(address::base).transpose().map_err(Error::Validation)?;
     let scope = ctx.scope.clone();
     let write = named.codeconnections.store.write(move |tx| {
         let mut host = find_host(tx, &scope, &input.host_arn)?;

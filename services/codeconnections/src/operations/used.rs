@@ -1,12 +1,12 @@
 //! A connection as it is used: by who may, for the repository that they name.
 
 use aws::{Access, Arn, Ctx};
+use githost::git::{Credential, Fetched};
+use githost::{Provider, Remote, address};
 
 use super::{Named, find_connection};
 use crate::error::Error;
-use crate::git::{Fetched, Remote};
-use crate::git_url;
-use crate::provider::Provider;
+use crate::records::Authorization;
 
 /// `UseConnection` under the name that the connection's ARN has.
 /// Source: Service Authorization Reference, CodeConnections.
@@ -29,6 +29,18 @@ pub(super) async fn open(
     arn: &str,
     repository: &str,
 ) -> Result<(Provider, Fetched), Error> {
+    let (provider, authorization, token) = authorization(named, ctx, arn).await?;
+    let url = address::repository(&authorization.git_url, repository).map_err(Error::Validation)?;
+    let remote = Remote::new(url, Some(Credential { user_name: authorization.user_name, token }));
+    Ok((provider, named.codeconnections.git.open(remote).await?))
+}
+
+/// What the operator gave, with the token opened. Errors: `NotFound`, `Unavailable` (pending).
+pub(super) async fn authorization(
+    named: &Named,
+    ctx: &Ctx,
+    arn: &str,
+) -> Result<(Provider, Authorization, aws::Secret), Error> {
     let codeconnections = &named.codeconnections;
     let (scope, wanted) = (ctx.scope.clone(), arn.to_owned());
     let connection = codeconnections.store.read(move |tx| find_connection(tx, &scope, &wanted)).await?;
@@ -37,9 +49,7 @@ pub(super) async fn open(
             "Connection {arn} is not available: it was not authorized yet"
         )));
     };
-    let url = git_url::repository(&authorization.git_url, repository).map_err(Error::Validation)?;
     let token = codeconnections.sealer.open_text(&connection.token_purpose(), &authorization.sealed_token);
     let token = aws::Secret::new(token.map_err(Error::internal)?);
-    let remote = Remote { url, user_name: authorization.user_name.clone(), token };
-    Ok((connection.provider, codeconnections.git.open(remote).await?))
+    Ok((connection.provider, authorization.clone(), token))
 }

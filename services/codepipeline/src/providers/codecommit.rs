@@ -81,7 +81,7 @@ async fn put_reference(work: &Work, repository: &str, commit_id: &str) -> Result
     let found = client.call(get).await?.repository_metadata.and_then(|found| found.clone_url_http);
     let clone_url =
         found.ok_or_else(|| Trouble::Unavailable("the repository has no clone URL".to_owned()))?;
-    let reference = CloneReference { clone_url, commit_id: commit_id.to_owned() };
+    let reference = CloneReference { clone_url, commit_id: commit_id.to_owned(), connection: None };
     let text = serde_json::to_vec(&reference).map_err(|error| Trouble::Unavailable(error.to_string()))?;
     let output = work.output()?;
     let body: ByteStream = Box::pin(futures_util::stream::iter([Ok(text.into())]));

@@ -44,13 +44,15 @@ impl Provider for CodeStarSourceConnection {
     }
 
     async fn start(&self, work: &Work) -> Result<Outcome, Trouble> {
-        match work.optional("OutputArtifactFormat") {
-            None | Some("CODE_ZIP") => {}
+        let clone_reference = match work.optional("OutputArtifactFormat") {
+            None | Some("CODE_ZIP") => None,
+            Some("CODEBUILD_CLONE_REF") => Some(true),
             Some(other) => {
-                let message = format!("OutputArtifactFormat '{other}' is not built yet.");
+                let message =
+                    format!("OutputArtifactFormat must be CODE_ZIP or CODEBUILD_CLONE_REF, not '{other}'");
                 return Err(Trouble::configuration(message));
             }
-        }
+        };
         let told = |kind: &str| work.revisions.get(kind).cloned();
         let branch = told("BRANCH_NAME").or_else(|| told("SOURCE_BRANCH_NAME"));
         let branch = branch.map_or_else(|| work.required("BranchName").map(str::to_owned), Ok)?;
@@ -63,6 +65,7 @@ impl Provider for CodeStarSourceConnection {
             bucket: output.bucket.clone(),
             key: output.key.clone(),
             kms_key_id: work.encryption_key.clone(),
+            clone_reference,
         };
         let taken = work.client().await?.call(upload.clone()).await?;
         Ok(Outcome::Succeeded(report(&work.revisions, &upload, taken)))

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::provider::Provider;
+use crate::Provider;
 
 /// Whether a delivery carries the signature, or the token, that the secret makes.
 /// Source: "Validating webhook deliveries" (GitHub), "Secret token" (GitLab), "Secure webhooks" (Bitbucket).

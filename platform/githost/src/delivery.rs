@@ -9,8 +9,8 @@ mod proof;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use crate::change::{Change, PullRequestEvent, Reference, What};
-use crate::provider::Provider;
+use crate::Provider;
+use crate::change::{Change, Push, Reference, What};
 
 pub use proof::is_genuine;
 
@@ -52,7 +52,7 @@ pub fn read(provider: Provider, headers: &HeaderMap, body: &[u8]) -> Result<(Str
     };
     let changes: Vec<Change> = changes.into_iter().filter(is_sound).take(MOST_CHANGES).collect();
     match changes.is_empty() {
-        true => Err(Unusable::Ignored("Nothing happened that starts a pipeline.")),
+        true => Err(Unusable::Ignored("Nothing happened that is of interest here.")),
         false => Ok((name, changes)),
     }
 }
@@ -60,15 +60,18 @@ pub fn read(provider: Provider, headers: &HeaderMap, body: &[u8]) -> Result<(Str
 /// Whether a change names what can be fetched.
 fn is_sound(change: &Change) -> bool {
     let name = |text: &str| !text.is_empty() && text.len() <= LONGEST_NAME && !text.starts_with('-');
+    let optional = |commit: &Option<String>| commit.as_ref().is_none_or(|commit| is_commit(commit));
     name(&change.repository)
-        && is_commit(&change.commit)
         && match &change.what {
-            What::Push { name: reference, before, .. } => {
-                name(reference) && before.as_ref().is_none_or(|before| is_commit(before))
+            What::Push(push) => is_commit(&push.commit) && name(&push.name) && optional(&push.before),
+            What::PullRequest(request) => {
+                is_commit(&request.commit)
+                    && name(&request.id)
+                    && name(&request.source_branch)
+                    && name(&request.destination_branch)
+                    && optional(&request.merge_commit)
             }
-            What::PullRequest { id, source_branch, destination_branch, .. } => {
-                name(id) && name(source_branch) && name(destination_branch)
-            }
+            What::Release(release) => name(&release.tag),
         }
 }
 
@@ -83,18 +86,15 @@ fn is_nothing(id: &str) -> bool {
 }
 
 /// A push to a reference by its full name; none if it was deleted, or is neither branch nor tag.
-fn push(repository: &str, reference: &str, before: &str, after: &str) -> Option<Change> {
+fn push(reference: &str, before: &str, after: &str) -> Option<What> {
     if is_nothing(after) {
         return None;
     }
-    let (kind, name) = match (reference.strip_prefix("refs/heads/"), reference.strip_prefix("refs/tags/")) {
-        (Some(name), _) => (Reference::Branch, name),
-        (None, Some(name)) => (Reference::Tag, name),
-        (None, None) => return None,
-    };
+    let kinds = [Reference::Branch, Reference::Tag];
+    let (kind, name) =
+        kinds.into_iter().find_map(|kind| Some((kind, reference.strip_prefix(kind.folder())?)))?;
     let before = (!is_nothing(before)).then(|| before.to_owned());
-    let what = What::Push { kind, name: name.to_owned(), before };
-    Some(Change { repository: repository.to_owned(), commit: after.to_owned(), what })
+    Some(What::Push(Push { commit: after.to_owned(), kind, name: name.to_owned(), before }))
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unusable> {
@@ -111,6 +111,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::change::{Action, PullRequest, Release};
 
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -122,19 +123,28 @@ mod tests {
     }
 
     fn pushed(kind: Reference, name: &str, before: Option<&str>) -> Change {
-        let what = What::Push { kind, name: name.into(), before: before.map(str::to_owned) };
-        Change { repository: "acme/site".into(), commit: B.into(), what }
+        let before = before.map(str::to_owned);
+        let what = What::Push(Push { commit: B.into(), kind, name: name.into(), before });
+        Change { repository: "acme/site".into(), actor: None, what }
     }
 
-    fn asked(event: PullRequestEvent) -> Change {
-        let what = What::PullRequest {
+    fn asked(action: Action) -> Change {
+        let what = What::PullRequest(PullRequest {
+            commit: B.into(),
             id: "7".into(),
             title: "Mend".into(),
-            event,
+            action,
             source_branch: "fix".into(),
             destination_branch: "main".into(),
-        };
-        Change { repository: "acme/site".into(), commit: B.into(), what }
+            is_from_fork: false,
+            merge_commit: None,
+        });
+        Change { repository: "acme/site".into(), actor: None, what }
+    }
+
+    /// Whether the one change is of a pull request from a fork.
+    fn is_from_fork(told: Result<Vec<Change>, Unusable>) -> bool {
+        matches!(&told.unwrap()[0].what, What::PullRequest(request) if request.is_from_fork)
     }
 
     #[test]
@@ -169,15 +179,15 @@ mod tests {
     fn pull_requests_of_all_hosts() {
         let github = |action: &str, from: &str| {
             let body = json!({"action": action, "number": 7, "repository": {"full_name": "acme/site"},
-                "pull_request": {"title": "Mend", "head": {"ref": "fix", "sha": B, "repo": {"full_name": from}},
+                "pull_request": {"title": "Mend", "merged": false, "head": {"ref": "fix", "sha": B, "repo": {"full_name": from}},
                     "base": {"ref": "main"}}});
             told(Provider::GitHub, ("x-github-event", "pull_request"), &body)
         };
-        assert_eq!(github("opened", "acme/site"), Ok(vec![asked(PullRequestEvent::Open)]));
-        assert_eq!(github("synchronize", "acme/site"), Ok(vec![asked(PullRequestEvent::Updated)]));
-        assert_eq!(github("closed", "acme/site"), Ok(vec![asked(PullRequestEvent::Closed)]));
+        assert_eq!(github("opened", "acme/site"), Ok(vec![asked(Action::Created)]));
+        assert_eq!(github("synchronize", "acme/site"), Ok(vec![asked(Action::Updated)]));
+        assert_eq!(github("closed", "acme/site"), Ok(vec![asked(Action::Closed)]));
         assert!(matches!(github("labeled", "acme/site"), Err(Unusable::Ignored(_))));
-        assert!(matches!(github("opened", "stranger/site"), Err(Unusable::Ignored(_))));
+        assert!(is_from_fork(github("opened", "stranger/site")));
         let gitlab = |action: &str, oldrev: Option<&str>, source: u32| {
             let body = json!({"project": {"path_with_namespace": "acme/site"}, "object_attributes": {
                 "iid": 7, "title": "Mend", "action": action, "oldrev": oldrev, "source_branch": "fix",
@@ -185,24 +195,30 @@ mod tests {
                 "last_commit": {"id": B}}});
             told(Provider::GitLab, ("x-gitlab-event", "Merge Request Hook"), &body)
         };
-        assert_eq!(gitlab("open", None, 1), Ok(vec![asked(PullRequestEvent::Open)]));
-        assert_eq!(gitlab("update", Some(A), 1), Ok(vec![asked(PullRequestEvent::Updated)]));
+        assert_eq!(gitlab("open", None, 1), Ok(vec![asked(Action::Created)]));
+        assert_eq!(gitlab("update", Some(A), 1), Ok(vec![asked(Action::Updated)]));
         assert!(gitlab("update", None, 1).is_err());
-        assert_eq!(gitlab("merge", None, 1), Ok(vec![asked(PullRequestEvent::Closed)]));
-        assert!(gitlab("open", None, 2).is_err());
+        assert_eq!(gitlab("merge", None, 1), Ok(vec![asked(Action::Merged)]));
+        assert!(is_from_fork(gitlab("open", None, 2)));
         let bitbucket = |event: &str, from: &str| {
             let side = |name: &str, hash: &str, repository: &str| json!({"branch": {"name": name}, "commit": {"hash": hash}, "repository": {"full_name": repository}});
             let body = json!({"repository": {"full_name": "acme/site"}, "pullrequest": {"id": 7, "title": "Mend",
                 "source": side("fix", B, from), "destination": side("main", A, "acme/site")}});
             told(Provider::Bitbucket, ("x-event-key", event), &body)
         };
-        assert_eq!(bitbucket("pullrequest:created", "acme/site"), Ok(vec![asked(PullRequestEvent::Open)]));
-        assert_eq!(
-            bitbucket("pullrequest:fulfilled", "acme/site"),
-            Ok(vec![asked(PullRequestEvent::Closed)])
-        );
-        assert!(bitbucket("pullrequest:rejected", "acme/site").is_err());
-        assert!(bitbucket("pullrequest:created", "stranger/site").is_err());
+        assert_eq!(bitbucket("pullrequest:created", "acme/site"), Ok(vec![asked(Action::Created)]));
+        assert_eq!(bitbucket("pullrequest:fulfilled", "acme/site"), Ok(vec![asked(Action::Merged)]));
+        assert_eq!(bitbucket("pullrequest:rejected", "acme/site"), Ok(vec![asked(Action::Closed)]));
+        assert!(is_from_fork(bitbucket("pullrequest:created", "stranger/site")));
+    }
+
+    #[test]
+    fn releases_and_who_made_them() {
+        let body = json!({"action": "prereleased", "sender": {"id": 42}, "repository": {"full_name": "acme/site"},
+            "release": {"tag_name": "v1", "name": "First"}});
+        let what = What::Release(Release { tag: "v1".into(), name: "First".into(), is_prerelease: true });
+        let release = Change { repository: "acme/site".into(), actor: Some("42".into()), what };
+        assert_eq!(told(Provider::GitHub, ("x-github-event", "release"), &body), Ok(vec![release]));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Change, PullRequestEvent, Unusable, What, parse, push, title};
+use super::{Unusable, parse, push, title};
+use crate::change::{self, Action, Change, What};
 
 /// Where a reference is not.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
@@ -11,6 +12,7 @@ const NOTHING: &str = "0000000000000000000000000000000000000000";
 struct PushDelivery {
     repository: Repository,
     push: Push,
+    actor: Option<Actor>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +37,7 @@ struct State {
 struct PullRequestDelivery {
     repository: Repository,
     pullrequest: PullRequest,
+    actor: Option<Actor>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +46,7 @@ struct PullRequest {
     title: String,
     source: Side,
     destination: Side,
+    merge_commit: Option<Commit>,
 }
 
 #[derive(Deserialize)]
@@ -67,35 +71,38 @@ struct Repository {
     full_name: String,
 }
 
-pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
-    // Of what was declined, nothing is to be run: CLOSED means merged here.
-    let event = match event {
-        "repo:push" => {
-            let told: PushDelivery = parse(body)?;
-            return Ok(pushes(&told));
-        }
-        "pullrequest:created" => PullRequestEvent::Open,
-        "pullrequest:updated" => PullRequestEvent::Updated,
-        "pullrequest:fulfilled" => PullRequestEvent::Closed,
-        _ => return Ok(Vec::new()),
-    };
-    let PullRequestDelivery { repository, pullrequest } = parse(body)?;
-    let Side { branch, commit, repository: from } = pullrequest.source;
-    if from.is_none_or(|from| from.full_name != repository.full_name) {
-        return Err(Unusable::Ignored("Pull requests from other repositories start nothing."));
-    }
-    let what = What::PullRequest {
-        id: pullrequest.id.to_string(),
-        title: title(&pullrequest.title),
-        event,
-        source_branch: branch.name,
-        destination_branch: pullrequest.destination.branch.name,
-    };
-    let commit = commit.map(|commit| commit.hash).unwrap_or_default();
-    Ok(vec![Change { repository: repository.full_name, commit, what }])
+#[derive(Deserialize)]
+struct Actor {
+    account_id: Option<String>,
 }
 
-fn pushes(told: &PushDelivery) -> Vec<Change> {
+pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
+    let action = match event {
+        "repo:push" => return Ok(pushes(parse(body)?)),
+        "pullrequest:created" => Action::Created,
+        "pullrequest:updated" => Action::Updated,
+        "pullrequest:fulfilled" => Action::Merged,
+        "pullrequest:rejected" => Action::Closed,
+        _ => return Ok(Vec::new()),
+    };
+    let PullRequestDelivery { repository, pullrequest, actor } = parse(body)?;
+    let Side { branch, commit, repository: from } = pullrequest.source;
+    let what = What::PullRequest(change::PullRequest {
+        commit: commit.map(|commit| commit.hash).unwrap_or_default(),
+        id: pullrequest.id.to_string(),
+        title: title(&pullrequest.title),
+        action,
+        source_branch: branch.name,
+        destination_branch: pullrequest.destination.branch.name,
+        is_from_fork: from.is_none_or(|from| from.full_name != repository.full_name),
+        merge_commit: pullrequest.merge_commit.map(|commit| commit.hash),
+    });
+    let actor = actor.and_then(|actor| actor.account_id);
+    Ok(vec![Change { repository: repository.full_name, actor, what }])
+}
+
+fn pushes(told: PushDelivery) -> Vec<Change> {
+    let actor = told.actor.and_then(|actor| actor.account_id);
     let moved = told.push.changes.iter().filter_map(|moved| {
         let new = moved.new.as_ref()?;
         let folder = match new.r#type.as_str() {
@@ -104,7 +111,8 @@ fn pushes(told: &PushDelivery) -> Vec<Change> {
             _ => return None,
         };
         let before = moved.old.as_ref().map_or(NOTHING, |old| &old.target.hash);
-        push(&told.repository.full_name, &format!("refs/{folder}/{}", new.name), before, &new.target.hash)
+        let what = push(&format!("refs/{folder}/{}", new.name), before, &new.target.hash)?;
+        Some(Change { repository: told.repository.full_name.clone(), actor: actor.clone(), what })
     });
     moved.collect()
 }

@@ -1,0 +1,112 @@
+//! From a change to the build that it starts. Pure.
+
+use githost::Provider;
+use githost::change::{Change, Reference, What};
+
+use super::filter::event;
+use crate::records::WebhookStart;
+
+/// What is built, and what the build is told.
+pub(crate) fn start(provider: Provider, change: &Change) -> (String, WebhookStart) {
+    let told = WebhookStart {
+        event: event(change).to_owned(),
+        actor: change.actor.clone(),
+        ..WebhookStart::default()
+    };
+    match &change.what {
+        What::Push(push) => {
+            let start = WebhookStart {
+                trigger: format!("{}/{}", push.kind.as_str(), push.name),
+                head_ref: Some(push.reference()),
+                previous_commit: push.before.clone(),
+                commit: Some(push.commit.clone()),
+                ..told
+            };
+            (push.commit.clone(), start)
+        }
+        What::PullRequest(request) => {
+            let trigger = format!("pr/{}", request.id);
+            let version = match provider {
+                Provider::GitHub | Provider::GitHubEnterpriseServer => trigger.clone(),
+                // The commit is in another repository; the reference is in this one.
+                _ if request.is_from_fork => trigger.clone(),
+                _ => request.commit.clone(),
+            };
+            let start = WebhookStart {
+                trigger,
+                head_ref: Some(format!("refs/heads/{}", request.source_branch)),
+                base_ref: Some(format!("refs/heads/{}", request.destination_branch)),
+                merge_commit: request.merge_commit.clone(),
+                commit: Some(request.commit.clone()),
+                ..told
+            };
+            (version, start)
+        }
+        What::Release(release) => {
+            let reference = format!("{}{}", Reference::Tag.folder(), release.tag);
+            let start = WebhookStart {
+                trigger: format!("tag/{}", release.tag),
+                head_ref: Some(reference.clone()),
+                ..told
+            };
+            (reference, start)
+        }
+    }
+}
+
+impl WebhookStart {
+    /// Source: CodeBuild User Guide, "Environment variables in build environments".
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let optional = [
+            ("CODEBUILD_WEBHOOK_HEAD_REF", &self.head_ref),
+            ("CODEBUILD_WEBHOOK_BASE_REF", &self.base_ref),
+            ("CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID", &self.actor),
+            ("CODEBUILD_WEBHOOK_PREV_COMMIT", &self.previous_commit),
+            ("CODEBUILD_WEBHOOK_MERGE_COMMIT", &self.merge_commit),
+        ];
+        let given = optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+        let always = [("CODEBUILD_WEBHOOK_EVENT", &self.event), ("CODEBUILD_WEBHOOK_TRIGGER", &self.trigger)];
+        always.into_iter().map(|(name, value)| (name, value.clone())).chain(given).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use githost::change::{Action, PullRequest, Push};
+
+    use super::*;
+
+    #[test]
+    fn versions_and_variables() {
+        let change = |what| Change { repository: "a/b".into(), actor: Some("42".into()), what };
+        let push =
+            Push { commit: "c".into(), kind: Reference::Tag, name: "v1".into(), before: Some("p".into()) };
+        let (version, told) = start(Provider::GitHub, &change(What::Push(push)));
+        assert_eq!((version.as_str(), told.trigger.as_str()), ("c", "tag/v1"));
+        let expected = [
+            ("CODEBUILD_WEBHOOK_EVENT", "PUSH"),
+            ("CODEBUILD_WEBHOOK_TRIGGER", "tag/v1"),
+            ("CODEBUILD_WEBHOOK_HEAD_REF", "refs/tags/v1"),
+            ("CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID", "42"),
+            ("CODEBUILD_WEBHOOK_PREV_COMMIT", "p"),
+        ];
+        assert_eq!(told.variables(), expected.map(|(name, value)| (name, value.to_owned())));
+        let request = |is_from_fork| PullRequest {
+            commit: "c".into(),
+            id: "7".into(),
+            title: String::new(),
+            action: Action::Created,
+            source_branch: "fix".into(),
+            destination_branch: "main".into(),
+            is_from_fork,
+            merge_commit: None,
+        };
+        let version =
+            |provider, is_from_fork| start(provider, &change(What::PullRequest(request(is_from_fork)))).0;
+        assert_eq!(version(Provider::GitHub, false), "pr/7");
+        assert_eq!(
+            (version(Provider::GitLab, false), version(Provider::GitLab, true)),
+            ("c".into(), "pr/7".into())
+        );
+    }
+}

@@ -1,0 +1,347 @@
+"""Webhooks of CodeBuild: registered at the host, proved, filtered, each change built once; the status that the host is
+told, and badges. Git hosts and their APIs are the tests' own."""
+
+import hashlib
+import hmac
+import json
+import urllib.request
+import uuid
+
+import pytest
+
+from harness.aws import Aws
+from harness.eventually import until
+from harness.git import Git
+from harness.git_host import GitHost, HostApi, Repository
+from harness.identities import allow, create_role, trust, unique
+from harness.plain_http import fetch
+from harness.refusal import refused
+from harness.server import Server
+
+SECONDS = 90
+TOKEN = "ghp_token-of-the-tests"
+NOTHING = "0" * 40
+ENVIRONMENT = {"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"}
+TOLD = ["EVENT", "TRIGGER", "HEAD_REF", "BASE_REF", "ACTOR_ACCOUNT_ID", "PREV_COMMIT"]
+EXPORTED = ["INITIATOR", *TOLD]
+SPEC = json.dumps(
+    {
+        "version": 0.2,
+        "env": {"exported-variables": EXPORTED},
+        "phases": {
+            "build": {
+                "commands": [
+                    "INITIATOR=$CODEBUILD_INITIATOR",
+                    *(f"{name}=$CODEBUILD_WEBHOOK_{name}" for name in TOLD),
+                    'test "$HEAD_REF" != refs/heads/broken',
+                ]
+            }
+        },
+    }
+)
+EVENT = {"type": "EVENT", "pattern": "PUSH, PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, RELEASED"}
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    host = GitHost(tmp_path_factory.mktemp("host") / "repositories", "x-access-token", TOKEN)
+    yield host
+    host.close()
+
+
+@pytest.fixture(scope="module")
+def api():
+    api = HostApi()
+    yield api
+    api.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, host, api):
+    folder = tmp_path_factory.mktemp("server")
+    config = folder / "stagewright.toml"
+    names = {"github.com": "github", "gitlab.com": "gitlab", "bitbucket.org": "bitbucket"}
+    sections = [f'[git_hosts."{name}"]\nurl = "{host.url}"\napi = "{api.url}/{kind}"\n' for name, kind in names.items()]
+    config.write_text("".join(sections) + "[builds]\nconcurrency = 4\n")
+    server = Server(folder, "--config", config).start()
+    yield server
+    assert server.files_with(TOKEN) == []
+    assert server.panics() == []
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def aws(server):
+    aws = Aws(server.url, server.administrator)
+    for kind in ("GITHUB", "GITLAB"):
+        aws.codebuild.import_source_credentials(token=TOKEN, serverType=kind, authType="PERSONAL_ACCESS_TOKEN")
+    bitbucket = {"serverType": "BITBUCKET", "authType": "BASIC_AUTH", "username": "ada"}
+    aws.codebuild.import_source_credentials(token=TOKEN, **bitbucket)
+    return aws
+
+
+@pytest.fixture(scope="module")
+def role(aws):
+    return create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("logs:*"))
+
+
+@pytest.fixture(scope="module")
+def repository(host, tmp_path_factory):
+    writer = Git(tmp_path_factory.mktemp("writer"))
+    repository = Repository(host, writer, "acme/site")
+    repository.first = repository.commit({"buildspec.yml": SPEC, "src/a": "1"})
+    repository.second = repository.commit({"src/a": "2"}, message="Mend [ci]")
+    repository.docs = repository.commit({"docs/b": "1"}, message="Write")
+    repository.asked = repository.commit({"src/a": "3"}, branch="fix", start=repository.second)
+    writer.run("update-ref", "refs/pull/7/head", repository.asked, folder=repository.bare)
+    repository.tag("v1", repository.first)
+    return repository
+
+
+@pytest.fixture(scope="module")
+def create(aws, role):
+    def create(kind="GITHUB", location="https://github.com/acme/site", badge=False, **source):
+        name = unique("hooked")
+        project = aws.codebuild.create_project(
+            name=name,
+            source={"type": kind, "location": location, **source},
+            artifacts={"type": "NO_ARTIFACTS"},
+            environment=ENVIRONMENT,
+            serviceRole=role,
+            badgeEnabled=badge,
+        )["project"]
+        return project if badge else name
+
+    return create
+
+
+class Hook:
+    """The webhook of a new project, with the secret that the host or the user was told."""
+
+    def __init__(self, aws, create, groups=None, **settings):
+        self.aws, self.project = aws, create()
+        arguments = {"manualCreation": True, **({"filterGroups": groups} if groups else {}), **settings}
+        self.made = aws.codebuild.create_webhook(projectName=self.project, **arguments)["webhook"]
+        self.secret = self.made.get("secret")
+
+    def deliver(self, event, payload, secret=None, status=200):
+        body = json.dumps({"repository": {"full_name": "acme/site"}, "sender": {"id": 42}, **payload}).encode()
+        signature = "sha256=" + hmac.new((secret or self.secret).encode(), body, hashlib.sha256).hexdigest()
+        headers = {"x-github-event": event, "x-hub-signature-256": signature, "user-agent": "GitHub-Hookshot/1234"}
+        headers |= {"content-type": "application/json", "x-github-delivery": str(uuid.uuid4())}
+        answer = fetch(self.made["payloadUrl"], "POST", body, headers)
+        assert answer.status == status, answer.body
+
+    def push(self, reference, after, before=NOTHING, **more):
+        self.deliver("push", {"ref": reference, "before": before, "after": after}, **more)
+
+    def pull_request(self, action, commit, fork=False):
+        head = {"ref": "fix", "sha": commit, "repo": {"full_name": "stranger/site" if fork else "acme/site"}}
+        request = {"title": "Mend", "head": head, "base": {"ref": "main"}}
+        self.deliver("pull_request", {"action": action, "number": 7, "pull_request": request})
+
+    def builds(self):
+        ids = self.aws.codebuild.list_builds_for_project(projectName=self.project, sortOrder="ASCENDING")["ids"]
+        return self.aws.codebuild.batch_get_builds(ids=ids)["builds"] if ids else []
+
+    def over(self, count):
+        """The builds once there are so many and all are over; there must not be more."""
+
+        def probe():
+            builds = self.builds()
+            return builds if len(builds) >= count and all(build["buildComplete"] for build in builds) else None
+
+        builds = until(probe, SECONDS, f"{count} builds of {self.project}")
+        assert len(builds) == count
+        return sorted(builds, key=lambda build: build["buildNumber"])
+
+
+def exported(build):
+    return {variable["name"]: variable["value"] for variable in build["exportedEnvironmentVariables"]}
+
+
+def test_a_delivery_starts_its_build_once(aws, create, repository):
+    hook = Hook(aws, create, [[EVENT]])
+    first, second = repository.first, repository.second
+    for _ in range(3):
+        hook.push("refs/heads/main", second, before=first)
+    hook.push("refs/heads/main", first, secret="wrong", status=403)
+    (build,) = hook.over(1)
+    assert build["buildStatus"] == "SUCCEEDED", build["phases"]
+    assert (build["sourceVersion"], build["resolvedSourceVersion"]) == (second, second)
+    expected = {"EVENT": "PUSH", "TRIGGER": "branch/main", "HEAD_REF": "refs/heads/main", "BASE_REF": ""}
+    expected |= {"ACTOR_ACCOUNT_ID": "42", "PREV_COMMIT": first, "INITIATOR": "GitHub-Hookshot/1234"}
+    assert exported(build) == expected
+    hook.pull_request("opened", repository.asked)
+    hook.pull_request("closed", repository.asked)
+    # A stranger's proposal would be built with the rights of the project's role.
+    hook.pull_request("opened", repository.asked, fork=True)
+    hook.deliver("release", {"action": "released", "release": {"tag_name": "v1", "name": "First"}})
+    _, asked, released = hook.over(3)
+    assert (asked["sourceVersion"], asked["resolvedSourceVersion"]) == ("pr/7", repository.asked)
+    told = exported(asked)
+    assert (told["EVENT"], told["TRIGGER"], told["BASE_REF"]) == ("PULL_REQUEST_CREATED", "pr/7", "refs/heads/main")
+    assert (released["sourceVersion"], released["resolvedSourceVersion"]) == ("refs/tags/v1", first)
+    nowhere = hook.made["payloadUrl"][:-4] + "0000"
+    assert fetch(nowhere, "POST", b"{}", {}).status == 404
+
+
+def test_filters_see_what_the_commit_holds(aws, create, repository):
+    of_sources = [{"type": "EVENT", "pattern": "PUSH"}, {"type": "FILE_PATH", "pattern": "^src/"}]
+    of_words = [
+        {"type": "EVENT", "pattern": "PUSH"},
+        {"type": "HEAD_REF", "pattern": "^refs/heads/"},
+        {"type": "COMMIT_MESSAGE", "pattern": "Write"},
+        {"type": "ACTOR_ACCOUNT_ID", "pattern": "^7$", "excludeMatchedPattern": True},
+    ]
+    hook = Hook(aws, create, [of_sources])
+    hook.push("refs/heads/main", repository.docs, before=repository.second)
+    hook.push("refs/heads/main", repository.second, before=repository.first)
+    hook.push("refs/heads/other", repository.docs)
+    (build,) = hook.over(1)
+    assert build["sourceVersion"] == repository.second
+    aws.codebuild.update_webhook(projectName=hook.project, filterGroups=[of_words])
+    hook.push("refs/heads/x", repository.docs)
+    hook.push("refs/tags/v2", repository.docs)
+    hook.push("refs/heads/y", repository.second)
+    _, build = hook.over(2)
+    assert (build["sourceVersion"], exported(build)["TRIGGER"]) == (repository.docs, "branch/x")
+
+
+def test_an_open_policy_builds_forks_and_a_new_secret_replaces_the_old(aws, create, repository):
+    policy = {"requiresCommentApproval": "DISABLED"}
+    hook = Hook(aws, create, pullRequestBuildPolicy=policy)
+    assert hook.made["pullRequestBuildPolicy"] == policy and hook.made["buildType"] == "BUILD"
+    old = hook.secret
+    hook.secret = aws.codebuild.update_webhook(projectName=hook.project, rotateSecret=True)["webhook"]["secret"]
+    assert hook.secret != old
+    hook.push("refs/heads/main", repository.first, secret=old, status=403)
+    hook.pull_request("opened", repository.asked, fork=True)
+    (build,) = hook.over(1)
+    assert build["resolvedSourceVersion"] == repository.asked
+
+
+KINDS = {
+    "GITHUB": ("https://github.com/acme/site", "/github/repos/acme/site/hooks"),
+    "GITLAB": ("https://gitlab.com/acme/site", "/gitlab/projects/acme%2Fsite/hooks"),
+    "BITBUCKET": ("https://bitbucket.org/acme/site", "/bitbucket/repositories/acme/site/hooks"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_host_is_told_of_a_webhook(aws, create, api, kind):
+    location, path = KINDS[kind]
+    project = create(kind, location)
+    made = aws.codebuild.create_webhook(projectName=project)["webhook"]
+    assert "secret" not in made and made["status"] == "ACTIVE" and made["url"].startswith(f"{api.url}{path}/")
+    ((number, hook),) = api.hooks[path].items()
+    assert made["url"] == f"{api.url}{path}/{number}"
+    config = hook.get("config", hook)
+    secret = config.get("secret") or config["token"]
+    assert config["url"] == made["payloadUrl"] and len(secret) == 64
+    (shown,) = aws.codebuild.batch_get_projects(names=[project])["projects"]
+    assert shown["webhook"] == made
+    refused("ResourceAlreadyExistsException", aws.codebuild.create_webhook, projectName=project)
+    rotated = aws.codebuild.update_webhook(projectName=project, rotateSecret=True)["webhook"]
+    assert rotated["url"] == made["url"] and "secret" not in rotated
+    (hook,) = api.hooks[path].values()
+    config = hook.get("config", hook)
+    assert (config.get("secret") or config["token"]) != secret
+    api.refusal = 503
+    refused("OAuthProviderException", aws.codebuild.delete_webhook, projectName=project)
+    api.refusal = None
+    aws.codebuild.delete_webhook(projectName=project)
+    assert api.hooks[path] == {}
+    api.refusal = 403
+    refused("OAuthProviderException", aws.codebuild.create_webhook, projectName=project)
+    api.refusal = None
+    for call in (aws.codebuild.update_webhook, aws.codebuild.delete_webhook):
+        refused("ResourceNotFoundException", call, projectName=project)
+
+
+def test_the_host_is_told_how_builds_stand(aws, create, api, repository):
+    hook = Hook(aws, create)
+    hook.push("refs/heads/broken", repository.second)
+    (build,) = hook.over(1)
+    path = f"/github/repos/acme/site/statuses/{repository.second}"
+    context = f"AWS CodeBuild us-east-1 ({hook.project})"
+    of = lambda name: [one["state"] for one in api.statuses(path) if one["context"] == name]  # noqa: E731
+    until(lambda: of(context)[-1:] == ["failure"], SECONDS, "the host to be told")
+    assert of(context)[0] == "pending"
+    config = {"context": "ci/$CODEBUILD_BUILD_NUMBER", "targetUrl": "https://ci.example.com/${CODEBUILD_BUILD_ID}"}
+    project = create(reportBuildStatus=True, buildStatusConfig=config)
+    build = aws.codebuild.start_build(projectName=project, sourceVersion="main")["build"]["id"]
+    path = f"/github/repos/acme/site/statuses/{repository.docs}"
+    until(lambda: of("ci/1")[-1:] == ["success"], SECONDS, "the host to be told")
+    assert {one["target_url"] for one in api.statuses(path) if one["context"] == "ci/1"} == {
+        f"https://ci.example.com/{build}"
+    }
+
+
+def test_badges(aws, create, repository):
+    project = create(badge=True)
+    url = project["badge"]["badgeRequestUrl"]
+
+    def badge(**replaced):
+        address = url
+        for old, new in replaced.items():
+            address = address.replace(f"{old}=main", new)
+        with urllib.request.urlopen(address) as answer:
+            assert answer.headers["Content-Type"] == "image/svg+xml"
+            return answer.read().decode()
+
+    assert "unknown" in badge()
+    aws.codebuild.start_build(projectName=project["name"], sourceVersion="main")
+    until(lambda: "passing" in badge(), SECONDS, "the build to pass")
+    assert "unknown" in badge(branch="branch=other") and "unknown" in badge(branch="tag=v1")
+    assert aws.codebuild.update_project(name=project["name"], badgeEnabled=False)["project"]["badge"] == {
+        "badgeEnabled": False
+    }
+    assert "unknown" in badge()
+    source = {"type": "NO_SOURCE", "buildspec": SPEC}
+    message = refused(
+        "InvalidInputException", aws.codebuild.update_project, name=project["name"], source=source, badgeEnabled=True
+    )
+    assert "badges" in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"filterGroups": [[{"type": "HEAD_REF", "pattern": "x"}]]}, "InvalidInputException"),
+        ({"filterGroups": [[EVENT, {"type": "HEAD_REF", "pattern": "("}]]}, "InvalidInputException"),
+        ({"filterGroups": [[{"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"}]]}, "InvalidInputException"),
+        ({"branchFilter": "("}, "InvalidInputException"),
+        ({"branchFilter": "x", "filterGroups": [[EVENT]]}, "InvalidInputException"),
+        ({"buildType": "BUILD_BATCH"}, "NotImplemented"),
+        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}, "NotImplemented"),
+    ],
+)
+def test_what_makes_no_webhook(aws, create, api, settings, code):
+    project = create()
+    refused(code, aws.codebuild.create_webhook, projectName=project, **settings)
+    refused("ResourceNotFoundException", aws.codebuild.update_webhook, projectName=project)
+
+
+def test_projects_that_have_no_webhook(aws, create):
+    gitlab = create("GITLAB", "https://gitlab.com/acme/site")
+    refused("InvalidInputException", aws.codebuild.create_webhook, projectName=gitlab, manualCreation=True)
+    for call in (aws.codebuild.create_webhook, aws.codebuild.update_webhook, aws.codebuild.delete_webhook):
+        refused("ResourceNotFoundException", call, projectName="none")
+    elsewhere = create("GITHUB_ENTERPRISE", "https://git.example.com/acme/site")
+    message = refused("InvalidInputException", aws.codebuild.create_webhook, projectName=elsewhere)
+    assert "git_hosts" in message
+
+
+def test_a_crash_loses_no_delivery_and_repeats_none(aws, server, create, repository):
+    hook = Hook(aws, create, [[EVENT]])
+    commits = [repository.first, repository.second, repository.docs]
+    for commit in commits:
+        hook.push("refs/heads/main", commit)
+    server.kill()
+    server.start()
+    for commit in commits:
+        hook.push("refs/heads/main", commit)
+    builds = hook.over(3)
+    assert sorted(build["sourceVersion"] for build in builds) == sorted(commits)
+    assert {build["buildStatus"] for build in builds} == {"SUCCEEDED"}
