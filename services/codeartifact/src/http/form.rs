@@ -1,5 +1,4 @@
-//! The form that twine posts: texts, then a file.
-//! Source: Warehouse documentation, "Upload API"; Python Packaging User Guide, "Core metadata specifications".
+//! The forms that clients publish with: texts and files, streamed.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use futures_util::{Stream, StreamExt};
 use http_body_util::BodyStream;
 use multer::{Field, Multipart};
 
-use super::super::answer::Refusal;
+use super::answer::Refusal;
 
 /// Of one text, in bytes: a description can be a book.
 const LONGEST_TEXT: usize = 1024 * 1024;
