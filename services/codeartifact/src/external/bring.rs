@@ -120,7 +120,7 @@ fn first(wanted: &Wanted, now: Timestamp) -> Version {
     let metadata = match &remote.native {
         Some(Native::Npm(npm)) => npm_manifest::metadata(&coordinates.shown(), &npm.manifest, None),
         Some(Native::Cargo(cargo)) => cargo_index::metadata(&cargo.line),
-        Some(Native::Maven(_) | Native::Nuget(_) | Native::Ruby(_)) | None => {
+        Some(Native::Maven(_) | Native::Nuget(_) | Native::Ruby(_) | Native::Swift(_)) | None => {
             Metadata { display_name: Some(coordinates.name.clone()), ..Metadata::default() }
         }
     };

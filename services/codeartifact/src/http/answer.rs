@@ -60,6 +60,9 @@ impl Refusal {
                 typed("text/plain; charset=utf-8", format!("{message}\n"))
             }
         };
+        if format == Some(Format::Swift) {
+            set(&mut response, HeaderName::from_static("content-version"), "1");
+        }
         *response.status_mut() = status;
         if let (StatusCode::UNAUTHORIZED, Some(realm)) = (status, realm) {
             // In a header of its own each: mvn reads but the first challenge of one.

@@ -19,6 +19,7 @@ mod pypi;
 mod reading;
 mod ruby;
 mod search;
+mod swift;
 mod zipped;
 
 use std::sync::Arc;
@@ -140,9 +141,10 @@ impl PackageEndpoints {
             Format::Maven => maven::serve(call, body).await,
             Format::Nuget => nuget::serve(call, body).await,
             Format::Ruby => ruby::serve(call, body).await,
-            other => {
-                let message = format!("The endpoint of format {} is not built yet.", other.as_str());
-                Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, message))
+            Format::Swift => swift::serve(call, body).await,
+            Format::Generic => {
+                let message = "Format generic has no package manager: it is served by PublishPackageVersion and GetPackageVersionAsset.";
+                Err(Refusal::not_found(message))
             }
         }
     }

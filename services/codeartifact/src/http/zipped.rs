@@ -42,12 +42,44 @@ pub async fn find(
     read.await.map_err(|error| Error::Internal(error.to_string()))?
 }
 
-/// As before, of an archive that can be read in place.
-pub fn extract<R: Read + Seek>(archive: R, is_it: impl Fn(&str) -> bool, limit: u64) -> Result<Found, Error> {
-    let mut archive = ZipArchive::new(archive).map_err(|_| Error::field("The file is no zip archive."))?;
+/// The paths of the files that `is_it`; none of an archive that has to be held in memory and is too large for that.
+/// Errors: `Validation` for what is no zip archive.
+pub async fn paths(
+    blobs: &Blobs,
+    blob: Digest,
+    size: u64,
+    is_it: impl Fn(&str) -> bool + Send + 'static,
+) -> Result<Vec<String>, Error> {
+    let read = match blobs.path(blob) {
+        Some(path) => tokio::task::spawn_blocking(move || {
+            let file = std::fs::File::open(&path).map_err(|error| Error::Internal(error.to_string()))?;
+            list(file, is_it)
+        }),
+        None if size > IN_MEMORY as u64 => return Ok(Vec::new()),
+        None => {
+            let bytes = blobs.read(blob, IN_MEMORY).await?;
+            tokio::task::spawn_blocking(move || list(Cursor::new(bytes), is_it))
+        }
+    };
+    read.await.map_err(|error| Error::Internal(error.to_string()))?
+}
+
+fn list<R: Read + Seek>(archive: R, is_it: impl Fn(&str) -> bool) -> Result<Vec<String>, Error> {
+    let archive = open(archive)?;
+    Ok(archive.file_names().flatten().filter(|name| is_it(name)).map(Cow::into_owned).collect())
+}
+
+fn open<R: Read + Seek>(archive: R) -> Result<ZipArchive<R>, Error> {
+    let archive = ZipArchive::new(archive).map_err(|_| Error::field("The file is no zip archive."))?;
     if archive.len() > MOST_ENTRIES {
         return Err(Error::field("The archive has too many entries."));
     }
+    Ok(archive)
+}
+
+/// The first file whose path `is_it`, of an archive that can be read in place.
+pub fn extract<R: Read + Seek>(archive: R, is_it: impl Fn(&str) -> bool, limit: u64) -> Result<Found, Error> {
+    let mut archive = open(archive)?;
     let name = archive.file_names().flatten().find(|name| is_it(name)).map(Cow::into_owned);
     let Some(name) = name else { return Ok(Found::Nothing) };
     let unreadable = || Error::field(format!("The file {name} of the archive cannot be read."));

@@ -16,5 +16,5 @@ pub use repository::Repository;
 pub use ruby::{Gem, GemDependency, Requirement};
 pub use version::{
     Asset, Cargo, Contents, Dependency, Maven, Metadata, Native, Npm, Nuget, Origin, Plugin, PythonFile,
-    Status, Version,
+    Status, Swift, Version,
 };

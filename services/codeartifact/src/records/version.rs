@@ -111,6 +111,18 @@ pub enum Native {
     Maven(Maven),
     Nuget(Nuget),
     Ruby(Gem),
+    Swift(Swift),
+}
+
+/// What a registry of Swift tells of a release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Swift {
+    /// As it was published.
+    pub metadata: Value,
+    /// Of the archive, in Base64.
+    pub signature: Option<String>,
+    /// `cms-1.0.0`
+    pub signature_format: Option<String>,
 }
 
 /// What the registrations of NuGet tell of a version, out of the manifest in its archive.
@@ -191,7 +203,10 @@ impl Contents {
     pub fn maven(&self) -> Option<&Maven> {
         match &self.native {
             Some(Native::Maven(maven)) => Some(maven),
-            Some(Native::Npm(_) | Native::Cargo(_) | Native::Nuget(_) | Native::Ruby(_)) | None => None,
+            Some(
+                Native::Npm(_) | Native::Cargo(_) | Native::Nuget(_) | Native::Ruby(_) | Native::Swift(_),
+            )
+            | None => None,
         }
     }
 
