@@ -1,5 +1,4 @@
-"""Repositories of Maven: the stock mvn deploys and resolves; files, checksums and metadata as other clients put and get them;
-packages from outside."""
+"""Repositories of Maven: the stock mvn deploys and resolves; what other clients put and get; packages from outside."""
 
 import base64
 import hashlib
@@ -98,7 +97,11 @@ class Repository:
     def listed(self, artifact):
         """The versions that clients see."""
         answer = self.get(f"com/acme/{artifact}/maven-metadata.xml")
-        return [] if answer.status == 404 else [entry.text for entry in ElementTree.fromstring(answer.body).iter("version")]
+        return (
+            []
+            if answer.status == 404
+            else [entry.text for entry in ElementTree.fromstring(answer.body).iter("version")]
+        )
 
     def finish(self, artifact, *versions):
         return self.put(f"com/acme/{artifact}/maven-metadata.xml", metadata(artifact, *versions))
@@ -399,7 +402,7 @@ def test_who_may_read_may_not_put(repository, aws):
         assert answer.status == 403 and "not authorized" in answer.body.decode(), path
 
 
-def test_files_come_from_outside_and_stay(packages, origin):
+def test_files_come_from_outside(packages, origin):
     store = Repository(packages, connection=CENTRAL)
     down = Repository(packages, store)
     name = unique("outside")
@@ -419,16 +422,6 @@ def test_files_come_from_outside_and_stay(packages, origin):
         assert described["origin"]["domainEntryPoint"] == {"externalConnectionName": CENTRAL}
         assert described["summary"] == "Ours"
     assert down.get(f"com/acme/{name}/1.1-SNAPSHOT/{name}-1.1-SNAPSHOT.jar").status == 404
-    origin.stop()
-    try:
-        assert down.get(f"{path}.jar").body == b"archive" and down.listed(name) == ["1.0"]
-        missing = down.get(f"com/acme/{unique('x')}/1/x-1.jar")
-        assert missing.status == 404
-        unseen = unique("unseen")
-        answer = store.get(f"com/acme/{unseen}/1/{unseen}-1.jar")
-        assert answer.status == 502 and "cannot be reached" in answer.body.decode()
-    finally:
-        origin.start()
 
 
 def test_an_origin_that_lies_or_fails_is_not_believed(packages, origin):
@@ -477,3 +470,20 @@ def test_one_fetch_serves_many_and_names_of_ones_own_are_not_asked_for(packages,
     origin.requests.clear()
     assert store.get(f"com/acme/{own}/99.0/{own}-99.0.jar").status == 404
     assert store.listed(own) == ["1.0"] and origin.count(own) == 0
+
+
+def test_what_came_in_is_served_while_the_origin_is_down(packages, origin):
+    """The last one: an origin that could not be reached is left alone for a while."""
+    store = Repository(packages, connection=CENTRAL)
+    down = Repository(packages, store)
+    name, unseen = unique("outside"), unique("unseen")
+    origin.add_maven(GROUP, name, "1.0", b"archive")
+    path = f"com/acme/{name}/1.0/{name}-1.0.jar"
+    assert down.get(path).status == 200
+    origin.stop()
+    try:
+        assert down.get(path).body == b"archive" and down.listed(name) == ["1.0"]
+        answer = down.get(f"com/acme/{unseen}/1/{unseen}-1.jar")
+        assert answer.status == 502 and "cannot be reached" in answer.body.decode()
+    finally:
+        origin.start()

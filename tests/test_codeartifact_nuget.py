@@ -1,4 +1,4 @@
-"""Sources of NuGet, as `dotnet` and `nuget` talk to them. Neither is there, so their requests are made by hand, as NuGet's
+"""Sources of NuGet, as `dotnet` and `nuget` talk to them. Neither is there: their requests are made by hand, as the
 documentation of the protocol has them."""
 
 import base64
@@ -25,7 +25,8 @@ def nupkg(identity, version, more="", manifest=None, name=None):
     content = io.BytesIO()
     text = manifest or (
         '<?xml version="1.0"?><package xmlns="http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd"><metadata>'
-        f"<id>{identity}</id><version>{version}</version><authors>Us</authors><description>About {identity}</description>"
+        f"<id>{identity}</id><version>{version}</version><authors>Us</authors>"
+        f"<description>About {identity}</description>"
         f'<license type="expression">MIT</license><tags>web tools</tags>{more}</metadata></package>'
     )
     with zipfile.ZipFile(content, "w") as archive:
@@ -55,8 +56,8 @@ class Source:
 
     def push(self, content, **headers):
         boundary = uuid.uuid4().hex
-        head = f'--{boundary}\r\nContent-Type: application/octet-stream\r\nContent-Disposition: form-data; name="package"; '
-        body = f'{head}filename="package.nupkg"\r\n\r\n'.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="package"; filename="package.nupkg"\r\n\r\n'
+        body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
         kind = {"Content-Type": f'multipart/form-data; boundary="{boundary}"'}
         return self.request("v3/package", "PUT", body, **kind, **headers)
 
@@ -72,7 +73,9 @@ def source(packages):
 def test_what_is_pushed_is_restored(source, packages):
     index = source.get("v3/index.json")
     resources = {resource["@type"]: resource["@id"] for resource in index["resources"]}
-    assert index["version"] == "3.0.0" and resources["PackageBaseAddress/3.0.0"] == f"{source.endpoint}v3/flatcontainer/"
+    assert (
+        index["version"] == "3.0.0" and resources["PackageBaseAddress/3.0.0"] == f"{source.endpoint}v3/flatcontainer/"
+    )
     assert resources["PackagePublish/2.0.0"] == f"{source.endpoint}v3/package"
     group = '<group targetFramework="net8.0"><dependency id="Acme.Core" version="1.2"/></group>'
     content = nupkg("Acme.Web", "1.0", f"<dependencies>{group}</dependencies>")
@@ -84,7 +87,12 @@ def test_what_is_pushed_is_restored(source, packages):
     document = source.get("v3/registration/acme.web/index.json")
     (leaf,) = document["items"][0]["items"]
     entry = leaf["catalogEntry"]
-    assert (entry["id"], entry["version"], entry["listed"], entry["tags"]) == ("Acme.Web", "1.0", True, ["web", "tools"])
+    assert (entry["id"], entry["version"], entry["listed"], entry["tags"]) == (
+        "Acme.Web",
+        "1.0",
+        True,
+        ["web", "tools"],
+    )
     expected = {"targetFramework": "net8.0", "dependencies": [{"id": "Acme.Core", "range": "[1.2, )"}]}
     assert entry["dependencyGroups"] == [expected]
     assert leaf["packageContent"] == f"{source.endpoint}{path}.1.0.0.nupkg"
@@ -169,7 +177,11 @@ def test_what_is_no_package_is_refused(source, packages, content, why):
 
 def test_what_is_not_there(source):
     assert source.numbers("nothing") == 404 and source.numbers("no..thing") == 404
-    for path in ("registration/nothing/index.json", "flatcontainer/a/1.0.0/b.1.0.0.nupkg", "flatcontainer/a/x/a.x.nupkg"):
+    for path in (
+        "registration/nothing/index.json",
+        "flatcontainer/a/1.0.0/b.1.0.0.nupkg",
+        "flatcontainer/a/x/a.x.nupkg",
+    ):
         assert source.get(f"v3/{path}") == 404
     assert source.get("v2/Packages") == 404
     assert source.request("v3/package", "PUT", b"not a form").status == 400
@@ -177,7 +189,11 @@ def test_what_is_not_there(source):
 
 def test_a_key_may_be_the_token_and_readers_push_nothing(source, packages, aws):
     def push(**headers):
-        body = b'--x\r\nContent-Disposition: form-data; name="p"; filename="p"\r\n\r\n' + nupkg("Acme", "1.0.0") + b"\r\n--x--\r\n"
+        body = (
+            b'--x\r\nContent-Disposition: form-data; name="p"; filename="p"\r\n\r\n'
+            + nupkg("Acme", "1.0.0")
+            + b"\r\n--x--\r\n"
+        )
         headers = {"Content-Type": "multipart/form-data; boundary=x", **headers}
         return fetch(f"{source.endpoint}v3/package", method="PUT", body=body, headers=headers)
 

@@ -66,9 +66,9 @@ def test_gem_pushes_and_installs_and_bundler_resolves(source, packages, tmp_path
         pushed = source.gem.push(path)
         assert pushed.returncode == 0 and f"Successfully registered gem: {shown}" in pushed.stdout, pushed
     digest = hashlib.sha256(root.read_bytes()).hexdigest()
-    assert source.info("acme-root") == [f"0.1.0.pre1 acme-leaf:~> 1.0&>= 1.1|checksum:{digest},rubygems:> 1.3.1"] or (
-        source.info("acme-root") == [f"0.1.0.pre1 acme-leaf:~> 1.0&>= 1.1|checksum:{digest}"]
-    )
+    (line,) = source.info("acme-root")
+    # Older versions of gem add a requirement of their own to what comes before a release.
+    assert line.removesuffix(",rubygems:> 1.3.1") == f"0.1.0.pre1 acme-leaf:~> 1.0&>= 1.1|checksum:{digest}"
     assert ",ruby:>= 2.5" in source.info("acme-leaf")[0]
     said = source.gem.install("acme-root", "--prerelease")
     assert "Successfully installed acme-leaf-1.2.0" in said and "acme-root-0.1.0.pre1" in said
@@ -104,8 +104,15 @@ def test_the_index(source):
     assert source.request("versions", **{"If-None-Match": answer.headers["etag"]}).status == 304
     assert source.request("names").body == b"---\nacme\n"
     assert source.request("gems/acme-2.0-x86_64-linux.gem").status == 200
-    for path in ("gems/acme-9.gem", "gems/acme.gem", "gems/..-1.gem", "quick/Marshal.4.8/acme-9.gemspec.rz", "info/a%2fb"):
+    for path in (
+        "gems/acme-9.gem",
+        "gems/acme.gem",
+        "gems/..-1.gem",
+        "quick/Marshal.4.8/acme-9.gemspec.rz",
+        "info/a%2fb",
+    ):
         assert source.request(path).status == 404, path
+    assert [source.request(path, "HEAD").status for path in ("", "versions", "info/nothing")] == [200, 200, 404]
     assert fetch(source.endpoint + "versions").status == 401
 
 

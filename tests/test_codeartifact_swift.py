@@ -1,4 +1,4 @@
-"""Registries of Swift packages. SwiftPM is not there, so its requests are made by hand, as SE-0292 and SE-0391 have them."""
+"""Registries of Swift packages. SwiftPM is not there: its requests are made by hand, as SE-0292 and SE-0391 say."""
 
 import base64
 import hashlib

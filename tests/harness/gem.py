@@ -38,9 +38,9 @@ class Gem:
         lines = "".join(f"  s.{key} = {value}\n" for key, value in more.items() if key != "dependencies")
         lines += "".join(f"  s.add_dependency {', '.join(map(repr, it))}\n" for it in more.get("dependencies", []))
         (folder / "it.gemspec").write_text(
-            f"Gem::Specification.new do |s|\n  s.name = {name!r}\n  s.version = {version!r}\n  s.summary = 'About {name}'\n"
-            f"  s.authors = ['Us']\n  s.license = 'MIT'\n  s.homepage = 'https://example.com'\n  s.files = ['lib/{name}.rb']\n"
-            f"{lines}end\n"
+            f"Gem::Specification.new do |s|\n  s.name = {name!r}\n  s.version = {version!r}\n"
+            f"  s.summary = 'About {name}'\n  s.authors = ['Us']\n  s.license = 'MIT'\n"
+            f"  s.homepage = 'https://example.com'\n  s.files = ['lib/{name}.rb']\n{lines}end\n"
         )
         self.run("gem", "build", "it.gemspec", cwd=folder)
         (built,) = folder.glob("*.gem")
@@ -68,7 +68,7 @@ class Gem:
         return done.stdout
 
     def push(self, path):
-        return self.tried("gem", "push", path, "--host", self.host, "--key", "codeartifact")
+        return self.tried("gem", "push", path, "--host", self.host, "--key", "codeartifact_api_key")
 
     def install(self, *arguments):
         return self.run("gem", "install", "--clear-sources", "--source", self.source, "--no-document", *arguments)

@@ -1,4 +1,4 @@
-"""The stock mvn in an environment of its own, with the settings of AWS's guide: every repository is one of CodeArtifact."""
+"""The stock mvn in an environment of its own, with settings as in AWS's guide: CodeArtifact is every repository."""
 
 import io
 import os
@@ -48,8 +48,11 @@ def plugins(folder):
         text = folder / "pom.xml"
         text.write_text(pom("com.acme", "first", "1", packaging="pom"))
         target = [f"-Dfile={text}", f"-DpomFile={text}", f"-Durl=file://{folder}/target", "-DrepositoryId=x"]
-        command = ["mvn", "-B", "-ntp", "-q", f"-Dmaven.repo.local={PLUGINS}", DEPLOY, *target]
+        # Moved there when it is whole, so that what was cut short is begun again.
+        fetched = PLUGINS.with_name(f"fetched-{os.getpid()}")
+        command = ["mvn", "-B", "-ntp", "-q", f"-Dmaven.repo.local={fetched}", DEPLOY, *target]
         subprocess.run(command, cwd=folder, check=True, timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL)
+        fetched.rename(PLUGINS)
     return PLUGINS
 
 

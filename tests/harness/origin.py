@@ -41,10 +41,13 @@ class Origin:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
+        self.is_up = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
+        # Connections that are open already end with the next request.
+        self.is_up = False
         self.server.shutdown()
         self.server.server_close()
 
@@ -109,6 +112,9 @@ class Origin:
 
     def answer(self, request):
         path = request.path
+        if not self.is_up:
+            request.close_connection = True
+            return None
         self.requests.append(path)
         time.sleep(self.delay)
         fault, part = self.fault or (None, "")

@@ -26,8 +26,7 @@ pub async fn take(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
     if call.is_anonymous {
         return Err(Refusal::unauthenticated("An authorization token is required."));
     }
-    call.allowed(Action::Read, None).await?;
-    reading::repository(&call)?;
+    call.carried_out(Action::Read, None, None, Box::pin(async { Ok(()) })).await?;
     let mut form = Form::of(call.header(header::CONTENT_TYPE), body)?;
     let Some(mut file) = form.next_file().await? else {
         return Err(Refusal::bad("The form has no file: it must have the package."));
