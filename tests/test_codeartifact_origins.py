@@ -3,12 +3,15 @@
 import base64
 import io
 import json
+import shutil
+import struct
 import tarfile
 import threading
 
 import pytest
 
 from harness.aws import Aws
+from harness.cargo import Cargo, crate
 from harness.identities import unique
 from harness.npm import Npm
 from harness.origin import Origin
@@ -17,7 +20,7 @@ from harness.python_packages import wheel
 from harness.refusal import refused
 from harness.server import Server
 
-NPMJS, PYPI = "public:npmjs", "public:pypi"
+NPMJS, PYPI, CRATES = "public:npmjs", "public:pypi", "public:crates-io"
 JSON = "application/vnd.pypi.simple.v1+json"
 DOMAIN = "outside"
 
@@ -34,7 +37,10 @@ def server(tmp_path_factory, origin):
     """A server whose configuration says where the public sources are."""
     folder = tmp_path_factory.mktemp("server")
     config = folder / "stagewright.toml"
-    config.write_text(f'[origins]\n"{NPMJS}" = "{origin.url}/npm/"\n"{PYPI}" = "{origin.url}/simple/"\n')
+    config.write_text(
+        f'[origins]\n"{NPMJS}" = "{origin.url}/npm/"\n"{PYPI}" = "{origin.url}/simple/"\n'
+        f'"{CRATES}" = "{origin.url}/index/"\n'
+    )
     server = Server(folder, "--config", config).start()
     yield server
     if server.process.poll() is None:
@@ -64,10 +70,10 @@ class Store:
         packages.create_repository(domain=DOMAIN, repository=self.name, upstreams=links)
         self.arguments = {"domain": DOMAIN, "repository": self.name}
         if not upstream:
-            self.connect(connection or {"npm": NPMJS, "pypi": PYPI}[form])
+            self.connect(connection or {"npm": NPMJS, "pypi": PYPI, "cargo": CRATES}[form])
         self.endpoint = packages.get_repository_endpoint(**self.arguments, format=form)["repositoryEndpoint"]
-        token = packages.get_authorization_token(domain=DOMAIN)["authorizationToken"]
-        self.headers = {"Authorization": f"Bearer {token}"}
+        self.token = packages.get_authorization_token(domain=DOMAIN)["authorizationToken"]
+        self.headers = {"Authorization": f"Bearer {self.token}"}
 
     def connect(self, connection):
         return self.packages.associate_external_connection(**self.arguments, externalConnection=connection)
@@ -104,7 +110,7 @@ def test_connections_are_made_and_taken_away(packages):
         externalConnection=NPMJS,
     )
     refused("ValidationException", store.connect, connection="public:nothing")
-    refused("NotImplemented", store.connect, connection="public:crates-io")
+    refused("NotImplemented", store.connect, connection="public:nuget-org")
 
 
 def test_nothing_is_fetched_unless_the_operator_says_from_where(start):
@@ -309,6 +315,58 @@ def test_files_of_python_come_in_one_by_one(packages, origin):
     file, content = wheel(name, "2.0")
     origin.add_pypi(unique("other"), file, content)
     assert down.get(f"simple/{name}/2.0/{file}").status == 404
+
+
+def test_cargo_fetches_through_it_and_what_was_fetched_stays(packages, origin, tmp_path):
+    store = Store(packages, "cargo")
+    down = Store(packages, "cargo", upstream=store)
+    leaf, root = unique("leaf"), unique("root")
+    origin.add_crate(leaf, "1.0.0", crate(leaf, "1.0.0"))
+    origin.add_crate(leaf, "1.1.0", crate(leaf, "1.1.0"), yanked=True)
+    dependency = {"name": leaf, "req": "^1", "features": [], "optional": False, "default_features": True}
+    dependency |= {"target": None, "kind": "normal", "registry": None, "package": None}
+    origin.add_crate(root, "0.2.0", crate(root, "0.2.0"), deps=[dependency])
+    cargo = Cargo(tmp_path / "cargo", down.endpoint, down.token)
+    application = cargo.project("application", dependencies=f'{root} = {{ version = "0.2", registry = "ours" }}\n')
+    assert cargo.lock(application) == {"application": "1.0.0", root: "0.2.0", leaf: "1.0.0"}
+    for where in (store, down):
+        assert where.versions(leaf) == ["1.0.0"]
+        described = {**where.arguments, "format": "cargo", "package": root, "packageVersion": "0.2.0"}
+        listed = packages.list_package_version_dependencies(**described)["dependencies"]
+        assert listed == [{"package": leaf, "dependencyType": "normal", "versionRequirement": "^1"}]
+    origin.stop()
+    try:
+        again = Cargo(tmp_path / "again", down.endpoint, down.token)
+        shutil.copytree(application, tmp_path / "application")
+        assert again.lock(tmp_path / "application")[leaf] == "1.0.0"
+    finally:
+        origin.start()
+
+
+def test_an_index_of_cargo_that_lies_is_not_believed(packages, origin):
+    store = Store(packages, "cargo")
+    name = unique("lies")
+    path = f"{name[:2]}/{name[2:4]}/{name}"
+    assert [store.get(path).status for _ in range(2)] == [404, 404] and origin.count(name) == 1
+    name = unique("lies")
+    path = f"{name[:2]}/{name[2:4]}/{name}"
+    origin.add_crate(name, "1.0.0", crate(name, "1.0.0"), cksum="0" * 64)
+    origin.add_crate(name, "1.1.0", crate(name, "1.1.0"), cksum="none")
+    lines = [json.loads(line) for line in store.get(path).body.splitlines()]
+    assert [(line["vers"], line["cksum"]) for line in lines] == [("1.0.0", "0" * 64)]
+    answer = store.get(f"api/v1/crates/{name}/1.0.0/download")
+    assert answer.status == 502 and "hash" in json.loads(answer.body)["errors"][0]["detail"]
+    assert store.versions(name) == []
+    other = unique("other")
+    origin.files[f"/index/{other[:2]}/{other[2:4]}/{other}"] = b"<html>Sign in</html>"
+    assert store.get(f"{other[:2]}/{other[2:4]}/{other}").status == 502
+    # A crate that is outside is not published besides.
+    taken = unique("taken")
+    origin.add_crate(taken, "1.0.0", crate(taken, "1.0.0"))
+    said, archive = json.dumps({"name": taken, "vers": "1.0.0"}).encode(), crate(taken, "1.0.0")
+    body = struct.pack("<I", len(said)) + said + struct.pack("<I", len(archive)) + archive
+    refusal = fetch(store.endpoint + "api/v1/crates/new", method="PUT", body=body, headers=store.headers)
+    assert refusal.status == 409 and "upstream" in json.loads(refusal.body)["errors"][0]["detail"]
 
 
 def test_what_came_in_survives_a_crash(server, store, origin):

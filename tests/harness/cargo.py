@@ -1,11 +1,25 @@
 """The stock cargo in an environment of its own, with one registry and its token."""
 
+import io
 import json
 import os
 import pathlib
 import subprocess
+import tarfile
 
 TIMEOUT_SECONDS = 120
+
+
+def crate(name, version):
+    """The archive of a crate with nothing in it."""
+    content = io.BytesIO()
+    manifest = f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2021"\n'
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for path, text in [("Cargo.toml", manifest), ("src/lib.rs", "")]:
+            entry = tarfile.TarInfo(f"{name}-{version}/{path}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return content.getvalue()
 
 
 class Cargo:

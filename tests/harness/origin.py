@@ -1,5 +1,5 @@
-"""A stand-in for the public sources: a registry of npm and an index of Python that the tests fill, slow down, let lie
-and take away."""
+"""A stand-in for the public sources: a registry of npm, an index of Python, a repository of Maven and an index of
+cargo that the tests fill, slow down, let lie and take away."""
 
 import base64
 import hashlib
@@ -14,6 +14,8 @@ class Origin:
 
     def __init__(self):
         self.npm, self.pypi, self.files = {}, {}, {}
+        # A folder of files that a repository of Maven has, beside those that tests add.
+        self.folder = None
         self.requests = []
         self.port = 0
         # What is done instead of answering: `("html" | "stall" | "redirect" | "error" | "cut", part of a path)`.
@@ -39,10 +41,13 @@ class Origin:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
+        self.is_up = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
+        # Connections that are open already end with the next request.
+        self.is_up = False
         self.server.shutdown()
         self.server.server_close()
 
@@ -76,8 +81,40 @@ class Origin:
         }
         page["files"].append({**entry, **changes})
 
+    def add_maven(self, group, artifact, version, content, extension="jar", **checksums):
+        """A file of a version, with its checksum, unless `checksums` say otherwise: `sha1="…"`."""
+        folder = f"/maven2/{group.replace('.', '/')}/{artifact}"
+        path = f"{folder}/{version}/{artifact}-{version}.{extension}"
+        self.files[path] = content
+        for algorithm, digits in (checksums or {"sha1": hashlib.sha1(content).hexdigest()}).items():
+            self.files[f"{path}.{algorithm}"] = digits.encode()
+        versions = {name[len(folder) + 1 :].split("/")[0] for name in self.files if name.startswith(f"{folder}/")}
+        self.files[f"{folder}/maven-metadata.xml"] = metadata(group, artifact, versions - {"maven-metadata.xml"})
+
+    def add_crate(self, name, version, content, **changes):
+        """A version of a crate; `changes` are of its line in the index."""
+        self.files["/index/config.json"] = json.dumps({"dl": f"{self.url}/crates"}).encode()
+        self.files[f"/crates/{name}/{version}/download"] = content
+        line = {"name": name, "vers": version, "deps": [], "features": {}, "yanked": False}
+        line["cksum"] = hashlib.sha256(content).hexdigest()
+        path = f"/index/{name[:2]}/{name[2:4]}/{name}"
+        self.files[path] = self.files.get(path, b"") + json.dumps({**line, **changes}).encode() + b"\n"
+
+    def of_folder(self, path):
+        """A file of the folder; the metadata of a package follows from its versions."""
+        file = self.folder / path.removeprefix("/maven2/")
+        if file.name == "maven-metadata.xml" and file.parent.is_dir():
+            versions = {entry.name for entry in file.parent.iterdir() if list(entry.glob("*.pom"))}
+            if versions:
+                group = ".".join(file.parent.relative_to(self.folder).parts[:-1])
+                return metadata(group, file.parent.name, versions)
+        return file.read_bytes() if file.is_file() else None
+
     def answer(self, request):
         path = request.path
+        if not self.is_up:
+            request.close_connection = True
+            return None
         self.requests.append(path)
         time.sleep(self.delay)
         fault, part = self.fault or (None, "")
@@ -90,6 +127,8 @@ class Origin:
             page = self.pypi.get(path.removeprefix("/simple/").strip("/"))
             return self.send(request, page, "application/vnd.pypi.simple.v1+json")
         content = self.files.get(path)
+        if content is None and self.folder and path.startswith("/maven2/"):
+            content = self.of_folder(path)
         return self.send(request, content, "application/octet-stream")
 
     def send(self, request, content, media_type):
@@ -118,3 +157,11 @@ class Origin:
             return None
         request.send_error(503)
         return None
+
+
+def metadata(group, artifact, versions):
+    listed = "".join(f"<version>{version}</version>" for version in sorted(versions))
+    return (
+        f"<metadata><groupId>{group}</groupId><artifactId>{artifact}</artifactId><versioning>"
+        f"<release>{max(versions, default='')}</release><versions>{listed}</versions></versioning></metadata>"
+    ).encode()

@@ -25,5 +25,9 @@ def fetch(url, method="GET", body=None, headers=None):
     except urllib.error.HTTPError as error:
         response = error
     with response:
-        names = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, names, response.read())
+        names = {}
+        for name, value in response.headers.items():
+            names.setdefault(name.lower(), []).append(value)
+        # Several headers of one name mean the same as one with all their values.
+        joined = {name: ", ".join(values) for name, values in names.items()}
+        return Answer(response.status, joined, response.read())

@@ -7,13 +7,16 @@ use super::{Trouble, fetch};
 use crate::CodeArtifact;
 use crate::content::{LARGEST_ASSET, Received, Receiver};
 use crate::error::Error;
-use crate::http::{npm_manifest, wheel_metadata};
+use crate::http::{cargo_index, maven_pom, npm_manifest, wheel_metadata};
 use crate::names::{Coordinates, Format};
 use crate::packages::{package_or_new, writing};
 use crate::records::{
     Asset, Contents, Metadata, Native, Origin, PythonFile, RemoteFile, RemoteVersion, Repository,
-    Restrictions, Status, Version,
+    Restrictions, Version,
 };
+
+/// Of a POM that is read, in bytes.
+const LARGEST_POM: usize = 4 * 1024 * 1024;
 
 /// A file that is to be fetched, for a repository with a connection.
 pub struct Wanted {
@@ -46,9 +49,10 @@ pub async fn bring(ca: &CodeArtifact, wanted: Wanted) -> Result<Result<(), Troub
         return Ok(Err(fetch::answered(&wanted.connection, &what)));
     }
     let python = python(ca, file, &wanted.name, &received).await;
+    let described = described(ca, &wanted, &received).await;
     let asset = Asset::of(&received, python, file.uploaded);
     let now = Timestamp::now();
-    let write = ca.store.write(move |tx| keep(tx, &wanted, &asset, &received, now));
+    let write = ca.store.write(move |tx| keep(tx, &wanted, &asset, described.as_ref(), &received, now));
     write.await?;
     Ok(Ok(()))
 }
@@ -72,10 +76,22 @@ async fn python(ca: &CodeArtifact, file: &RemoteFile, name: &str, received: &Rec
     Some(python)
 }
 
+/// What the POM of a version of Maven says of it. One that cannot be read is served as it is.
+async fn described(ca: &CodeArtifact, wanted: &Wanted, received: &Received) -> Option<Metadata> {
+    let is_pom = wanted.coordinates.format == Format::Maven
+        && wanted.name == format!("{}-{}.pom", wanted.coordinates.name, wanted.version);
+    if !is_pom || received.size > LARGEST_POM as u64 {
+        return None;
+    }
+    let text = ca.blobs.read(received.blob, LARGEST_POM).await.ok()?;
+    maven_pom::read(&text).ok().map(|pom| pom.metadata)
+}
+
 fn keep(
     tx: &mut WriteTx<'_>,
     wanted: &Wanted,
     asset: &Asset,
+    described: Option<&Metadata>,
     received: &Received,
     now: Timestamp,
 ) -> Result<(), Error> {
@@ -92,6 +108,9 @@ fn keep(
         return Ok(());
     }
     version.contents.assets.insert(wanted.name.clone(), asset.clone());
+    if let Some(described) = described {
+        version.contents.metadata = described.clone();
+    }
     let ticket = Some(&received.ticket);
     writing::save(tx, repository, &mut package, before.as_ref(), &mut version, ticket, now)
 }
@@ -100,16 +119,16 @@ fn first(wanted: &Wanted, now: Timestamp) -> Version {
     let Wanted { repository, coordinates, version, remote, .. } = wanted;
     let metadata = match &remote.native {
         Some(Native::Npm(npm)) => npm_manifest::metadata(&coordinates.shown(), &npm.manifest, None),
-        Some(Native::Cargo(_)) | None => {
+        Some(Native::Cargo(cargo)) => cargo_index::metadata(&cargo.line),
+        Some(Native::Maven(_) | Native::Nuget(_) | Native::Ruby(_) | Native::Swift(_)) | None => {
             Metadata { display_name: Some(coordinates.name.clone()), ..Metadata::default() }
         }
     };
-    let is_hidden = remote.is_yanked && coordinates.format == Format::Pypi;
     Version {
         repository: repository.id,
         coordinates: coordinates.clone(),
         version: version.clone(),
-        status: if is_hidden { Status::Unlisted } else { Status::Published },
+        status: remote.status(),
         revision: String::new(),
         published: now,
         origin: Origin::External { connection: wanted.connection.clone() },

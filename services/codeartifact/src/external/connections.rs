@@ -29,6 +29,6 @@ impl Connection {
 
     /// Whether packages can come through it.
     pub fn is_served(self) -> bool {
-        matches!(self.format, Format::Npm | Format::Pypi)
+        matches!(self.format, Format::Npm | Format::Pypi | Format::Maven | Format::Cargo)
     }
 }

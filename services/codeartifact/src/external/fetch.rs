@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use aws::Timestamp;
 use bytes::{Bytes, BytesMut};
 use http::{StatusCode, header};
 use http_body_util::{BodyExt, Empty};
@@ -35,6 +36,8 @@ pub struct Page {
     /// Empty if the origin has none.
     pub body: Option<Bytes>,
     pub media_type: String,
+    /// When it was last changed, as the origin says.
+    pub modified: Option<Timestamp>,
 }
 
 impl Http {
@@ -44,9 +47,13 @@ impl Http {
             let answer = self.get(connection, url, accept).await?;
             let media_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
             let media_type = media_type.unwrap_or_default().to_owned();
+            let modified = answer.headers().get(header::LAST_MODIFIED).and_then(|value| value.to_str().ok());
+            let modified = modified.and_then(Timestamp::parse_http_date);
             match answer.status() {
                 StatusCode::OK => {}
-                StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Page { body: None, media_type }),
+                StatusCode::NOT_FOUND | StatusCode::GONE => {
+                    return Ok(Page { body: None, media_type, modified });
+                }
                 status => return Err(answered(connection, &format!("{status} for {url}"))),
             }
             let mut body = answer.into_body();
@@ -57,7 +64,7 @@ impl Http {
                 }
                 read.extend_from_slice(&piece);
             }
-            Ok(Page { body: Some(read.freeze()), media_type })
+            Ok(Page { body: Some(read.freeze()), media_type, modified })
         };
         let in_time = tokio::time::timeout(PAGE, exchange).await;
         in_time.unwrap_or_else(|_| Err(unreachable(connection, "it did not answer in time")))

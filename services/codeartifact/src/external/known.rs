@@ -8,7 +8,7 @@ use aws::Timestamp;
 use store::WriteTx;
 use uuid::Uuid;
 
-use super::{Origin, Outside, Trouble, fetch, npm, pypi};
+use super::{Origin, Outside, Trouble, cargo, fetch, maven, npm, pypi};
 use crate::CodeArtifact;
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
@@ -123,7 +123,7 @@ fn note(
         coordinates: coordinates.clone(),
         connection: connection.to_owned(),
         checked: now,
-        exists: !versions.is_empty(),
+        exists: !versions.is_empty() || !tags.is_empty(),
         tags: tags.clone(),
         generation,
     })?;
@@ -133,15 +133,23 @@ fn note(
 async fn ask(ca: &CodeArtifact, connection: &str, coordinates: &Coordinates) -> Result<npm::Seen, Trouble> {
     let origin = ca.outside.origin(connection)?;
     let (url, accept) = match coordinates.format {
+        Format::Maven => (maven::url(origin, coordinates), "*/*"),
+        Format::Cargo => (cargo::url(origin, coordinates), "text/plain"),
         Format::Pypi => (pypi::url(origin, coordinates), pypi::MEDIA_TYPE),
         _ => (npm::url(origin, coordinates), "application/json"),
     };
     let page = ca.outside.http.page(connection, &url, accept).await?;
     let Some(body) = page.body else { return Ok((BTreeMap::new(), BTreeMap::new())) };
-    if !page.media_type.contains("json") {
+    let is_json = matches!(coordinates.format, Format::Npm | Format::Pypi);
+    if is_json && !page.media_type.contains("json") {
         return Err(fetch::answered(connection, &format!("{} instead of JSON for {url}", page.media_type)));
     }
     let read = match coordinates.format {
+        Format::Maven => maven::read(coordinates, &body),
+        Format::Cargo => {
+            let downloads = cargo::downloads(ca, connection, origin).await?;
+            cargo::read(origin, &downloads, coordinates, &body)
+        }
         Format::Pypi => pypi::read(origin, coordinates, &body).map(|versions| (versions, BTreeMap::new())),
         _ => npm::read(origin, coordinates, &body),
     };
@@ -149,14 +157,14 @@ async fn ask(ca: &CodeArtifact, connection: &str, coordinates: &Coordinates) -> 
 }
 
 impl Outside {
-    fn recent_trouble(&self, connection: &str) -> Option<Trouble> {
+    pub(super) fn recent_trouble(&self, connection: &str) -> Option<Trouble> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, trouble) = failed.get(connection)?;
         (at.elapsed() < LEFT_ALONE).then(|| trouble.clone())
     }
 
     /// Only an origin that is not there is left alone: another package may well be answered.
-    fn note_trouble(&self, connection: &str, trouble: &Trouble) {
+    pub(super) fn note_trouble(&self, connection: &str, trouble: &Trouble) {
         if matches!(trouble, Trouble::Unreachable { .. }) {
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
             failed.insert(connection.to_owned(), (Instant::now(), trouble.clone()));

@@ -6,10 +6,13 @@
 //! are the domain's.
 
 mod bring;
+mod cargo;
 mod connections;
 mod fetch;
 mod known;
+mod maven;
 mod npm;
+mod offers;
 mod pypi;
 mod turns;
 
@@ -20,8 +23,10 @@ use std::time::Instant;
 pub use bring::{Wanted, bring};
 pub use connections::Connection;
 pub use known::refresh;
+pub use maven::offered;
 
 use self::fetch::Http;
+use self::offers::Offers;
 use self::turns::Turns;
 
 /// Where a public source is, by the name of its connection.
@@ -49,13 +54,23 @@ pub struct Outside {
     origins: BTreeMap<String, Origin>,
     http: Http,
     turns: Turns,
+    offers: Offers,
+    /// Where indexes of cargo say that crates are, by connection, and when they said it.
+    downloads: Mutex<BTreeMap<String, (Instant, String)>>,
     /// Origins that failed, and when: they are left alone for a moment.
     failed: Mutex<BTreeMap<String, (Instant, Trouble)>>,
 }
 
 impl Outside {
     pub fn new(origins: BTreeMap<String, Origin>) -> Self {
-        Self { origins, http: Http::default(), turns: Turns::default(), failed: Mutex::default() }
+        Self {
+            origins,
+            http: Http::default(),
+            turns: Turns::default(),
+            offers: Offers::default(),
+            downloads: Mutex::default(),
+            failed: Mutex::default(),
+        }
     }
 
     /// Errors: `NotConfigured`.

@@ -35,6 +35,10 @@ impl Refusal {
         &self.message
     }
 
+    pub fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
+    }
+
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
     }
@@ -56,10 +60,17 @@ impl Refusal {
                 typed("text/plain; charset=utf-8", format!("{message}\n"))
             }
         };
+        if format == Some(Format::Swift) {
+            set(&mut response, HeaderName::from_static("content-version"), "1");
+        }
         *response.status_mut() = status;
         if let (StatusCode::UNAUTHORIZED, Some(realm)) = (status, realm) {
-            let challenge = format!("Bearer realm=\"{realm}\", Basic realm=\"{realm}\"");
-            set(&mut response, header::WWW_AUTHENTICATE, &challenge);
+            // In a header of its own each: mvn reads but the first challenge of one.
+            for scheme in ["Bearer", "Basic"] {
+                if let Ok(challenge) = HeaderValue::from_str(&format!("{scheme} realm=\"{realm}\"")) {
+                    response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
+                }
+            }
         }
         response
     }

@@ -4,11 +4,12 @@ use aws::gateway::Gateway;
 use aws::{Caller, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::address::Address;
 use super::answer::Refusal;
 use crate::CodeArtifact;
+use crate::names::Format;
 use crate::tokens;
 
 /// The user name beside a token. Source: CodeArtifact User Guide, "AWS CodeArtifact authentication and tokens".
@@ -21,7 +22,9 @@ pub async fn caller(
     headers: &HeaderMap,
     address: &Address,
 ) -> Result<Option<Caller>, Refusal> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let Some(value) = headers.get(header::AUTHORIZATION).or_else(|| api_key(headers, address)) else {
+        return Ok(None);
+    };
     let unreadable =
         || Refusal::unauthenticated("The authorization header is not valid: the token belongs there.");
     let token = value.to_str().ok().and_then(token).ok_or_else(unreadable)?;
@@ -29,6 +32,11 @@ pub async fn caller(
     let now = Timestamp::now();
     let bearer = tokens::bearer(&ca.sealer, gateway.authenticator.as_ref(), &token, &domain, now).await?;
     bearer.map(Some).map_err(|invalid| Refusal::unauthenticated(invalid.to_string()))
+}
+
+/// NuGet's clients push with a key, which may be the token. Source: NuGet documentation, "Push and Delete".
+fn api_key<'h>(headers: &'h HeaderMap, address: &Address) -> Option<&'h HeaderValue> {
+    (address.format == Format::Nuget).then(|| headers.get("x-nuget-apikey"))?
 }
 
 /// `Bearer TOKEN`, `Basic aws:TOKEN`, or as cargo sends it, `TOKEN`.

@@ -10,10 +10,17 @@ mod cargo;
 mod credentials;
 mod documents;
 mod file;
+mod form;
+mod listing;
+mod maven;
 mod npm;
+mod nuget;
 mod pypi;
 mod reading;
+mod ruby;
 mod search;
+mod swift;
+mod zipped;
 
 use std::sync::Arc;
 
@@ -32,7 +39,9 @@ use serde_json::{Value, json};
 pub use self::address::Address;
 use self::answer::Refusal;
 use self::budget::Budget;
+pub use self::cargo::index as cargo_index;
 use self::documents::Documents;
+pub use self::maven::{metadata as maven_metadata, pom as maven_pom};
 pub use self::npm::{TARBALL as NPM_TARBALL, manifest as npm_manifest};
 pub use self::pypi::{file_version as python_file_version, wheel_metadata};
 use crate::CodeArtifact;
@@ -129,9 +138,13 @@ impl PackageEndpoints {
             Format::Npm => npm::serve(call, body).await,
             Format::Pypi => pypi::serve(call, body).await,
             Format::Cargo => cargo::serve(call, body).await,
-            other => {
-                let message = format!("The endpoint of format {} is not built yet.", other.as_str());
-                Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, message))
+            Format::Maven => maven::serve(call, body).await,
+            Format::Nuget => nuget::serve(call, body).await,
+            Format::Ruby => ruby::serve(call, body).await,
+            Format::Swift => swift::serve(call, body).await,
+            Format::Generic => {
+                let message = "Format generic has no package manager: it is served by PublishPackageVersion and GetPackageVersionAsset.";
+                Err(Refusal::not_found(message))
             }
         }
     }

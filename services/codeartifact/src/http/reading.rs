@@ -1,5 +1,7 @@
 //! Reading a package along the chain of its repository, and outside.
 
+use std::collections::BTreeMap;
+
 use aws::Timestamp;
 use store::ReadTx;
 
@@ -7,10 +9,11 @@ use super::Call;
 use super::documents::{self, Document, Name};
 use crate::error::Error;
 use crate::external::{self, Trouble, Wanted};
-use crate::names::Coordinates;
+use crate::names::{Coordinates, Format};
 use crate::packages::chain::{self, Found, Link};
 use crate::packages::{assets, no_such_version};
-use crate::records::{Asset, Repository};
+use crate::records::{Asset, Origin, RemoteVersion, Repository};
+use crate::versions::maven;
 
 /// Answers what `work` finds along the chain of a package, after what is known of it outside was brought up to date.
 /// Where nothing is found because an origin was of no help, that is said.
@@ -57,26 +60,17 @@ pub async fn asset(call: &Call<'_>, package: &Coordinates, number: &str, name: &
     if let Some(asset) = own_asset(call, &own, package, number, name).await? {
         return Ok(asset);
     }
-    let (mut found, mut links) = find(call, package, number).await?;
-    assets::check_readable(&found.version)?;
-    if let Some((at, remote)) = &found.remote
-        && !found.version.contents.assets.contains_key(name)
-        && remote.files.contains_key(name)
-        && let Some(link) = links.get(*at)
-        && let Some(connection) = link.connection()
-    {
-        let wanted = Wanted {
-            repository: link.repository.clone(),
-            connection: connection.to_owned(),
-            coordinates: package.clone(),
-            version: number.to_owned(),
-            remote: remote.clone(),
-            name: name.to_owned(),
-        };
-        external::bring(call.codeartifact, wanted).await?.map_err(told)?;
-        (found, links) = find(call, package, number).await?;
+    let mut seen = look(call, package, number).await?;
+    if let Some(found) = &seen.found {
+        assets::check_readable(&found.version)?;
     }
-    let asset = assets::of(&found.version, name)?.clone();
+    if let Some(wanted) = wanted(call, &seen, package, number, name).await? {
+        external::bring(call.codeartifact, wanted).await?.map_err(told)?;
+        seen = look(call, package, number).await?;
+    }
+    let Seen { found, links, trouble } = seen;
+    let found = found.ok_or_else(|| or_trouble(no_such_version(&own, package, number), trouble.clone()))?;
+    let asset = assets::of(&found.version, name).map_err(|error| or_trouble(error, trouble))?.clone();
     let is_elsewhere = links.len() > 1 || found.link > 0;
     if is_elsewhere {
         let (version, name, now) = (found.version, name.to_owned(), Timestamp::now());
@@ -101,14 +95,83 @@ async fn own_asset(
     Ok(version.contents.assets.get(name).cloned())
 }
 
-async fn find(call: &Call<'_>, package: &Coordinates, number: &str) -> Result<(Found, Vec<Link>), Error> {
+/// A version as it is along the chain.
+struct Seen {
+    found: Option<Found>,
+    links: Vec<Link>,
+    /// Why an origin was of no help.
+    trouble: Option<Trouble>,
+}
+
+async fn look(call: &Call<'_>, package: &Coordinates, number: &str) -> Result<Seen, Error> {
+    let repository = repository(call)?.clone();
+    let trouble = external::refresh(call.codeartifact, &repository, package).await?;
     let (coordinates, number) = (package.clone(), number.to_owned());
-    along(call, package, move |tx, repository, links| {
-        let found = chain::find(tx, links, &coordinates, &number)?;
-        let found = found.ok_or_else(|| no_such_version(repository, &coordinates, &number))?;
-        Ok((found, links.to_vec()))
+    let read = call.codeartifact.store.read(move |tx| {
+        let links = chain::of(tx, &repository, &coordinates)?;
+        Ok::<_, Error>((chain::find(tx, &links, &coordinates, &number)?, links))
+    });
+    let (found, links) = read.await?;
+    Ok(Seen { found, links, trouble })
+}
+
+/// What is to be fetched from outside to have an asset, if anything.
+async fn wanted(
+    call: &Call<'_>,
+    seen: &Seen,
+    package: &Coordinates,
+    number: &str,
+    name: &str,
+) -> Result<Option<Wanted>, Error> {
+    let is_there = |found: &Found| found.version.contents.assets.contains_key(name);
+    if seen.found.as_ref().is_some_and(is_there) {
+        return Ok(None);
+    }
+    let of = |link: &Link, connection: &str, remote: RemoteVersion| Wanted {
+        repository: link.repository.clone(),
+        connection: connection.to_owned(),
+        coordinates: package.clone(),
+        version: number.to_owned(),
+        remote,
+        name: name.to_owned(),
+    };
+    if package.format != Format::Maven {
+        let remote = seen.found.as_ref().and_then(|found| found.remote.as_ref());
+        let Some((at, remote)) = remote.filter(|(_, remote)| remote.files.contains_key(name)) else {
+            return Ok(None);
+        };
+        let link = seen.links.get(*at);
+        return Ok(link.and_then(|link| Some(of(link, link.connection()?, remote.clone()))));
+    }
+    // Snapshots do not come from outside.
+    if maven::base_of_build(number).is_some() {
+        return Ok(None);
+    }
+    // No index of Maven lists files: each is asked for.
+    for link in &seen.links {
+        let Some(connection) = link.connection().filter(|connection| may_come(seen, connection)) else {
+            continue;
+        };
+        let offered = external::offered(call.codeartifact, connection, package, number, name).await;
+        if let Some(file) = offered.map_err(told)? {
+            let remote = RemoteVersion {
+                published: file.uploaded,
+                is_yanked: false,
+                native: None,
+                files: BTreeMap::from([(name.to_owned(), file)]),
+            };
+            return Ok(Some(of(link, connection, remote)));
+        }
+    }
+    Ok(None)
+}
+
+/// A version that is there is completed only from where it came.
+fn may_come(seen: &Seen, connection: &str) -> bool {
+    seen.found.as_ref().is_none_or(|found| match &found.version.origin {
+        Origin::External { connection: origin } => origin == connection,
+        Origin::Internal { .. } => false,
     })
-    .await
 }
 
 /// The repository of a call that was found to be there.

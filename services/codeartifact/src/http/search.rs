@@ -83,7 +83,8 @@ fn shown(tx: &mut ReadTx<'_>, package: &Package) -> Result<Option<Version>, Erro
 fn has(version: &Version, word: &str) -> bool {
     let keywords = match &version.contents.native {
         Some(Native::Npm(npm)) => npm.manifest.get("keywords").and_then(serde_json::Value::as_array),
-        Some(Native::Cargo(_)) | None => None,
+        Some(Native::Cargo(_) | Native::Maven(_) | Native::Nuget(_) | Native::Ruby(_) | Native::Swift(_))
+        | None => None,
     };
     let mut keywords = keywords.into_iter().flatten().filter_map(serde_json::Value::as_str);
     let summary = version.contents.metadata.summary.as_deref().unwrap_or_default();

@@ -10,10 +10,10 @@ use super::writing;
 use crate::error::Error;
 use crate::external::Connection;
 use crate::groups::{self, Way};
-use crate::names::{Coordinates, Format};
+use crate::names::Coordinates;
 use crate::records::{
-    Asset, Contents, External, ExternalVersion, Origin, Package, Permission, RemoteVersion, Repository,
-    Restrictions, Status, Version,
+    Asset, Contents, External, ExternalVersion, Metadata, Origin, Package, Permission, RemoteVersion,
+    Repository, Restrictions, Version,
 };
 
 /// How many repositories are looked at. Source: CodeArtifact quotas, "Searched upstream repositories".
@@ -54,12 +54,11 @@ impl Link {
     fn outside(&self, at: usize, version: ExternalVersion) -> Option<Found> {
         let external = self.external.as_ref()?;
         let ExternalVersion { coordinates, version, remote, .. } = version;
-        let is_hidden = remote.is_yanked && coordinates.format == Format::Pypi;
         let version = Version {
             repository: self.repository.id,
             coordinates,
             version,
-            status: if is_hidden { Status::Unlisted } else { Status::Published },
+            status: remote.status(),
             revision: String::new(),
             published: remote.published,
             origin: Origin::External { connection: external.connection.clone() },
@@ -86,6 +85,10 @@ impl Found {
         }
         for (name, asset) in further.version.contents.assets {
             self.version.contents.assets.entry(name).or_insert(asset);
+        }
+        // The repository with the connection knows most of it.
+        if further.version.contents.metadata != Metadata::default() {
+            self.version.contents.metadata = further.version.contents.metadata;
         }
         self.remote = self.remote.take().or(further.remote);
     }
@@ -131,6 +134,26 @@ pub fn of(
         }
     }
     Ok(links)
+}
+
+/// All repositories that packages can come from, the repository itself first, whatever is blocked of single packages.
+pub fn repositories(tx: &mut ReadTx<'_>, repository: &Repository) -> Result<Vec<Repository>, store::Error> {
+    let (mut all, mut seen) = (Vec::new(), BTreeSet::from([repository.name.clone()]));
+    let mut waiting = vec![repository.clone()];
+    while let Some(repository) = waiting.pop() {
+        for upstream in repository.upstreams.iter().rev() {
+            if seen.insert(upstream.clone())
+                && let Some(next) = tx.get::<Repository>(&key_beside(&repository, upstream))?
+            {
+                waiting.push(next.into_inner());
+            }
+        }
+        all.push(repository);
+        if all.len() >= LONGEST {
+            break;
+        }
+    }
+    Ok(all)
 }
 
 /// What was seen through the connection that the repository has now.
@@ -243,5 +266,7 @@ fn added(own: &Version, version: &Version, name: &str) -> Option<Version> {
     let asset: &Asset = version.contents.assets.get(name).filter(|_| is_new && is_outside)?;
     let mut kept = own.clone();
     kept.contents.assets.insert(name.to_owned(), asset.clone());
+    // What is said of a version of Maven comes with one of its files.
+    kept.contents.metadata.clone_from(&version.contents.metadata);
     Some(kept)
 }

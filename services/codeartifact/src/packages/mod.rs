@@ -5,6 +5,7 @@ pub mod chain;
 pub mod changes;
 pub mod copying;
 pub mod events;
+pub mod finishing;
 pub mod publishing;
 pub mod writing;
 

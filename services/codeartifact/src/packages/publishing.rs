@@ -15,6 +15,7 @@ use crate::records::{
     Asset, Contents, Metadata, Native, Origin, Package, Permission, PythonFile, Repository, Restrictions,
     Status, Version,
 };
+use crate::versions::maven;
 
 /// Assets of one version. Source: CodeArtifact quotas, "Maximum assets per package version".
 const MOST_ASSETS: usize = 350;
@@ -28,7 +29,7 @@ pub struct Publication {
     pub assets: BTreeMap<String, Asset>,
     /// The older of those of its assets.
     pub ticket: Ticket,
-    /// Of a version that is there already, these are kept as they are.
+    /// Of a version that is there already and has these, they are kept as they are.
     pub metadata: Metadata,
     pub native: Option<Native>,
     /// `Published`, or `Unfinished` if more is to come.
@@ -72,11 +73,7 @@ pub fn publish(
     let repository = super::find_repository(tx, name)?;
     let coordinates = &publication.coordinates;
     let mut package = super::package_or_new(tx, &repository, coordinates, Restrictions::PUBLISHED, now)?;
-    check_origin(&package)?;
-    let controls = groups::controls(tx, repository.domain_id, coordinates)?;
-    if let Some(controls) = controls.filter(|controls| !controls.admit(Way::Publish, &repository.name)) {
-        return Err(Error::AccessDenied(controls.reason(coordinates)));
-    }
+    check_allowed(tx, &repository, &package)?;
     let key = Version::key_of(repository.id, coordinates, &publication.version);
     let before = tx.get::<Version>(&key)?.map(store::Versioned::into_inner);
     let mut version = match &before {
@@ -99,6 +96,16 @@ pub fn publish(
         tx.put(&package)?;
     }
     Ok(version)
+}
+
+/// Whether the origin configuration of a package and that of its group let versions be published. Errors: `AccessDenied`.
+pub fn check_allowed(tx: &mut ReadTx<'_>, repository: &Repository, package: &Package) -> Result<(), Error> {
+    check_origin(package)?;
+    let controls = groups::controls(tx, repository.domain_id, &package.coordinates)?;
+    match controls.filter(|controls| !controls.admit(Way::Publish, &repository.name)) {
+        Some(controls) => Err(Error::AccessDenied(controls.reason(&package.coordinates))),
+        None => Ok(()),
+    }
 }
 
 /// Errors: `AccessDenied`.
@@ -153,6 +160,12 @@ fn extended(known: &Version, publication: &Publication, now: Timestamp) -> Resul
             }
         }
     }
+    if version.contents.metadata == Metadata::default() {
+        version.contents.metadata = publication.metadata.clone();
+    }
+    if version.contents.native.is_none() {
+        version.contents.native.clone_from(&publication.native);
+    }
     if known.status == Status::Unfinished && publication.status == Status::Published {
         version.status = Status::Published;
         version.published = now;
@@ -165,7 +178,8 @@ fn check_open(known: &Version, publication: &Publication) -> Result<(), Error> {
     let is_open = match known.status {
         Status::Unfinished => true,
         Status::Published => publication.coordinates.format.grows(),
-        Status::Unlisted | Status::Archived | Status::Disposed => false,
+        Status::Unlisted => is_build(publication),
+        Status::Archived | Status::Disposed => false,
     };
     if is_open { Ok(()) } else { Err(closed(known, publication)) }
 }
@@ -175,8 +189,14 @@ fn check_open(known: &Version, publication: &Publication) -> Result<(), Error> {
 fn check_seen(known: &Version, publication: &Publication) -> Result<(), Error> {
     match known.status {
         Status::Unfinished | Status::Published => Ok(()),
+        Status::Unlisted if is_build(publication) => Ok(()),
         Status::Unlisted | Status::Archived | Status::Disposed => Err(closed(known, publication)),
     }
+}
+
+/// A build of a snapshot, which is never listed.
+fn is_build(publication: &Publication) -> bool {
+    publication.coordinates.format == Format::Maven && maven::base_of_build(&publication.version).is_some()
 }
 
 fn closed(known: &Version, publication: &Publication) -> Error {

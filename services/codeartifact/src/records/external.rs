@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::{Key, Record};
 use uuid::Uuid;
 
-use super::{Native, Package, PythonFile};
+use super::{Native, Package, PythonFile, Status};
 use crate::names::Coordinates;
 
 /// When a package was last looked for outside, through the external connection of a repository.
@@ -55,6 +55,13 @@ pub struct RemoteFile {
     pub size: Option<u64>,
     pub python: Option<PythonFile>,
     pub uploaded: Timestamp,
+}
+
+impl RemoteVersion {
+    /// What was yanked is not listed: who names it exactly can have it.
+    pub fn status(&self) -> Status {
+        if self.is_yanked { Status::Unlisted } else { Status::Published }
+    }
 }
 
 impl External {

@@ -5,13 +5,16 @@ mod external;
 mod group;
 mod package;
 mod repository;
+mod ruby;
 mod version;
 
 pub use domain::{Domain, DomainBlob, Policy, Usage};
 pub use external::{External, ExternalVersion, RemoteFile, RemoteVersion};
 pub use group::{Group, Mode, Rule, Rules};
-pub use package::{Package, Permission, Restrictions};
+pub use package::{Checksums, Package, Permission, Restrictions};
 pub use repository::Repository;
+pub use ruby::{Gem, GemDependency, Requirement};
 pub use version::{
-    Asset, Cargo, Contents, Dependency, Metadata, Native, Npm, Origin, PythonFile, Status, Version,
+    Asset, Cargo, Contents, Dependency, Maven, Metadata, Native, Npm, Nuget, Origin, Plugin, PythonFile,
+    Status, Swift, Version,
 };

@@ -21,6 +21,18 @@ pub struct Package {
     /// That of the last event about it.
     pub sequence: u64,
     pub created: Timestamp,
+    /// Of the documents that clients of Maven put last, the newest at the end: they put the checksums of them afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Checksums>,
+}
+
+/// In hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checksums {
+    pub md5: String,
+    pub sha1: String,
+    pub sha256: String,
+    pub sha512: String,
 }
 
 /// From where versions may come.
@@ -69,6 +81,7 @@ impl Package {
             tags: BTreeMap::new(),
             sequence: 0,
             created: at,
+            documents: Vec::new(),
         }
     }
 

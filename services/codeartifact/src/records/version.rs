@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws::Timestamp;
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::Package;
+use super::{Gem, Package};
 use crate::names::Coordinates;
 
 /// A package version in a repository. Key: that of its package, version.
@@ -108,6 +108,45 @@ pub struct Dependency {
 pub enum Native {
     Npm(Npm),
     Cargo(Cargo),
+    Maven(Maven),
+    Nuget(Nuget),
+    Ruby(Gem),
+    Swift(Swift),
+}
+
+/// What a registry of Swift tells of a release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Swift {
+    /// As it was published.
+    pub metadata: Value,
+    /// Of the archive, in Base64.
+    pub signature: Option<String>,
+    /// `cms-1.0.0`
+    pub signature_format: Option<String>,
+}
+
+/// What the registrations of NuGet tell of a version, out of the manifest in its archive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Nuget {
+    /// The members of its catalog entry, but for addresses and what follows from its status.
+    pub entry: Value,
+}
+
+/// What a repository of Maven knows of a version beside its files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maven {
+    /// Of a plugin: what it is called on the command line.
+    pub plugin: Option<Plugin>,
+    /// The checksum files that were not those of their files. While there are any, the version is not finished.
+    pub mismatches: BTreeSet<String>,
+    /// Of a snapshot: the build that it stands for, `1.0-20210728.194552-1`.
+    pub build: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plugin {
+    pub prefix: String,
+    pub name: Option<String>,
 }
 
 /// What the index of cargo tells of a version, but for what follows from its asset and its status.
@@ -160,6 +199,17 @@ impl Record for Version {
 }
 
 impl Contents {
+    /// What is known of a version of Maven beside its files.
+    pub fn maven(&self) -> Option<&Maven> {
+        match &self.native {
+            Some(Native::Maven(maven)) => Some(maven),
+            Some(
+                Native::Npm(_) | Native::Cargo(_) | Native::Nuget(_) | Native::Ruby(_) | Native::Swift(_),
+            )
+            | None => None,
+        }
+    }
+
     /// 44 characters that change with the contents.
     pub fn revision(&self) -> String {
         // Maps are ordered, so equal contents are written alike; none of them has keys that JSON could not write.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::names::Format;
 use crate::packages::chain::Found;
-use crate::records::{Native, Status, Version};
+use crate::records::{Dependency, Metadata, Native, Status};
 use crate::versions::compare;
 
 /// The name of the one asset of a version.
@@ -33,19 +33,40 @@ pub fn is_path(path: &[&str]) -> bool {
 
 /// The lines of the versions that clients may see, in their order; unlisted ones as yanked.
 pub fn lines(versions: &BTreeMap<String, Found>) -> String {
-    let is_shown = |version: &&Version| matches!(version.status, Status::Published | Status::Unlisted);
-    let mut shown: Vec<&Version> = versions.values().map(|found| &found.version).filter(is_shown).collect();
-    shown.sort_by(|a, b| compare(Format::Cargo, &a.version, &b.version));
+    let is_shown = |found: &&Found| matches!(found.version.status, Status::Published | Status::Unlisted);
+    let mut shown: Vec<&Found> = versions.values().filter(is_shown).collect();
+    shown.sort_by(|a, b| compare(Format::Cargo, &a.version.version, &b.version.version));
     shown.into_iter().filter_map(line).map(|line| format!("{line}\n")).collect()
 }
 
-fn line(version: &Version) -> Option<Value> {
+/// Of one that the domain has, or that is still outside.
+fn line(found: &Found) -> Option<Value> {
+    let version = &found.version;
     let Some(Native::Cargo(cargo)) = &version.contents.native else { return None };
-    let asset = version.contents.assets.get(&asset(&version.coordinates.name, &version.version))?;
+    let name = asset(&version.coordinates.name, &version.version);
+    let own = version.contents.assets.get(&name).map(|asset| asset.blob.to_string());
+    let outside = || found.remote.as_ref()?.1.files.get(&name)?.sha256.clone();
+    let cksum = own.or_else(outside)?;
     let mut line = cargo.line.as_object()?.clone();
-    line.insert("cksum".to_owned(), json!(asset.blob.to_string()));
+    line.insert("cksum".to_owned(), json!(cksum));
     line.insert("yanked".to_owned(), json!(version.status == Status::Unlisted));
     Some(Value::Object(line))
+}
+
+/// What a line of an index tells of its version.
+pub fn metadata(line: &Value) -> Metadata {
+    let dependencies = line.get("deps").and_then(Value::as_array).into_iter().flatten();
+    let dependencies = dependencies.filter_map(|dependency| {
+        let text = |member: &str| dependency.get(member).and_then(Value::as_str);
+        let package = text("package").or_else(|| text("name"))?.to_lowercase();
+        let kind = text("kind").unwrap_or("normal").to_owned();
+        Some(Dependency { namespace: None, package, kind, requirement: text("req")?.to_owned() })
+    });
+    Metadata {
+        display_name: line.get("name").and_then(Value::as_str).map(str::to_owned),
+        dependencies: dependencies.collect(),
+        ..Metadata::default()
+    }
 }
 
 /// The line of a version out of what `cargo publish` says of it.

@@ -1,10 +1,9 @@
 //! The registry of cargo: a sparse index, and what `cargo publish`, `yank` and `search` talk to.
 //! Source: The Cargo Book, "Running a Registry"; CodeArtifact User Guide, "Using CodeArtifact with Cargo".
 
-mod index;
+pub mod index;
 mod publish;
 
-use aws::Timestamp;
 use aws::http::{Body, Response};
 use http::{Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
@@ -13,11 +12,10 @@ use serde_json::{Value, json};
 use super::answer::{self, Refusal, typed};
 use super::documents::Document;
 use super::search::Hits;
-use super::{Action, Call, file, reading, search};
+use super::{Action, Call, file, listing, reading, search};
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
-use crate::packages::changes::transition;
-use crate::packages::{chain, find_package, find_version, writing};
+use crate::packages::{chain, find_package};
 use crate::records::Status;
 use crate::versions;
 
@@ -120,29 +118,7 @@ async fn become_status(
     let package = coordinates(name)?;
     let number =
         versions::normal(Format::Cargo, version).map_err(|_| Refusal::not_found("This is no version."))?;
-    let work = Box::pin(async {
-        let (repository, coordinates, number) =
-            (reading::repository(&call)?.clone(), package.clone(), number.clone());
-        let now = Timestamp::now();
-        let write = call.codeartifact.store.write(move |tx| {
-            let mut package = find_package(tx, &repository, &coordinates)?;
-            let before = find_version(tx, &repository, &coordinates, &number)?;
-            if let Err(refused) = transition(before.status, status) {
-                let why = refused.told().error_message.unwrap_or_default();
-                return Err(Error::conflict(coordinates.resource(), why));
-            }
-            if before.status == Status::Archived {
-                let why =
-                    format!("Version {number} is archived: only UpdatePackageVersionsStatus brings it back.");
-                return Err(Error::conflict(coordinates.resource(), why));
-            }
-            let mut after = before.clone();
-            after.status = status;
-            writing::save(tx, &repository, &mut package, Some(&before), &mut after, None, now)
-        });
-        write.await
-    });
-    call.carried_out(Action::PutMetadata, Some(&package), Some(&number), work).await?;
+    listing::become_status(&call, &package, &number, status).await?;
     Ok(typed(JSON, json!({ "ok": true }).to_string()))
 }
 

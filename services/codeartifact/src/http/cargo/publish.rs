@@ -14,6 +14,7 @@ use super::super::{Action, Call, archive, read_body, reading};
 use super::{JSON, coordinates, index, is_name};
 use crate::content;
 use crate::error::{Error, Resource};
+use crate::external;
 use crate::names::{Coordinates, Format};
 use crate::packages::find_repository;
 use crate::packages::publishing::{self, Publication};
@@ -101,6 +102,8 @@ async fn publish(
         status: Status::Published,
         tags: Vec::new(),
     };
+    // What is outside must not be published besides. While it cannot be asked, what was seen of it counts.
+    external::refresh(call.codeartifact, reading::repository(call)?, package).await?;
     let repository = reading::repository(call)?.full_name();
     let write = call.codeartifact.store.write(move |tx| {
         let known = find_repository(tx, &repository)?;

@@ -32,7 +32,8 @@ pub async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
 fn hit(version: &Version) -> Value {
     let manifest = match &version.contents.native {
         Some(Native::Npm(npm)) => &npm.manifest,
-        Some(Native::Cargo(_)) | None => &Value::Null,
+        Some(Native::Cargo(_) | Native::Maven(_) | Native::Nuget(_) | Native::Ruby(_) | Native::Swift(_))
+        | None => &Value::Null,
     };
     let member = |name: &str| manifest.get(name).cloned().unwrap_or(Value::Null);
     let keywords = manifest.get("keywords").filter(|value| value.is_array()).cloned().unwrap_or(json!([]));

@@ -2,7 +2,6 @@
 //! Guide, "Using CodeArtifact with Python".
 
 mod filename;
-mod form;
 mod index;
 mod upload;
 mod wheel;

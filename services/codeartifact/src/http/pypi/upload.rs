@@ -8,9 +8,9 @@ use http::header;
 use multer::Field;
 
 use super::super::answer::{Refusal, typed};
+use super::super::form::{self, Form, Texts};
 use super::super::{Action, Call, reading};
 use super::filename::{self, Kind};
-use super::form::{self, Form, Texts};
 use super::{coordinates, wheel};
 use crate::content::{LARGEST_ASSET, Received, Receiver};
 use crate::error::Error;

@@ -1,55 +1,38 @@
 //! The metadata inside of a wheel.
 
-use std::borrow::Cow;
-use std::io::{Cursor, Read, Seek};
-
 use blob::{Blobs, Digest};
-use zip::ZipArchive;
 
+use super::super::zipped::{self, Found};
 use crate::error::Error;
 
 /// In bytes. What is longer is told to no client.
 const LONGEST_METADATA: u64 = 1024 * 1024;
-/// Of a wheel that has to be held in memory to be read, which is so where blobs are no files.
-const IN_MEMORY: usize = 64 * 1024 * 1024;
-const MOST_ENTRIES: usize = 200_000;
 
 /// The `METADATA` of a wheel; `None` if it is too large to be read. Errors: `Validation` for what is no wheel.
 pub async fn metadata(blobs: &Blobs, blob: Digest, size: u64) -> Result<Option<String>, Error> {
-    if let Some(path) = blobs.path(blob) {
-        let read = tokio::task::spawn_blocking(move || {
-            let file = std::fs::File::open(&path).map_err(|error| Error::Internal(error.to_string()))?;
-            extract(file)
-        });
-        return read.await.map_err(|error| Error::Internal(error.to_string()))?;
-    }
-    if size > IN_MEMORY as u64 {
-        return Ok(None);
-    }
-    let bytes = blobs.read(blob, IN_MEMORY).await?;
-    let read = tokio::task::spawn_blocking(move || extract(Cursor::new(bytes)));
-    read.await.map_err(|error| Error::Internal(error.to_string()))?
+    text(zipped::find(blobs, blob, size, is_metadata, LONGEST_METADATA).await.map_err(no_archive)?)
 }
 
-fn extract<R: Read + Seek>(wheel: R) -> Result<Option<String>, Error> {
+fn no_archive(error: Error) -> Error {
+    match error {
+        Error::Validation { message, .. } => Error::field(format!("The file is not a wheel: {message}")),
+        other => other,
+    }
+}
+
+fn is_metadata(name: &str) -> bool {
+    name.strip_suffix(".dist-info/METADATA").is_some_and(|dist| !dist.contains('/'))
+}
+
+fn text(found: Found) -> Result<Option<String>, Error> {
     let no_wheel = |why: &str| Error::field(format!("The file is not a wheel: {why}."));
-    let mut archive = ZipArchive::new(wheel).map_err(|_| no_wheel("it is no zip archive"))?;
-    if archive.len() > MOST_ENTRIES {
-        return Err(no_wheel("it has too many entries"));
+    match found {
+        Found::Nothing => Err(no_wheel("it has no METADATA")),
+        Found::TooLarge => Ok(None),
+        Found::File(text) => {
+            String::from_utf8(text).map(Some).map_err(|_| no_wheel("its METADATA is not UTF-8"))
+        }
     }
-    let is_metadata =
-        |name: &str| name.strip_suffix(".dist-info/METADATA").is_some_and(|dist| !dist.contains('/'));
-    let names = archive.file_names().flatten();
-    let name = names.into_iter().find(|name| is_metadata(name)).map(Cow::into_owned);
-    let name = name.ok_or_else(|| no_wheel("it has no METADATA"))?;
-    let entry = archive.by_name(&name).map_err(|_| no_wheel("its METADATA cannot be read"))?;
-    let mut text = Vec::new();
-    let read = entry.take(LONGEST_METADATA + 1).read_to_end(&mut text);
-    read.map_err(|_| no_wheel("its METADATA cannot be read"))?;
-    if text.len() as u64 > LONGEST_METADATA {
-        return Ok(None);
-    }
-    String::from_utf8(text).map(Some).map_err(|_| no_wheel("its METADATA is not UTF-8"))
 }
 
 /// A header of the metadata, which looks like that of a mail.
@@ -62,7 +45,7 @@ pub fn header<'m>(metadata: &'m str, name: &str) -> Option<&'m str> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Cursor, Write};
 
     use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -75,6 +58,10 @@ mod tests {
             writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap()
+    }
+
+    fn extract(wheel: Cursor<Vec<u8>>) -> Result<Option<String>, Error> {
+        text(zipped::extract(wheel, is_metadata, LONGEST_METADATA)?)
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Versions in the normal form and the order of each package format.
 
+pub mod maven;
+pub mod nuget;
+pub mod ruby;
+
 use std::cmp::Ordering;
 use std::str::FromStr;
 
@@ -20,7 +24,7 @@ pub fn normal(format: Format, version: &str) -> Result<String, Error> {
                 pep440_rs::Version::from_str(version).map_err(|cause| invalid(&cause.to_string()))?;
             Ok(parsed.to_string())
         }
-        Format::Nuget => Ok(nuget(version)),
+        Format::Nuget => Ok(nuget::normal(version)),
         Format::Maven | Format::Generic | Format::Ruby => Ok(version.to_owned()),
     }
 }
@@ -36,29 +40,12 @@ pub fn compare(format: Format, a: &str, b: &str) -> Ordering {
             let parse = |text| pep440_rs::Version::from_str(text).ok();
             parse(a).zip(parse(b)).map(|(a, b)| a.cmp(&b))
         }
-        Format::Maven | Format::Nuget | Format::Generic | Format::Ruby => None,
+        Format::Maven => Some(maven::compare(a, b)),
+        Format::Nuget => nuget::compare(a, b),
+        Format::Ruby => Some(ruby::compare(a, b)),
+        Format::Generic => None,
     };
     by_rules.unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
-}
-
-/// Without leading zeros, without a fourth part that is zero, without what comes after `+`, in lower case.
-/// Source: NuGet documentation, "Package versioning", normalized version numbers.
-fn nuget(version: &str) -> String {
-    let version = version.split('+').next().unwrap_or_default().to_lowercase();
-    let (numbers, label) = match version.split_once('-') {
-        Some((numbers, label)) => (numbers, Some(label)),
-        None => (version.as_str(), None),
-    };
-    let parts: Option<Vec<u64>> = numbers.split('.').map(|part| part.parse().ok()).collect();
-    let Some(mut parts) = parts.filter(|parts| parts.len() <= 4) else { return version };
-    while parts.len() < 3 {
-        parts.push(0);
-    }
-    if parts.len() == 4 && parts.last() == Some(&0) {
-        parts.pop();
-    }
-    let numbers: Vec<String> = parts.iter().map(u64::to_string).collect();
-    label.map_or_else(|| numbers.join("."), |label| format!("{}-{label}", numbers.join(".")))
 }
 
 #[cfg(test)]

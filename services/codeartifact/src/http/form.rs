@@ -1,5 +1,4 @@
-//! The form that twine posts: texts, then a file.
-//! Source: Warehouse documentation, "Upload API"; Python Packaging User Guide, "Core metadata specifications".
+//! The forms that clients publish with: texts and files, streamed.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use futures_util::{Stream, StreamExt};
 use http_body_util::BodyStream;
 use multer::{Field, Multipart};
 
-use super::super::answer::Refusal;
+use super::answer::Refusal;
 
 /// Of one text, in bytes: a description can be a book.
 const LONGEST_TEXT: usize = 1024 * 1024;
@@ -37,6 +36,8 @@ impl Texts {
 pub struct Form {
     parts: Multipart<'static>,
     pub texts: Texts,
+    /// The names of parts that are files, though they have no name of a file.
+    files: &'static [&'static str],
 }
 
 impl Form {
@@ -45,7 +46,11 @@ impl Form {
         let boundary = content_type.and_then(|kind| multer::parse_boundary(kind).ok());
         let boundary =
             boundary.ok_or_else(|| Refusal::bad("The body must be a form, as multipart/form-data."))?;
-        Ok(Self { parts: Multipart::new(pieces(body), boundary), texts: Texts::default() })
+        Ok(Self { parts: Multipart::new(pieces(body), boundary), texts: Texts::default(), files: &[] })
+    }
+
+    pub fn with_files(self, files: &'static [&'static str]) -> Self {
+        Self { files, ..self }
     }
 
     /// Reads texts up to the next file; `None` at the end. Errors: 400, 413.
@@ -53,7 +58,8 @@ impl Form {
         let (mut size, mut count) = (0, 0);
         loop {
             let Some(mut field) = self.parts.next_field().await.map_err(malformed)? else { return Ok(None) };
-            if field.file_name().is_some() {
+            let is_named = field.name().is_some_and(|name| self.files.contains(&name));
+            if is_named || field.file_name().is_some() {
                 return Ok(Some(field));
             }
             let name = field.name().unwrap_or_default().to_owned();

@@ -1,0 +1,37 @@
+//! The compact index: a file for each gem, and one for all. Pure. Source: RubyGems guides, "Compact Index API".
+
+use std::fmt::Write as _;
+
+use crate::http::ruby::gem::shown;
+use crate::records::{Gem, Native, Version};
+
+/// The gem that a version is.
+pub fn gem(version: &Version) -> Option<&Gem> {
+    match &version.contents.native {
+        Some(Native::Ruby(gem)) => Some(gem),
+        _ => None,
+    }
+}
+
+/// The lines of the versions of a gem.
+pub fn info(versions: &[&Version]) -> String {
+    let mut out = String::from("---\n");
+    for version in versions {
+        let (Some(gem), Some(asset)) = (gem(version), version.contents.assets.values().next()) else {
+            continue;
+        };
+        let dependencies = gem.dependencies.iter().filter(|dependency| !dependency.is_development);
+        let dependencies: Vec<String> = dependencies
+            .map(|dependency| format!("{}:{}", dependency.name, shown(&dependency.requirement, "&")))
+            .collect();
+        // Writing to a text cannot fail.
+        let _ = write!(out, "{} {}|checksum:{}", version.version, dependencies.join(","), asset.blob);
+        for (name, requirement) in [("ruby", &gem.ruby), ("rubygems", &gem.rubygems)] {
+            if !requirement.is_empty() {
+                let _ = write!(out, ",{name}:{}", shown(requirement, "&"));
+            }
+        }
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,271 @@
+//! A source of gems, as `gem` and Bundler use it: the compact index, specifications, archives, push and yank.
+//! Source: RubyGems guides, "Compact Index API", "RubyGems.org API"; CodeArtifact User Guide, "Using CodeArtifact with Ruby".
+
+mod compact;
+pub mod gem;
+mod marshal;
+mod push;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use aws::http::{Body, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use http::header::{self, HeaderName};
+use http::{Method, StatusCode};
+use md5::{Digest as _, Md5};
+use percent_encoding::percent_decode_str;
+use sha2::Sha256;
+use store::ReadTx;
+
+use super::answer::{self, Refusal, set, typed};
+use super::documents::Document;
+use super::{Action, Call, file, listing, read_body, reading};
+use crate::error::Error;
+use crate::names::{Coordinates, Format};
+use crate::packages::chain::{self, Link};
+use crate::records::{Asset, Package, Repository, Status, Version};
+use crate::versions::{compare, ruby};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const LONGEST: usize = 100;
+const LARGEST_FORM: usize = 16 * 1024;
+/// Gems that the lists of all can have. Source: CodeArtifact User Guide, "Ruby command support".
+const MOST_GEMS: usize = 5_000;
+/// Ways to tell the version from the name in the name of a file.
+const MOST_SPLITS: usize = 8;
+const DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+/// Answers a request to a repository's Ruby endpoint.
+pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
+    let decoded = percent_decode_str(&call.address.rest).decode_utf8();
+    let rest = decoded.map_err(|_| Refusal::bad("The address is not UTF-8."))?.into_owned();
+    let segments: Vec<&str> = rest.split('/').collect();
+    let method = call.parts.method.clone();
+    let is_read = matches!(method, Method::GET | Method::HEAD);
+    match segments.as_slice() {
+        // Whether there is a compact index at all: older versions of gem ask for the source itself, newer ones for its list.
+        [""] | ["versions"] if method == Method::HEAD => {
+            call.carried_out(Action::Read, None, None, Box::pin(async { Ok(()) })).await?;
+            Ok(typed(TEXT, ""))
+        }
+        ["versions"] if is_read => all(&call, false).await,
+        ["names"] if is_read => all(&call, true).await,
+        ["info", name] if is_read => info(&call, &coordinates(name)?).await,
+        ["gems", name] if is_read => {
+            let (_, asset) = found(&call, name.strip_suffix(".gem").ok_or_else(nothing)?).await?;
+            file::send(&call, &asset, "application/octet-stream").await
+        }
+        ["quick", "Marshal.4.8", name] if is_read => {
+            specification(&call, name.strip_suffix(".gemspec.rz").ok_or_else(nothing)?).await
+        }
+        ["api", "v1", "gems"] if method == Method::POST => push::take(call, body).await,
+        ["api", "v1", "gems", "yank"] if method == Method::DELETE => yank(call, body).await,
+        _ => Err(nothing()),
+    }
+}
+
+fn nothing() -> Refusal {
+    Refusal::not_found("There is nothing at this address: gems are listed by the compact index.")
+}
+
+/// Errors: 404 for what no gem can be called.
+fn coordinates(name: &str) -> Result<Coordinates, Refusal> {
+    if is_name(name) {
+        return Ok(Coordinates::normal(Format::Ruby, "", name));
+    }
+    Err(Refusal::not_found("This is not the name of a gem."))
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    name.len() <= LONGEST
+        && name.bytes().all(fits)
+        && name.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && !name.starts_with(['.', '-', '_'])
+}
+
+fn is_platform(platform: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    (1..=LONGEST).contains(&platform.len()) && platform.bytes().all(fits)
+}
+
+/// The name of a version: that of all platforms is the number alone.
+fn version_of(number: &str, platform: &str) -> String {
+    if platform == "ruby" { number.to_owned() } else { format!("{number}-{platform}") }
+}
+
+/// The name of the one asset of a version.
+fn asset_name(package: &Coordinates, version: &str) -> String {
+    format!("{}-{version}.gem", package.name)
+}
+
+/// The versions that clients see, in their order.
+fn shown(tx: &mut ReadTx<'_>, links: &[Link], package: &Coordinates) -> Result<Vec<Version>, Error> {
+    let versions = chain::versions(tx, links, package)?;
+    let all = versions.into_values().map(|found| found.version);
+    let mut shown: Vec<Version> = all.filter(|version| version.status.is_listed()).collect();
+    shown.sort_by(|a, b| compare(Format::Ruby, &a.version, &b.version));
+    Ok(shown)
+}
+
+async fn info(call: &Call<'_>, package: &Coordinates) -> Result<Response, Refusal> {
+    let coordinates = package.clone();
+    let work = Box::pin(reading::document(call, package, "info", String::new(), move |tx, _, links| {
+        let versions = shown(tx, links, &coordinates)?;
+        if versions.is_empty() {
+            let message = format!(
+                "Gem {} is not in the repository, or has no version that is listed.",
+                coordinates.name
+            );
+            return Err(Error::not_found(coordinates.resource(), message));
+        }
+        Ok(compact::info(&versions.iter().collect::<Vec<_>>()).into_bytes())
+    }));
+    let document = call.carried_out(Action::Read, Some(package), None, work).await?;
+    Ok(served(call, document))
+}
+
+/// Bundler holds the bytes against the fingerprint, which must be their MD5, or against their digest.
+fn served(call: &Call<'_>, document: Document) -> Response {
+    let body = document.body;
+    let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(&body)));
+    let document = Document { tag: format!("\"{}\"", hex::encode(Md5::digest(&body))), body };
+    let mut response = answer::document(TEXT, document, call.header(header::IF_NONE_MATCH));
+    set(&mut response, DIGEST, &digest);
+    response
+}
+
+/// All gems of the repository and its upstreams: their names, or their versions with the hash of their file in the index.
+async fn all(call: &Call<'_>, names_only: bool) -> Result<Response, Refusal> {
+    let work = Box::pin(async {
+        let repository = reading::repository(call)?.clone();
+        let read = call.codeartifact.store.read(move |tx| {
+            let names = names(tx, &repository)?;
+            if names_only {
+                let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
+                return Ok::<_, Error>(format!("---\n{lines}"));
+            }
+            let mut out = format!("created_at: {}\n---\n", repository.created.to_iso8601_secs());
+            for name in names {
+                let package = Coordinates::normal(Format::Ruby, "", &name);
+                let links = chain::of(tx, &repository, &package)?;
+                let versions = shown(tx, &links, &package)?;
+                let versions: Vec<&Version> = versions.iter().collect();
+                let numbers: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
+                if !numbers.is_empty() {
+                    let hash = hex::encode(Md5::digest(compact::info(&versions)));
+                    // Writing to a text cannot fail.
+                    let _ = writeln!(out, "{name} {} {hash}", numbers.join(","));
+                }
+            }
+            Ok(out)
+        });
+        read.await
+    });
+    let text = call.carried_out(Action::Read, None, None, work).await?;
+    Ok(served(call, Document::of(text.into_bytes())))
+}
+
+/// Errors: `Validation` if there are too many.
+fn names(tx: &mut ReadTx<'_>, repository: &Repository) -> Result<BTreeSet<String>, Error> {
+    let mut names = BTreeSet::new();
+    for repository in chain::repositories(tx, repository)? {
+        let gems = Package::all_of(repository.id).and(Format::Ruby.as_str());
+        let packages = tx.scan::<Package>(gems, MOST_GEMS + 1)?.into_records();
+        names.extend(packages.into_iter().map(|package| package.coordinates.name));
+        if names.len() > MOST_GEMS {
+            let message = format!(
+                "The repository and its upstreams have more than {MOST_GEMS} gems: they are not listed."
+            );
+            return Err(Error::field(message));
+        }
+    }
+    Ok(names)
+}
+
+/// The version that the name of a file says, and its archive. Names have hyphens, too, and versions platforms.
+async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, Asset), Refusal> {
+    let is_split = |(at, _): &(usize, &str)| {
+        let number = name.get(at + 1..).unwrap_or_default().split('-').next().unwrap_or_default();
+        ruby::is_number(number) && is_name(name.get(..*at).unwrap_or_default())
+    };
+    let splits: Vec<usize> =
+        name.match_indices('-').filter(is_split).map(|(at, _)| at).take(MOST_SPLITS).collect();
+    let mut refusal = nothing();
+    for at in splits {
+        let package = coordinates(name.get(..at).unwrap_or_default())?;
+        let version = name.get(at + 1..).unwrap_or_default();
+        if version.len() > 2 * LONGEST {
+            return Err(nothing());
+        }
+        let asset = asset_name(&package, version);
+        let work = Box::pin(reading::asset(call, &package, version, &asset));
+        match call.carried_out(Action::Read, Some(&package), Some(version), work).await {
+            Ok(asset) => return Ok((package, asset)),
+            Err(refused) if refused.is_not_found() => refusal = refused,
+            Err(refused) => return Err(refused),
+        }
+    }
+    Err(refusal)
+}
+
+/// The specification of a gem, out of its archive, as `gem install` reads it.
+async fn specification(call: &Call<'_>, name: &str) -> Result<Response, Refusal> {
+    let (_, asset) = found(call, name).await?;
+    let gem = gem::read(&call.codeartifact.blobs, asset.blob).await?;
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
+    let written = packed.write_all(&marshal::specification(&gem)).and_then(|()| packed.finish());
+    let packed = written.map_err(|error| Error::Internal(error.to_string()))?;
+    let known = call.header(header::IF_NONE_MATCH);
+    Ok(answer::document("application/octet-stream", Document::of(packed), known))
+}
+
+/// A yanked version is one that is not listed: who knows it can have it.
+async fn yank(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
+    let call = call.acting(Action::PutMetadata);
+    if call.is_anonymous {
+        return Err(Refusal::unauthenticated("An authorization token is required."));
+    }
+    let body = read_body(body, LARGEST_FORM).await?;
+    let form = aws::protocol::bindings::uri::parameters(&String::from_utf8_lossy(&body));
+    let value = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let package = coordinates(&value("gem_name").unwrap_or_default())?;
+    let number = value("version").filter(|number| ruby::is_number(number) && number.len() <= LONGEST);
+    let number = number.ok_or_else(|| Refusal::bad("The version is not that of a gem."))?;
+    let platform =
+        value("platform").filter(|platform| !platform.is_empty()).unwrap_or_else(|| "ruby".to_owned());
+    let version = version_of(&number, &platform);
+    if !is_platform(&platform) {
+        return Err(Refusal::bad("The platform is not valid."));
+    }
+    listing::become_status(&call, &package, &version, Status::Unlisted).await?;
+    Ok(typed(TEXT, format!("Successfully deleted gem: {} ({version})", package.name)))
+}
+
+/// What a push answers.
+fn registered(package: &Coordinates, version: &str) -> Response {
+    let mut response = typed(TEXT, format!("Successfully registered gem: {} ({version})", package.name));
+    *response.status_mut() = StatusCode::OK;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_gems_are_told_from_paths() {
+        for name in ["rack", "acme-web", "Ruby2D", "a.b_c"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "..", ".a", "-a", "1", "a/b", "a b", &"a".repeat(101)] {
+            assert!(!is_name(name), "{name}");
+        }
+        assert_eq!((version_of("1.0", "ruby"), version_of("1.0", "java")), ("1.0".into(), "1.0-java".into()));
+    }
+}
