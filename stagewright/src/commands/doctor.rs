@@ -1,5 +1,7 @@
 //! `stagewright doctor`: what this machine offers for running builds, and what to install where it lacks.
 
+mod origins;
+
 use std::process::{Command, ExitCode};
 
 use serde_json::json;
@@ -9,6 +11,9 @@ pub struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Propose addresses for [origins] of the configuration: those of this machine's own npm, pip, cargo and mvn
+    #[arg(long)]
+    origins: bool,
 }
 
 /// One thing that the server or its builds need.
@@ -22,6 +27,10 @@ struct Check {
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.origins {
+        origins::print(arguments.json);
+        return ExitCode::SUCCESS;
+    }
     let checks = [
         Check {
             name: "git",
