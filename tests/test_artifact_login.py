@@ -5,7 +5,6 @@ import os
 import pathlib
 import stat
 import subprocess
-import sys
 
 import pytest
 
@@ -92,26 +91,16 @@ def test_twine(machine):
     assert [package["package"] for package in listed] == ["left"]
 
 
-def pip(machine, folder, *arguments):
-    """The stock pip of an interpreter that has no keyring of its own, so that it asks the program."""
-    interpreter = pathlib.Path(sys.base_prefix) / "bin" / "python3"
-    (bundled,) = pathlib.Path(os.path.dirname(os.__file__)).glob("ensurepip/_bundled/pip-*.whl")
-    environment = {
-        "HOME": str(machine.home),
-        "PATH": f"{machine.home}/.local/bin:/usr/bin:/bin",
-        "NO_PROXY": "127.0.0.1",
-        "PIP_RETRIES": "0",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
-    return subprocess.run(
-        [interpreter, bundled / "pip", "install", "--target", folder, *arguments],
-        cwd=machine.home,
-        env=environment,
-        text=True,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-    )
+def pip(machine, folder, package):
+    """The stock pip, without the module keyring, so that it asks the program."""
+    hidden = machine.home / "hidden"
+    hidden.mkdir(exist_ok=True)
+    (hidden / "keyring.py").write_text("raise ImportError\n")
+    python = Python(machine.home)
+    # Before version 23.1 pip asks nobody at all when it may not ask at the terminal.
+    del python.environment["PIP_NO_INPUT"]
+    python.environment |= {"PATH": f"{machine.home}/.local/bin:/usr/bin:/bin", "PYTHONPATH": str(hidden)}
+    return python.tried("pip", "install", "--target", folder, package)
 
 
 def test_pip_asks_for_a_token_by_itself(machine, tmp_path):
@@ -147,7 +136,8 @@ def test_keyring_hands_on_what_it_does_not_know(machine, tmp_path):
 
     own = machine.endpoint("pypi") + "simple/"
     token = ask("get", own, "aws").stdout.strip()
-    assert fetch(own, headers={"Authorization": f"Bearer {token}"}).status == 200
+    ping = machine.endpoint("npm") + "-/ping"
+    assert fetch(ping, headers={"Authorization": f"Bearer {token}"}).status == 200
     assert ask("--mode", "creds", "get", own).stdout.splitlines()[0] == "aws"
     assert ask("get", own, "somebody").returncode == 1
     elsewhere = own.replace("127.0.0.1", "elsewhere.test")
@@ -172,7 +162,7 @@ def test_cargo_asks_for_a_token_by_itself(machine, tmp_path):
     folder = cargo.project("user", dependencies='abc = { version = "1", registry = "ours" }\n')
     assert cargo.lock(folder)["abc"] == "1.0.0"
     # What asks on behalf of another server is told nothing.
-    config.write_text(config.read_text().replace("--server\", \"http://127.0.0.1", "--server\", \"http://127.0.0.2"))
+    config.write_text(config.read_text().replace('--server", "http://127.0.0.1', '--server", "http://127.0.0.2'))
     (folder / "Cargo.lock").unlink()
     refused = cargo.tried("update", cwd=folder)
     assert refused.returncode != 0 and "credential" in refused.stderr
@@ -215,7 +205,7 @@ def test_what_cannot_be_done_changes_nothing(machine):
     for tool, options, why in (
         ("maven", (), "left as it is"),
         ("pip", ("--namespace", "x"), "only npm, pnpm and yarn"),
-        ("npm", ("--domain-owner", "111111111111"), "does not exist"),
+        ("npm", ("--domain-owner", "111111111111"), "not authorized"),
         ("npm", ("--profile", "nobody"), "profile nobody"),
         ("npm", ("--token-file", settings), "holds no token"),
     ):
@@ -227,16 +217,19 @@ def test_what_cannot_be_done_changes_nothing(machine):
 
 
 def test_the_helper_of_cargo_speaks_its_protocol(machine):
-    lines = ["nonsense", '{"v":2}', '{"v":1,"kind":"login"}', '{"v":1,"kind":"get","registry":{"index-url":"x"}}']
+    get = {"v": 1, "kind": "get", "registry": {"index-url": "sparse+https://elsewhere.test/"}}
+    others = [{"v": 2}, {"v": 1, "kind": "login"}, get, {**get, "args": ["--server", machine.url]}]
+    lines = ["nonsense", *map(json.dumps, others)]
     done = subprocess.run(
-        [binary(), "artifact", "credential-helper", "cargo", "--server", machine.url, "--cargo-plugin"],
+        [binary(), "--cargo-plugin"],
         input="\n".join(lines),
         text=True,
         capture_output=True,
     )
     hello, *answers = done.stdout.splitlines()
     assert hello == '{"v":[1]}' and done.returncode == 0
-    for answer, kind in zip(answers, ("other", "other", "operation-not-supported", "url-not-supported"), strict=True):
+    kinds = ("other", "other", "operation-not-supported", "other", "url-not-supported")
+    for answer, kind in zip(answers, kinds, strict=True):
         assert f'"kind":"{kind}"' in answer
 
 
@@ -290,15 +283,18 @@ def test_a_service_token_does_what_it_is_for_until_it_is_revoked(machine, aws, r
     events = until(lambda: aws.cloudtrail.lookup_events(LookupAttributes=made)["Events"], 30, "its record")
     assert all(token not in event["CloudTrailEvent"] for event in events)
     assert service_token(machine, "revoke", "--domain", DOMAIN, known["tokenId"]).returncode == 0
-    refused = npm.tried("view", "left", cwd=folder)
-    assert refused.returncode != 0 and "revoked" in refused.stderr
+    assert npm.tried("view", "left", cwd=folder).returncode != 0
+    answer = fetch(machine.endpoint("npm") + "left", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status == 401 and "revoked" in json.loads(answer.body)["error"]
     again = service_token(machine, "revoke", "--domain", DOMAIN, known["tokenId"])
     assert again.returncode == 1 and "no service token" in again.stderr and listed(machine) == {}
 
 
 def test_a_service_token_does_nothing_else(machine, packages, role, aws):
+    own = machine.endpoint("npm")
+
     def ask(token, method="GET", body=None, path="left", repository=machine.name):
-        endpoint = machine.endpoint("npm").replace(machine.name, repository)
+        endpoint = own.replace(machine.name, repository)
         answer = fetch(endpoint + path, method=method, body=body, headers={"Authorization": f"Bearer {token}"})
         return answer.status, answer.body.decode()
 
@@ -336,9 +332,7 @@ def test_each_refusal_says_why(machine, packages):
     assert answer.status == 401 and "ReadFromRepository" in json.loads(answer.body)["error"]
     upstream = unique("repository")
     packages.create_repository(domain=DOMAIN, repository=upstream)
-    packages.update_repository(
-        domain=DOMAIN, repository=machine.name, upstreams=[{"repositoryName": upstream}]
-    )
+    packages.update_repository(domain=DOMAIN, repository=machine.name, upstreams=[{"repositoryName": upstream}])
     token = packages.get_authorization_token(domain=DOMAIN)["authorizationToken"]
     headers = {"Authorization": f"Bearer {token}"}
     packages.put_package_origin_configuration(

@@ -181,7 +181,5 @@ def test_what_is_new_outside_is_held_back(packages, server, origin):
     assert list(json.loads(repository.get("fresh").body)["versions"]) == ["1.0.0"]
     assert repository.get("fresh/-/fresh-1.0.0.tgz").status == 200
     # What is here already stays.
-    packages.tag_resource(
-        resourceArn=repository.arn, tags=[{"key": "stagewright:quarantine-days", "value": "3650"}]
-    )
+    packages.tag_resource(resourceArn=repository.arn, tags=[{"key": "stagewright:quarantine-days", "value": "3650"}])
     assert list(json.loads(repository.get("fresh").body)["versions"]) == ["1.0.0"]

@@ -18,8 +18,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use mimalloc::MiMalloc;
 
 use commands::{
-    administration, artifact, backup, connection, coverage, demo, doctor, explain, job_worker as job_worker_command,
-    package, pipeline, run, serve, validate,
+    administration, artifact, backup, connection, coverage, demo, doctor, explain,
+    job_worker as job_worker_command, package, pipeline, run, serve, validate,
 };
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
@@ -81,6 +81,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == artifact::CARGO_PLUGIN) {
+        return artifact::cargo_plugin();
+    }
     match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Run(arguments) => run::run(arguments),

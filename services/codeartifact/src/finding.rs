@@ -79,7 +79,8 @@ impl Query {
             let word = word.rsplit_once(':').map_or(word, |(_, word)| word);
             cut(&word.trim_start_matches('@').to_lowercase())
         };
-        let mut words: Vec<String> = text.split_whitespace().map(plain).filter(|word| !word.is_empty()).collect();
+        let mut words: Vec<String> =
+            text.split_whitespace().map(plain).filter(|word| !word.is_empty()).collect();
         words.sort_by_key(|word| (std::cmp::Reverse(word.len()), word.clone()));
         words.dedup();
         words.truncate(MOST_ASKED);
@@ -90,7 +91,8 @@ impl Query {
     pub fn rank(&self, listing: &Listing) -> Option<u32> {
         let mut rank = 0;
         for asked in &self.words {
-            let found = listing.words.range(asked.clone()..).take_while(|(word, _)| word.starts_with(asked.as_str()));
+            let found =
+                listing.words.range(asked.clone()..).take_while(|(word, _)| word.starts_with(asked.as_str()));
             let of_word = found.map(|(word, place)| *place as u32 * 2 + u32::from(word != asked));
             rank += of_word.min()?;
         }

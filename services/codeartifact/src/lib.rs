@@ -75,7 +75,15 @@ impl CodeArtifact {
         let endpoint = config.endpoint.trim_end_matches('/').to_owned();
         let outside = external::Outside::new(config.origins.clone());
         let sessions = service_tokens::Sessions::default();
-        Arc::new(Self { config: Config { endpoint, ..config }, store, blobs, sealer, client, sessions, outside })
+        Arc::new(Self {
+            config: Config { endpoint, ..config },
+            store,
+            blobs,
+            sealer,
+            client,
+            sessions,
+            outside,
+        })
     }
 }
 

@@ -8,7 +8,8 @@ use crate::names::Format;
 use crate::settings::DAY;
 use crate::versions;
 
-const WANTED: &str = "like 'newest=20 prerelease-days=30 unused-days=90', with at least newest or prerelease-days";
+const WANTED: &str =
+    "like 'newest=20 prerelease-days=30 unused-days=90', with at least newest or prerelease-days";
 const MOST: u32 = 100_000;
 
 /// What is kept.
@@ -138,7 +139,8 @@ mod tests {
         gone.into_iter().map(|(one, _)| one.version).collect()
     }
 
-    const ALL: [(&str, u32); 5] = [("1.0.0", 10), ("1.10.0", 30), ("1.9.0", 20), ("2.0.0-rc.1", 40), ("2.0.0-rc.2", 99)];
+    const ALL: [(&str, u32); 5] =
+        [("1.0.0", 10), ("1.10.0", 30), ("1.9.0", 20), ("2.0.0-rc.1", 40), ("2.0.0-rc.2", 99)];
 
     #[test]
     fn the_newest_stay() {
@@ -163,7 +165,8 @@ mod tests {
 
     #[test]
     fn rules_are_checked() {
-        for wrong in ["", "unused-days=3", "newest=0", "newest=x", "newest=1 newest=2", "oldest=1", "newest"] {
+        for wrong in ["", "unused-days=3", "newest=0", "newest=x", "newest=1 newest=2", "oldest=1", "newest"]
+        {
             assert_eq!(Rules::parse(wrong), Err(WANTED), "{wrong}");
         }
     }

@@ -168,7 +168,12 @@ async fn assume(
 }
 
 /// Whether the role can be had for a token. Errors: as those of AssumeRole.
-pub async fn check_role(ca: &CodeArtifact, name: &RepositoryName, role_arn: &str, id: Uuid) -> Result<(), aws::Error> {
+pub async fn check_role(
+    ca: &CodeArtifact,
+    name: &RepositoryName,
+    role_arn: &str,
+    id: Uuid,
+) -> Result<(), aws::Error> {
     assume(ca, name, role_arn, id, &BTreeSet::from([TokenPermission::Read])).await.map(|_| ())
 }
 

@@ -40,9 +40,12 @@ fn days(text: &str) -> Option<u32> {
 
 /// A tag that means something here means it with certain values only. Errors: `Validation`.
 pub fn check_tag(key: &str, value: &str) -> Result<(), Error> {
-    let invalid = |wanted: &str| Err(Error::field(format!("The tag '{key}' must be {wanted}, not '{value}'.")));
+    let invalid =
+        |wanted: &str| Err(Error::field(format!("The tag '{key}' must be {wanted}, not '{value}'.")));
     match key {
-        QUARANTINE_DAYS if days(value).is_none() => invalid(&format!("a number from 1 to {LONGEST_QUARANTINE}")),
+        QUARANTINE_DAYS if days(value).is_none() => {
+            invalid(&format!("a number from 1 to {LONGEST_QUARANTINE}"))
+        }
         PACKAGE_RETENTION => match Rules::parse(value) {
             Ok(_) => Ok(()),
             Err(wanted) => invalid(wanted),
@@ -67,9 +70,12 @@ mod tests {
         {
             assert!(check_tag(key, value).is_ok(), "{key}={value}");
         }
-        for (key, value) in
-            [(QUARANTINE_DAYS, "0"), (QUARANTINE_DAYS, "a week"), (PACKAGE_RETENTION, "newest=0"), ("stagewright:x", "1")]
-        {
+        for (key, value) in [
+            (QUARANTINE_DAYS, "0"),
+            (QUARANTINE_DAYS, "a week"),
+            (PACKAGE_RETENTION, "newest=0"),
+            ("stagewright:x", "1"),
+        ] {
             assert!(check_tag(key, value).is_err(), "{key}={value}");
         }
     }

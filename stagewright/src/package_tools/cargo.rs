@@ -10,7 +10,7 @@ pub fn config(text: &str, registry: &Registry) -> Result<String, Unusable> {
     let table = table(&mut document, &["registries", &registry.name])?;
     table["index"] = value(format!("sparse+{}", registry.endpoint));
     table["credential-provider"] = match &registry.access {
-        Access::Helper(helper) => value(array(&helper.command(&["credential-helper", "cargo"]))),
+        Access::Helper(helper) => value(array(&[vec![helper.program.clone()], helper.whom()].concat())),
         // Written in the credentials file.
         Access::Token(_) => value(array(&["cargo:token".to_owned()])),
     };
@@ -59,8 +59,11 @@ mod tests {
         let before = "# mine\n[net]\nretry = 0 # none\n\n[registries.other]\nindex = \"sparse+http://x/\"\n";
         let after = config(before, &with_helper()).unwrap();
         assert!(after.starts_with(before), "{after}");
-        assert!(after.contains("[registries.acme-web]\nindex = \"sparse+http://127.0.0.1:4000/d/"), "{after}");
-        assert!(after.contains(r#"["/opt/stagewright", "artifact", "credential-helper", "cargo", "--server""#));
+        assert!(
+            after.contains("[registries.acme-web]\nindex = \"sparse+http://127.0.0.1:4000/d/"),
+            "{after}"
+        );
+        assert!(after.contains(r#"["/opt/stagewright", "--server", "http://127.0.0.1:4000"]"#));
         assert_eq!(config(&after, &with_helper()).unwrap(), after);
         is_idempotent(before, config);
     }
@@ -73,7 +76,10 @@ mod tests {
 
     #[test]
     fn what_is_no_table_is_left_alone() {
-        assert_eq!(config("registries = 1\n", &with_helper()), Err(Unusable("registries is no table".into())));
+        assert_eq!(
+            config("registries = 1\n", &with_helper()),
+            Err(Unusable("registries is no table".into()))
+        );
         assert!(config("[[", &with_helper()).is_err());
     }
 }

@@ -52,7 +52,10 @@ mod tests {
     #[test]
     fn the_token_is_asked_for_or_written() {
         let asked = script(&with_helper());
-        assert!(asked.contains("commandLine('/opt/stagewright', 'artifact', 'token', '--url', 'http://"), "{asked}");
+        assert!(
+            asked.contains("commandLine('/opt/stagewright', 'artifact', 'token', '--url', 'http://"),
+            "{asked}"
+        );
         assert!(asked.contains("allowInsecureProtocol"));
         assert!(script(&with_token("t")).contains("providers -> 't'"));
     }

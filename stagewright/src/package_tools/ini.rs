@@ -80,7 +80,8 @@ fn key_of(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    const FILE: &str = "# mine\n[global]\ntimeout = 60\nfind-links =\n    one\n    two\n\n[install]\nuser: true\n";
+    const FILE: &str =
+        "# mine\n[global]\ntimeout = 60\nfind-links =\n    one\n    two\n\n[install]\nuser: true\n";
 
     #[test]
     fn values_are_read() {

@@ -56,7 +56,8 @@ pub fn mirror_of_central(text: &str) -> Option<String> {
     let is_for_central = |mirror: &&Element| {
         let of = member(mirror, "mirrorOf").unwrap_or_default();
         let mut names = of.split(',').map(str::trim);
-        names.clone().any(|name| matches!(name, "*" | "external:*" | "central")) && names.all(|name| name != "!central")
+        names.clone().any(|name| matches!(name, "*" | "external:*" | "central"))
+            && names.all(|name| name != "!central")
     };
     mirrors.filter(is_for_central).find_map(|mirror| member(mirror, "url").map(str::to_owned))
 }

@@ -83,6 +83,13 @@ impl Helper {
     pub fn command(&self, what: &[&str]) -> Vec<String> {
         let mut command = vec![self.program.clone(), "artifact".to_owned()];
         command.extend(what.iter().map(|part| (*part).to_owned()));
+        command.extend(self.whom());
+        command
+    }
+
+    /// The arguments that say whose tokens, and of which servers.
+    pub fn whom(&self) -> Vec<String> {
+        let mut command = Vec::new();
         for server in &self.servers {
             command.extend(["--server".to_owned(), server.clone()]);
         }
@@ -128,7 +135,10 @@ pub mod tests {
     }
 
     /// A change made again with another token leaves only the new one, and with the same nothing new.
-    pub fn is_idempotent(before: &str, change: impl Fn(&str, &Registry) -> Result<String, Unusable>) -> String {
+    pub fn is_idempotent(
+        before: &str,
+        change: impl Fn(&str, &Registry) -> Result<String, Unusable>,
+    ) -> String {
         let once = change(before, &with_token("first")).unwrap();
         assert_eq!(change(&once, &with_token("first")).unwrap(), once);
         let other = change(&once, &with_token("second")).unwrap();

@@ -49,7 +49,8 @@ pub fn of(connection: &'static str, url: &str) -> Option<Origin> {
     let (scheme, rest) = url.split_once("://")?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let is_plain = !host.is_empty() && !url.chars().any(|letter| letter.is_whitespace() || "\"\\$".contains(letter));
+    let is_plain =
+        !host.is_empty() && !url.chars().any(|letter| letter.is_whitespace() || "\"\\$".contains(letter));
     let is_http = matches!(scheme, "http" | "https");
     (is_http && is_plain).then(|| Origin { connection, url: format!("{scheme}://{host}/{path}") })
 }
@@ -66,7 +67,11 @@ mod tests {
     #[test]
     fn each_tool_says_where() {
         is(of_npmrc("a=b\nregistry = https://m.test/npm/\n"), "public:npmjs", "https://m.test/npm/");
-        is(of_pip("[global]\nindex-url = https://u:p@m.test/simple\n"), "public:pypi", "https://m.test/simple");
+        is(
+            of_pip("[global]\nindex-url = https://u:p@m.test/simple\n"),
+            "public:pypi",
+            "https://m.test/simple",
+        );
         let text = "[source.crates-io]\nreplace-with = \"a\"\n[source.a]\nreplace-with = \"b\"\n[source.b]\n\
                     registry = \"sparse+https://m.test/crates/\"\n";
         is(of_cargo(text), "public:crates-io", "https://m.test/crates/");

@@ -42,15 +42,17 @@ pub fn project(text: &str, registry: &Registry) -> Result<String, Unusable> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{is_idempotent, with_token};
     use super::super::Access;
+    use super::super::tests::{is_idempotent, with_token};
     use super::*;
 
     #[test]
     fn a_password_is_kept_beside_others() {
-        is_idempotent("[http-basic.other]\nusername = \"u\" # mine\n", |text, registry| match &registry.access {
-            Access::Token(token) => auth(text, registry, token),
-            Access::Helper(_) => unreachable!(),
+        is_idempotent("[http-basic.other]\nusername = \"u\" # mine\n", |text, registry| {
+            match &registry.access {
+                Access::Token(token) => auth(text, registry, token),
+                Access::Helper(_) => unreachable!(),
+            }
         });
     }
 

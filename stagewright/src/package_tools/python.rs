@@ -34,10 +34,14 @@ mod tests {
 
     #[test]
     fn pip_finds_its_index() {
-        let after = is_idempotent("# mine\n[global]\ntimeout = 60\n", |text, registry| Ok(pip(text, registry)));
+        let after =
+            is_idempotent("# mine\n[global]\ntimeout = 60\n", |text, registry| Ok(pip(text, registry)));
         assert!(after.contains("\nindex-url = http://aws:first@127.0.0.1:4000/d/"), "{after}");
         let after = pip(&after, &with_helper());
-        assert!(after.contains("index-url = http://aws@127.0.0.1") && after.contains("keyring-provider = subprocess"));
+        assert!(
+            after.contains("index-url = http://aws@127.0.0.1")
+                && after.contains("keyring-provider = subprocess")
+        );
     }
 
     #[test]

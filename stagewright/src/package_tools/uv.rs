@@ -12,7 +12,8 @@ pub fn config(text: &str, registry: &Registry) -> Result<String, Unusable> {
         document["keyring-provider"] = value("subprocess");
     }
     let indexes = document.entry("index").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
-    let indexes = indexes.as_array_of_tables_mut().ok_or_else(|| Unusable("index is no list of tables".into()))?;
+    let indexes =
+        indexes.as_array_of_tables_mut().ok_or_else(|| Unusable("index is no list of tables".into()))?;
     let is_own = |table: &Table| table.get("name").and_then(Item::as_str) == Some(registry.name.as_str());
     if !indexes.iter().any(is_own) {
         let mut own = Table::new();

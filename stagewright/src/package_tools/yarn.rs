@@ -134,7 +134,10 @@ mod tests {
     fn a_scope_has_a_registry_of_its_own() {
         let registry = Registry { scope: Some("acme".to_owned()), ..with_token("t") };
         let after = change("npmRegistryServer: https://other.test\n", &registry).unwrap();
-        assert!(after.starts_with("npmRegistryServer: https://other.test\nnpmScopes:\n  \"acme\":\n"), "{after}");
+        assert!(
+            after.starts_with("npmRegistryServer: https://other.test\nnpmScopes:\n  \"acme\":\n"),
+            "{after}"
+        );
         assert!(change("npmScopes: {}\n", &registry).unwrap_err().0.contains("npmScopes"));
     }
 }

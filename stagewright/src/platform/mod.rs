@@ -124,13 +124,8 @@ impl Platform {
         let logs = Arc::new(Logs::new(store.clone()));
         let s3 = Arc::new(s3::S3::new(store.clone(), blobs.clone(), iam.clone(), cloudtrail.clone()));
         let packages = codeartifact::Config { endpoint: endpoint.clone(), origins: config.origins.clone() };
-        let codeartifact = CodeArtifact::new(
-            packages,
-            store.clone(),
-            blobs.clone(),
-            sealer.clone(),
-            client.clone(),
-        );
+        let codeartifact =
+            CodeArtifact::new(packages, store.clone(), blobs.clone(), sealer.clone(), client.clone());
         codeartifact.bring_up_to_date().await?;
         let references: Vec<Arc<dyn References>> = vec![s3.clone(), codeartifact.clone()];
         let collector = Arc::new(Collector::new(store.clone(), blobs, references));

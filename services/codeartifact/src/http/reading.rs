@@ -132,7 +132,8 @@ fn with_reason(error: Error, links: &[Link]) -> Error {
     let reason = links.iter().find_map(|link| link.closed.as_ref());
     match (error, reason) {
         (Error::NotFound { message, resource }, Some(reason)) => {
-            let message = format!("{}. Not all places were looked at: {reason}.", message.trim_end_matches('.'));
+            let message =
+                format!("{}. Not all places were looked at: {reason}.", message.trim_end_matches('.'));
             Error::NotFound { message, resource }
         }
         (error, _) => error,

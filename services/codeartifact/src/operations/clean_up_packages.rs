@@ -36,7 +36,8 @@ pub(super) async fn clean_up_packages(
     let read = ca.store.read(move |tx| {
         let repository = find_repository(tx, &name)?;
         let none = || {
-            let message = format!("No rules were given, and the repository has none in the tag {PACKAGE_RETENTION}.");
+            let message =
+                format!("No rules were given, and the repository has none in the tag {PACKAGE_RETENTION}.");
             Error::field(message)
         };
         let rules = given.or_else(|| settings::retention(&repository.tags)).ok_or_else(none)?;
@@ -128,7 +129,9 @@ fn delete(
         let is_same = |version: &Version| {
             version.published == candidate.published && is_candidate(version.status) && !is_named
         };
-        if let Some(version) = version.filter(|version| is_same(version) && downloaded == candidate.downloaded) {
+        if let Some(version) =
+            version.filter(|version| is_same(version) && downloaded == candidate.downloaded)
+        {
             writing::remove(tx, repository, &mut package, &version, now)?;
             deleted.push((candidate.clone(), *why));
         }

@@ -205,3 +205,122 @@ fn merged(
     found.truncate(limit);
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use aws::Timestamp;
+    use store::{Config, Store, WriteTx};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::finding::Query;
+    use crate::packages::listing;
+    use crate::records::{Contents, Metadata, Origin, Status, Version};
+
+    const VERSIONS_OF_EACH: usize = 10;
+    const AT_ONCE: usize = 500;
+    const ROUNDS: usize = 50;
+
+    fn repository() -> Repository {
+        Repository {
+            id: Uuid::new_v4(),
+            scope: aws::Scope::new("123456789012".parse().unwrap(), "us-east-1".parse().unwrap()),
+            domain: "d".to_owned(),
+            domain_id: Uuid::new_v4(),
+            name: "r".to_owned(),
+            administrator: "123456789012".parse().unwrap(),
+            description: None,
+            upstreams: Vec::new(),
+            external_connection: None,
+            created: Timestamp::from_millis(0),
+            tags: std::collections::BTreeMap::new(),
+            policy: None,
+        }
+    }
+
+    fn seed(tx: &mut WriteTx<'_>, repository: &Repository, number: usize) -> Result<(), Error> {
+        let at = Timestamp::from_millis(0);
+        let namespace = if number % 3 == 0 { format!("scope{}", number % 50) } else { String::new() };
+        let coordinates = Coordinates::normal(Format::Npm, &namespace, &format!("library-{number:07}"));
+        let restrictions = Restrictions::ALL[if number % 1_000 == 0 { 3 } else { number % 3 }];
+        let mut package = Package::new(repository, &coordinates, restrictions, at);
+        package.tags.insert("latest".to_owned(), format!("1.{}.0", VERSIONS_OF_EACH - 1));
+        for minor in 0..VERSIONS_OF_EACH {
+            let summary = Some(format!("A library of many, word{} inside", number % 1_000));
+            let metadata = Metadata { summary, ..Metadata::default() };
+            tx.put(&Version {
+                repository: repository.id,
+                coordinates: coordinates.clone(),
+                version: format!("1.{minor}.0"),
+                status: Status::Published,
+                revision: String::new(),
+                published: at,
+                origin: Origin::Internal { repository: repository.name.clone() },
+                contents: Contents { metadata, ..Contents::default() },
+            })?;
+        }
+        tx.put(&package)?;
+        listing::renew(tx, &package)
+    }
+
+    fn filter() -> Filter {
+        Filter { format: None, namespace_prefix: None, prefix: None, publish: None, upstream: None }
+    }
+
+    async fn median(
+        store: &Store,
+        work: impl Fn(&mut ReadTx<'_>) -> Result<usize, Error> + Clone + Send + 'static,
+    ) -> (Duration, usize) {
+        let (mut times, mut found) = (Vec::new(), 0);
+        for _ in 0..ROUNDS {
+            let (work, begin) = (work.clone(), Instant::now());
+            found = store.read(move |tx| work(tx)).await.unwrap();
+            times.push(begin.elapsed());
+        }
+        times.sort();
+        (times[ROUNDS / 2], found)
+    }
+
+    /// Prints what one page takes, whose filter fits few of the packages, and what a search takes.
+    #[tokio::test]
+    #[ignore = "seeds a million versions, which takes minutes"]
+    async fn a_page_and_a_search_cost_the_same_at_any_size() {
+        for versions in [1_000, 1_000_000] {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(Config::Sqlite { dir: folder.path().to_owned() }).await.unwrap();
+            let (repository, count) = (repository(), versions / VERSIONS_OF_EACH);
+            for first in (0..count).step_by(AT_ONCE) {
+                let own = repository.clone();
+                let seeding = store.write(move |tx| {
+                    (first..(first + AT_ONCE).min(count)).try_for_each(|number| seed(tx, &own, number))
+                });
+                seeding.await.unwrap();
+            }
+            let blocked =
+                Filter { publish: Some("BLOCK".into()), upstream: Some("BLOCK".into()), ..filter() };
+            let name = Filter { prefix: Some("library-00000".into()), ..filter() };
+            let both = Filter {
+                format: Some(Format::Npm),
+                namespace_prefix: Some("scope3".into()),
+                prefix: Some("library-0000".into()),
+                ..filter()
+            };
+            for (what, filter) in [("all", filter()), ("blocked", blocked), ("name", name), ("both", both)] {
+                let own = repository.clone();
+                let took = median(&store, move |tx| Ok(page(tx, &own, &filter, None, PAGE)?.0.len())).await;
+                println!("{versions} versions, a page of {what}: {took:?}");
+            }
+            for text in ["library", "word7", "library word7", "library-0000042", "nothing"] {
+                let own = repository.clone();
+                let query = Query::parse(text);
+                let found = move |tx: &mut ReadTx<'_>| {
+                    Ok(listing::search(tx, &own, Format::Npm, &query)?.listings.len())
+                };
+                println!("{versions} versions, search for {text}: {:?}", median(&store, found).await);
+            }
+            store.close().await;
+        }
+    }
+}

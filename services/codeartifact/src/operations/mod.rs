@@ -140,7 +140,10 @@ fn with_domains(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<CodeArtif
             authorization_token::get_authorization_token,
             authorization_token::access,
         )
-        .on_resolved::<model::CreateServiceToken, _, _>(service_tokens::create, service_tokens::access_to_create)
+        .on_resolved::<model::CreateServiceToken, _, _>(
+            service_tokens::create,
+            service_tokens::access_to_create,
+        )
         .on_resolved::<model::ListServiceTokens, _, _>(service_tokens::list, list_service_tokens)
         .on_resolved::<model::RevokeServiceToken, _, _>(service_tokens::revoke, revoke_service_token)
         .on_resolved::<model::ListRepositoriesInDomain, _, _>(

@@ -44,7 +44,8 @@ pub(super) async fn create(
     let name = RepositoryName::of(&input.domain, input.domain_owner.as_ref(), &input.repository, &ctx.scope);
     let mut permissions = BTreeSet::new();
     for text in &input.permissions {
-        let unknown = || Error::field(format!("{text} is no permission of a service token: READ or PUBLISH is."));
+        let unknown =
+            || Error::field(format!("{text} is no permission of a service token: READ or PUBLISH is."));
         permissions.insert(TokenPermission::parse(text).ok_or_else(unknown)?);
     }
     let at = name.clone();

@@ -136,7 +136,15 @@ pub fn of(
         let hour = held_back_after.map_or(0, |moment| u64::try_from(moment.as_millis()).unwrap_or(0));
         let closed = closed(&repository, package.as_ref(), controls.as_ref(), coordinates);
         let state = (state, external.as_ref().map_or(0, |external| external.generation) ^ hour);
-        links.push(Link { repository, package, external, is_open: is_open && is_connected, closed, held_back_after, state });
+        links.push(Link {
+            repository,
+            package,
+            external,
+            is_open: is_open && is_connected,
+            closed,
+            held_back_after,
+            state,
+        });
         if links.len() >= LONGEST {
             break;
         }
@@ -158,7 +166,9 @@ fn closed(
     }
     let (name, shown) = (&repository.name, coordinates.shown());
     if package.is_some_and(|package| package.restrictions.upstream == Permission::Block) {
-        return Some(format!("the origin configuration of package {shown} in repository {name} blocks upstream"));
+        return Some(format!(
+            "the origin configuration of package {shown} in repository {name} blocks upstream"
+        ));
     }
     if let Some(days) = repository.tags.get(settings::QUARANTINE_DAYS).filter(|_| has_connection) {
         return Some(format!(
@@ -170,7 +180,11 @@ fn closed(
     let denied = |way: Way, is_there: bool| is_there && !controls.admit(way, name);
     let ways = [(Way::InternalUpstream, has_upstreams), (Way::ExternalUpstream, has_connection)];
     let (way, _) = ways.into_iter().find(|(way, is_there)| denied(*way, *is_there))?;
-    Some(format!("package group {} does not admit it into repository {name} ({})", controls.group, way.as_str()))
+    Some(format!(
+        "package group {} does not admit it into repository {name} ({})",
+        controls.group,
+        way.as_str()
+    ))
 }
 
 /// What was seen through the connection that the repository has now.

@@ -75,7 +75,8 @@ pub fn search(
     }
     let (mut candidates, mut is_more) = (Vec::new(), true);
     for word in &query.words {
-        let page = tx.scan_index::<Listing>(Listing::BY_WORD, Range::starting(all.clone(), word), CANDIDATES)?;
+        let page =
+            tx.scan_index::<Listing>(Listing::BY_WORD, Range::starting(all.clone(), word), CANDIDATES)?;
         let is_whole = page.next.is_none();
         if candidates.is_empty() || is_whole {
             candidates = page.into_records();

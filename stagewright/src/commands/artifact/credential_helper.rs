@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Parser;
 use serde_json::{Value, json};
 
 use super::Error;
@@ -15,14 +16,6 @@ const LONGEST_LINE: u64 = 64 * 1024;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Speak cargo's credential provider protocol on standard input and output
-    Cargo {
-        #[command(flatten)]
-        whom: Whom,
-        /// What cargo adds
-        #[arg(long, hide = true)]
-        cargo_plugin: bool,
-    },
     /// Answer as the program keyring does, which pip and uv ask; what it does not know, it hands to the next one
     Keyring {
         #[command(flatten)]
@@ -36,7 +29,7 @@ pub enum Command {
     },
 }
 
-#[derive(clap::Args)]
+#[derive(clap::Parser)]
 pub struct Whom {
     /// A server that may be asked; repeat it for others
     #[arg(long = "server", value_name = "URL", required = true)]
@@ -47,14 +40,13 @@ pub struct Whom {
 }
 
 pub async fn run(command: Command) -> Result<ExitCode, Error> {
-    match command {
-        Command::Cargo { whom, .. } => cargo(&whom).await,
-        Command::Keyring { whom, called_as, arguments } => keyring(&whom, called_as.as_deref(), &arguments).await,
-    }
+    let Command::Keyring { whom, called_as, arguments } = command;
+    keyring(&whom, called_as.as_deref(), &arguments).await
 }
 
-/// Source: The Cargo Book, "Credential Provider Protocol".
-async fn cargo(whom: &Whom) -> Result<ExitCode, Error> {
+/// Speaks cargo's protocol on standard input and output. Cargo runs the program with this one argument and sends those of
+/// its configuration with each request. Source: The Cargo Book, "Credential Provider Protocol".
+pub async fn cargo() -> Result<ExitCode, Error> {
     say(&json!({ "v": [1] }))?;
     let mut input = io::stdin().lock();
     loop {
@@ -63,11 +55,11 @@ async fn cargo(whom: &Whom) -> Result<ExitCode, Error> {
         if read.map_err(Error::file(Path::new("standard input")))? == 0 {
             return Ok(ExitCode::SUCCESS);
         }
-        say(&answer(whom, &line).await)?;
+        say(&answer(&line).await)?;
     }
 }
 
-async fn answer(whom: &Whom, line: &str) -> Value {
+async fn answer(line: &str) -> Value {
     let refused = |kind: &str| json!({ "Err": { "kind": kind } });
     let failed = |message: String| json!({ "Err": { "kind": "other", "message": message, "caused-by": [] } });
     let request: Value = match serde_json::from_str(line) {
@@ -80,6 +72,12 @@ async fn answer(whom: &Whom, line: &str) -> Value {
     if request.get("kind").and_then(Value::as_str) != Some("get") {
         return refused("operation-not-supported");
     }
+    let arguments = request.get("args").and_then(Value::as_array).into_iter().flatten();
+    let arguments = std::iter::once("stagewright").chain(arguments.filter_map(Value::as_str));
+    let whom = match Whom::try_parse_from(arguments) {
+        Ok(whom) => whom,
+        Err(error) => return failed(error.to_string()),
+    };
     let url = request.pointer("/registry/index-url").and_then(Value::as_str).unwrap_or_default();
     let Some(address) = Address::parse(url).filter(|address| address.is_at(&whom.servers)) else {
         return refused("url-not-supported");

@@ -163,7 +163,10 @@ async fn access(
             servers: vec![address.server.clone()],
             profile: arguments.profile.clone(),
         };
-        return Ok((Access::Helper(helper), "for good: a new token is got whenever one is needed".to_owned()));
+        return Ok((
+            Access::Helper(helper),
+            "for good: a new token is got whenever one is needed".to_owned(),
+        ));
     }
     let owner = arguments.domain_owner.clone();
     let token = server::token(remote, &arguments.domain, owner, arguments.duration_seconds).await?;
@@ -211,5 +214,6 @@ fn told(arguments: &Arguments, registry: &Registry, edits: &[Edit], lasts: &str)
 }
 
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    host == "localhost"
+        || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }

@@ -32,20 +32,30 @@ enum What {
     CredentialHelper(credential_helper::Command),
 }
 
+/// What cargo calls a program with that it asks for tokens.
+pub const CARGO_PLUGIN: &str = "--cargo-plugin";
+
+/// Answers cargo, which asks for tokens.
+pub fn cargo_plugin() -> ExitCode {
+    block_on(credential_helper::cargo())
+}
+
 pub fn run(arguments: Arguments) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    let done = runtime.block_on(async {
+    block_on(async {
         match arguments.what {
             What::Login(arguments) => login::run(arguments).await,
             What::Token(arguments) => token::run(arguments).await,
             What::ServiceToken(arguments) => service_token::run(arguments).await,
             What::CredentialHelper(command) => credential_helper::run(command).await,
         }
-    });
-    done.unwrap_or_else(failed)
+    })
+}
+
+fn block_on(work: impl Future<Output = Result<ExitCode, Error>>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work).unwrap_or_else(failed),
+        Err(error) => failed(error),
+    }
 }
 
 /// Why a command did not do what it should.

@@ -87,7 +87,9 @@ mod tests {
         ] {
             assert_eq!(Address::parse(&url), Some(expected(server)), "{url}");
         }
-        for url in ["127.0.0.1:4000", "https://pypi.org/simple", "http://x/d/a-1/eu-west-1/pypi/r", "http://x/d/"] {
+        for url in
+            ["127.0.0.1:4000", "https://pypi.org/simple", "http://x/d/a-1/eu-west-1/pypi/r", "http://x/d/"]
+        {
             assert_eq!(Address::parse(url), None, "{url}");
         }
         let address = expected("https://ci.test");

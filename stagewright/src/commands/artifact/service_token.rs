@@ -16,7 +16,13 @@ pub struct Arguments {
     #[command(subcommand)]
     what: What,
     /// The server's address; the key is that of the environment, else of the shared credentials file
-    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:4000")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        default_value = "http://127.0.0.1:4000"
+    )]
     endpoint: String,
     /// The region of the domain
     #[arg(long, global = true, env = "AWS_DEFAULT_REGION", default_value = "us-east-1")]
@@ -29,8 +35,10 @@ pub struct Arguments {
 #[derive(clap::Subcommand)]
 enum What {
     /// Make one and print it, this once
-    #[command(after_help = "The key needs the permissions codeartifact:CreateServiceToken on the repository and \
-                            iam:PassRole on the role. The role's trust policy has to admit codeartifact.amazonaws.com.")]
+    #[command(
+        after_help = "The key needs the permissions codeartifact:CreateServiceToken on the repository and \
+                            iam:PassRole on the role. The role's trust policy has to admit codeartifact.amazonaws.com."
+    )]
     Create {
         #[command(flatten)]
         domain: Domain,
@@ -107,7 +115,8 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
         What::List { domain, as_json } => {
             let tokens = list(&remote, domain).await?;
             if as_json {
-                let shown: Vec<_> = tokens.iter().map(|token| json::to_value(token, &SERVICE_TOKEN)).collect();
+                let shown: Vec<_> =
+                    tokens.iter().map(|token| json::to_value(token, &SERVICE_TOKEN)).collect();
                 println!("{}", serde_json::json!({ "serviceTokens": shown }));
             } else {
                 tokens.iter().for_each(|token| println!("{}", clean(&line(token))));

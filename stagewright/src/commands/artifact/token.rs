@@ -6,10 +6,8 @@ use super::Error;
 use super::server::Address;
 
 #[derive(clap::Args)]
-#[command(
-    after_help = "The key needs the permissions codeartifact:GetAuthorizationToken on the domain and \
-                  sts:GetServiceBearerToken."
-)]
+#[command(after_help = "The key needs the permissions codeartifact:GetAuthorizationToken on the domain and \
+                  sts:GetServiceBearerToken.")]
 pub struct Arguments {
     /// The repository's address, as GetRepositoryEndpoint says
     #[arg(long)]

@@ -9,8 +9,10 @@ use super::super::run::view::clean;
 use super::{Error, Repository};
 
 #[derive(clap::Args)]
-#[command(after_help = "The key needs the permission codeartifact:CleanUpPackages on the repository.\nThe highest \
-                        version of a package, and those that a tag as `latest` names, always stay.")]
+#[command(
+    after_help = "The key needs the permission codeartifact:CleanUpPackages on the repository.\nThe highest \
+                        version of a package, and those that a tag as `latest` names, always stay."
+)]
 pub struct Arguments {
     #[command(flatten)]
     repository: Repository,

@@ -62,7 +62,8 @@ pub fn token(path: &Path) -> Result<String, Error> {
         std::fs::read_to_string(path)
     };
     let text = text.map_err(Error::file(path))?.trim().to_owned();
-    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_plain =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if is_plain { Ok(text) } else { Err(Error::Nothing(format!("{} holds no token", path.display()))) }
 }
 

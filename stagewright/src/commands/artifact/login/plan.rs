@@ -73,7 +73,8 @@ fn with_token(
     token: &str,
     home: &Home,
 ) -> Result<Vec<Edit>, Error> {
-    let private = |path, change: &dyn Fn(&str) -> Result<String, Unusable>| Edit::of(path, Mode::Private, change);
+    let private =
+        |path, change: &dyn Fn(&str) -> Result<String, Unusable>| Edit::of(path, Mode::Private, change);
     Ok(match arguments.tool {
         Tool::Twine => {
             vec![private(home.folder.join(".pypirc"), &|text| Ok(python::pypirc(text, registry, token)))?]
@@ -82,12 +83,15 @@ fn with_token(
             vec![private(home.folder.join(".yarnrc.yml"), &|text| yarn::config(text, registry, token))?]
         }
         Tool::Maven => {
-            vec![private(home.folder.join(".m2/settings.xml"), &|text| maven::settings(text, registry, token))?]
+            vec![private(home.folder.join(".m2/settings.xml"), &|text| {
+                maven::settings(text, registry, token)
+            })?]
         }
         Tool::Poetry => {
             let folder = home.path("POETRY_CONFIG_DIR", &inside(home, "pypoetry"));
             let auth = private(folder.join("auth.toml"), &|text| poetry::auth(text, registry, token))?;
-            let config = Edit::of(folder.join("config.toml"), Mode::Kept, |text| poetry::config(text, registry))?;
+            let config =
+                Edit::of(folder.join("config.toml"), Mode::Kept, |text| poetry::config(text, registry))?;
             let mut edits = vec![auth, config];
             if let Some(project) = &arguments.project {
                 let path = project.join("pyproject.toml");
@@ -117,13 +121,19 @@ fn keyring(folder: &Path, helper: &Helper) -> Result<Edit, Error> {
     let mut words = known.iter().flat_map(|text| text.split_whitespace());
     while let Some(word) = words.next() {
         let named = words.clone().next().map(|server| server.trim_matches('\'').to_owned());
-        if let Some(server) = named.filter(|server| word == "'--server'" && !helper.servers.contains(server)) {
+        if let Some(server) = named.filter(|server| word == "'--server'" && !helper.servers.contains(server))
+        {
             helper.servers.push(server);
         }
     }
     helper.servers.sort();
     let line = helper.line(&["credential-helper", "keyring"]);
-    program(path, &format!("# Others are handed to the next keyring on the PATH.\nexec {line} --called-as \"$0\" -- \"$@\"\n"))
+    program(
+        path,
+        &format!(
+            "# Others are handed to the next keyring on the PATH.\nexec {line} --called-as \"$0\" -- \"$@\"\n"
+        ),
+    )
 }
 
 /// Errors: `Unusable` for a file of somebody else.
