@@ -8,6 +8,7 @@ mod config;
 mod definition_file;
 mod explanation;
 mod job_worker;
+mod package_tools;
 mod platform;
 mod tracing_output;
 
@@ -17,8 +18,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use mimalloc::MiMalloc;
 
 use commands::{
-    administration, backup, connection, coverage, demo, doctor, explain, job_worker as job_worker_command,
-    pipeline, run, serve, validate,
+    administration, artifact, backup, connection, coverage, demo, doctor, explain,
+    job_worker as job_worker_command, package, pipeline, run, serve, validate,
 };
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
@@ -66,6 +67,10 @@ enum Command {
     Key(administration::KeyArguments),
     /// Let a command work on the jobs of a custom action type of CodePipeline
     JobWorker(job_worker_command::Arguments),
+    /// Let package managers use repositories of CodeArtifact
+    Artifact(artifact::Arguments),
+    /// Find packages in repositories of CodeArtifact, and clean up
+    Package(package::Arguments),
     /// Let connections reach their Git hosts
     Connection(connection::Arguments),
     /// Print completions for a shell
@@ -76,6 +81,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == artifact::CARGO_PLUGIN) {
+        return artifact::cargo_plugin();
+    }
     match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Run(arguments) => run::run(arguments),
@@ -90,6 +98,8 @@ fn main() -> ExitCode {
         Command::User(arguments) => administration::user(&arguments),
         Command::Key(arguments) => administration::key(&arguments),
         Command::JobWorker(arguments) => job_worker_command::run(arguments),
+        Command::Artifact(arguments) => artifact::run(arguments),
+        Command::Package(arguments) => package::run(arguments),
         Command::Connection(arguments) => connection::run(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -4,6 +4,9 @@
 
 #![allow(clippy::all, missing_docs)]
 
+mod unpublished;
+pub use unpublished::*;
+
 #[allow(unused_imports)]
 use aws::shape::prelude::*;
 

@@ -9,16 +9,22 @@ use store::{Record, WriteTx};
 use crate::CodeArtifact;
 use crate::error::Error;
 use crate::packages::writing;
-use crate::records::{External, ExternalVersion, Package, Repository, Version};
+use crate::records::{External, ExternalVersion, Package, Repository, ServiceToken, Version};
 
 const QUEUE: &str = "codeartifact/deleted-repositories";
 const LEASE: Duration = Duration::from_secs(60);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// In one transaction.
 const VERSIONS_AT_ONCE: usize = 200;
+/// A domain has no more service tokens.
+const MOST_TOKENS: usize = 1_000;
 
 /// Hands the packages of a repository over to be taken away, in the transaction that deletes it.
 pub fn hand_over(tx: &mut WriteTx<'_>, repository: &Repository) -> Result<(), store::Error> {
+    let tokens = tx.scan::<ServiceToken>(ServiceToken::all_of(repository.domain_id), MOST_TOKENS)?;
+    for token in tokens.into_records().iter().filter(|token| token.repository == repository.id) {
+        tx.delete::<ServiceToken>(&token.key())?;
+    }
     tx.enqueue(QUEUE, &repository.id.to_string(), repository, None)?;
     Ok(())
 }

@@ -5,6 +5,8 @@
 //! are the rules of the formats for versions and names, without I/O.
 //!
 //! `groups` are the rules for many packages at once.
+//! `finding` is which words a package has and which packages fit a query; `packages::listing` keeps them.
+//! `settings` are what tags of repositories choose, `retention` is which versions a rule lets go.
 //! `external` is what is known of packages outside, and how they come in.
 //!
 //! The bytes of assets are blobs, stored once; a domain counts each content once ([`records::DomainBlob`]). Only
@@ -14,6 +16,7 @@ mod access;
 mod content;
 mod error;
 mod external;
+mod finding;
 mod forgetting;
 mod groups;
 mod http;
@@ -21,13 +24,18 @@ mod names;
 mod operations;
 mod packages;
 mod records;
+mod retention;
+mod service_tokens;
+mod settings;
 mod shapes;
 mod tokens;
+mod upkeep;
 mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws::Client;
 use blob::collection::References;
 use blob::{Blobs, Digest};
 use seal::Sealer;
@@ -55,15 +63,27 @@ pub struct CodeArtifact {
     store: Store,
     blobs: Blobs,
     sealer: Sealer,
+    /// Without an identity: for the roles of service tokens.
+    client: Client,
+    sessions: service_tokens::Sessions,
     outside: external::Outside,
 }
 
 impl CodeArtifact {
-    /// `sealer` is for the tokens of package managers.
-    pub fn new(config: Config, store: Store, blobs: Blobs, sealer: Sealer) -> Arc<Self> {
+    /// `sealer` is for the tokens of package managers; `client` needs no identity.
+    pub fn new(config: Config, store: Store, blobs: Blobs, sealer: Sealer, client: Client) -> Arc<Self> {
         let endpoint = config.endpoint.trim_end_matches('/').to_owned();
         let outside = external::Outside::new(config.origins.clone());
-        Arc::new(Self { config: Config { endpoint, ..config }, store, blobs, sealer, outside })
+        let sessions = service_tokens::Sessions::default();
+        Arc::new(Self {
+            config: Config { endpoint, ..config },
+            store,
+            blobs,
+            sealer,
+            client,
+            sessions,
+            outside,
+        })
     }
 }
 

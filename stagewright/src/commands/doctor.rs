@@ -1,5 +1,7 @@
 //! `stagewright doctor`: what this machine offers for running builds, and what to install where it lacks.
 
+mod origins;
+
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -16,6 +18,9 @@ pub struct Arguments {
     /// Configuration file of the server, to look for what it asks for
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Propose addresses for [origins] of the configuration: those of this machine's own npm, pip, cargo and mvn
+    #[arg(long)]
+    origins: bool,
 }
 
 /// One thing that the server or its builds need.
@@ -29,6 +34,10 @@ struct Check {
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.origins {
+        origins::print(arguments.json);
+        return ExitCode::SUCCESS;
+    }
     let builds = match arguments.config.as_deref().map_or(Ok(config::Builds::default()), config::builds_of) {
         Ok(builds) => builds,
         Err(error) => return failed(error),

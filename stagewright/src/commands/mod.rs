@@ -1,6 +1,7 @@
 //! One module per subcommand.
 
 pub mod administration;
+pub mod artifact;
 pub mod backup;
 pub mod connection;
 pub mod coverage;
@@ -8,6 +9,7 @@ pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod job_worker;
+pub mod package;
 pub mod pipeline;
 pub mod run;
 pub mod serve;

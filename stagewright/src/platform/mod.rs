@@ -58,6 +58,8 @@ pub enum Error {
     Administrator(#[from] iam::Error),
     #[error("the repositories: {0}")]
     Repositories(#[from] codecommit::Error),
+    #[error("the packages: {0}")]
+    Packages(#[from] codeartifact::Error),
     #[error("the folder of builds: {0}")]
     Builds(std::io::Error),
     #[error("the configuration of SNS: {0}")]
@@ -123,7 +125,9 @@ impl Platform {
         let logs = Arc::new(Logs::new(store.clone()));
         let s3 = Arc::new(s3::S3::new(store.clone(), blobs.clone(), iam.clone(), cloudtrail.clone()));
         let packages = codeartifact::Config { endpoint: endpoint.clone(), origins: config.origins.clone() };
-        let codeartifact = CodeArtifact::new(packages, store.clone(), blobs.clone(), sealer.clone());
+        let codeartifact =
+            CodeArtifact::new(packages, store.clone(), blobs.clone(), sealer.clone(), client.clone());
+        codeartifact.bring_up_to_date().await?;
         let references: Vec<Arc<dyn References>> = vec![s3.clone(), codeartifact.clone()];
         let collector = Arc::new(Collector::new(store.clone(), blobs, references));
         let git = codecommit::Config::new(&config.data, endpoint.clone());

@@ -4,12 +4,13 @@ use aws::gateway::Gateway;
 use aws::{Caller, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::address::Address;
 use super::answer::Refusal;
 use crate::CodeArtifact;
 use crate::names::Format;
+use crate::service_tokens::{self, Shown};
 use crate::tokens;
 
 /// The user name beside a token. Source: CodeArtifact User Guide, "AWS CodeArtifact authentication and tokens".
@@ -28,8 +29,19 @@ pub async fn caller(
     let unreadable =
         || Refusal::unauthenticated("The authorization header is not valid: the token belongs there.");
     let token = value.to_str().ok().and_then(token).ok_or_else(unreadable)?;
-    let domain = address.repository.domain.arn().to_string();
     let now = Timestamp::now();
+    if let Some(shown) = Shown::parse(&token) {
+        let authenticator = gateway.authenticator.as_ref();
+        let bearer = service_tokens::bearer(ca, authenticator, &shown, &address.repository, now).await?;
+        return bearer.map(Some).map_err(|invalid| match invalid {
+            // The token is good; what it stands for is not.
+            service_tokens::Invalid::Role { .. } => Refusal::new(StatusCode::FORBIDDEN, invalid.to_string()),
+            service_tokens::Invalid::Unknown
+            | service_tokens::Invalid::OtherRepository(_)
+            | service_tokens::Invalid::Expired => Refusal::unauthenticated(invalid.to_string()),
+        });
+    }
+    let domain = address.repository.domain.arn().to_string();
     let bearer = tokens::bearer(&ca.sealer, gateway.authenticator.as_ref(), &token, &domain, now).await?;
     bearer.map(Some).map_err(|invalid| Refusal::unauthenticated(invalid.to_string()))
 }

@@ -190,7 +190,18 @@ impl Call<'_> {
             },
             // Whoever has shown nothing is asked for a token; that is no call of anybody's yet.
             Err(_) if self.is_anonymous => {
-                return Err(Refusal::unauthenticated("An authorization token is required."));
+                let name = &self.address.repository.name;
+                return Err(Refusal::unauthenticated(match action {
+                    Action::Read => format!(
+                        "An authorization token is required: no policy of repository {name} lets everybody \
+                         (\"Principal\": \"*\") do codeartifact:ReadFromRepository."
+                    ),
+                    Action::Publish | Action::PutMetadata => format!(
+                        "An authorization token is required: no policy of repository {name} lets everybody \
+                         (\"Principal\": \"*\") do codeartifact:{}.",
+                        action.name()
+                    ),
+                }));
             }
             Err(refused) => Err(refused),
         };

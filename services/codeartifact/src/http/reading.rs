@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::external::{self, Trouble, Wanted};
 use crate::names::{Coordinates, Format};
 use crate::packages::chain::{self, Found, Link};
-use crate::packages::{assets, no_such_version};
+use crate::packages::{assets, downloads, no_such_version};
 use crate::records::{Asset, Origin, RemoteVersion, Repository};
 use crate::versions::maven;
 
@@ -27,7 +27,7 @@ pub async fn along<T: Send + 'static>(
     let coordinates = package.clone();
     let read = call.codeartifact.store.read(move |tx| {
         let links = chain::of(tx, &repository, &coordinates)?;
-        work(tx, &repository, &links)
+        work(tx, &repository, &links).map_err(|error| with_reason(error, &links))
     });
     read.await.map_err(|error| or_trouble(error, trouble))
 }
@@ -56,6 +56,17 @@ pub async fn document(
 
 /// An asset of a version; what comes from upstream or outside stays in this repository from then on.
 pub async fn asset(call: &Call<'_>, package: &Coordinates, number: &str, name: &str) -> Result<Asset, Error> {
+    let asset = found_asset(call, package, number, name).await?;
+    downloads::note(call.codeartifact, repository(call)?, package, number, call.ctx.now()).await?;
+    Ok(asset)
+}
+
+async fn found_asset(
+    call: &Call<'_>,
+    package: &Coordinates,
+    number: &str,
+    name: &str,
+) -> Result<Asset, Error> {
     let own = repository(call)?.clone();
     if let Some(asset) = own_asset(call, &own, package, number, name).await? {
         return Ok(asset);
@@ -177,6 +188,19 @@ fn may_come(seen: &Seen, connection: &str) -> bool {
 /// The repository of a call that was found to be there.
 pub fn repository<'a>(call: &'a Call<'_>) -> Result<&'a Repository, Error> {
     call.repository.as_ref().ok_or_else(|| call.no_repository())
+}
+
+/// Where nothing is found because an origin control has not let it be looked for, that is said.
+fn with_reason(error: Error, links: &[Link]) -> Error {
+    let reason = links.iter().find_map(|link| link.closed.as_ref());
+    match (error, reason) {
+        (Error::NotFound { message, resource }, Some(reason)) => {
+            let message =
+                format!("{}. Not all places were looked at: {reason}.", message.trim_end_matches('.'));
+            Error::NotFound { message, resource }
+        }
+        (error, _) => error,
+    }
 }
 
 fn or_trouble(error: Error, trouble: Option<Trouble>) -> Error {

@@ -77,6 +77,7 @@ pub(super) async fn create_repository(
     let name = RepositoryName::of(&input.domain, input.domain_owner.as_ref(), &input.repository, &ctx.scope);
     let (administrator, created) = (ctx.scope.account.clone(), ctx.now());
     let tags = tags::of(input.tags.as_deref())?;
+    tags::check_settings(&tags)?;
     let write = ca.store.write(move |tx| {
         let domain = find_domain(tx, &name.domain)?;
         if tx.exists::<Repository>(&Repository::key_of(&name))? {

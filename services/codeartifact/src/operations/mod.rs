@@ -3,6 +3,7 @@
 mod asset;
 mod authorization_token;
 mod batch;
+mod clean_up_packages;
 mod copy_package_versions;
 mod create_repository;
 mod domains;
@@ -16,6 +17,8 @@ mod package;
 mod policies;
 mod publish;
 mod repositories;
+mod search_packages;
+mod service_tokens;
 mod tags;
 mod version;
 
@@ -70,6 +73,8 @@ on_domain! {
     delete_domain: model::DeleteDomain;
     get_domain_policy: model::GetDomainPermissionsPolicy;
     list_in_domain: model::ListRepositoriesInDomain;
+    list_service_tokens: model::ListServiceTokens;
+    revoke_service_token: model::RevokeServiceToken;
     list_groups: model::ListPackageGroups;
     get_associated: model::GetAssociatedPackageGroup;
 }
@@ -80,6 +85,8 @@ on_repository! {
     get_repository_policy: model::GetRepositoryPermissionsPolicy;
     get_endpoint: model::GetRepositoryEndpoint;
     list_packages: model::ListPackages;
+    search_packages: model::SearchPackages;
+    clean_up: model::CleanUpPackages;
 }
 
 on_package! {
@@ -133,6 +140,12 @@ fn with_domains(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<CodeArtif
             authorization_token::get_authorization_token,
             authorization_token::access,
         )
+        .on_resolved::<model::CreateServiceToken, _, _>(
+            service_tokens::create,
+            service_tokens::access_to_create,
+        )
+        .on_resolved::<model::ListServiceTokens, _, _>(service_tokens::list, list_service_tokens)
+        .on_resolved::<model::RevokeServiceToken, _, _>(service_tokens::revoke, revoke_service_token)
         .on_resolved::<model::ListRepositoriesInDomain, _, _>(
             repositories::list_repositories_in_domain,
             list_in_domain,
@@ -177,6 +190,8 @@ fn with_repositories(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<Code
         )
         .on_resolved::<model::GetRepositoryEndpoint, _, _>(endpoint::get_repository_endpoint, get_endpoint)
         .on_resolved::<model::ListPackages, _, _>(list_packages::list_packages, list_packages)
+        .on_resolved::<model::CleanUpPackages, _, _>(clean_up_packages::clean_up_packages, clean_up)
+        .on_resolved::<model::SearchPackages, _, _>(search_packages::search_packages, search_packages)
 }
 
 fn with_packages(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<CodeArtifact> {

@@ -17,6 +17,7 @@ use crate::error::{Error, Resource};
 use crate::groups::Pattern;
 use crate::names::{DomainName, RepositoryName};
 use crate::packages::{find_domain, find_repository};
+use crate::settings;
 
 /// Of one resource. Source: CodeArtifact API Reference, TagResource.
 const LIMIT: usize = 50;
@@ -143,6 +144,11 @@ fn add(tags: &mut Tags, new: &[Tag]) -> Result<(), Error> {
     Ok(())
 }
 
+/// What tags of repositories choose here. Errors: `Validation`.
+pub(super) fn check_settings(tags: &Tags) -> Result<(), Error> {
+    tags.iter().try_for_each(|(key, value)| settings::check_tag(key, value))
+}
+
 async fn change(
     ca: &CodeArtifact,
     arn: &str,
@@ -159,6 +165,7 @@ async fn change(
             Tagged::Repository(name) => {
                 let mut repository = find_repository(tx, name)?;
                 change(&mut repository.tags)?;
+                check_settings(&repository.tags)?;
                 tx.put(&repository)?;
             }
             Tagged::Group(domain, pattern) => {

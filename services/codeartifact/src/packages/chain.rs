@@ -9,12 +9,13 @@ use store::{Key, ReadTx, WriteTx};
 use super::writing;
 use crate::error::Error;
 use crate::external::Connection;
-use crate::groups::{self, Way};
+use crate::groups::{self, Controls, Way};
 use crate::names::Coordinates;
 use crate::records::{
     Asset, Contents, External, ExternalVersion, Metadata, Origin, Package, Permission, RemoteVersion,
     Repository, Restrictions, Version,
 };
+use crate::settings;
 
 /// How many repositories are looked at. Source: CodeArtifact quotas, "Searched upstream repositories".
 const LONGEST: usize = 25;
@@ -29,6 +30,10 @@ pub struct Link {
     /// What was last seen of it through the repository's external connection, where it may come from there.
     pub external: Option<External>,
     is_open: bool,
+    /// Why nothing of the package comes from upstream or outside into this repository, where something could.
+    pub closed: Option<String>,
+    /// Versions that were published outside after this moment are held back.
+    held_back_after: Option<Timestamp>,
     /// Of the records of package and outside: other ones after every change of what clients see of the package here.
     pub state: (u64, u64),
 }
@@ -53,6 +58,9 @@ impl Link {
     /// The version as it is outside.
     fn outside(&self, at: usize, version: ExternalVersion) -> Option<Found> {
         let external = self.external.as_ref()?;
+        if self.held_back_after.is_some_and(|moment| version.remote.published > moment) {
+            return None;
+        }
         let ExternalVersion { coordinates, version, remote, .. } = version;
         let version = Version {
             repository: self.repository.id,
@@ -127,8 +135,19 @@ pub fn of(
                 }
             }
         }
-        let state = (state, external.as_ref().map_or(0, |external| external.generation));
-        links.push(Link { repository, package, external, is_open: is_open && is_connected, state });
+        let held_back_after = settings::held_back_after(&repository.tags, Timestamp::now());
+        let hour = held_back_after.map_or(0, |moment| u64::try_from(moment.as_millis()).unwrap_or(0));
+        let closed = closed(&repository, package.as_ref(), controls.as_ref(), coordinates);
+        let state = (state, external.as_ref().map_or(0, |external| external.generation) ^ hour);
+        links.push(Link {
+            repository,
+            package,
+            external,
+            is_open: is_open && is_connected,
+            closed,
+            held_back_after,
+            state,
+        });
         if links.len() >= LONGEST {
             break;
         }
@@ -154,6 +173,41 @@ pub fn repositories(tx: &mut ReadTx<'_>, repository: &Repository) -> Result<Vec<
         }
     }
     Ok(all)
+}
+
+/// Which origin control keeps a package from coming into a repository, for those who do not find it.
+fn closed(
+    repository: &Repository,
+    package: Option<&Package>,
+    controls: Option<&Controls>,
+    coordinates: &Coordinates,
+) -> Option<String> {
+    let has_upstreams = !repository.upstreams.is_empty();
+    let has_connection = repository.external_connection.is_some();
+    if !has_upstreams && !has_connection {
+        return None;
+    }
+    let (name, shown) = (&repository.name, coordinates.shown());
+    if package.is_some_and(|package| package.restrictions.upstream == Permission::Block) {
+        return Some(format!(
+            "the origin configuration of package {shown} in repository {name} blocks upstream"
+        ));
+    }
+    if let Some(days) = repository.tags.get(settings::QUARANTINE_DAYS).filter(|_| has_connection) {
+        return Some(format!(
+            "repository {name} holds back what was published outside in the last {days} days ({})",
+            settings::QUARANTINE_DAYS
+        ));
+    }
+    let controls = controls?;
+    let denied = |way: Way, is_there: bool| is_there && !controls.admit(way, name);
+    let ways = [(Way::InternalUpstream, has_upstreams), (Way::ExternalUpstream, has_connection)];
+    let (way, _) = ways.into_iter().find(|(way, is_there)| denied(*way, *is_there))?;
+    Some(format!(
+        "package group {} does not admit it into repository {name} ({})",
+        controls.group,
+        way.as_str()
+    ))
 }
 
 /// What was seen through the connection that the repository has now.

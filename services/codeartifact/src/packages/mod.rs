@@ -4,8 +4,10 @@ pub mod assets;
 pub mod chain;
 pub mod changes;
 pub mod copying;
+pub mod downloads;
 pub mod events;
 pub mod finishing;
+pub mod listing;
 pub mod publishing;
 pub mod writing;
 

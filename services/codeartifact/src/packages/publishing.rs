@@ -6,7 +6,7 @@ use aws::Timestamp;
 use blob::collection::Ticket;
 use store::{ReadTx, WriteTx};
 
-use super::{chain, writing};
+use super::{chain, listing, writing};
 use crate::content::Received;
 use crate::error::{Error, Resource};
 use crate::groups::{self, Way};
@@ -94,6 +94,7 @@ pub fn publish(
     writing::save(tx, &repository, &mut package, before.as_ref(), &mut version, ticket, now)?;
     if !publication.tags.is_empty() {
         tx.put(&package)?;
+        listing::renew(tx, &package)?;
     }
     Ok(version)
 }

@@ -10,8 +10,9 @@ use store::WriteTx;
 use uuid::Uuid;
 
 use super::events::{self, Changes, Happening};
+use super::listing;
 use crate::error::Error;
-use crate::records::{Asset, DomainBlob, Package, Repository, Usage, Version};
+use crate::records::{Asset, DomainBlob, Download, Package, Repository, Usage, Version};
 
 /// Stores a version and its package. `before` is what is stored of it now. The version gets its revision; one that is
 /// as it was stays as it is, and nobody is told. `ticket` is for bytes that the domain may not have yet.
@@ -39,6 +40,7 @@ pub fn save(
     tx.put(version)?;
     number(package, now);
     tx.put(package)?;
+    listing::renew(tx, package)?;
     let happening = if before.is_some() { Happening::Updated } else { Happening::Created };
     let changes = Changes::between(before, Some(version));
     Ok(events::tell(tx, repository, package, version, happening, changes, now)?)
@@ -55,9 +57,12 @@ pub fn remove(
     for asset in version.contents.assets.values() {
         release(tx, repository.domain_id, asset.blob)?;
     }
-    tx.delete::<Version>(&Version::key_of(version.repository, &version.coordinates, &version.version))?;
+    let key = Version::key_of(version.repository, &version.coordinates, &version.version);
+    tx.delete::<Version>(&key)?;
+    tx.delete::<Download>(&key)?;
     number(package, now);
     tx.put(package)?;
+    listing::renew(tx, package)?;
     let changes = Changes::between(Some(version), None);
     Ok(events::tell(tx, repository, package, version, Happening::Deleted, changes, now)?)
 }

@@ -57,13 +57,31 @@ impl Restrictions {
     pub const OPEN: Self = Self { publish: Permission::Allow, upstream: Permission::Allow };
     /// Of a package whose first version came from an upstream repository or from outside.
     pub const RETAINED: Self = Self { publish: Permission::Block, upstream: Permission::Allow };
+    pub const ALL: [Self; 4] = [
+        Self::PUBLISHED,
+        Self::OPEN,
+        Self::RETAINED,
+        Self { publish: Permission::Block, upstream: Permission::Block },
+    ];
+
+    /// In the keys of indexes.
+    fn code(self) -> &'static str {
+        match (self.publish, self.upstream) {
+            (Permission::Allow, Permission::Allow) => "AA",
+            (Permission::Allow, Permission::Block) => "AB",
+            (Permission::Block, Permission::Allow) => "BA",
+            (Permission::Block, Permission::Block) => "BB",
+        }
+    }
 }
 
 impl Package {
-    /// The index of packages by name, over all formats.
-    pub const BY_NAME: &'static str = "name";
-    /// The index of packages by format and name, over all namespaces.
-    pub const BY_FORMAT: &'static str = "format";
+    /// The index of packages by restrictions, format, namespace and name.
+    pub const BY_PLACE: &'static str = "place";
+    /// The index of packages by restrictions and name, over all formats.
+    pub const BY_NAME: &'static str = "restricted-name";
+    /// The index of packages by restrictions, format and name, over all namespaces.
+    pub const BY_FORMAT: &'static str = "restricted-format";
     /// The index of packages of all repositories of a domain.
     pub const BY_DOMAIN: &'static str = "domain";
 
@@ -94,6 +112,11 @@ impl Package {
         Key::of(repository.to_string())
     }
 
+    /// The prefix of what the indexes have of a repository's packages with these restrictions.
+    pub fn restricted(repository: Uuid, restrictions: Restrictions) -> Key {
+        Self::all_of(repository).and(restrictions.code())
+    }
+
     fn of_format(repository: Uuid, coordinates: &Coordinates) -> Key {
         Self::all_of(repository).and(coordinates.format.as_str())
     }
@@ -109,11 +132,13 @@ impl Record for Package {
 
     fn indexes(&self) -> Vec<Index> {
         let Coordinates { format, namespace, name } = &self.coordinates;
+        let place = || Self::restricted(self.repository, self.restrictions);
         let of_domain = Key::of(self.domain.to_string()).and(format.as_str()).and(namespace).and(name);
         vec![
             Index::new(Self::BY_DOMAIN, of_domain),
-            Index::new(Self::BY_NAME, Self::all_of(self.repository).and(name)),
-            Index::new(Self::BY_FORMAT, Self::of_format(self.repository, &self.coordinates).and(name)),
+            Index::new(Self::BY_PLACE, place().and(format.as_str()).and(namespace).and(name)),
+            Index::new(Self::BY_NAME, place().and(name).and(format.as_str()).and(namespace)),
+            Index::new(Self::BY_FORMAT, place().and(format.as_str()).and(name).and(namespace)),
         ]
     }
 }

@@ -125,8 +125,7 @@ async fn become_status(
 async fn found(call: &Call<'_>) -> Result<Response, Refusal> {
     let size =
         call.query("per_page").and_then(|size| size.parse::<usize>().ok()).unwrap_or(SIZE).min(LARGEST);
-    let words = search::words(call.query("q"));
-    let work = Box::pin(search::search(call, Format::Cargo, words, 0, size));
+    let work = Box::pin(search::search(call, Format::Cargo, call.query("q"), 0, size));
     let Hits { total, page } = call.carried_out(Action::Read, None, None, work).await?;
     let crates: Vec<Value> = page
         .iter()

@@ -19,9 +19,8 @@ pub async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
     let number = |name: &str, default: usize| {
         call.query(name).and_then(|value| value.parse::<usize>().ok()).unwrap_or(default)
     };
-    let words = search::words(call.query("text"));
     let (size, from) = (number("size", SIZE).min(LARGEST), number("from", 0));
-    let work = Box::pin(search::search(call, Format::Npm, words, from, size));
+    let work = Box::pin(search::search(call, Format::Npm, call.query("text"), from, size));
     let Hits { total, page } = call.carried_out(Action::Read, None, None, work).await?;
     let page: Vec<Value> = page.iter().map(hit).collect();
     let found = json!({ "objects": page, "total": total, "time": call.ctx.now().to_http_date() });

@@ -12,7 +12,7 @@ use super::super::{Action, Call, read_body};
 use super::{JSON, done, no_such_package, own, packument};
 use crate::error::Error;
 use crate::names::Coordinates;
-use crate::packages::{chain, no_such_version};
+use crate::packages::{chain, listing, no_such_version};
 use crate::records::Version;
 
 const LONGEST_TAG: usize = 128;
@@ -56,7 +56,7 @@ pub async fn put(call: Call<'_>, package: &Coordinates, tag: &str, body: Body) -
                 return Err(Error::field(format!("A package may have {MOST_TAGS} tags at most.")));
             }
             tx.put(&package)?;
-            Ok(())
+            listing::renew(tx, &package)
         });
         write.await
     });
@@ -81,7 +81,7 @@ pub async fn delete(call: Call<'_>, package: &Coordinates, tag: &str) -> Result<
                 return Err(Error::not_found(coordinates.resource(), message));
             }
             tx.put(&package)?;
-            Ok(())
+            listing::renew(tx, &package)
         });
         write.await
     });

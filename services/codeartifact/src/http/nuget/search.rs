@@ -67,9 +67,8 @@ async fn hits(call: &Call<'_>) -> Result<(usize, Vec<Vec<Version>>), Refusal> {
         call.query(name).and_then(|value| value.parse::<usize>().ok()).unwrap_or(default)
     };
     let (from, size, early) = (number("skip", 0), number("take", SIZE).min(LARGEST), is_early(call));
-    let words = search::words(call.query("q"));
     let work = Box::pin(async {
-        let Hits { total, page } = search::search(call, Format::Nuget, words, from, size).await?;
+        let Hits { total, page } = search::search(call, Format::Nuget, call.query("q"), from, size).await?;
         let read = call.codeartifact.store.read(move |tx| {
             let versions: Result<Vec<_>, Error> =
                 page.iter().map(|version| listed(tx, version, early)).collect();
