@@ -2,6 +2,7 @@
 
 pub mod administration;
 pub mod backup;
+pub mod build;
 pub mod connection;
 pub mod coverage;
 pub mod demo;
