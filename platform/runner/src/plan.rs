@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::open::Open;
+
 /// Everything that a supervisor must know to run the phases INSTALL to POST_BUILD of one build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -43,6 +45,9 @@ pub struct Plan {
     /// Further folders of the host that the build sees, for example a local cache.
     #[serde(default)]
     pub binds: Vec<Bind>,
+    /// What else the environment takes while it lives.
+    #[serde(default)]
+    pub open: Option<Open>,
 }
 
 impl Plan {

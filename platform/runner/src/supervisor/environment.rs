@@ -33,6 +33,8 @@ use crate::{
 
 /// How long an environment may take to come up, or to go when nothing runs in it any more.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks whether processes have gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// What a pipe holds at most: after the end of a command no more of its output can be under way.
 const PIPE_BYTES: usize = 64 * 1024;
 
@@ -157,6 +159,45 @@ impl Environment {
                 // Nothing there. Read past Tokio, whose idea of readiness may be older than the exit code.
                 Err(rustix::io::Errno::AGAIN) => break,
                 Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits while no script runs, and takes what others write. May be dropped and called again.
+    pub async fn idle(&mut self, log: &mut Log, interrupts: &mut Interrupts) -> Ended {
+        let mut chunk = vec![0; PIPE_BYTES];
+        loop {
+            tokio::select! {
+                interrupt = interrupts.next() => return Ended::Interrupted(interrupt),
+                read = self.output.read(&mut chunk), if !self.output_ended => match read {
+                    Ok(0) => self.output_ended = true,
+                    Ok(length) => if let Err(error) = log.output(&chunk[..length]) { return error.into() },
+                    Err(error) => return error.into(),
+                },
+                // The loop says nothing of its own accord.
+                _said = self.exit_codes.next_line() => return Ended::Dead,
+            }
+        }
+    }
+
+    /// As [`Environment::terminate`] while no script runs: until the processes have gone, not until one has ended.
+    pub async fn terminate_idle(&mut self, log: &mut Log, grace: Duration) -> io::Result<()> {
+        let keepers = self.keepers();
+        let others = |pid| descendants(pid).into_iter().filter(|process| !keepers.contains(process));
+        for process in others(self.pid) {
+            // Gone already, if it fails.
+            let _gone = kill_process(process, Signal::TERM);
+        }
+        let end = Instant::now() + grace;
+        let mut chunk = vec![0; PIPE_BYTES];
+        while Instant::now() < end && others(self.pid).next().is_some() {
+            tokio::select! {
+                read = self.output.read(&mut chunk), if !self.output_ended => match read? {
+                    0 => self.output_ended = true,
+                    length => log.output(&chunk[..length])?,
+                },
+                () = sleep_until(Instant::now() + LOOK_AGAIN) => {}
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ mod log;
 mod phases;
 mod script;
 mod session;
+mod side;
 
 use std::{
     fs::{self, OpenOptions},

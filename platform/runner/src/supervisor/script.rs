@@ -22,6 +22,8 @@ const SCRIPT: &str = "script.sh";
 /// Inside of the environment.
 pub(super) const SCRIPT_PATH: &str = "/codebuild/output/tmp/script.sh";
 const RESULT: &str = "result";
+/// Programs that every build finds, whatever its PATH is.
+const PROGRAMS: &str = "/codebuild/readonly/bin";
 /// Values that are read back are variables and names, not files.
 const MAX_RESULT_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -122,6 +124,11 @@ impl ScriptFolder {
         }))
     }
 
+    /// Makes a script of the supervisor's own.
+    pub fn own(&self, text: &str) -> io::Result<()> {
+        self.write(SCRIPT, text.as_bytes())
+    }
+
     fn report(&self, lines: impl Iterator<Item = String>) -> io::Result<()> {
         self.remove(RESULT)?;
         let lines: String = lines.collect();
@@ -199,7 +206,11 @@ fn environment_script(plan: &Plan, path_variable: &str) -> String {
     defaults
         .chain(own)
         .filter(|(name, _)| is_variable_name(name))
-        .map(|(name, value)| format!("export {name}={}\n", quote(value)))
+        .map(|(name, value)| match name {
+            // Last, so that they take nothing away from the build.
+            "PATH" => format!("export PATH={}\n", quote(&format!("{value}:{PROGRAMS}"))),
+            _ => format!("export {name}={}\n", quote(value)),
+        })
         .collect()
 }
 

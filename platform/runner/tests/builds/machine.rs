@@ -173,6 +173,7 @@ pub fn plan(phases: Vec<PhasePlan>) -> Plan {
         network: runner::Network::Host,
         limits: runner::Limits::default(),
         binds: vec![],
+        open: None,
     }
 }
 
