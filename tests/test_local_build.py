@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from harness.git import Git
-from harness.local_run import LocalRun, processes
+from harness.local_run import LocalRun, Terminal, processes
 from harness.server import binary
 
 
@@ -105,10 +105,24 @@ def test_ctrl_c_leaves_nothing(build):
     assert not (build.source / ".stagewright").exists()
 
 
+def test_a_shell_opens_where_the_build_has_failed(build):
+    build.buildspec("kept=yes", "false")
+    shown = Terminal(build.command("--shell-on-failure"), build.environment(), build.folder)
+    shown.wait_for("A shell in the failed build")
+    shown.type('echo "kept: $kept"\n')
+    shown.wait_for("kept: yes")
+    shown.type("exit\n")
+    shown.wait_for("FAILED in ")
+    assert shown.finish() == 1
+    assert "BUILD: COMMAND_EXECUTION_ERROR" in shown.seen
+    build.assert_nothing_left()
+
+
 def test_wrong_usage_is_told_before_anything_runs(build, tmp_path):
     build.buildspec("true")
     for arguments, complaint in [
         (["--image", "alpine"], "--image alpine needs the container executor"),
+        (["--shell-on-failure"], "--shell-on-failure needs a terminal"),
         (["--secret", "NOBODY_SET_THIS"], "--secret NOBODY_SET_THIS: the environment has no variable"),
         (["--buildspec", "none.yml"], "--buildspec none.yml: there is no such file"),
         (["--artifacts", tmp_path], "there is something in it that no run has left"),

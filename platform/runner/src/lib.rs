@@ -40,7 +40,7 @@ pub use attachment::{Attachment, Position, Update};
 pub use event::{Context, Event, PhaseStatus, Status};
 pub use executor::{Error, Executor, SandboxExecutor};
 pub use folder::{Folder, State};
-pub use open::{CommandOutput, Open, Size, Terminal};
+pub use open::{CommandOutput, Open, Pipes, Size, Terminal};
 pub use plan::{Bind, Limits, Network, OnFailure, Phase, PhasePlan, Plan, Retry, Session, Shell};
 pub use sandbox::{Problem, Sandbox};
 pub use timestamp::agent_line;

@@ -41,7 +41,7 @@ pub struct Open {
 /// Seen from inside.
 pub(crate) const INSIDE: &str = "/codebuild/readonly/open";
 
-/// How large a person's terminal is.
+/// How large a person's terminal is; without rows there is none, and the shell reads its input as a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     pub rows: u16,
@@ -52,9 +52,10 @@ pub struct Size {
 pub struct Terminal {
     pub input: pipe::Sender,
     pub output: pipe::Receiver,
-    /// Something can be read from it when the shell has ended, or will not start any more.
+    /// A line when the shell has its input, which must not be dropped earlier, and a second one when it has ended.
     pub end: pipe::Receiver,
-    _pipes: Pipes,
+    /// Takes the pipes' names away with it.
+    pub pipes: Pipes,
 }
 
 /// What a command has written, each stream by itself and from its beginning, with secrets hidden.
@@ -120,7 +121,7 @@ impl Folder {
             input: pipe::OpenOptions::new().read_write(true).open_sender(pipes.path("in"))?,
             output: pipes.receiver("out")?,
             end: pipes.receiver("end")?,
-            _pipes: pipes,
+            pipes,
         };
         let Size { rows, columns } = size;
         let line = format!("{INSIDE}/terminal.sh {id} {rows} {columns}\n");
@@ -131,14 +132,14 @@ impl Folder {
 }
 
 /// Named pipes that go away with this.
-pub(crate) struct Pipes {
+pub struct Pipes {
     folder: PathBuf,
     id: Uuid,
     names: &'static [&'static str],
 }
 
 impl Pipes {
-    pub fn make(folder: &Path, id: Uuid, names: &'static [&'static str]) -> io::Result<Self> {
+    pub(crate) fn make(folder: &Path, id: Uuid, names: &'static [&'static str]) -> io::Result<Self> {
         let pipes = Self { folder: folder.to_owned(), id, names };
         for name in names {
             make_pipe(&pipes.path(name))?;
@@ -146,12 +147,12 @@ impl Pipes {
         Ok(pipes)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{}.{name}", self.id))
     }
 
     /// Reads what is written inside; it never ends by itself.
-    pub fn receiver(&self, name: &str) -> io::Result<pipe::Receiver> {
+    pub(crate) fn receiver(&self, name: &str) -> io::Result<pipe::Receiver> {
         pipe::OpenOptions::new().read_write(true).open_receiver(self.path(name))
     }
 }

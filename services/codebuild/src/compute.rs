@@ -92,6 +92,7 @@ fn build(run: Run) -> Result<Build, Error> {
         artifacts: None,
         secondary_artifacts: vec![],
         on_behalf_of: Some(on_behalf_of),
+        open: None,
     }))
 }
 

@@ -91,14 +91,14 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
     set("CODEBUILD_CI", "true".to_owned());
     set("CODEBUILD_BATCH_BUILD_IDENTIFIER", String::new());
     set("CODEBUILD_BUILD_ARN", build.arn());
-    set("CODEBUILD_BUILD_ID", build.id.to_string());
+    set("CODEBUILD_BUILD_ID", build.id.public());
     set("CODEBUILD_BUILD_IMAGE", image.unwrap_or_default());
     set("CODEBUILD_BUILD_NUMBER", build.number.to_string());
     set(
         "CODEBUILD_BUILD_URL",
         format!(
             "https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/builds/{}/view/new",
-            build.id
+            build.id.public()
         ),
     );
     set("CODEBUILD_INITIATOR", build.initiator.clone());
@@ -106,7 +106,7 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
     set("CODEBUILD_LOG_PATH", build.log.as_ref().map(|log| log.stream.clone()).unwrap_or_default());
     set(
         "CODEBUILD_PROJECT_ARN",
-        build.scope.arn("codebuild", format_args!("project/{}", build.id.project)).to_string(),
+        build.scope.arn("codebuild", format_args!("project/{}", build.id.project_name())).to_string(),
     );
     set("CODEBUILD_START_TIME", build.started.as_millis().to_string());
     if let Some(version) = &build.resolved_source_version {

@@ -11,6 +11,8 @@ pub enum Error {
     ProjectNotFound(String),
     #[error("Build cannot be found: {0}")]
     BuildNotFound(String),
+    #[error("Sandbox cannot be found: {0}")]
+    SandboxNotFound(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -28,7 +30,9 @@ impl From<Error> for aws::Error {
         let code = match &error {
             Error::InvalidInput(_) => "InvalidInputException",
             Error::ProjectAlreadyExists(_) => "ResourceAlreadyExistsException",
-            Error::ProjectNotFound(_) | Error::BuildNotFound(_) => "ResourceNotFoundException",
+            Error::ProjectNotFound(_) | Error::BuildNotFound(_) | Error::SandboxNotFound(_) => {
+                "ResourceNotFoundException"
+            }
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {
                 return Self::new("NotImplemented", error.to_string()).with_status(501);

@@ -26,6 +26,7 @@ mod records;
 mod role;
 mod secret_reference;
 mod service;
+mod sessions;
 mod shape;
 mod source;
 mod state;
@@ -34,7 +35,9 @@ mod tests;
 
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
+pub use operations::start_build::HOLD_MINUTES;
 pub use service::{CodeBuild, Config};
+pub use sessions::SessionEndpoint;
 
 /// As which roles admit CodeBuild.
 pub const PRINCIPAL: &str = "codebuild.amazonaws.com";

@@ -188,7 +188,6 @@ fn check_not_built(project: &Project) -> Result<(), Error> {
 /// The project's settings as a build has them.
 pub(crate) fn override_with(mut project: Project, build: &StartBuild) -> Result<Project, Error> {
     let unbuilt = [
-        (build.debug_session_enabled == Some(true), "debugSessionEnabled"),
         (build.fleet_override.is_some(), "fleetOverride"),
         (build.auto_retry_limit_override.is_some_and(|limit| limit > 0), "autoRetryLimitOverride"),
     ];

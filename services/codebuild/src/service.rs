@@ -16,6 +16,7 @@ use crate::{
     announce,
     error::Error,
     records::{Build, BuildId, Progress, Project},
+    sessions::Sessions,
     state::Change,
 };
 
@@ -51,12 +52,17 @@ pub struct CodeBuild {
     pub(crate) config: Config,
     pub(crate) lease: Duration,
     stops: Stops,
+    /// Counts commands of sandboxes that this process has taken.
+    pub(crate) submissions: watch::Sender<u64>,
+    /// Shells that somebody may open.
+    pub(crate) sessions: Sessions,
 }
 
 impl CodeBuild {
     /// `client` needs no identity.
     pub fn new(store: Store, client: Client, executor: Arc<dyn Executor>, config: Config) -> Self {
-        Self { store, client, executor, config, lease: LEASE, stops: Stops::default() }
+        let (stops, submissions, sessions) = (Stops::default(), watch::channel(0).0, Sessions::default());
+        Self { store, client, executor, config, lease: LEASE, stops, submissions, sessions }
     }
 
     /// Takes up builds that a crash interrupted after this time. Signs of life come three times as often.
@@ -89,6 +95,13 @@ impl CodeBuild {
     pub(crate) async fn build(&self, scope: &Scope, id: &str) -> Result<Build, Error> {
         let not_found = || Error::BuildNotFound(id.to_owned());
         let key = Build::key_of(scope, &BuildId::parse(id).ok_or_else(not_found)?);
+        self.find_build(&key).await?.ok_or_else(not_found)
+    }
+
+    /// Errors: `SandboxNotFound`.
+    pub(crate) async fn sandbox(&self, scope: &Scope, id: &str) -> Result<Build, Error> {
+        let not_found = || Error::SandboxNotFound(id.to_owned());
+        let key = Build::key_of(scope, &BuildId::parse_sandbox(id).ok_or_else(not_found)?);
         self.find_build(&key).await?.ok_or_else(not_found)
     }
 

@@ -193,6 +193,7 @@ pub(crate) mod tests {
             artifacts: None,
             secondary_artifacts: vec![],
             on_behalf_of: None,
+            open: None,
         }
     }
 

@@ -191,6 +191,10 @@ impl Platform {
                 service: Arc::new(codebuild::CredentialsEndpoint::new(codebuild.clone())),
             },
             Mount {
+                prefix: codebuild::SessionEndpoint::PREFIX,
+                service: Arc::new(codebuild::SessionEndpoint::new(codebuild.clone())),
+            },
+            Mount {
                 prefix: codeconnections::WebhookEndpoint::PREFIX,
                 service: Arc::new(codeconnections::WebhookEndpoint::new(codeconnections.clone())),
             },

@@ -162,15 +162,17 @@ fn unmark_paused(open_folder: &Path) -> io::Result<()> {
     }
 }
 
-/// `terminal.sh ID ROWS COLUMNS` runs a shell on a terminal of its own where `script` can make one.
+/// `terminal.sh ID ROWS COLUMNS` runs a shell on a terminal of its own where `script` can make one, and without one where there
+/// are no rows.
 fn write_terminal(open_folder: &Path, shell: &str) -> io::Result<()> {
     let terminal = format!(
         r#"#!/bin/sh
 exec <{INSIDE}/$1.in >{INSIDE}/$1.out 2>&1
-{RESET_SIGNALS}if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
+{RESET_SIGNALS}echo begun >{INSIDE}/$1.end
+if [ "$2" -gt 0 ] && script -qec true /dev/null </dev/null >/dev/null 2>&1; then
   $reset script -qfec "stty rows $2 cols $3; exec {shell} {INSIDE}/shell.sh" /dev/null
 else
-  $reset {shell} {INSIDE}/shell.sh
+  $reset {shell} {INSIDE}/shell.sh plain
 fi
 echo "$?" >{INSIDE}/$1.end
 "#
@@ -183,6 +185,7 @@ else
   . /codebuild/output/tmp/env.sh
   cd "$(cat /codebuild/output/tmp/cwd)" || cd "$CODEBUILD_SRC_DIR"
 fi
+if [ "$1" = plain ]; then exec {shell}; fi
 export TERM=xterm
 if command -v bash >/dev/null 2>&1; then exec bash -i; else exec {shell} -i; fi
 "#
@@ -285,6 +288,8 @@ impl Serving {
                 let command = fs::read_to_string(entry.path())?;
                 self.start(id, &command)?;
             }
+            // It is remembered here for as long as the environment lives.
+            fs::remove_file(entry.path())?;
         }
         Ok(())
     }

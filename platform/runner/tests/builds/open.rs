@@ -102,10 +102,13 @@ async fn a_breakpoint_pauses_a_build_and_a_shell_in_it_lets_it_go_on() {
     terminal.input.write_all(b"\x03").await.unwrap();
     read_until(&mut terminal, "^C").await;
     terminal.input.write_all(b"codebuild-resume; exit 3\n").await.unwrap();
-    let mut end = vec![0; 16];
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(30), terminal.end.read(&mut end));
-    let length = ended.await.unwrap().unwrap();
-    assert_eq!(&end[..length], b"3\n");
+    let (mut end, mut chunk) = (String::new(), [0; 16]);
+    while !end.ends_with("3\n") {
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(30), terminal.end.read(&mut chunk));
+        let length = ended.await.unwrap().unwrap();
+        end.push_str(&String::from_utf8_lossy(&chunk[..length]));
+    }
+    assert_eq!(end, "begun\n3\n");
     story.follow(&mut attachment, |_| false).await;
     assert_eq!(story.status(), Status::Succeeded);
     assert!(story.output().contains(&"then blue"), "{}", story.log);

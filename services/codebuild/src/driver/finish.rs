@@ -4,7 +4,7 @@ use aws::Timestamp;
 use codebuild_model::BuildPhaseType;
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-use super::{Fault, drive::Drive, log::LogWriter};
+use super::{Fault, commands, drive::Drive, log::LogWriter};
 use crate::{
     records::{Build, Progress},
     service::change,
@@ -22,7 +22,9 @@ pub(super) async fn finish(drive: &Drive<'_>, build: &Build) -> Result<(), Fault
         Change::Leave { phase: BuildPhaseType::Finalizing, outcome: Outcome::succeeded(), at },
         Change::Complete { at },
     ];
+    let build = build.clone();
     let write = drive.codebuild.store.write(move |tx| {
+        commands::end_all(tx, &build, at)?;
         change(tx, &key, &changes, None, at)?;
         tx.delete::<Progress>(&key)?;
         tx.complete(&claimed)

@@ -55,6 +55,7 @@ pub(super) fn plan(
         network,
         limits: Limits { memory_bytes: compute.and_then(memory), ..Limits::default() },
         binds: vec![],
+        open: build.open,
     }
 }
 

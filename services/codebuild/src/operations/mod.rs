@@ -2,15 +2,25 @@
 
 mod batch_delete_builds;
 mod batch_get_builds;
+mod batch_get_command_executions;
 mod batch_get_projects;
+mod batch_get_sandboxes;
 mod create_project;
 mod delete_project;
 mod list_builds;
 mod list_builds_for_project;
+mod list_command_executions_for_sandbox;
 mod list_projects;
+mod list_sandboxes;
+mod list_sandboxes_for_project;
 mod retry_build;
 pub(crate) mod start_build;
+mod start_build_connection;
+mod start_command_execution;
+mod start_sandbox;
+mod start_sandbox_connection;
 pub(crate) mod stop_build;
+mod stop_sandbox;
 mod update_project;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -73,6 +83,43 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
             let role = op.service_role.as_deref();
             std::iter::once(updated).chain(role.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
         })
+        .on::<model::BatchGetCommandExecutions, _>(
+            batch_get_command_executions::batch_get_command_executions,
+            |op, scope| sandboxes_of(std::slice::from_ref(&op.sandbox_id), scope),
+        )
+        .on::<model::BatchGetSandboxes, _>(batch_get_sandboxes::batch_get_sandboxes, |op, scope| {
+            sandboxes_of(&op.ids, scope)
+        })
+        .on::<model::ListCommandExecutionsForSandbox, _>(
+            list_command_executions_for_sandbox::list_command_executions_for_sandbox,
+            |op, scope| sandboxes_of(std::slice::from_ref(&op.sandbox_id), scope),
+        )
+        .on::<model::ListSandboxes, _>(list_sandboxes::list_sandboxes, |_, _| vec![Access::any()])
+        .on::<model::ListSandboxesForProject, _>(
+            list_sandboxes_for_project::list_sandboxes_for_project,
+            |op, scope| vec![project(project_name(&op.project_name), scope)],
+        )
+        .on::<model::StartBuildConnection, _>(start_build_connection::start_build_connection, |op, scope| {
+            projects_of(std::slice::from_ref(&op.id), scope)
+        })
+        .on::<model::StartCommandExecution, _>(
+            start_command_execution::start_command_execution,
+            |op, scope| sandboxes_of(std::slice::from_ref(&op.sandbox_id), scope),
+        )
+        .on::<model::StartSandbox, _>(start_sandbox::start_sandbox, |op, scope| {
+            vec![
+                op.project_name
+                    .as_deref()
+                    .map_or_else(Access::any, |name| project(project_name(name), scope)),
+            ]
+        })
+        .on::<model::StartSandboxConnection, _>(
+            start_sandbox_connection::start_sandbox_connection,
+            |op, scope| sandboxes_of(std::slice::from_ref(&op.sandbox_id), scope),
+        )
+        .on::<model::StopSandbox, _>(stop_sandbox::stop_sandbox, |op, scope| {
+            sandboxes_of(std::slice::from_ref(&op.id), scope)
+        })
         .build()
 }
 
@@ -101,6 +148,17 @@ fn projects_of(ids: &[String], scope: &Scope) -> Vec<Access> {
         true => vec![Access::any()],
         false => names.iter().map(|name| project(name, scope)).collect(),
     }
+}
+
+/// The projects of sandboxes, each once.
+fn sandboxes_of(ids: &[String], scope: &Scope) -> Vec<Access> {
+    let public = ids.iter().map(|id| BuildId::parse_sandbox(id).map_or_else(|| id.clone(), |id| id.public()));
+    projects_of(&public.collect::<Vec<_>>(), scope)
+}
+
+/// What the model bounds already.
+fn page_size(asked: Option<i32>) -> usize {
+    asked.and_then(|size| usize::try_from(size).ok()).unwrap_or(PAGE).clamp(1, PAGE)
 }
 
 /// Where a page begins. Errors: `InvalidInput` for a token that was not made for this.

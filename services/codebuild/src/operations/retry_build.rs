@@ -1,8 +1,10 @@
 use aws::Ctx;
 use codebuild_model::{RetryBuild, RetryBuildOutput};
 
-use super::start_build::queue;
-use crate::{CodeBuild, error::Error, shape};
+use uuid::Uuid;
+
+use super::start_build::{New, queue};
+use crate::{CodeBuild, error::Error, records::BuildId, shape};
 
 /// Starts a new build with the settings and the source version of an earlier one.
 /// Errors: InvalidInput, BuildNotFound, ProjectNotFound, TooManyQueued, TooManyOfProject.
@@ -19,6 +21,8 @@ pub(super) async fn retry_build(
     }
     let token = input.idempotency_token.map(|token| (token, format!("RetryBuild {}", earlier.id)));
     let settings = earlier.configuration.0.clone();
-    let build = queue(codebuild, ctx, &earlier.id.project, settings, earlier.source_version, token).await?;
+    let id = BuildId { project: earlier.id.project, uuid: Uuid::new_v4() };
+    let new = New { id, open: None, settings, source_version: earlier.source_version, token };
+    let build = queue(codebuild, ctx, new).await?;
     Ok(RetryBuildOutput { build: Some(shape::build(&build)) })
 }

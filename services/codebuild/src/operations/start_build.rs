@@ -4,6 +4,7 @@ use aws::{Ctx, Principal, protocol::json};
 use codebuild_model::{
     ArtifactsType, BuildPhaseType, Project as Settings, START_BUILD, SourceType, StartBuild, StartBuildOutput,
 };
+use runner::Open;
 use sha2::{Digest, Sha256};
 use store::{Key, Range, WriteTx};
 use uuid::Uuid;
@@ -23,6 +24,10 @@ use crate::{
 
 /// How long an idempotency token holds.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// A variable of a build with a debug session: minutes for which it stays open after a phase that has failed. StartBuild
+/// of AWS has no member for it.
+pub const HOLD_MINUTES: &str = "STAGEWRIGHT_HOLD_ON_FAILURE_MINUTES";
+const MOST_HOLD_MINUTES: u64 = 480;
 /// Old tokens that are cleared away with each new build.
 const CLEARED_TOKENS: usize = 20;
 
@@ -42,24 +47,45 @@ pub(super) async fn start_build(
     let settings = override_with(project.configuration.0, &input)?;
     let settings = complete(settings, &default_key(ctx))?;
     let version = input.source_version.clone().or_else(|| settings.source_version.clone());
-    let build =
-        queue(codebuild, ctx, name, settings, version, token.map(|token| (token, request.to_string())))
-            .await?;
+    let open = match input.debug_session_enabled {
+        Some(true) => Some(Open { sandbox: false, hold_seconds: hold_seconds(&settings)? }),
+        Some(false) | None => None,
+    };
+    let id = BuildId { project: name.to_owned(), uuid: Uuid::new_v4() };
+    let token = token.map(|token| (token, request.to_string()));
+    let build = queue(codebuild, ctx, New { id, open, settings, source_version: version, token }).await?;
     Ok(StartBuildOutput { build: Some(shape::build(&build)) })
 }
 
-/// Makes the record of a build and everything that drives it, in one transaction. `token` is the idempotency token
-/// with the parameters that it stands for.
-pub(super) async fn queue(
-    codebuild: &CodeBuild,
-    ctx: &Ctx,
-    project: &str,
-    settings: Settings,
-    source_version: Option<String>,
-    token: Option<(String, String)>,
-) -> Result<Build, Error> {
+/// How long a build with a debug session stays open after a phase that has failed.
+fn hold_seconds(settings: &Settings) -> Result<u64, Error> {
+    let environment = settings.environment.as_ref();
+    let variables = environment.and_then(|environment| environment.environment_variables.as_ref());
+    let given = variables.into_iter().flatten().find(|variable| variable.name == HOLD_MINUTES);
+    let Some(given) = given else { return Ok(0) };
+    match given.value.parse::<u64>() {
+        Ok(minutes) if minutes <= MOST_HOLD_MINUTES => Ok(minutes * 60),
+        Ok(_) | Err(_) => Err(Error::InvalidInput(format!(
+            "Invalid environment: {HOLD_MINUTES} must be a number of minutes from 0 to {MOST_HOLD_MINUTES}, but is '{}'",
+            given.value
+        ))),
+    }
+}
+
+/// What a build is made of.
+pub(super) struct New {
+    pub id: BuildId,
+    pub open: Option<Open>,
+    pub settings: Settings,
+    pub source_version: Option<String>,
+    /// The idempotency token with the parameters that it stands for.
+    pub token: Option<(String, String)>,
+}
+
+/// Makes the record of a build and everything that drives it, in one transaction.
+pub(super) async fn queue(codebuild: &CodeBuild, ctx: &Ctx, new: New) -> Result<Build, Error> {
+    let New { id, open, settings, source_version, token } = new;
     let source_version = source_version.filter(|version| !version.is_empty());
-    let id = BuildId { project: project.to_owned(), uuid: Uuid::new_v4() };
     let build = Build {
         scope: ctx.scope.clone(),
         number: 0,
@@ -78,6 +104,7 @@ pub(super) async fn queue(
         credentials_token: None,
         exported: vec![],
         on_behalf_of: None,
+        open,
         id,
     };
     let build = with_destinations(build);
@@ -208,8 +235,9 @@ fn admit(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<(), Err
         }
     }
     // Deleted since it was looked at.
-    if !tx.exists::<Project>(&Project::key_of(&build.scope, &build.id.project))? {
-        let arn = build.scope.arn("codebuild", format_args!("project/{}", build.id.project));
+    let project = build.id.project_name();
+    if !tx.exists::<Project>(&Project::key_of(&build.scope, project))? {
+        let arn = build.scope.arn("codebuild", format_args!("project/{project}"));
         return Err(Error::ProjectNotFound(arn.to_string()));
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::attach::Attach;
 use crate::commands::run::arguments::{Pair, Source};
 
 #[derive(clap::Args)]
@@ -11,8 +12,16 @@ use crate::commands::run::arguments::{Pair, Source};
                   log are left in a folder. docs/command-line.md tells the rest."
 )]
 pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
     #[command(flatten)]
     pub local: LocalBuild,
+}
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Open a shell in a paused build, or in a sandbox, of a running server
+    Attach(Attach),
 }
 
 /// What is to be built here.
@@ -42,6 +51,9 @@ pub struct LocalBuild {
     /// Leave behind what git ignores, and `.git`, as a fresh checkout would
     #[arg(long)]
     pub clean: bool,
+    /// After a phase that has failed, open a shell where it failed; the build goes on when it is left
+    #[arg(long, conflicts_with = "json")]
+    pub shell_on_failure: bool,
     /// Print one JSON object for each thing that happens
     #[arg(long)]
     pub json: bool,

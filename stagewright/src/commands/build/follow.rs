@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws::Client;
 use aws::objects::ObjectId;
+use aws::{Client, Remote};
 use codebuild_model::{BatchGetBuilds, Build, BuildPhase, BuildPhaseType, StatusType};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
+use super::attach;
 use super::prepare::{ARTIFACTS, BUCKET};
 use crate::commands::run::build_log::BuildLog;
 use crate::commands::run::view::{Closed, View, clean};
@@ -25,6 +26,8 @@ pub enum Error {
     Closed(#[from] Closed),
     #[error("the log: {0}")]
     Log(#[from] std::io::Error),
+    #[error(transparent)]
+    Attach(#[from] attach::Error),
     #[error("the build is gone")]
     Gone,
 }
@@ -39,12 +42,14 @@ pub struct Follower<'a> {
     log_file: PathBuf,
     /// Phases whose end was told.
     told: usize,
+    /// With whom to open a shell after a phase that has failed.
+    pub remote: Option<Remote>,
 }
 
 impl<'a> Follower<'a> {
     pub fn new(client: Client, view: &'a View, id: String, log_file: PathBuf) -> Self {
         let log = BuildLog::of(id.clone());
-        Self { client, view, id, log, log_file, told: 0 }
+        Self { client, view, id, log, log_file, told: 0, remote: None }
     }
 
     /// Until the build is over. Gives how it is then.
@@ -86,6 +91,18 @@ impl<'a> Follower<'a> {
         let ended = build.phases.iter().flatten().filter(|phase| phase.phase_status.is_some());
         for phase in ended.skip(self.told) {
             self.told += 1;
+            let is_command = matches!(
+                phase.phase_type,
+                Some(
+                    BuildPhaseType::Install
+                        | BuildPhaseType::PreBuild
+                        | BuildPhaseType::Build
+                        | BuildPhaseType::PostBuild
+                )
+            );
+            if is_command && phase.phase_status == Some(StatusType::Failed) {
+                self.open_shell().await?;
+            }
             let (code, message) = context(phase);
             self.view
                 .object(
@@ -96,6 +113,21 @@ impl<'a> Follower<'a> {
                 .await?;
         }
         Ok(())
+    }
+
+    /// The build is held after the phase, and goes on when the shell has ended.
+    async fn open_shell(&mut self) -> Result<(), Error> {
+        let Some(remote) = self.remote.clone() else { return Ok(()) };
+        // What was said of the failure comes first.
+        self.read_log().await?;
+        let text = "A shell in the failed build; leaving it lets the build go on";
+        self.view.headline(text).await?;
+        attach::shell(&remote, &self.id).await?;
+        match attach::tell(&remote, &self.id, b"codebuild-resume; exit\n").await {
+            // Whoever sat there has let it go on himself, and it has ended.
+            Err(attach::Error::Call(error)) if !error.is_fault() => Ok(()),
+            told => Ok(told?),
+        }
     }
 
     async fn tell_end(&self, build: &Build) -> Result<(), Error> {

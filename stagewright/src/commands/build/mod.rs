@@ -4,19 +4,21 @@
 //! of a project ([`prepare`]), whose build is shown to its end ([`follow`]).
 
 mod arguments;
+mod attach;
 mod follow;
 mod prepare;
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use aws::Timestamp;
+use aws::{Credentials, Remote, Timestamp};
 use codebuild::buildspec;
 use codebuild_model::StatusType;
 use serde_json::json;
 
 pub use arguments::Arguments;
-use arguments::LocalBuild;
+use arguments::{Command, LocalBuild};
 use follow::Follower;
 
 use super::run::arguments::Pair;
@@ -42,6 +44,7 @@ struct Intent {
     /// With the values that they have in this command's environment.
     secrets: Vec<Pair>,
     timeout_minutes: i32,
+    shell_on_failure: bool,
     output: Output,
     form: Form,
 }
@@ -56,6 +59,9 @@ struct Spec {
 
 pub fn run(arguments: Arguments) -> ExitCode {
     tracing_output::start_if_asked();
+    if let Some(Command::Attach(attach)) = arguments.command {
+        return attach::run(attach);
+    }
     match Intent::of(arguments.local) {
         Ok(intent) => in_runtime(carry_out(intent)),
         Err(failure) => failure.exit_code(),
@@ -65,6 +71,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
 impl Intent {
     fn of(arguments: LocalBuild) -> Result<Self, Failure> {
         check_image(arguments.image.as_deref())?;
+        if arguments.shell_on_failure && !std::io::stdin().is_terminal() {
+            return Err(Failure::wrong("--shell-on-failure needs a terminal to open a shell on"));
+        }
         let unnamed = arguments.source.iter().rev().find(|source| source.action.is_none());
         let primary = unnamed.map_or_else(|| PathBuf::from("."), |source| source.folder.clone());
         let output = arguments.artifacts.clone().unwrap_or_else(|| primary.join(OWN_FOLDER).join("build"));
@@ -88,6 +97,7 @@ impl Intent {
             variables: arguments.env,
             secrets: secrets(&arguments.secret)?,
             timeout_minutes: arguments.timeout,
+            shell_on_failure: arguments.shell_on_failure,
             output,
             form: match Form::of_output(arguments.json) {
                 // One log after the other line: there is no tree to draw.
@@ -181,6 +191,9 @@ async fn run_on(local: &Local, view: &View, intent: &Intent) -> Result<(), Failu
     let logs = local.work_folder().map_err(Failure::failed)?.join("logs");
     std::fs::create_dir(&logs).map_err(Failure::failed)?;
     let mut follower = Follower::new(local.client(), view, build, logs.join("build.log"));
+    if intent.shell_on_failure {
+        follower.remote = Some(remote(local)?);
+    }
     let build = follower.follow().await.map_err(Failure::failed)?;
     let status = build.build_status.clone().unwrap_or(StatusType::Fault);
     let record =
@@ -201,6 +214,14 @@ async fn run_on(local: &Local, view: &View, intent: &Intent) -> Result<(), Failu
         StatusType::Succeeded => Ok(()),
         ended => Err(Failure::failed(format!("the build ended as {ended}"))),
     }
+}
+
+/// The platform as its users elsewhere would come to it.
+fn remote(local: &Local) -> Result<Remote, Failure> {
+    let (id, secret) = local.key.clone().ok_or_else(|| Failure::failed("the platform made no key"))?;
+    let credentials =
+        Credentials { access_key_id: id, secret_access_key: secret, session_token: None, expires_at: None };
+    Remote::new(&local.url, config::default_region(), credentials).map_err(Failure::failed)
 }
 
 /// What is built.

@@ -23,6 +23,9 @@ pub const BUCKET: &str = "stagewright-build";
 /// Of artifacts; their names follow.
 pub const ARTIFACTS: &str = "artifacts";
 
+/// How long a shell after a failure may stay open; the build's own time counts as well.
+const HOLD_MINUTES: u32 = 480;
+
 /// Why no build came about.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -81,7 +84,11 @@ pub async fn prepare(local: &Local, intent: &Intent) -> Result<String, Error> {
         client.call(put).await.map_err(refused(format!("--secret {}", secret.name)))?;
     }
     client.call(project(intent, sources, role)).await.map_err(refused("the project"))?;
-    let start = StartBuild { project_name: PROJECT.to_owned(), ..StartBuild::default() };
+    let start = StartBuild {
+        project_name: PROJECT.to_owned(),
+        debug_session_enabled: Some(intent.shell_on_failure),
+        ..StartBuild::default()
+    };
     let started = client.call(start).await.map_err(refused("the build"))?.build;
     started.and_then(|build| build.id).ok_or(Error::NotStarted)
 }
@@ -129,8 +136,13 @@ fn variables(intent: &Intent) -> Vec<EnvironmentVariable> {
         value: parameter(&pair.name),
         r#type: Some(EnvironmentVariableType::ParameterStore),
     });
+    let hold = intent.shell_on_failure.then(|| EnvironmentVariable {
+        name: codebuild::HOLD_MINUTES.to_owned(),
+        value: HOLD_MINUTES.to_string(),
+        r#type: Some(EnvironmentVariableType::Plaintext),
+    });
     let mut variables: Vec<EnvironmentVariable> = Vec::new();
-    for variable in plain.chain(secret) {
+    for variable in plain.chain(secret).chain(hold) {
         variables.retain(|known| known.name != variable.name);
         variables.push(variable);
     }
