@@ -18,7 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use mimalloc::MiMalloc;
 
 use commands::{
-    administration, artifact, backup, connection, coverage, demo, doctor, explain,
+    administration, artifact, backup, build, connection, coverage, demo, doctor, explain,
     job_worker as job_worker_command, package, pipeline, run, serve, validate,
 };
 
@@ -45,6 +45,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Run a pipeline's definition on a working folder, with no server set up before
     Run(run::Arguments),
+    /// Build a working folder by its buildspec, with no server set up before
+    Build(build::Arguments),
     /// Show the main job on an example: git push, build, test, approval, deployment
     Demo(demo::Arguments),
     /// Check definitions of pipelines and buildspecs, and say what would be right
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Run(arguments) => run::run(arguments),
+        Command::Build(arguments) => build::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

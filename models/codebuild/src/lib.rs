@@ -4,6 +4,9 @@
 
 #![allow(clippy::all, missing_docs)]
 
+mod unpublished;
+pub use unpublished::*;
+
 #[allow(unused_imports)]
 use aws::shape::prelude::*;
 
@@ -25,6 +28,12 @@ aws::operation! { BatchGetBuilds = CODEBUILD "BatchGetBuilds" {
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { BatchGetCommandExecutions = CODEBUILD "BatchGetCommandExecutions" {
+    input BATCH_GET_COMMAND_EXECUTIONS; output BatchGetCommandExecutionsOutput BATCH_GET_COMMAND_EXECUTIONS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
 aws::operation! { BatchGetProjects = CODEBUILD "BatchGetProjects" {
     input BATCH_GET_PROJECTS; output BatchGetProjectsOutput BATCH_GET_PROJECTS_OUTPUT;
     http "POST" "/" 200;
@@ -39,6 +48,12 @@ aws::operation! { BatchGetReportGroups = CODEBUILD "BatchGetReportGroups" {
 
 aws::operation! { BatchGetReports = CODEBUILD "BatchGetReports" {
     input BATCH_GET_REPORTS; output BatchGetReportsOutput BATCH_GET_REPORTS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { BatchGetSandboxes = CODEBUILD "BatchGetSandboxes" {
+    input BATCH_GET_SANDBOXES; output BatchGetSandboxesOutput BATCH_GET_SANDBOXES_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
 } }
@@ -163,6 +178,12 @@ aws::operation! { ListBuildsForProject = CODEBUILD "ListBuildsForProject" {
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
+aws::operation! { ListCommandExecutionsForSandbox = CODEBUILD "ListCommandExecutionsForSandbox" {
+    input LIST_COMMAND_EXECUTIONS_FOR_SANDBOX; output ListCommandExecutionsForSandboxOutput LIST_COMMAND_EXECUTIONS_FOR_SANDBOX_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { ListCuratedEnvironmentImages = CODEBUILD "ListCuratedEnvironmentImages" {
     input LIST_CURATED_ENVIRONMENT_IMAGES; output ListCuratedEnvironmentImagesOutput LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT;
     http "POST" "/" 200;
@@ -189,6 +210,18 @@ aws::operation! { ListReports = CODEBUILD "ListReports" {
 
 aws::operation! { ListReportsForReportGroup = CODEBUILD "ListReportsForReportGroup" {
     input LIST_REPORTS_FOR_REPORT_GROUP; output ListReportsForReportGroupOutput LIST_REPORTS_FOR_REPORT_GROUP_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { ListSandboxes = CODEBUILD "ListSandboxes" {
+    input LIST_SANDBOXES; output ListSandboxesOutput LIST_SANDBOXES_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { ListSandboxesForProject = CODEBUILD "ListSandboxesForProject" {
+    input LIST_SANDBOXES_FOR_PROJECT; output ListSandboxesForProjectOutput LIST_SANDBOXES_FOR_PROJECT_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
@@ -241,6 +274,24 @@ aws::operation! { StartBuildBatch = CODEBUILD "StartBuildBatch" {
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
+aws::operation! { StartCommandExecution = CODEBUILD "StartCommandExecution" {
+    input START_COMMAND_EXECUTION; output StartCommandExecutionOutput START_COMMAND_EXECUTION_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { StartSandbox = CODEBUILD "StartSandbox" {
+    input START_SANDBOX; output StartSandboxOutput START_SANDBOX_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException", "AccountSuspendedException",];
+} }
+
+aws::operation! { StartSandboxConnection = CODEBUILD "StartSandboxConnection" {
+    input START_SANDBOX_CONNECTION; output StartSandboxConnectionOutput START_SANDBOX_CONNECTION_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
 aws::operation! { StopBuild = CODEBUILD "StopBuild" {
     input STOP_BUILD; output StopBuildOutput STOP_BUILD_OUTPUT;
     http "POST" "/" 200;
@@ -249,6 +300,12 @@ aws::operation! { StopBuild = CODEBUILD "StopBuild" {
 
 aws::operation! { StopBuildBatch = CODEBUILD "StopBuildBatch" {
     input STOP_BUILD_BATCH; output StopBuildBatchOutput STOP_BUILD_BATCH_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException",];
+} }
+
+aws::operation! { StopSandbox = CODEBUILD "StopSandbox" {
+    input STOP_SANDBOX; output StopSandboxOutput STOP_SANDBOX_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
@@ -335,6 +392,16 @@ aws::structure! { BATCH_GET_BUILDS_OUTPUT: BatchGetBuildsOutput = Structure "Bat
     builds_not_found: Option<Vec<String>> = "buildsNotFound" BUILD_IDS;
 } }
 
+aws::structure! { BATCH_GET_COMMAND_EXECUTIONS: BatchGetCommandExecutions = Structure "BatchGetCommandExecutionsInput" {
+    sandbox_id: String = "sandboxId" NON_EMPTY_STRING required();
+    command_execution_ids: Vec<String> = "commandExecutionIds" COMMAND_EXECUTION_IDS required();
+} }
+
+aws::structure! { BATCH_GET_COMMAND_EXECUTIONS_OUTPUT: BatchGetCommandExecutionsOutput = Structure "BatchGetCommandExecutionsOutput" {
+    command_executions: Option<Vec<CommandExecution>> = "commandExecutions" COMMAND_EXECUTIONS;
+    command_executions_not_found: Option<Vec<String>> = "commandExecutionsNotFound" COMMAND_EXECUTION_IDS;
+} }
+
 aws::structure! { BATCH_GET_PROJECTS: BatchGetProjects = Structure "BatchGetProjectsInput" {
     names: Vec<String> = "names" PROJECT_NAMES required();
 } }
@@ -360,6 +427,15 @@ aws::structure! { BATCH_GET_REPORTS: BatchGetReports = Structure "BatchGetReport
 aws::structure! { BATCH_GET_REPORTS_OUTPUT: BatchGetReportsOutput = Structure "BatchGetReportsOutput" {
     reports: Option<Vec<Report>> = "reports" REPORTS;
     reports_not_found: Option<Vec<String>> = "reportsNotFound" REPORT_ARNS;
+} }
+
+aws::structure! { BATCH_GET_SANDBOXES: BatchGetSandboxes = Structure "BatchGetSandboxesInput" {
+    ids: Vec<String> = "ids" SANDBOX_IDS required();
+} }
+
+aws::structure! { BATCH_GET_SANDBOXES_OUTPUT: BatchGetSandboxesOutput = Structure "BatchGetSandboxesOutput" {
+    sandboxes: Option<Vec<Sandbox>> = "sandboxes" SANDBOXES;
+    sandboxes_not_found: Option<Vec<String>> = "sandboxesNotFound" SANDBOX_IDS;
 } }
 
 aws::string_enum! { BATCH_REPORT_MODE_TYPE: BatchReportModeType = "BatchReportModeType" {
@@ -609,6 +685,34 @@ aws::structure! { CODE_COVERAGE_REPORT_SUMMARY: CodeCoverageReportSummary = Stru
 
 pub static CODE_COVERAGES: Schema =
     Schema::new("CodeCoverages", Kind::List { element: &CODE_COVERAGE, wire: "member" });
+
+aws::structure! { COMMAND_EXECUTION: CommandExecution = Structure "CommandExecution" {
+    id: Option<String> = "id" NON_EMPTY_STRING;
+    sandbox_id: Option<String> = "sandboxId" NON_EMPTY_STRING;
+    submit_time: Option<Timestamp> = "submitTime" TIMESTAMP;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "endTime" TIMESTAMP;
+    status: Option<String> = "status" NON_EMPTY_STRING;
+    command: Option<String> = "command" SENSITIVE_NON_EMPTY_STRING;
+    r#type: Option<CommandType> = "type" COMMAND_TYPE;
+    exit_code: Option<String> = "exitCode" NON_EMPTY_STRING;
+    standard_output_content: Option<String> = "standardOutputContent" SENSITIVE_NON_EMPTY_STRING;
+    standard_err_content: Option<String> = "standardErrContent" SENSITIVE_NON_EMPTY_STRING;
+    logs: Option<LogsLocation> = "logs" LOGS_LOCATION;
+    sandbox_arn: Option<String> = "sandboxArn" NON_EMPTY_STRING;
+} }
+
+pub static COMMAND_EXECUTION_IDS: Schema =
+    Schema::new("CommandExecutionIds", Kind::List { element: &NON_EMPTY_STRING, wire: "member" })
+        .min(1)
+        .max(100);
+
+pub static COMMAND_EXECUTIONS: Schema =
+    Schema::new("CommandExecutions", Kind::List { element: &COMMAND_EXECUTION, wire: "member" });
+
+aws::string_enum! { COMMAND_TYPE: CommandType = "CommandType" {
+    Shell = "SHELL",
+} }
 
 aws::structure! { COMPUTE_CONFIGURATION: ComputeConfiguration = Structure "ComputeConfiguration" {
     v_cpu: Option<i64> = "vCpu" LONG;
@@ -987,6 +1091,18 @@ aws::structure! { LIST_BUILDS_OUTPUT: ListBuildsOutput = Structure "ListBuildsOu
     next_token: Option<String> = "nextToken" STRING;
 } }
 
+aws::structure! { LIST_COMMAND_EXECUTIONS_FOR_SANDBOX: ListCommandExecutionsForSandbox = Structure "ListCommandExecutionsForSandboxInput" {
+    sandbox_id: String = "sandboxId" NON_EMPTY_STRING required();
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    next_token: Option<String> = "nextToken" SENSITIVE_STRING;
+} }
+
+aws::structure! { LIST_COMMAND_EXECUTIONS_FOR_SANDBOX_OUTPUT: ListCommandExecutionsForSandboxOutput = Structure "ListCommandExecutionsForSandboxOutput" {
+    command_executions: Option<Vec<CommandExecution>> = "commandExecutions" COMMAND_EXECUTIONS;
+    next_token: Option<String> = "nextToken" STRING;
+} }
+
 aws::structure! { LIST_CURATED_ENVIRONMENT_IMAGES: ListCuratedEnvironmentImages = Structure "ListCuratedEnvironmentImagesInput" {
 } }
 
@@ -1040,6 +1156,29 @@ aws::structure! { LIST_REPORTS: ListReports = Structure "ListReportsInput" {
 aws::structure! { LIST_REPORTS_OUTPUT: ListReportsOutput = Structure "ListReportsOutput" {
     next_token: Option<String> = "nextToken" STRING;
     reports: Option<Vec<String>> = "reports" REPORT_ARNS;
+} }
+
+aws::structure! { LIST_SANDBOXES_FOR_PROJECT: ListSandboxesForProject = Structure "ListSandboxesForProjectInput" {
+    project_name: String = "projectName" NON_EMPTY_STRING required();
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    next_token: Option<String> = "nextToken" SENSITIVE_STRING;
+} }
+
+aws::structure! { LIST_SANDBOXES_FOR_PROJECT_OUTPUT: ListSandboxesForProjectOutput = Structure "ListSandboxesForProjectOutput" {
+    ids: Option<Vec<String>> = "ids" SANDBOX_IDS;
+    next_token: Option<String> = "nextToken" STRING;
+} }
+
+aws::structure! { LIST_SANDBOXES: ListSandboxes = Structure "ListSandboxesInput" {
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    next_token: Option<String> = "nextToken" STRING;
+} }
+
+aws::structure! { LIST_SANDBOXES_OUTPUT: ListSandboxesOutput = Structure "ListSandboxesOutput" {
+    ids: Option<Vec<String>> = "ids" SANDBOX_IDS;
+    next_token: Option<String> = "nextToken" STRING;
 } }
 
 aws::structure! { LIST_SHARED_PROJECTS: ListSharedProjects = Structure "ListSharedProjectsInput" {
@@ -1499,6 +1638,64 @@ aws::structure! { S3_REPORT_EXPORT_CONFIG: S3ReportExportConfig = Structure "S3R
     encryption_disabled: Option<bool> = "encryptionDisabled" BOOLEAN;
 } }
 
+aws::structure! { SSM_SESSION: SsmSession = Structure "SSMSession" {
+    session_id: Option<String> = "sessionId" STRING;
+    token_value: Option<String> = "tokenValue" STRING;
+    stream_url: Option<String> = "streamUrl" STRING;
+} }
+
+aws::structure! { SANDBOX: Sandbox = Structure "Sandbox" {
+    id: Option<String> = "id" NON_EMPTY_STRING;
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    project_name: Option<String> = "projectName" NON_EMPTY_STRING;
+    request_time: Option<Timestamp> = "requestTime" TIMESTAMP;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "endTime" TIMESTAMP;
+    status: Option<String> = "status" STRING;
+    source: Option<ProjectSource> = "source" PROJECT_SOURCE;
+    source_version: Option<String> = "sourceVersion" NON_EMPTY_STRING;
+    secondary_sources: Option<Vec<ProjectSource>> = "secondarySources" PROJECT_SOURCES;
+    secondary_source_versions: Option<Vec<ProjectSourceVersion>> = "secondarySourceVersions" PROJECT_SECONDARY_SOURCE_VERSIONS;
+    environment: Option<ProjectEnvironment> = "environment" PROJECT_ENVIRONMENT;
+    file_system_locations: Option<Vec<ProjectFileSystemLocation>> = "fileSystemLocations" PROJECT_FILE_SYSTEM_LOCATIONS;
+    timeout_in_minutes: Option<i32> = "timeoutInMinutes" INTEGER;
+    queued_timeout_in_minutes: Option<i32> = "queuedTimeoutInMinutes" INTEGER;
+    vpc_config: Option<VpcConfig> = "vpcConfig" VPC_CONFIG;
+    log_config: Option<LogsConfig> = "logConfig" LOGS_CONFIG;
+    encryption_key: Option<String> = "encryptionKey" NON_EMPTY_STRING;
+    service_role: Option<String> = "serviceRole" NON_EMPTY_STRING;
+    current_session: Option<SandboxSession> = "currentSession" SANDBOX_SESSION;
+} }
+
+pub static SANDBOX_IDS: Schema =
+    Schema::new("SandboxIds", Kind::List { element: &NON_EMPTY_STRING, wire: "member" });
+
+aws::structure! { SANDBOX_SESSION: SandboxSession = Structure "SandboxSession" {
+    id: Option<String> = "id" NON_EMPTY_STRING;
+    status: Option<String> = "status" STRING;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "endTime" TIMESTAMP;
+    current_phase: Option<String> = "currentPhase" STRING;
+    phases: Option<Vec<SandboxSessionPhase>> = "phases" SANDBOX_SESSION_PHASES;
+    resolved_source_version: Option<String> = "resolvedSourceVersion" NON_EMPTY_STRING;
+    logs: Option<LogsLocation> = "logs" LOGS_LOCATION;
+    network_interface: Option<NetworkInterface> = "networkInterface" NETWORK_INTERFACE;
+} }
+
+aws::structure! { SANDBOX_SESSION_PHASE: SandboxSessionPhase = Structure "SandboxSessionPhase" {
+    phase_type: Option<String> = "phaseType" STRING;
+    phase_status: Option<StatusType> = "phaseStatus" STATUS_TYPE;
+    start_time: Option<Timestamp> = "startTime" TIMESTAMP;
+    end_time: Option<Timestamp> = "endTime" TIMESTAMP;
+    duration_in_seconds: Option<i64> = "durationInSeconds" LONG;
+    contexts: Option<Vec<PhaseContext>> = "contexts" PHASE_CONTEXTS;
+} }
+
+pub static SANDBOX_SESSION_PHASES: Schema =
+    Schema::new("SandboxSessionPhases", Kind::List { element: &SANDBOX_SESSION_PHASE, wire: "member" });
+
+pub static SANDBOXES: Schema = Schema::new("Sandboxes", Kind::List { element: &SANDBOX, wire: "member" });
+
 aws::structure! { SCOPE_CONFIGURATION: ScopeConfiguration = Structure "ScopeConfiguration" {
     name: String = "name" STRING required();
     domain: Option<String> = "domain" STRING;
@@ -1640,6 +1837,33 @@ aws::structure! { START_BUILD_OUTPUT: StartBuildOutput = Structure "StartBuildOu
     build: Option<Build> = "build" BUILD;
 } }
 
+aws::structure! { START_COMMAND_EXECUTION: StartCommandExecution = Structure "StartCommandExecutionInput" {
+    sandbox_id: String = "sandboxId" NON_EMPTY_STRING required();
+    command: String = "command" SENSITIVE_NON_EMPTY_STRING required();
+    r#type: Option<CommandType> = "type" COMMAND_TYPE;
+} }
+
+aws::structure! { START_COMMAND_EXECUTION_OUTPUT: StartCommandExecutionOutput = Structure "StartCommandExecutionOutput" {
+    command_execution: Option<CommandExecution> = "commandExecution" COMMAND_EXECUTION;
+} }
+
+aws::structure! { START_SANDBOX_CONNECTION: StartSandboxConnection = Structure "StartSandboxConnectionInput" {
+    sandbox_id: String = "sandboxId" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { START_SANDBOX_CONNECTION_OUTPUT: StartSandboxConnectionOutput = Structure "StartSandboxConnectionOutput" {
+    ssm_session: Option<SsmSession> = "ssmSession" SSM_SESSION;
+} }
+
+aws::structure! { START_SANDBOX: StartSandbox = Structure "StartSandboxInput" {
+    project_name: Option<String> = "projectName" NON_EMPTY_STRING;
+    idempotency_token: Option<String> = "idempotencyToken" SENSITIVE_STRING;
+} }
+
+aws::structure! { START_SANDBOX_OUTPUT: StartSandboxOutput = Structure "StartSandboxOutput" {
+    sandbox: Option<Sandbox> = "sandbox" SANDBOX;
+} }
+
 aws::string_enum! { STATUS_TYPE: StatusType = "StatusType" {
     Succeeded = "SUCCEEDED",
     Failed = "FAILED",
@@ -1663,6 +1887,14 @@ aws::structure! { STOP_BUILD: StopBuild = Structure "StopBuildInput" {
 
 aws::structure! { STOP_BUILD_OUTPUT: StopBuildOutput = Structure "StopBuildOutput" {
     build: Option<Build> = "build" BUILD;
+} }
+
+aws::structure! { STOP_SANDBOX: StopSandbox = Structure "StopSandboxInput" {
+    id: String = "id" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { STOP_SANDBOX_OUTPUT: StopSandboxOutput = Structure "StopSandboxOutput" {
+    sandbox: Option<Sandbox> = "sandbox" SANDBOX;
 } }
 
 pub static SUBNETS: Schema =
@@ -1907,6 +2139,7 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
             code: "AccountLimitExceededException",
             status: 400,
         },
+        ErrorShape { shape: "AccountSuspendedException", code: "AccountSuspendedException", status: 400 },
         ErrorShape { shape: "InvalidInputException", code: "InvalidInputException", status: 400 },
         ErrorShape { shape: "OAuthProviderException", code: "OAuthProviderException", status: 400 },
         ErrorShape {
@@ -1922,6 +2155,6 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::CreateProject, $crate::CreateReportGroup, $crate::CreateWebhook, $crate::DeleteBuildBatch, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DeleteResourcePolicy, $crate::DeleteSourceCredentials, $crate::DeleteWebhook, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::GetResourcePolicy, $crate::ImportSourceCredentials, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListCuratedEnvironmentImages, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::ListSharedProjects, $crate::ListSharedReportGroups, $crate::ListSourceCredentials, $crate::PutResourcePolicy, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StopBuild, $crate::StopBuildBatch, $crate::UpdateProject, $crate::UpdateProjectVisibility, $crate::UpdateReportGroup, $crate::UpdateWebhook, }
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetCommandExecutions, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::BatchGetSandboxes, $crate::CreateProject, $crate::CreateReportGroup, $crate::CreateWebhook, $crate::DeleteBuildBatch, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DeleteResourcePolicy, $crate::DeleteSourceCredentials, $crate::DeleteWebhook, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::GetResourcePolicy, $crate::ImportSourceCredentials, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListCommandExecutionsForSandbox, $crate::ListCuratedEnvironmentImages, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::ListSandboxes, $crate::ListSandboxesForProject, $crate::ListSharedProjects, $crate::ListSharedReportGroups, $crate::ListSourceCredentials, $crate::PutResourcePolicy, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StartCommandExecution, $crate::StartSandbox, $crate::StartSandboxConnection, $crate::StopBuild, $crate::StopBuildBatch, $crate::StopSandbox, $crate::UpdateProject, $crate::UpdateProjectVisibility, $crate::UpdateReportGroup, $crate::UpdateWebhook, }
     };
 }

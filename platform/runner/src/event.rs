@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::plan::Phase;
 
@@ -32,6 +33,17 @@ pub enum Event {
         phase: Phase,
         status: PhaseStatus,
         context: Context,
+        at: i64,
+    },
+    /// A command of a sandbox runs, beside others.
+    RunStarted {
+        id: Uuid,
+        at: i64,
+    },
+    /// All of its output stands in the log. Without an exit code: the environment went away under it.
+    RunEnded {
+        id: Uuid,
+        exit_code: Option<i32>,
         at: i64,
     },
     /// Values of the plan's `exported_variables`, after the last phase.

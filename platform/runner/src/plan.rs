@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::container::Container;
+use crate::open::Open;
 
 /// Everything that a supervisor must know to run the phases INSTALL to POST_BUILD of one build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub struct Plan {
     /// The container that the build runs in; without one it runs in a sandbox.
     #[serde(default)]
     pub container: Option<Container>,
+    /// What else the environment takes while it lives.
+    #[serde(default)]
+    pub open: Option<Open>,
 }
 
 impl Plan {

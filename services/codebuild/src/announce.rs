@@ -30,6 +30,10 @@ pub(crate) fn publish(
         let event = Event::new(&build.scope, compute::SOURCE, compute::ENDED, at, vec![], detail);
         return tx.append(event::UNPUBLISHED_TOPIC, &event);
     }
+    // No events of sandboxes are known.
+    if build.is_sandbox() {
+        return Ok(());
+    }
     let (detail_type, detail) = match news {
         News::State => (STATE_CHANGE, state_change(build)),
         News::PhaseEnded(index) => match build.phases.get(*index) {

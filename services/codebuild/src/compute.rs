@@ -96,6 +96,7 @@ fn build(run: Run) -> Result<Build, Error> {
         reports: vec![],
         on_behalf_of: Some(on_behalf_of),
         webhook: None,
+        open: None,
     }))
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn new_token() -> (String, String) {
     (token, hash)
 }
 
-fn hash(token: &str) -> String {
+pub(crate) fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 

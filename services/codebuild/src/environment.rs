@@ -104,14 +104,14 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
         set("CODEBUILD_SHARD_COUNT", shard.count.to_string());
     }
     set("CODEBUILD_BUILD_ARN", build.arn());
-    set("CODEBUILD_BUILD_ID", build.id.to_string());
+    set("CODEBUILD_BUILD_ID", build.id.public());
     set("CODEBUILD_BUILD_IMAGE", image.unwrap_or_default());
     set("CODEBUILD_BUILD_NUMBER", build.number.to_string());
     set(
         "CODEBUILD_BUILD_URL",
         format!(
             "https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/builds/{}/view/new",
-            build.id
+            build.id.public()
         ),
     );
     set("CODEBUILD_INITIATOR", build.initiator.clone());
@@ -119,7 +119,7 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
     set("CODEBUILD_LOG_PATH", build.log.as_ref().map(|log| log.stream.clone()).unwrap_or_default());
     set(
         "CODEBUILD_PROJECT_ARN",
-        build.scope.arn("codebuild", format_args!("project/{}", build.id.project)).to_string(),
+        build.scope.arn("codebuild", format_args!("project/{}", build.id.project_name())).to_string(),
     );
     set("CODEBUILD_START_TIME", build.started.as_millis().to_string());
     if let Some(version) = &build.resolved_source_version {

@@ -34,6 +34,8 @@ pub enum Error {
     /// The Git host refuses, or cannot be reached.
     #[error("{0}")]
     Provider(String),
+    #[error("Sandbox cannot be found: {0}")]
+    SandboxNotFound(String),
     #[error("Cannot have more than {0} builds in queue for the account")]
     TooManyQueued(u64),
     #[error("Project {project} has reached its limit of {limit} concurrent builds")]
@@ -61,7 +63,8 @@ impl From<Error> for aws::Error {
             | Error::ReportNotFound(_)
             | Error::ResourcePolicyNotFound(_)
             | Error::CredentialsNotFound(_)
-            | Error::WebhookNotFound(_) => "ResourceNotFoundException",
+            | Error::WebhookNotFound(_)
+            | Error::SandboxNotFound(_) => "ResourceNotFoundException",
             Error::Provider(_) => "OAuthProviderException",
             Error::TooManyQueued(_) | Error::TooManyOfProject { .. } => "AccountLimitExceededException",
             Error::NotImplemented(_) => {

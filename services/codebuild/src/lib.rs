@@ -35,6 +35,7 @@ mod report;
 mod role;
 mod secret_reference;
 mod service;
+mod sessions;
 mod shape;
 mod sharing;
 mod source;
@@ -49,7 +50,9 @@ pub use container::{Containers, Isolation};
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
 pub use hosts::{GitHost, GitHosts};
+pub use operations::start_build::HOLD_MINUTES;
 pub use service::{CodeBuild, Config};
+pub use sessions::SessionEndpoint;
 pub use webhook::endpoint::WebhookEndpoint;
 
 /// As which roles admit CodeBuild.

@@ -249,10 +249,7 @@ fn check_not_built(project: &Project) -> Result<(), Error> {
 
 /// The project's settings as a build has them.
 pub(crate) fn override_with(mut project: Project, build: &StartBuild) -> Result<Project, Error> {
-    let unbuilt = [
-        (build.debug_session_enabled == Some(true), "debugSessionEnabled"),
-        (build.fleet_override.is_some(), "fleetOverride"),
-    ];
+    let unbuilt = [(build.fleet_override.is_some(), "fleetOverride")];
     if let Some((_, what)) = unbuilt.into_iter().find(|(asked, _)| *asked) {
         return not_built(what);
     }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod cache;
+mod command_execution;
 pub mod credential;
 mod reports;
 mod resource_policy;
@@ -10,6 +11,7 @@ pub mod webhook;
 
 pub use batch::*;
 pub use cache::*;
+pub use command_execution::CommandExecution;
 pub use credential::{CredentialKind, SourceCredential};
 pub use reports::*;
 pub use resource_policy::*;

@@ -22,6 +22,7 @@ use crate::{
     error::Error,
     hosts::GitHosts,
     records::{Batch, Build, BuildId, Progress, Project, Report, ReportGroup, ReportStatus, Webhook},
+    sessions::Sessions,
     state::Change,
 };
 
@@ -74,6 +75,10 @@ pub struct CodeBuild {
     pub(crate) config: Config,
     pub(crate) lease: Duration,
     stops: Stops,
+    /// Counts commands of sandboxes that this process has taken.
+    pub(crate) submissions: watch::Sender<u64>,
+    /// Shells that somebody may open.
+    pub(crate) sessions: Sessions,
 }
 
 impl CodeBuild {
@@ -88,7 +93,9 @@ impl CodeBuild {
     ) -> Self {
         let folder = data.join("codebuild");
         let (clones, git) = (Clones::new(folder.join("clones")), Git::new(folder.join("fetch")));
-        Self { store, client, executor, sealer, clones, git, config, lease: LEASE, stops: Stops::default() }
+        let (stops, submissions, sessions) = (Stops::default(), watch::channel(0).0, Sessions::default());
+        let lease = LEASE;
+        Self { store, client, executor, sealer, clones, git, config, lease, stops, submissions, sessions }
     }
 
     /// Takes up builds that a crash interrupted after this time. Signs of life come three times as often.
@@ -137,6 +144,13 @@ impl CodeBuild {
         let key = Batch::key_of(scope, &BuildId::parse_batch(id).ok_or_else(not_found)?);
         let found = self.store.read(move |tx| tx.get::<Batch>(&key)).await?;
         found.map(Versioned::into_inner).ok_or_else(not_found)
+    }
+
+    /// Errors: `SandboxNotFound`.
+    pub(crate) async fn sandbox(&self, scope: &Scope, id: &str) -> Result<Build, Error> {
+        let not_found = || Error::SandboxNotFound(id.to_owned());
+        let key = Build::key_of(scope, &BuildId::parse_sandbox(id).ok_or_else(not_found)?);
+        self.find_build(&key).await?.ok_or_else(not_found)
     }
 
     pub(crate) async fn find_build(&self, key: &Key) -> Result<Option<Build>, store::Error> {

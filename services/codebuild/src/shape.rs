@@ -5,9 +5,10 @@ use codebuild_model::{self as model, WebhookStatus};
 
 use crate::{
     badge,
+    driver::commands::run_sandbox,
     records::{
-        Artifact, Batch, BatchPhase, Build, BuildId, BuildSummary, Group, LogStream, Phase, Project, Report,
-        ReportGroup, ReportedFile, Summary, Webhook, batch_arn, report_group_arn,
+        Artifact, Batch, BatchPhase, Build, BuildId, BuildSummary, CommandExecution, Group, LogStream, Phase,
+        Project, Report, ReportGroup, ReportedFile, Summary, Webhook, batch_arn, report_group_arn,
     },
     report::{
         Kind,
@@ -94,7 +95,93 @@ pub(crate) fn build(record: &Build) -> model::Build {
         }),
         report_arns: Some(record.reports.iter().map(|report| report.arn(&record.scope)).collect())
             .filter(|reports: &Vec<String>| !reports.is_empty()),
+        debug_session: record.open.map(|_| model::DebugSession {
+            session_enabled: Some(true),
+            session_target: (!record.is_complete()).then(|| format!("codebuild:{}", record.id.uuid)),
+        }),
         ..model::Build::default()
+    }
+}
+
+pub(crate) fn sandbox(record: &Build) -> model::Sandbox {
+    let configuration = record.configuration.0.clone();
+    let begun = record.phases.iter().find(|phase| phase.kind == model::BuildPhaseType::Provisioning);
+    let started = begun.map(|phase| phase.started);
+    let phases = record.phases.iter().map(phase).map(|phase| model::SandboxSessionPhase {
+        phase_type: phase.phase_type.map(|kind| kind.as_str().to_owned()),
+        phase_status: phase.phase_status,
+        start_time: phase.start_time,
+        end_time: phase.end_time,
+        duration_in_seconds: phase.duration_in_seconds,
+        contexts: phase.contexts,
+    });
+    let status = sandbox_status(record).to_owned();
+    model::Sandbox {
+        id: Some(record.id.public()),
+        arn: Some(record.arn()),
+        project_name: Some(record.id.project_name().to_owned()),
+        request_time: Some(record.started),
+        start_time: started,
+        end_time: record.ended,
+        status: Some(status.clone()),
+        source: configuration.source,
+        source_version: record.source_version.clone(),
+        secondary_sources: configuration.secondary_sources,
+        secondary_source_versions: configuration.secondary_source_versions,
+        environment: configuration.environment,
+        timeout_in_minutes: configuration.timeout_in_minutes,
+        queued_timeout_in_minutes: configuration.queued_timeout_in_minutes,
+        log_config: configuration.logs_config,
+        encryption_key: configuration.encryption_key,
+        service_role: configuration.service_role,
+        current_session: Some(model::SandboxSession {
+            id: Some(record.id.uuid.to_string()),
+            status: Some(status),
+            start_time: started,
+            end_time: record.ended,
+            current_phase: Some(record.current_phase().as_str().to_owned()),
+            phases: Some(phases.collect()),
+            resolved_source_version: record.resolved_source_version.clone(),
+            logs: Some(logs(record)),
+            ..model::SandboxSession::default()
+        }),
+        ..model::Sandbox::default()
+    }
+}
+
+/// The API names no values; these are those of its guide.
+pub(crate) fn sandbox_status(record: &Build) -> &'static str {
+    if record.is_complete() {
+        return match record.status() {
+            model::StatusType::Failed | model::StatusType::Fault => "FAILED",
+            _ => "STOPPED",
+        };
+    }
+    match record.open_phase() {
+        _ if record.stopping => "STOPPING",
+        Some(model::BuildPhaseType::Submitted | model::BuildPhaseType::Queued) => "QUEUED",
+        Some(phase) if *phase == run_sandbox() => "RUNNING_SANDBOX",
+        Some(model::BuildPhaseType::Finalizing) => "STOPPING",
+        Some(_) | None => "PROVISIONING",
+    }
+}
+
+pub(crate) fn command_execution(record: &CommandExecution, sandbox: &Build) -> model::CommandExecution {
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    model::CommandExecution {
+        id: Some(record.id.to_string()),
+        sandbox_id: Some(sandbox.id.public()),
+        sandbox_arn: Some(sandbox.arn()),
+        submit_time: Some(record.submitted),
+        start_time: record.started,
+        end_time: record.ended,
+        status: Some(record.status().to_owned()),
+        command: Some(record.command.clone()),
+        r#type: Some(model::CommandType::Shell),
+        exit_code: record.exit_code.map(|code| code.to_string()),
+        standard_output_content: text(&record.stdout),
+        standard_err_content: text(&record.stderr),
+        logs: Some(logs(sandbox)),
     }
 }
 

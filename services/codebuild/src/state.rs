@@ -209,6 +209,7 @@ pub(crate) mod tests {
             reports: vec![],
             on_behalf_of: None,
             webhook: None,
+            open: None,
         }
     }
 

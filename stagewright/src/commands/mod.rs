@@ -3,6 +3,7 @@
 pub mod administration;
 pub mod artifact;
 pub mod backup;
+pub mod build;
 pub mod connection;
 pub mod coverage;
 pub mod demo;

@@ -218,6 +218,10 @@ impl Platform {
                 service: Arc::new(codebuild::BadgeEndpoint::new(codebuild.clone())),
             },
             Mount {
+                prefix: codebuild::SessionEndpoint::PREFIX,
+                service: Arc::new(codebuild::SessionEndpoint::new(codebuild.clone())),
+            },
+            Mount {
                 prefix: codeconnections::WebhookEndpoint::PREFIX,
                 service: Arc::new(codeconnections::WebhookEndpoint::new(codeconnections.clone())),
             },

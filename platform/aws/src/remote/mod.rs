@@ -7,10 +7,12 @@ mod decode;
 mod encode;
 mod objects;
 mod transport;
+mod upgrade;
 
 pub use decode::{decode_error, decode_output};
 pub use encode::{EncodedRequest, encode};
 pub use transport::Transport;
+pub use upgrade::Stream;
 
 use crate::credentials::Credentials;
 use crate::error::Error;

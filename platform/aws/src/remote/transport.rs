@@ -75,6 +75,22 @@ impl Transport {
         in_time(&host, limit, self.exchange(request)).await
     }
 
+    /// Sends a request whose answer is to switch to another protocol. Gives the answer whatever it is, to be upgraded.
+    /// Errors: as `send`.
+    pub async fn switch(
+        &self,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<hyper::body::Incoming>, Error> {
+        let host = host(request.uri());
+        in_time(&host, CALL_TIMEOUT, async {
+            Ok(match self {
+                Self::Plain(client) => client.request(request).await?,
+                Self::Tls(client) => client.request(request).await?,
+            })
+        })
+        .await
+    }
+
     async fn exchange(&self, request: http::Request<Body>) -> Result<http::Response<Body>, BodyError> {
         let response = match self {
             Self::Plain(client) => client.request(request).await?,

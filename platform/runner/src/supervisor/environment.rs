@@ -27,6 +27,8 @@ use crate::{
 
 /// How long an environment may take to come up, or to go when nothing runs in it any more.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks whether processes have gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) struct Environment {
     child: Child,
@@ -154,15 +156,8 @@ impl Environment {
     /// SIGTERM to everything inside; returns when the script has ended, or after `grace`.
     pub async fn terminate(&mut self, log: &mut Log, grace: Duration) -> io::Result<()> {
         let end = Instant::now() + grace;
-        match &self.held {
-            Held::Sandbox(held) => held.terminate(),
-            Held::Container(held) => {
-                let asked = passing_on(&mut self.output, log, held.terminate()).await?;
-                if !asked {
-                    // There is nobody to wait for.
-                    return Ok(());
-                }
-            }
+        if !self.ask_to_end(log).await? {
+            return Ok(());
         }
         loop {
             tokio::select! {
@@ -172,6 +167,53 @@ impl Environment {
                     break;
                 }
                 () = sleep_until(end) => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// SIGTERM to everything inside. False if there is nobody to wait for.
+    async fn ask_to_end(&mut self, log: &mut Log) -> io::Result<bool> {
+        match &self.held {
+            Held::Sandbox(held) => {
+                held.terminate();
+                Ok(true)
+            }
+            Held::Container(held) => passing_on(&mut self.output, log, held.terminate()).await,
+        }
+    }
+
+    /// Waits while no script runs, and takes what others write. May be dropped and called again.
+    pub async fn idle(&mut self, log: &mut Log, interrupts: &mut Interrupts) -> Ended {
+        loop {
+            tokio::select! {
+                interrupt = interrupts.next() => return Ended::Interrupted(interrupt),
+                passed_on = self.output.pass_on(log), if !self.output.ended() => {
+                    if let Err(error) = passed_on {
+                        return error.into();
+                    }
+                }
+                // The loop says nothing of its own accord.
+                _said = self.exit_codes.next_line() => return Ended::Dead,
+            }
+        }
+    }
+
+    /// As [`Environment::terminate`] while no script runs: until the processes have gone, not until one has ended.
+    pub async fn terminate_idle(&mut self, log: &mut Log, grace: Duration) -> io::Result<()> {
+        let end = Instant::now() + grace;
+        if !self.ask_to_end(log).await? {
+            return Ok(());
+        }
+        let is_busy = |held: &Held| match held {
+            Held::Sandbox(held) => held.is_busy(),
+            // Only the engine sees them.
+            Held::Container(_) => true,
+        };
+        while Instant::now() < end && is_busy(&self.held) {
+            tokio::select! {
+                passed_on = self.output.pass_on(log), if !self.output.ended() => passed_on?,
+                () = sleep_until(Instant::now() + LOOK_AGAIN) => {}
             }
         }
         Ok(())

@@ -61,11 +61,21 @@ impl HeldSandbox {
 
     /// SIGTERM to everything inside.
     pub fn terminate(&self) {
-        let keepers = self.keepers();
-        for process in descendants(self.pid).into_iter().filter(|process| !keepers.contains(process)) {
+        for process in self.others() {
             // Gone already, if it fails.
             let _gone = kill_process(process, Signal::TERM);
         }
+    }
+
+    /// Whether anything runs inside.
+    pub fn is_busy(&self) -> bool {
+        !self.others().is_empty()
+    }
+
+    /// The build's own processes.
+    fn others(&self) -> Vec<Pid> {
+        let keepers = self.keepers();
+        descendants(self.pid).into_iter().filter(|process| !keepers.contains(process)).collect()
     }
 
     /// The processes that keep the environment up: bubblewrap's own init, which would not end the environment by

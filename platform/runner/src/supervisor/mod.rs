@@ -15,6 +15,7 @@ mod output;
 mod phases;
 mod script;
 mod session;
+mod side;
 
 use std::{
     fs::{self, OpenOptions},

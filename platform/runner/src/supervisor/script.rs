@@ -170,6 +170,11 @@ impl ScriptFolder {
         }))
     }
 
+    /// Makes a script of the supervisor's own.
+    pub fn own(&self, text: &str) -> io::Result<()> {
+        self.write(SCRIPT, text.as_bytes())
+    }
+
     fn report(&self, lines: impl Iterator<Item = String>) -> io::Result<()> {
         self.remove(RESULT)?;
         let lines: String = lines.collect();

@@ -9,6 +9,7 @@ use super::{
     log::Log,
     phases::{Next, after, retries},
     script::{Base, Progress, ScriptFolder, is_variable_name},
+    side::{self, SIDE_LOOP, Side},
 };
 use crate::{
     event::{Context, Event, PhaseStatus, Status},
@@ -61,6 +62,10 @@ struct Session<'a> {
     environment: Environment,
     scripts: ScriptFolder,
     progress: Progress,
+    /// Of an open environment.
+    side: Option<Side>,
+    /// No script runs.
+    is_idle: bool,
 }
 
 /// How a phase, or one list of its commands, went.
@@ -83,6 +88,8 @@ impl<'a> Session<'a> {
                 "Skipping environment variable {name}: the shell cannot hold a variable of this name"
             ))?;
         }
+        side::write_programs(folder)?;
+        let side = plan.open.map(|open| Side::open(folder, plan, open)).transpose()?;
         let base = match &assignment.isolation {
             Isolation::Sandbox(sandbox) => Base::Path(sandbox.path_variable()),
             Isolation::Container { .. } => Base::Image,
@@ -100,19 +107,28 @@ impl<'a> Session<'a> {
         recorded.await.map_err(io::Error::other)??;
         journal.append(&Event::Started { at: now_millis() })?;
         let progress = Progress { last_exit: 0, succeeding: true };
-        Ok(Self { plan, journal, log, interrupts, environment, scripts, progress })
+        Ok(Self { plan, journal, log, interrupts, environment, scripts, progress, side, is_idle: false })
     }
 
     /// All phases and what is asked afterwards; then the environment is gone.
     async fn finish_all(mut self) -> io::Result<End> {
-        let ended = self.phases().await;
+        let is_sandbox = self.plan.open.is_some_and(|open| open.sandbox);
+        let ended = match self.open_side().await {
+            Ok(()) if is_sandbox => Err(self.environment.idle(self.log, &mut self.interrupts).await),
+            Ok(()) => self.phases().await,
+            Err(ended) => Err(ended),
+        };
         let end = match ended {
             Ok(upload_artifacts) => {
                 let status = if self.progress.succeeding { Status::Succeeded } else { Status::Failed };
                 End { status, upload_artifacts, context: Context::default() }
             }
             Err(Ended::Interrupted(interrupt)) => {
-                self.environment.terminate(self.log, Duration::from_secs(self.plan.grace_seconds)).await?;
+                let grace = Duration::from_secs(self.plan.grace_seconds);
+                match self.is_idle || is_sandbox {
+                    true => self.environment.terminate_idle(self.log, grace).await?,
+                    false => self.environment.terminate(self.log, grace).await?,
+                }
                 let status = match interrupt {
                     Interrupt::Stopped => Status::Stopped,
                     Interrupt::TimedOut => Status::TimedOut,
@@ -123,7 +139,42 @@ impl<'a> Session<'a> {
             Err(Ended::Io(error)) => return Err(error),
         };
         self.environment.shut_down(self.log).await?;
+        if let Some(side) = self.side {
+            side.shut_down().await?;
+        }
         Ok(end)
+    }
+
+    /// Starts the loop that serves an open environment.
+    async fn open_side(&mut self) -> Result<(), Ended> {
+        if self.side.is_some() {
+            self.scripts.own(SIDE_LOOP)?;
+            self.environment.run(None, self.log, &mut self.interrupts).await?;
+        }
+        Ok(())
+    }
+
+    /// After a phase that has failed: the environment stays as it is, for somebody to look at, until he lets the build go
+    /// on or the time for it is over.
+    async fn hold(&mut self, phase: Phase) -> Result<(), Ended> {
+        let seconds = self.plan.open.map_or(0, |open| open.hold_seconds);
+        let Some(side) = self.side.as_mut().filter(|_| seconds > 0) else { return Ok(()) };
+        side.pause()?;
+        self.log.agent(&format!(
+            "Phase {phase} has failed: the build is paused for {seconds} seconds, or until codebuild-resume in a shell \
+             that `stagewright build attach` opens"
+        ))?;
+        self.is_idle = true;
+        let ended = tokio::select! {
+            ended = self.environment.idle(self.log, &mut self.interrupts) => Err(ended),
+            () = side.resumed() => Ok(()),
+            () = tokio::time::sleep(Duration::from_secs(seconds)) => Ok(()),
+        };
+        side.unpause()?;
+        ended?;
+        self.is_idle = false;
+        self.log.agent("The build goes on")?;
+        Ok(())
     }
 
     /// Gives whether artifacts are to be uploaded.
@@ -164,6 +215,9 @@ impl<'a> Session<'a> {
             if !succeeded && on_failure.is_some_and(|on| retries(on, failures, &context.message)) {
                 self.log.agent(&format!("Retrying phase {phase} (retry {failures})"))?;
                 continue;
+            }
+            if !succeeded {
+                self.hold(phase).await?;
             }
             self.progress.succeeding &= succeeded;
             return Ok(after(phase, succeeded, on_failure.unwrap_or(&crate::plan::OnFailure::Default)));

@@ -5,4 +5,5 @@
 mod isolation;
 mod lifecycle;
 mod machine;
+mod open;
 mod session;

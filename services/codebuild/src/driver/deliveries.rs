@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     host_access::{Denied, HostAccess},
     operations::start_build::{new_build, number},
-    records::{Build, Delivery, Project, Webhook},
+    records::{Build, BuildId, Delivery, Project, Webhook},
     role::Role,
     webhook::{
         filter::{Contents, admits, asks_for, may_admit},
@@ -110,7 +110,8 @@ async fn build(
     let configuration = project.configuration.0.clone();
     let (scope, name) = (&delivery.scope, &delivery.project);
     let sender = delivery.sender.clone();
-    let build = new_build(scope, name, sender, Timestamp::now(), configuration, Some(version));
+    let build =
+        new_build(scope, BuildId::of_build(name), sender, Timestamp::now(), configuration, Some(version));
     Ok(Some(Build { webhook: Some(told), ..build }))
 }
 

@@ -27,6 +27,8 @@ use crate::{
 const MAX_BUILDSPEC_BYTES: u64 = 1 << 20;
 /// The buildspec as it was read, beside the workspace where the build cannot change it. It is there once the source is.
 const BUILDSPEC: &str = "buildspec.yml";
+/// What stands for the buildspec of a sandbox, which has none.
+const NO_BUILDSPEC: &str = "version: 0.2\nphases: {}\n";
 
 /// May be done again: sources are fetched into emptied folders.
 pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Change>, Trouble> {
@@ -51,7 +53,10 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
         let suffix = placed.identifier.as_ref().map(|name| format!("_{name}")).unwrap_or_default();
         say(&format!("CODEBUILD_SRC_DIR{suffix}={}", placed.directory.display()))?;
     }
-    let text = read_buildspec(drive, build, &sources, &folder).await?;
+    let text = match build.is_sandbox() {
+        true => NO_BUILDSPEC.to_owned(),
+        false => read_buildspec(drive, build, &sources, &folder).await?,
+    };
     if build.part_of.as_ref().is_some_and(|part| part.identifier == buildspec::DOWNLOAD_SOURCE) {
         keep_batch(drive, build, &text).await?;
         return Ok(changes);
@@ -63,10 +68,12 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
         say("Decrypting parameter store environment variables")?;
     }
     secrets::fetch(drive, &given).await?;
-    describe(&say, build, &sources, &spec, &drive.codebuild.config.containers)?;
-    cache::restore(drive, build, &spec, &sources, &folder).await?;
-    say("Registering with agent")?;
-    describe_phases(&say, &spec)?;
+    if !build.is_sandbox() {
+        describe(&say, build, &sources, &spec, &drive.codebuild.config.containers)?;
+        cache::restore(drive, build, &spec, &sources, &folder).await?;
+        say("Registering with agent")?;
+        describe_phases(&say, &spec)?;
+    }
     keep_buildspec(&folder, &text)?;
     Ok(changes)
 }

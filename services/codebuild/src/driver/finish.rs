@@ -5,7 +5,7 @@ use codebuild_model::BuildPhaseType;
 use runner::State;
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-use super::{Fault, drive::Drive, log::LogWriter};
+use super::{Fault, commands, drive::Drive, log::LogWriter};
 use crate::{
     cache,
     records::{Build, Progress},
@@ -30,7 +30,9 @@ pub(super) async fn finish(drive: &Drive<'_>, build: &Build) -> Result<(), Fault
         Change::Leave { phase: BuildPhaseType::Finalizing, outcome: Outcome::succeeded(), at },
         Change::Complete { at },
     ];
+    let build = build.clone();
     let write = drive.codebuild.store.write(move |tx| {
+        commands::end_all(tx, &build, at)?;
         change(tx, &key, &changes, None, at)?;
         tx.delete::<Progress>(&key)?;
         tx.complete(&claimed)

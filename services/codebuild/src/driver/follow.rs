@@ -8,6 +8,7 @@ use runner::{Attachment, Context, Event, Phase, PhaseStatus, Plan, State, Status
 
 use super::{
     Fault,
+    commands::{self, Commands, run_sandbox},
     download::{kept_buildspec, parse, place},
     drive::{Drive, Trouble, time_left},
     log::LogWriter,
@@ -37,9 +38,10 @@ pub(super) async fn follow(drive: &Drive<'_>, build: Build) -> Result<Build, Fau
         }
     }
     let progress = drive.progress(&build).await?;
+    let commands = Commands::of(drive, &build).await?;
     let attachment = executor.attach(id, progress.position).await?;
     let log = LogWriter::new(&drive.role, build.log.clone(), progress.position.output);
-    Following { drive, build, attachment, log, progress }.read_to_end().await
+    Following { drive, build, attachment, log, progress, commands }.read_to_end().await
 }
 
 /// Starts the plan. A crash before or after it leads here again, and it runs once.
@@ -70,6 +72,8 @@ struct Following<'a, 'd> {
     attachment: Attachment,
     log: LogWriter<'a>,
     progress: Progress,
+    /// Of a sandbox.
+    commands: Option<Commands>,
 }
 
 /// What happened first.
@@ -77,6 +81,7 @@ enum Next {
     Update(Update),
     Gathered,
     Stop,
+    Submitted,
 }
 
 impl Following<'_, '_> {
@@ -89,12 +94,14 @@ impl Following<'_, '_> {
                 update = self.attachment.next() => Next::Update(update?),
                 () = at(gather) => Next::Gathered,
                 () = self.drive.stop.stopped(), if !stopped => Next::Stop,
+                () = submitted(&mut self.commands) => Next::Submitted,
             };
             match next {
                 Next::Stop => {
                     stopped = true;
                     self.drive.codebuild.executor.stop(id).await?;
                 }
+                Next::Submitted => commands::post(self.drive, &self.build).await?,
                 Next::Gathered => {
                     gather = None;
                     self.log.put().await;
@@ -111,6 +118,7 @@ impl Following<'_, '_> {
                     if last {
                         self.log.finish().await;
                     }
+                    commands::take(self.drive, &self.build, &event).await?;
                     let changes = self.take(event);
                     self.keep(changes).await?;
                     if last {
@@ -130,7 +138,14 @@ impl Following<'_, '_> {
     /// What an event means for the record.
     fn take(&mut self, event: Event) -> Vec<Change> {
         match event {
-            Event::Started { .. } | Event::CommandStarted { .. } | Event::CommandEnded { .. } => vec![],
+            Event::Started { at } if self.build.is_sandbox() => {
+                vec![Change::Enter { phase: run_sandbox(), at: Timestamp::from_millis(at) }]
+            }
+            Event::Started { .. }
+            | Event::CommandStarted { .. }
+            | Event::CommandEnded { .. }
+            | Event::RunStarted { .. }
+            | Event::RunEnded { .. } => vec![],
             Event::PhaseStarted { phase, at } => {
                 vec![Change::Enter { phase: kind(phase), at: Timestamp::from_millis(at) }]
             }
@@ -164,7 +179,7 @@ impl Following<'_, '_> {
                 changes.push(enter(BuildPhaseType::UploadArtifacts));
             }
             Status::Succeeded | Status::Failed => changes.push(enter(BuildPhaseType::Finalizing)),
-            Status::Stopped | Status::TimedOut => {}
+            Status::Stopped | Status::TimedOut => changes.extend(self.end_of_sandbox(status, at)),
             Status::Fault => {
                 let told = self.build.phases.iter().any(|phase| phase.status == Some(StatusType::Fault));
                 if !told {
@@ -176,6 +191,19 @@ impl Following<'_, '_> {
             }
         }
         changes
+    }
+
+    /// The phase of a sandbox is ended by nobody but whoever stops it, and by its time.
+    fn end_of_sandbox(&self, status: Status, at: Timestamp) -> Option<Change> {
+        let outcome = match status {
+            Status::TimedOut => Outcome::timed_out(),
+            Status::Stopped | Status::Succeeded | Status::Failed | Status::Fault => Outcome::stopped(),
+        };
+        (self.build.open_phase() == Some(&run_sandbox())).then(|| Change::Leave {
+            phase: run_sandbox(),
+            outcome,
+            at,
+        })
     }
 
     /// Commits changes together with how far the log and the events have been taken in.
@@ -191,6 +219,14 @@ impl Following<'_, '_> {
 async fn at(time: Option<tokio::time::Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// When a command was submitted.
+async fn submitted(commands: &mut Option<Commands>) {
+    match commands {
+        Some(commands) => commands.submitted().await,
         None => std::future::pending().await,
     }
 }

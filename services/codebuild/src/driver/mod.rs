@@ -5,6 +5,7 @@
 //! be done again: a crash leaves a record that says where to go on, and the claim of a driver that died ends with its
 //! lease. The commands themselves are held by a supervisor process that does not die with the driver.
 
+pub(crate) mod commands;
 mod deliveries;
 mod download;
 mod drive;

@@ -60,6 +60,7 @@ pub(crate) fn plan(
         },
         binds: vec![],
         container: None,
+        open: build.open,
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn stream_of(build: &Build) -> Option<LogStream> {
     let prefix = config.and_then(|config| given(&config.stream_name));
     let uuid = build.id.uuid;
     Some(LogStream {
-        group: group.unwrap_or_else(|| format!("/aws/codebuild/{}", build.id.project)),
+        group: group.unwrap_or_else(|| format!("/aws/codebuild/{}", build.id.project_name())),
         stream: prefix.map_or_else(|| uuid.to_string(), |prefix| format!("{prefix}/{uuid}")),
     })
 }

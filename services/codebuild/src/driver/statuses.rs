@@ -35,7 +35,7 @@ fn is_reported(build: &Build) -> bool {
     let source = build.configuration.0.source.as_ref();
     let wanted = source.is_some_and(|source| source.report_build_status == Some(true));
     let at_host = source.is_some_and(|source| git::provider(&source.r#type).is_some());
-    at_host && build.on_behalf_of.is_none() && (wanted || build.webhook.is_some())
+    at_host && build.on_behalf_of.is_none() && !build.is_sandbox() && (wanted || build.webhook.is_some())
 }
 
 fn commit(build: &Build) -> Option<&String> {

@@ -3,7 +3,9 @@
 mod batch_delete_builds;
 mod batch_get_build_batches;
 mod batch_get_builds;
+mod batch_get_command_executions;
 mod batch_get_projects;
+mod batch_get_sandboxes;
 mod create_project;
 mod create_webhook;
 mod delete_build_batch;
@@ -16,8 +18,11 @@ mod list_build_batches;
 mod list_build_batches_for_project;
 mod list_builds;
 mod list_builds_for_project;
+mod list_command_executions_for_sandbox;
 mod list_curated_environment_images;
 mod list_projects;
+mod list_sandboxes;
+mod list_sandboxes_for_project;
 mod list_source_credentials;
 mod report_groups;
 mod reports;
@@ -26,8 +31,13 @@ mod retry_build_batch;
 mod sharing;
 pub(crate) mod start_build;
 mod start_build_batch;
+mod start_build_connection;
+mod start_command_execution;
+mod start_sandbox;
+mod start_sandbox_connection;
 pub(crate) mod stop_build;
 mod stop_build_batch;
+mod stop_sandbox;
 mod update_project;
 mod update_project_visibility;
 mod update_webhook;
@@ -166,6 +176,43 @@ pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
                 std::iter::once(updated).chain(role.map(|role| Access::pass_role(role, PRINCIPAL))).collect()
             },
         )
+        .on::<model::BatchGetCommandExecutions, _>(
+            batch_get_command_executions::batch_get_command_executions,
+            |op, scope| sandboxes_of(std::slice::from_ref(&op.sandbox_id), scope),
+        )
+        .on::<model::BatchGetSandboxes, _>(batch_get_sandboxes::batch_get_sandboxes, |op, scope| {
+            sandboxes_of(&op.ids, scope)
+        })
+        .on::<model::ListCommandExecutionsForSandbox, _>(
+            list_command_executions_for_sandbox::list_command_executions_for_sandbox,
+            |op, scope| sandboxes_of(std::slice::from_ref(&op.sandbox_id), scope),
+        )
+        .on::<model::ListSandboxes, _>(list_sandboxes::list_sandboxes, |_, _| vec![Access::any()])
+        .on::<model::ListSandboxesForProject, _>(
+            list_sandboxes_for_project::list_sandboxes_for_project,
+            |op, scope| vec![project(project_name(&op.project_name), scope)],
+        )
+        .on::<model::StartBuildConnection, _>(start_build_connection::start_build_connection, |op, scope| {
+            projects_of(std::slice::from_ref(&op.id), scope)
+        })
+        .on::<model::StartCommandExecution, _>(
+            start_command_execution::start_command_execution,
+            |op, scope| sandboxes_of(std::slice::from_ref(&op.sandbox_id), scope),
+        )
+        .on::<model::StartSandbox, _>(start_sandbox::start_sandbox, |op, scope| {
+            vec![
+                op.project_name
+                    .as_deref()
+                    .map_or_else(Access::any, |name| project(project_name(name), scope)),
+            ]
+        })
+        .on::<model::StartSandboxConnection, _>(
+            start_sandbox_connection::start_sandbox_connection,
+            |op, scope| sandboxes_of(std::slice::from_ref(&op.sandbox_id), scope),
+        )
+        .on::<model::StopSandbox, _>(stop_sandbox::stop_sandbox, |op, scope| {
+            sandboxes_of(std::slice::from_ref(&op.id), scope)
+        })
         .build()
 }
 
@@ -242,6 +289,12 @@ fn projects_of(ids: &[String], scope: &Scope) -> Vec<Access> {
         true => vec![Access::any()],
         false => names.iter().map(|name| project(name, scope)).collect(),
     }
+}
+
+/// The projects of sandboxes, each once.
+fn sandboxes_of(ids: &[String], scope: &Scope) -> Vec<Access> {
+    let public = ids.iter().map(|id| BuildId::parse_sandbox(id).map_or_else(|| id.clone(), |id| id.public()));
+    projects_of(&public.collect::<Vec<_>>(), scope)
 }
 
 /// Where a page begins. Errors: `InvalidInput` for a token that was not made for this.

@@ -4,9 +4,9 @@ use aws::{Ctx, Principal, Scope, Timestamp, protocol::json};
 use codebuild_model::{
     ArtifactsType, BuildPhaseType, Project as Settings, START_BUILD, SourceType, StartBuild, StartBuildOutput,
 };
+use runner::Open;
 use sha2::{Digest, Sha256};
 use store::{Key, Range, WriteTx};
-use uuid::Uuid;
 
 use super::{create_project::default_key, project_name};
 use crate::{
@@ -24,6 +24,10 @@ use crate::{
 
 /// How long an idempotency token holds.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// A variable of a build with a debug session: minutes for which it stays open after a phase that has failed. StartBuild
+/// of AWS has no member for it.
+pub const HOLD_MINUTES: &str = "STAGEWRIGHT_HOLD_ON_FAILURE_MINUTES";
+const MOST_HOLD_MINUTES: u64 = 480;
 /// Old tokens that are cleared away with each new build.
 const CLEARED_TOKENS: usize = 20;
 
@@ -44,6 +48,11 @@ pub(super) async fn start_build(
     };
     let settings = complete(override_with(settings, &input)?, &default_key(ctx))?;
     let version = input.source_version.clone().or_else(|| settings.source_version.clone());
+    let open = match input.debug_session_enabled {
+        Some(true) => Some(Open { sandbox: false, hold_seconds: hold_seconds(&settings)? }),
+        Some(false) | None => None,
+    };
+    let id = BuildId::of_build(name);
     let origin = match wanted {
         Some(wanted) => Origin::Batch(Box::new(wanted)),
         None => Origin::of_token(input.idempotency_token.clone(), || {
@@ -51,8 +60,33 @@ pub(super) async fn start_build(
             json::to_value(&input, &START_BUILD).to_string()
         }),
     };
-    let build = queue(codebuild, ctx, name, settings, version, origin).await?;
+    let build = queue(codebuild, ctx, New { id, open, settings, source_version: version, origin }).await?;
     Ok(StartBuildOutput { build: Some(shape::build(&build)) })
+}
+
+/// How long a build with a debug session stays open after a phase that has failed.
+fn hold_seconds(settings: &Settings) -> Result<u64, Error> {
+    let environment = settings.environment.as_ref();
+    let variables = environment.and_then(|environment| environment.environment_variables.as_ref());
+    let given = variables.into_iter().flatten().find(|variable| variable.name == HOLD_MINUTES);
+    let Some(given) = given else { return Ok(0) };
+    match given.value.parse::<u64>() {
+        Ok(minutes) if minutes <= MOST_HOLD_MINUTES => Ok(minutes * 60),
+        Ok(_) | Err(_) => Err(Error::InvalidInput(format!(
+            "Invalid environment: {HOLD_MINUTES} must be a number of minutes from 0 to {MOST_HOLD_MINUTES}, but is '{}'",
+            given.value
+        ))),
+    }
+}
+
+/// What a build is made of.
+pub(super) struct New {
+    /// Unless a batch has said which.
+    pub id: BuildId,
+    pub open: Option<Open>,
+    pub settings: Settings,
+    pub source_version: Option<String>,
+    pub origin: Origin,
 }
 
 /// What makes a call that is made twice make one build.
@@ -79,14 +113,8 @@ impl Origin {
 }
 
 /// Makes the record of a build and everything that drives it, in one transaction.
-pub(super) async fn queue(
-    codebuild: &CodeBuild,
-    ctx: &Ctx,
-    project: &str,
-    settings: Settings,
-    source_version: Option<String>,
-    origin: Origin,
-) -> Result<Build, Error> {
+pub(super) async fn queue(codebuild: &CodeBuild, ctx: &Ctx, new: New) -> Result<Build, Error> {
+    let New { id, open, settings, source_version, origin } = new;
     let initiator = match &origin {
         // Whoever started the first one started this one too.
         Origin::AutoRetry(earlier) => earlier.initiator.clone(),
@@ -94,7 +122,11 @@ pub(super) async fn queue(
             initiator(ctx, source_version.as_deref())
         }
     };
-    let mut build = new_build(&ctx.scope, project, initiator, ctx.now(), settings, source_version);
+    let mut build = new_build(&ctx.scope, id, initiator, ctx.now(), settings, source_version);
+    build.open = open;
+    if build.is_sandbox() {
+        build.auto_retry = None;
+    }
     match &origin {
         Origin::Anybody | Origin::Token { .. } => {}
         // Builds of batches are repeated by RetryBuildBatch, not by themselves.
@@ -119,7 +151,7 @@ pub(super) async fn queue(
 /// A build that has no number yet.
 pub(crate) fn new_build(
     scope: &Scope,
-    project: &str,
+    id: BuildId,
     initiator: String,
     started: Timestamp,
     settings: Settings,
@@ -128,7 +160,7 @@ pub(crate) fn new_build(
     let limit = settings.auto_retry_limit.filter(|limit| *limit > 0);
     with_destinations(Build {
         scope: scope.clone(),
-        id: BuildId { project: project.to_owned(), uuid: Uuid::new_v4() },
+        id,
         number: 0,
         initiator,
         started,
@@ -149,6 +181,7 @@ pub(crate) fn new_build(
         part_of: None,
         on_behalf_of: None,
         webhook: None,
+        open: None,
     })
 }
 
@@ -320,8 +353,9 @@ fn admit(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<(), Err
         }
     }
     // Deleted since it was looked at.
-    if !tx.exists::<Project>(&Project::key_of(&build.scope, &build.id.project))? {
-        let arn = build.scope.arn("codebuild", format_args!("project/{}", build.id.project));
+    let project = build.id.project_name();
+    if !tx.exists::<Project>(&Project::key_of(&build.scope, project))? {
+        let arn = build.scope.arn("codebuild", format_args!("project/{project}"));
         return Err(Error::ProjectNotFound(arn.to_string()));
     }
     Ok(())

@@ -139,7 +139,40 @@ pub struct BuildId {
     pub uuid: Uuid,
 }
 
+/// In front of the project's name in the id of a sandbox: no operation on builds can name it.
+const SANDBOX: &str = "sandbox/";
+
 impl BuildId {
+    /// Of a new build.
+    pub fn of_build(project: &str) -> Self {
+        Self { project: project.to_owned(), uuid: Uuid::new_v4() }
+    }
+
+    /// Of a new sandbox.
+    pub fn of_sandbox(project: &str) -> Self {
+        Self { project: format!("{SANDBOX}{project}"), uuid: Uuid::new_v4() }
+    }
+
+    /// As `parse`, for the id or the ARN of a sandbox.
+    pub fn parse_sandbox(text: &str) -> Option<Self> {
+        let id = match text.starts_with("arn:") {
+            true => text.rsplit_once(":sandbox/")?.1,
+            false => text,
+        };
+        let (project, uuid) = id.split_once(':').filter(|(project, _)| !project.contains('/'))?;
+        Some(Self { project: format!("{SANDBOX}{project}"), uuid: uuid.parse().ok()? })
+    }
+
+    /// The project's name.
+    pub fn project_name(&self) -> &str {
+        self.project.strip_prefix(SANDBOX).unwrap_or(&self.project)
+    }
+
+    /// `project:uuid`, as users know it.
+    pub fn public(&self) -> String {
+        format!("{}:{}", self.project_name(), self.uuid)
+    }
+
     /// None for what no build can be called. A build's ARN names it too. What runs for another service has a slash in
     /// its name, and is nobody's to ask for.
     pub fn parse(text: &str) -> Option<Self> {
@@ -206,6 +239,9 @@ pub struct Build {
     /// Of a build that a webhook has started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<WebhookStart>,
+    /// Of a sandbox, and of a build whose debug session is enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<runner::Open>,
 }
 
 /// How often a build that fails is tried again by itself.
@@ -275,6 +311,10 @@ impl Build {
     pub const UUID: &'static str = "uuid";
     /// Those of a project that have not ended.
     pub const RUNNING: &'static str = "running";
+    /// Sandboxes of a scope, by start.
+    pub const SANDBOXES: &'static str = "sandboxes";
+    /// Sandboxes of a project, by start.
+    pub const PROJECT_SANDBOXES: &'static str = "project-sandboxes";
 
     pub fn key_of(scope: &Scope, id: &BuildId) -> Key {
         in_scope(scope).and(&id.project).and(id.uuid.to_string())
@@ -291,10 +331,17 @@ impl Build {
     pub fn is_complete(&self) -> bool {
         self.ended.is_some()
     }
+
+    pub fn is_sandbox(&self) -> bool {
+        self.open.is_some_and(|open| open.sandbox)
+    }
 }
 
 pub fn arn(scope: &Scope, id: &BuildId) -> String {
-    scope.arn("codebuild", format_args!("build/{id}")).to_string()
+    match id.project.starts_with(SANDBOX) {
+        true => scope.arn("codebuild", id).to_string(),
+        false => scope.arn("codebuild", format_args!("build/{id}")).to_string(),
+    }
 }
 
 impl Record for Build {
@@ -309,8 +356,13 @@ impl Record for Build {
         let uuid = self.id.uuid.to_string();
         let of_project = Self::of_project(&self.scope, &self.id.project);
         let mut indexes = vec![Index::new(Self::UUID, Key::of(&uuid))];
-        if self.on_behalf_of.is_none() {
-            let at = in_scope(&self.scope).and_i64(self.started.as_millis()).and(&uuid);
+        let started = self.started.as_millis();
+        let at = in_scope(&self.scope).and_i64(started).and(&uuid);
+        if self.is_sandbox() {
+            indexes.push(Index::new(Self::SANDBOXES, at));
+            let at = of_project.clone().and_i64(started).and(&uuid);
+            indexes.push(Index::new(Self::PROJECT_SANDBOXES, at));
+        } else if self.on_behalf_of.is_none() {
             indexes.push(Index::new(Self::STARTED, at));
             indexes.push(Index::new(Self::NUMBER, of_project.clone().and_u64(self.number)));
         }

@@ -3,16 +3,16 @@
 //! The whole platform is started for as long as the command runs, on a folder that goes away with it. What is not there
 //! is what a definition cannot hold: [`plan`] says what has to be made, [`prepare`] makes it, [`follow`] shows the run.
 
-mod arguments;
+pub mod arguments;
 pub mod build_log;
 pub mod follow;
 mod interrupt;
-mod output;
-mod plan;
+pub mod output;
+pub mod plan;
 pub mod prepare;
 pub mod progress;
-mod projects;
-mod source;
+pub mod projects;
+pub mod source;
 pub mod view;
 mod work_tree;
 
@@ -294,7 +294,8 @@ async fn leave(view: &View, intent: &Intent, follower: &Follower<'_>) -> Result<
     let record = json!({"pipeline": follower.execution.pipeline, "execution": follower.execution.id,
         "status": ending, "at": Timestamp::now().to_iso8601_secs()});
     let deployed = &intent.plan.needs.deployed;
-    let left = intent.output.leave(&follower.client, &details, deployed, &follower.logs, record).await;
+    let artifacts = output::artifacts(&details);
+    let left = intent.output.leave(&follower.client, artifacts, deployed, &follower.logs, record).await;
     let left = left.map_err(Failure::failed)?;
     let folder = &intent.output.folder;
     let mut lines = Vec::new();

@@ -66,18 +66,19 @@ impl Output {
         }
     }
 
-    /// Takes away what the run before has left, and leaves what this one made.
+    /// Takes away what the run before has left, and leaves what this one made: artifacts by their names, the objects of
+    /// the buckets that were deployed to, and the files of the folder `logs`.
     pub async fn leave(
         &self,
         client: &Client,
-        details: &[ActionExecutionDetail],
+        artifacts: BTreeMap<String, ObjectId>,
         deployed: &BTreeSet<String>,
         logs: &Path,
         record: Value,
     ) -> Result<Left, Error> {
         self.renew()?;
         let mut left = Left::default();
-        for (name, object) in artifacts(details) {
+        for (name, object) in artifacts {
             let path = self.leave_artifact(client, &name, &object, &mut left.complaints).await?;
             left.artifacts.insert(name, path);
         }
@@ -214,7 +215,7 @@ impl Output {
 }
 
 /// Where each artifact lies that an action has made.
-fn artifacts(details: &[ActionExecutionDetail]) -> BTreeMap<String, ObjectId> {
+pub fn artifacts(details: &[ActionExecutionDetail]) -> BTreeMap<String, ObjectId> {
     let succeeded = details.iter().filter(|detail| detail.status == Some(ActionExecutionStatus::Succeeded));
     let outputs = succeeded.filter_map(|detail| detail.output.as_ref()?.output_artifacts.as_ref()).flatten();
     let placed = outputs.filter_map(|artifact| {

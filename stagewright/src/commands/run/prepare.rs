@@ -21,7 +21,7 @@ use crate::platform::local::Local;
 const SUMMARY: &str = "codepipeline-artifact-revision-summary";
 
 /// What the roles of a run may do. There is nothing on a local platform but what belongs to the run.
-const PERMISSIONS: [&str; 4] = ["s3:*", "codebuild:*", "logs:*", "sts:AssumeRole"];
+const PERMISSIONS: [&str; 5] = ["s3:*", "codebuild:*", "logs:*", "sts:AssumeRole", "ssm:GetParameters"];
 
 /// Why a run did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,8 @@ fn in_order_of_trust(roles: &BTreeMap<String, Trust>) -> Vec<(&str, &Trust)> {
     ordered
 }
 
-async fn create_role(client: &Client, role: &str, trust: &Trust) -> Result<(), Error> {
+/// `role` is an ARN. Errors: `Refused`.
+pub async fn create_role(client: &Client, role: &str, trust: &Trust) -> Result<(), Error> {
     let (path, name) = path_and_name(role);
     let mut principal = serde_json::Map::new();
     if !trust.services.is_empty() {
@@ -127,14 +128,19 @@ async fn put_source(
     source: &SourceObject,
     folder: &SourceFolder,
 ) -> Result<(), Error> {
-    let target = tempfile::tempfile_in(local.work_folder()?)?;
-    let archive = tokio::task::block_in_place(|| folder.pack(target))?;
-    let body = ReaderStream::new(from_start(archive)?).boxed();
+    let body = ReaderStream::new(packed(local, folder)?).boxed();
     let mut put = PutObject::new(&source.bucket, &source.key, body);
     put.content_type = Some("application/zip".to_owned());
     put.metadata.insert(SUMMARY.to_owned(), folder.summary());
     client.put_object(put).await.map_err(refused(format!("{}/{}", source.stage, source.action)))?;
     Ok(())
+}
+
+/// A folder as a ZIP that is to be read from its beginning. Takes as long as the packing does, on a thread that may.
+pub fn packed(local: &Local, folder: &SourceFolder) -> Result<tokio::fs::File, Error> {
+    let target = tempfile::tempfile_in(local.work_folder()?)?;
+    let archive = tokio::task::block_in_place(|| folder.pack(target))?;
+    Ok(from_start(archive)?)
 }
 
 fn from_start(mut file: File) -> Result<tokio::fs::File, std::io::Error> {

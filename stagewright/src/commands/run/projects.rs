@@ -16,7 +16,8 @@ use super::plan::{self, Findings};
 
 /// The role of projects that no file describes; its account is put in front.
 const ROLE: &str = "role/stagewright-run-codebuild";
-const IMAGE: &str = "aws/codebuild/standard:7.0";
+/// Of projects that name none.
+pub const IMAGE: &str = "aws/codebuild/standard:7.0";
 
 /// One project for each name. Errors: files that cannot be read or describe no project that is named, `buildspecs`
 /// of projects that are not.

@@ -1,5 +1,6 @@
 //! A working folder as the ZIP that a source action hands on.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -37,6 +38,8 @@ pub struct SourceFolder {
     folder: PathBuf,
     files: Vec<PathBuf>,
     links: Vec<(PathBuf, PathBuf)>,
+    /// With nothing in them, which git's own folder needs to have.
+    empty_folders: Vec<PathBuf>,
     /// What does not go along although a reader could expect it.
     pub left_out: Vec<String>,
     /// The commit that it stands on; none without git.
@@ -53,24 +56,63 @@ impl SourceFolder {
         let tree = WorkTree::of(&folder).map_err(git)?;
         let (names, commit) = match &tree {
             Some(tree) => (tree.files().map_err(git)?.into_iter().collect(), tree.commit().map_err(git)?),
-            None => (walk(&folder)?, None),
+            None => (walk(&folder, |name| name != ".git")?, None),
         };
-        let mut source = Self {
-            folder: folder.clone(),
-            files: Vec::new(),
-            links: Vec::new(),
-            left_out: Vec::new(),
-            commit,
-        };
+        let mut source = Self::nothing_of(folder, commit);
         for name in names {
-            if !name.starts_with(OWN_FOLDER) && !folder.join(&name).starts_with(excluded) {
+            if source.may_go_along(&name, excluded) {
                 source.take(name)?;
             }
         }
-        match source.files.is_empty() && source.links.is_empty() {
-            true => Err(Error::Empty(folder)),
-            false => Ok(source),
+        source.unless_empty()
+    }
+
+    /// Looks at a folder of which everything goes along as it lies there: `.git`, what git ignores, empty folders. Links
+    /// that a build could not follow stay behind, and so does a `.git` that only leads to a repository elsewhere.
+    pub fn read_all(folder: &Path, excluded: &Path) -> Result<Self, Error> {
+        let io = |cause| Error::Io { path: folder.to_owned(), cause };
+        let folder = folder.canonicalize().map_err(io)?;
+        let git = |cause| Error::Git { folder: folder.clone(), cause };
+        let commit = match WorkTree::of(&folder).map_err(git)? {
+            Some(tree) => tree.commit().map_err(git)?,
+            None => None,
+        };
+        let mut source = Self::nothing_of(folder, commit);
+        for name in walk(&source.folder, |_| true)? {
+            if !source.may_go_along(&name, excluded) {
+                continue;
+            }
+            if name.file_name().is_some_and(|name| name == ".git") {
+                source.left_out.push(format!("{}: it leads to a repository elsewhere", name.display()));
+                continue;
+            }
+            match source.take(name) {
+                Err(link @ Error::Link { .. }) => source.left_out.push(link.to_string()),
+                taken => taken?,
+            }
         }
+        source.unless_empty()
+    }
+
+    fn nothing_of(folder: PathBuf, commit: Option<Commit>) -> Self {
+        let (files, links, empty_folders, left_out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { folder, files, links, empty_folders, left_out, commit }
+    }
+
+    fn may_go_along(&self, name: &Path, excluded: &Path) -> bool {
+        !name.starts_with(OWN_FOLDER) && !self.folder.join(name).starts_with(excluded)
+    }
+
+    fn unless_empty(self) -> Result<Self, Error> {
+        match self.files.is_empty() && self.links.is_empty() {
+            true => Err(Error::Empty(self.folder)),
+            false => Ok(self),
+        }
+    }
+
+    /// The folder's whole path.
+    pub fn path(&self) -> &Path {
+        &self.folder
     }
 
     fn take(&mut self, name: PathBuf) -> Result<(), Error> {
@@ -89,6 +131,8 @@ impl SourceFolder {
             self.links.push((name, goal));
         } else if kind.is_file() {
             self.files.push(name);
+        } else if kind.is_dir() && is_empty(&path).map_err(|cause| Error::Io { path, cause })? {
+            self.empty_folders.push(name);
         } else if kind.is_dir() {
             self.left_out.push(format!("{}: a repository of its own", name.display()));
         } else {
@@ -122,26 +166,37 @@ impl SourceFolder {
         for (name, goal) in &self.links {
             archive.add_symlink(name, goal)?;
         }
+        for name in &self.empty_folders {
+            archive.add_directory(name)?;
+        }
         Ok(archive.finish()?)
     }
 }
 
-/// Everything below a folder but `.git`, sorted.
-fn walk(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+/// Files, links and empty folders below a folder, sorted; what is called otherwise than `takes` has it is passed over.
+fn walk(folder: &Path, takes: impl Fn(&OsStr) -> bool) -> Result<Vec<PathBuf>, Error> {
     let mut names = Vec::new();
     let entries = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
-    for entry in entries.filter_entry(|entry| entry.file_name() != ".git") {
+    for entry in entries.filter_entry(|entry| takes(entry.file_name())) {
         let entry = entry.map_err(|error| Error::Io {
             path: error.path().unwrap_or(folder).to_owned(),
             cause: error.into(),
         })?;
-        if !entry.file_type().is_dir()
-            && let Ok(name) = entry.path().strip_prefix(folder)
-        {
+        let is_of_use = match entry.file_type().is_dir() {
+            true => {
+                is_empty(entry.path()).map_err(|cause| Error::Io { path: entry.path().to_owned(), cause })?
+            }
+            false => true,
+        };
+        if is_of_use && let Ok(name) = entry.path().strip_prefix(folder) {
             names.push(name.to_owned());
         }
     }
     Ok(names)
+}
+
+fn is_empty(folder: &Path) -> io::Result<bool> {
+    Ok(fs::read_dir(folder)?.next().is_none())
 }
 
 /// Whether whoever unpacks the archive will let the link be: it climbs only at its beginning, and no higher than the
@@ -184,7 +239,7 @@ mod tests {
         let into = tempfile::tempdir().unwrap();
         let archive = source.pack(tempfile::tempfile().unwrap()).unwrap();
         extract(archive, into.path(), Limits::default()).unwrap();
-        walk(into.path()).unwrap().into_iter().map(|name| name.display().to_string()).collect()
+        walk(into.path(), |_| true).unwrap().into_iter().map(|name| name.display().to_string()).collect()
     }
 
     #[test]
@@ -212,6 +267,23 @@ mod tests {
         // A folder within the work tree is a source of its own.
         let source = SourceFolder::read(&folder.path().join("sub"), Path::new("/nowhere")).unwrap();
         assert_eq!(unpacked(&source), ["b"]);
+    }
+
+    #[test]
+    fn everything_goes_along_as_it_lies_there() {
+        let folder = folder(&["kept", "x.tmp", ".stagewright/build/y", "worktree/.git"]);
+        fs::write(folder.path().join(".gitignore"), "*.tmp\n").unwrap();
+        symlink("/usr/bin/python3", folder.path().join("python")).unwrap();
+        git(folder.path(), &["init", "--quiet"]);
+        git(folder.path(), &["add", "kept"]);
+        git(folder.path(), &["commit", "--quiet", "--message", "First"]);
+        let source = SourceFolder::read_all(folder.path(), Path::new("/nowhere")).unwrap();
+        let (of_git, others): (Vec<_>, Vec<_>) =
+            unpacked(&source).into_iter().partition(|name| name.starts_with(".git/"));
+        assert_eq!(others, [".gitignore", "kept", "x.tmp"]);
+        assert!(of_git.contains(&".git/refs/tags".to_owned()), "git needs its empty folders: {of_git:?}");
+        let [link, repository] = &source.left_out[..] else { panic!("{:?}", source.left_out) };
+        assert!(link.contains("/usr/bin/python3") && repository.starts_with("worktree/.git"), "{link}");
     }
 
     #[test]
