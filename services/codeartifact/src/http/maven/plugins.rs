@@ -19,6 +19,8 @@ const LONGEST: u64 = 8 * 1024 * 1024;
 const LONGEST_PREFIX: usize = 255;
 /// Packages of one group that are looked at, in each repository.
 const MOST_PACKAGES: usize = 1_000;
+/// Versions of one package that are looked at.
+const MOST_VERSIONS: usize = 20;
 
 /// What an archive says that it is called, if it is a plugin. What is no archive is none.
 pub async fn inside(blobs: &Blobs, blob: Digest, size: u64) -> Result<Option<Plugin>, Error> {
@@ -59,12 +61,11 @@ pub fn of_group(
     Ok(all)
 }
 
-/// What the version that was published last is called.
+/// What one of its published versions says: that is the same in all of them.
 pub fn of_package(tx: &mut ReadTx<'_>, package: &Package) -> Result<Option<Plugin>, store::Error> {
     let published = Version::all_of(package.repository, &package.coordinates).and(Status::Published.as_str());
-    let last = tx.scan_index::<Version>(Version::BY_STATUS, Range::prefix(published).descending(), 1)?;
-    let last = last.into_records().into_iter().next();
-    Ok(last.and_then(|version| version.contents.maven()?.plugin.clone()))
+    let some = tx.scan_index::<Version>(Version::BY_STATUS, Range::prefix(published), MOST_VERSIONS)?;
+    Ok(some.records.iter().find_map(|version| version.contents.maven()?.plugin.clone()))
 }
 
 #[cfg(test)]

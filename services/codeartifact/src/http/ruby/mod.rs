@@ -48,8 +48,8 @@ pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
     let method = call.parts.method.clone();
     let is_read = matches!(method, Method::GET | Method::HEAD);
     match segments.as_slice() {
-        // Whether there is a compact index at all: older versions of gem ask for the source itself, newer ones for its list.
-        [""] | ["versions"] if method == Method::HEAD => {
+        // Whether there is a compact index at all: older versions of gem ask for the source itself.
+        ["" | "versions"] if method == Method::HEAD => {
             call.carried_out(Action::Read, None, None, Box::pin(async { Ok(()) })).await?;
             Ok(typed(TEXT, ""))
         }

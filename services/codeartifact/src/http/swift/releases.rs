@@ -17,6 +17,8 @@ use crate::versions::compare;
 
 /// Packages that are looked at in search of an address.
 const LOOKED_AT: usize = 5_000;
+/// Of one package.
+const MOST_RELEASES: usize = 100;
 
 /// The releases of a package, with a link to the newest.
 pub async fn list(call: &Call<'_>, package: &Coordinates) -> Result<Response, Refusal> {
@@ -112,12 +114,13 @@ fn from(tx: &mut ReadTx<'_>, repository: &Repository, url: &str) -> Result<Vec<S
     let mut found = Vec::new();
     for package in tx.scan::<Package>(all, LOOKED_AT)?.into_records() {
         let published = Version::all_of(repository.id, &package.coordinates).and(Status::Published.as_str());
-        let last = tx.scan_index::<Version>(Version::BY_STATUS, Range::prefix(published).descending(), 1)?;
+        let releases =
+            tx.scan_index::<Version>(Version::BY_STATUS, Range::prefix(published), MOST_RELEASES)?;
         let is_from = |version: &Version| {
             let urls = native(version).and_then(|swift| swift.metadata.get("repositoryURLs")?.as_array());
             urls.into_iter().flatten().filter_map(Value::as_str).any(|known| is_same(known, url))
         };
-        if last.records.iter().any(|version| is_from(version)) {
+        if releases.records.iter().any(|version| is_from(version)) {
             found.push(package.coordinates.shown());
         }
     }
