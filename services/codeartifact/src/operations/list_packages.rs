@@ -242,9 +242,10 @@ mod tests {
 
     fn seed(tx: &mut WriteTx<'_>, repository: &Repository, number: usize) -> Result<(), Error> {
         let at = Timestamp::from_millis(0);
-        let namespace = if number % 3 == 0 { format!("scope{}", number % 50) } else { String::new() };
+        let namespace =
+            if number.is_multiple_of(3) { format!("scope{}", number % 50) } else { String::new() };
         let coordinates = Coordinates::normal(Format::Npm, &namespace, &format!("library-{number:07}"));
-        let restrictions = Restrictions::ALL[if number % 1_000 == 0 { 3 } else { number % 3 }];
+        let restrictions = Restrictions::ALL[if number.is_multiple_of(1_000) { 3 } else { number % 3 }];
         let mut package = Package::new(repository, &coordinates, restrictions, at);
         package.tags.insert("latest".to_owned(), format!("1.{}.0", VERSIONS_OF_EACH - 1));
         for minor in 0..VERSIONS_OF_EACH {

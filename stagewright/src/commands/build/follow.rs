@@ -164,6 +164,6 @@ pub fn uploaded(build: &Build, artifacts: &[String]) -> BTreeMap<String, ObjectI
             && phase.phase_status == Some(StatusType::Succeeded)
     });
     let objects =
-        artifacts.iter().map(|name| (name.clone(), ObjectId::new(BUCKET, &format!("{ARTIFACTS}/{name}"))));
+        artifacts.iter().map(|name| (name.clone(), ObjectId::new(BUCKET, format!("{ARTIFACTS}/{name}"))));
     if is_done { objects.collect() } else { BTreeMap::new() }
 }

@@ -51,7 +51,7 @@ fn found() -> Vec<(Origin, String)> {
     }
     let config = folder("XDG_CONFIG_HOME", ".config");
     let cargo = folder("CARGO_HOME", ".cargo");
-    let files: [(PathBuf, fn(&str) -> Option<Origin>); 9] = [
+    let files: [(PathBuf, Read); 9] = [
         (folder("NPM_CONFIG_USERCONFIG", ".npmrc"), origins::of_npmrc),
         ("/etc/npmrc".into(), origins::of_npmrc),
         (folder("PIP_CONFIG_FILE", ".pip/pip.conf"), origins::of_pip),
@@ -68,6 +68,9 @@ fn found() -> Vec<(Origin, String)> {
     }
     found
 }
+
+/// Reads the address out of the text of a file.
+type Read = fn(&str) -> Option<Origin>;
 
 fn text(path: &Path) -> Option<String> {
     let is_small = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() <= LARGEST);
