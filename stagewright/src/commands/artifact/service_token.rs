@@ -151,7 +151,7 @@ async fn list(remote: &Remote, domain: Domain) -> Result<Vec<ServiceToken>, Erro
 }
 
 fn line(token: &ServiceToken) -> String {
-    let at = |time: Option<aws::Timestamp>| time.map(|time| time.to_iso8601_millis());
+    let at = |time: Option<aws::Timestamp>| time.map(aws::Timestamp::to_iso8601_millis);
     format!(
         "{}  {}  {}  {}  expires {}  used {}  {}",
         token.token_id,

@@ -10,6 +10,9 @@ use crate::package_tools::origins::{self, Origin};
 /// No configuration file is larger, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
+/// How one kind of file is read.
+type Read = fn(&str) -> Option<Origin>;
+
 /// Prints a section for the server's configuration; for each connection the first of those that count.
 pub fn print(as_json: bool) {
     let mut proposed: BTreeMap<&str, (Origin, String)> = BTreeMap::new();
@@ -51,7 +54,7 @@ fn found() -> Vec<(Origin, String)> {
     }
     let config = folder("XDG_CONFIG_HOME", ".config");
     let cargo = folder("CARGO_HOME", ".cargo");
-    let files: [(PathBuf, fn(&str) -> Option<Origin>); 9] = [
+    let files: [(PathBuf, Read); 9] = [
         (folder("NPM_CONFIG_USERCONFIG", ".npmrc"), origins::of_npmrc),
         ("/etc/npmrc".into(), origins::of_npmrc),
         (folder("PIP_CONFIG_FILE", ".pip/pip.conf"), origins::of_pip),
