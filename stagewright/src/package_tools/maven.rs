@@ -140,7 +140,7 @@ fn elements(text: &str) -> Result<Vec<Element>, Unusable> {
 #[cfg(test)]
 mod tests {
     use super::super::Access;
-    use super::super::tests::is_idempotent;
+    use super::super::tests::{is_idempotent, with_token};
     use super::*;
 
     fn change(text: &str, registry: &Registry) -> Result<String, Unusable> {
@@ -164,15 +164,19 @@ mod tests {
     #[test]
     fn lists_are_made_where_there_are_none() {
         is_idempotent("", change);
-        is_idempotent("<settings><servers/><profiles></profiles></settings>", |text, registry| {
-            change(text, registry)
-        });
+        // On one line, which is another one afterwards.
+        let once = change("<settings><servers/><profiles></profiles></settings>", &with_token("t")).unwrap();
+        for path in ["settings/servers/server/id", "settings/profiles/profile/id"] {
+            let found = elements(&once).unwrap();
+            assert_eq!(found.iter().filter(|one| one.path == path).count(), 1, "{once}");
+        }
+        assert_eq!(change(&once, &with_token("t")).unwrap(), once);
     }
 
     #[test]
     fn what_is_no_settings_file_is_left_alone() {
         for text in ["<settings>", "<project></project>", "<settings/>", "nothing"] {
-            assert!(change(text, &super::super::tests::with_token("t")).is_err(), "{text}");
+            assert!(change(text, &with_token("t")).is_err(), "{text}");
         }
     }
 }

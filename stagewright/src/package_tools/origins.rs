@@ -14,8 +14,8 @@ pub struct Origin {
 
 /// The registry of an `.npmrc`.
 pub fn of_npmrc(text: &str) -> Option<Origin> {
-    let values = text.lines().filter_map(|line| line.split_once('='));
-    let registry = values.filter(|(key, _)| key.trim() == "registry").next_back().map(|(_, value)| value)?;
+    let mut values = text.lines().filter_map(|line| line.split_once('='));
+    let registry = values.rfind(|(key, _)| key.trim() == "registry").map(|(_, value)| value)?;
     of("public:npmjs", registry)
 }
 

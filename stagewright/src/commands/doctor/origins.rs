@@ -10,6 +10,9 @@ use crate::package_tools::origins::{self, Origin};
 /// No configuration file is larger, in bytes.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
+/// How one kind of file is read.
+type Read = fn(&str) -> Option<Origin>;
+
 /// Prints a section for the server's configuration; for each connection the first of those that count.
 pub fn print(as_json: bool) {
     let mut proposed: BTreeMap<&str, (Origin, String)> = BTreeMap::new();
