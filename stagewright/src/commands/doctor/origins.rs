@@ -72,9 +72,6 @@ fn found() -> Vec<(Origin, String)> {
     found
 }
 
-/// Reads the address out of the text of a file.
-type Read = fn(&str) -> Option<Origin>;
-
 fn text(path: &Path) -> Option<String> {
     let is_small = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() <= LARGEST);
     if is_small { std::fs::read_to_string(path).ok() } else { None }
