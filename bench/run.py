@@ -27,7 +27,6 @@ from harness.aws_cli import AwsCli
 from harness.builds import Builds, phase, phases
 from harness.eventually import until
 from harness.git import Git
-from harness.identities import trust
 from harness.main_job import MainJob
 from harness.server import ADMINISTRATOR, REGION, Server, free_port
 

@@ -432,7 +432,7 @@ def test_what_is_missing_and_what_the_role_may_not_do_is_found(server, aws, plac
     assert "codecommit:GetBranch" not in actions
     assert actions["codebuild:StartBuild"]["severity"] == "error"
     by_resource = {finding["message"].partition(" on ")[2]: finding["severity"] for finding in denied}
-    assert by_resource[f"arn:aws:s3:::{place['artifacts']}/{pipeline.name}/*"] == "error"
+    assert by_resource[f"arn:aws:s3:::{place['artifacts']}/{pipeline.name}/*."] == "error"
     # The policy of a bucket that cannot be seen may allow it.
     unseen = "arn:aws:s3:::no-such-bucket/* unless the policy of the bucket does, which could not be seen"
     assert by_resource[unseen + "."] == "warning"

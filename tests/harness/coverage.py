@@ -30,6 +30,10 @@ REFUSALS = {
 }
 
 
+# What models name also where there is no input.
+BAD_INPUT = {"InvalidInputException"}
+
+
 def models():
     """The models of botocore of all operations that the server serves to clients, by its own account:
     `{(service, operation): model}`. Operations that botocore does not know are between services or of browsers: no
@@ -51,12 +55,13 @@ def served():
 
 
 def faultless():
-    """Those of `served` that have no error of their own: the model names none, and there is no input that could be
-    wrong. They refuse only those who may not call at all."""
+    """Those of `served` that have no error of their own: there is no input that could be wrong, and the model names no
+    error but that of wrong input. They refuse only those who may not call at all."""
     return {
         key
         for key, model in models().items()
-        if not model.error_shapes and (model.input_shape is None or not model.input_shape.members)
+        if {error.name for error in model.error_shapes} <= BAD_INPUT
+        and (model.input_shape is None or not model.input_shape.members)
     }
 
 

@@ -55,6 +55,6 @@ mod tests {
         assert_eq!(hosts["git.example.com:8443"].url.as_deref(), Some("http://10.0.0.1/git"));
         assert_eq!(hosts["github.com"].api.as_deref(), Some("https://api.github.com"));
         assert!(read("[\"https://x\"]").unwrap_err().contains("must be a host"));
-        assert!(read("[\"x\"]\napi = \"file:///x\"").unwrap_err().contains("must begin with"));
+        assert!(read("[\"x\"]\napi = \"ftp://x\"").unwrap_err().contains("must begin with"));
     }
 }

@@ -192,6 +192,7 @@ mod tests {
         assert!(refused(SourceType::S3, "").contains("location must be given"));
         assert!(refused(SourceType::S3, "bucket").contains("bucket/key"));
         assert!(refused(SourceType::Codecommit, "https://example.com/x.git").contains("clone URL"));
-        assert_eq!(refused(SourceType::Github, "https://github.com/a/b"), "Source type GITHUB");
+        let elsewhere = refused(SourceType::Github, "https://gitlab.com/a/b");
+        assert!(elsewhere.contains("must be a valid GITHUB repository URL"));
     }
 }
