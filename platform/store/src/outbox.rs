@@ -149,13 +149,17 @@ impl Store {
         let oldest = signed(u64::try_from(self.options().outbox_retention.as_millis()).unwrap_or(u64::MAX))
             .min(1 << 52);
         let mut trimmed = 0;
-        loop {
-            let once = self.run_write(Isolation::Statement, move |tx| trim(tx, oldest)).await?;
-            trimmed += once;
-            if once < TRIMMED_AT_ONCE.cast_unsigned() {
-                return Ok(trimmed);
+        for topic in self.read(topics).await? {
+            loop {
+                let topic = topic.clone();
+                let once = self.run_write(Isolation::Statement, move |tx| trim(tx, &topic, oldest)).await?;
+                trimmed += once;
+                if once == 0 {
+                    break;
+                }
             }
         }
+        Ok(trimmed)
     }
 
     fn subscription(
@@ -256,19 +260,34 @@ fn settled_entries(
     })
 }
 
-fn trim(tx: &mut WriteTx<'_>, retention_millis: i64) -> Result<u64, Error> {
-    // One topic and place per entry: `position` of the least advanced subscriber, or all when nobody subscribed.
-    let sql = "SELECT o.topic, o.seq FROM outbox o
-               WHERE o.appended_at < clock_millis() - CAST(?1 AS BIGINT)
-                   AND NOT EXISTS (SELECT 1 FROM subscriber s WHERE s.topic = o.topic AND s.position < o.seq)
-               LIMIT ?2";
-    let parameters = [Parameter::Integer(retention_millis), Parameter::Integer(TRIMMED_AT_ONCE)];
-    let entries = tx.attempt(|connection| {
-        sql::rows(connection, sql, &parameters, |row| Ok((row.text(0)?.to_owned(), row.integer(1)?)))
-    })?;
-    for (topic, seq) in &entries {
-        let parameters = [Parameter::Text(topic), Parameter::Integer(*seq)];
-        tx.execute("DELETE FROM outbox WHERE topic = ?1 AND seq = ?2", &parameters)?;
+/// Every topic that has entries, each found by one step in the order of the entries.
+fn topics(tx: &mut ReadTx<'_>) -> Result<Vec<String>, Error> {
+    let sql = "SELECT topic FROM outbox WHERE topic > ?1 ORDER BY topic LIMIT 1";
+    let mut topics: Vec<String> = Vec::new();
+    loop {
+        let last = topics.last().map_or("", String::as_str);
+        let next = tx.attempt(|connection| {
+            sql::first(connection, sql, &[Parameter::Text(last)], |row| Ok(row.text(0)?.to_owned()))
+        })?;
+        match next {
+            Some(topic) => topics.push(topic),
+            None => return Ok(topics),
+        }
     }
-    Ok(entries.len() as u64)
+}
+
+/// Takes the first entries of a topic away, as far as they are old and every subscriber is past them. Entries of a topic
+/// are about as old as their numbers tell, so no index of their ages is kept.
+fn trim(tx: &mut WriteTx<'_>, topic: &str, retention_millis: i64) -> Result<u64, Error> {
+    let sql = "SELECT seq FROM (
+                   SELECT seq, appended_at FROM outbox
+                   WHERE topic = ?1 AND seq <= COALESCE((SELECT min(position) FROM subscriber WHERE topic = ?1), seq)
+                   ORDER BY seq LIMIT ?3) AS passed
+               WHERE appended_at < clock_millis() - CAST(?2 AS BIGINT) ORDER BY seq DESC LIMIT 1";
+    let parameters =
+        [Parameter::Text(topic), Parameter::Integer(retention_millis), Parameter::Integer(TRIMMED_AT_ONCE)];
+    let last = tx.attempt(|connection| sql::first(connection, sql, &parameters, |row| row.integer(0)))?;
+    let Some(last) = last else { return Ok(0) };
+    let parameters = [Parameter::Text(topic), Parameter::Integer(last)];
+    tx.execute("DELETE FROM outbox WHERE topic = ?1 AND seq <= ?2", &parameters)
 }

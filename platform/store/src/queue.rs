@@ -130,11 +130,23 @@ impl Store {
     /// the order in which they become due. A claim that is made but no longer wanted (the future was dropped) is given
     /// back.
     pub async fn claim(&self, queue: &str, worker: &str, lease: Duration) -> Result<Claimed, Error> {
+        self.claim_up_to(1, queue, worker, lease).await?.pop().ok_or(Error::Closed)
+    }
+
+    /// As `claim`, for whoever can work on several entries at once: waits for one, and claims with it up to `most` in all
+    /// that are due too, in the order in which they were added. They cost one durable write together. Never answers none.
+    pub async fn claim_up_to(
+        &self,
+        most: usize,
+        queue: &str,
+        worker: &str,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, Error> {
         let mut listener = self.signals().listen(&Signal::Queue(queue.to_owned()));
         loop {
             listener.reset();
-            match self.look(queue, worker, lease).await? {
-                Look::Claimed(held) => return held.accept(),
+            match self.look(most, queue, worker, lease).await? {
+                Look::Claimed(held) => return Ok(held.accept()),
                 Look::DueIn(wait) => {
                     tokio::select! {
                         () = listener.raised() => {}
@@ -152,8 +164,8 @@ impl Store {
         worker: &str,
         lease: Duration,
     ) -> Result<Option<Claimed>, Error> {
-        match self.look(queue, worker, lease).await? {
-            Look::Claimed(held) => held.accept().map(Some),
+        match self.look(1, queue, worker, lease).await? {
+            Look::Claimed(held) => Ok(held.accept().pop()),
             Look::DueIn(_) => Ok(None),
         }
     }
@@ -170,19 +182,19 @@ impl Store {
         self.run_write(Isolation::Statement, move |tx| tx.release(&claimed, delay)).await
     }
 
-    async fn look(&self, queue: &str, worker: &str, lease: Duration) -> Result<Look, Error> {
+    async fn look(&self, most: usize, queue: &str, worker: &str, lease: Duration) -> Result<Look, Error> {
         let (queue, worker) = (queue.to_owned(), worker.to_owned());
         let store = self.clone();
         // In a task of its own: the claim may be committed when the caller has stopped waiting for it.
         let looking = tokio::spawn(async move {
             let work = move |tx: &mut WriteTx<'_>| {
-                tx.attempt(|connection| match claim_next(connection, &queue, &worker, lease)? {
-                    Some(claimed) => Ok(Ok(claimed)),
-                    None => Ok(Err(next_due(connection, &queue)?)),
+                tx.attempt(|connection| {
+                    let claimed = claim_next(connection, most, &queue, &worker, lease)?;
+                    Ok(if claimed.is_empty() { Err(next_due(connection, &queue)?) } else { Ok(claimed) })
                 })
             };
             Ok(match store.run_write(Isolation::Statement, work).await? {
-                Ok(claimed) => Look::Claimed(Held { store, claimed: Some(claimed) }),
+                Ok(claimed) => Look::Claimed(Held { store, claimed }),
                 Err(wait) => Look::DueIn(wait),
             })
         });
@@ -196,54 +208,64 @@ enum Look {
     DueIn(Duration),
 }
 
-/// A claim on its way to the caller. If it does not arrive, the entry is given back, whether the caller went away
+/// Claims on their way to the caller. If they do not arrive, the entries are given back, whether the caller went away
 /// before the claim was committed or while the answer was under way.
 struct Held {
     store: Store,
-    claimed: Option<Claimed>,
+    claimed: Vec<Claimed>,
 }
 
 impl Held {
-    fn accept(mut self) -> Result<Claimed, Error> {
-        self.claimed.take().ok_or(Error::Closed)
+    fn accept(mut self) -> Vec<Claimed> {
+        std::mem::take(&mut self.claimed)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let (Some(unwanted), Ok(runtime)) = (self.claimed.take(), Handle::try_current()) else { return };
-        let store = self.store.clone();
-        runtime.spawn(async move {
-            if let Err(error) = store.release(&unwanted, Duration::ZERO).await {
-                tracing::warn!(queue = unwanted.queue, entry = unwanted.id, %error,
-                    "A claim that nobody waits for could not be given back; it ends with its lease.");
-            }
-        });
+        let Ok(runtime) = Handle::try_current() else { return };
+        for unwanted in std::mem::take(&mut self.claimed) {
+            let store = self.store.clone();
+            runtime.spawn(async move {
+                if let Err(error) = store.release(&unwanted, Duration::ZERO).await {
+                    tracing::warn!(queue = unwanted.queue, entry = unwanted.id, %error,
+                        "A claim that nobody waits for could not be given back; it ends with its lease.");
+                }
+            });
+        }
     }
 }
 
+/// The first entries that are due, up to `most`, in the order in which they were added.
 fn claim_next(
     connection: &mut dyn Connection,
+    most: usize,
     queue: &str,
     worker: &str,
     lease: Duration,
-) -> Result<Option<Claimed>, Error> {
-    let sql = "UPDATE queue_entry
-               SET due = clock_millis() + ?3, attempt = attempt + 1, token = next_number(), worker = ?2
-               WHERE queue = ?1 AND id = (
+) -> Result<Vec<Claimed>, Error> {
+    // In a table of its own, so that the limit is applied once, however the update is planned.
+    let sql = "WITH next AS MATERIALIZED (
                    SELECT id FROM queue_entry WHERE queue = ?1 AND due <= clock_millis()
-                   ORDER BY due, position LIMIT 1 /*postgres FOR UPDATE SKIP LOCKED */)
-               RETURNING id, payload, attempt, token";
-    let parameters = [Parameter::Text(queue), Parameter::Text(worker), millis(lease)];
-    sql::first(connection, sql, &parameters, |row| {
-        Ok(Claimed {
+                   ORDER BY due, position LIMIT ?4 /*postgres FOR UPDATE SKIP LOCKED */)
+               UPDATE queue_entry
+               SET due = clock_millis() + ?3, attempt = attempt + 1, token = next_number(), worker = ?2
+               WHERE queue = ?1 AND id IN (SELECT id FROM next)
+               RETURNING id, payload, attempt, token, position";
+    let most = Parameter::Integer(signed(most as u64));
+    let parameters = [Parameter::Text(queue), Parameter::Text(worker), millis(lease), most];
+    let mut claimed = sql::rows(connection, sql, &parameters, |row| {
+        let claimed = Claimed {
             queue: queue.to_owned(),
             id: row.text(0)?.to_owned(),
             payload: Payload::from_stored(row.bytes(1)?),
             attempt: u32::try_from(row.integer(2)?).unwrap_or(u32::MAX),
             token: unsigned(row.integer(3)?),
-        })
-    })
+        };
+        Ok((row.integer(4)?, claimed))
+    })?;
+    claimed.sort_unstable_by_key(|(position, _)| *position);
+    Ok(claimed.into_iter().map(|(_, claimed)| claimed).collect())
 }
 
 fn next_due(connection: &mut dyn Connection, queue: &str) -> Result<Duration, Error> {

@@ -90,6 +90,7 @@ contract! {
     }
     queue::{
         entries_are_claimed_in_the_order_in_which_they_are_due,
+        several_entries_are_claimed_at_once,
         an_entry_is_there_once,
         an_entry_is_not_claimed_before_its_time,
         a_waiting_worker_is_woken,

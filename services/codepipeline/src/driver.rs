@@ -43,19 +43,12 @@ pub(crate) use start::{Started, Triggered, change_of, start};
 #[cfg(test)]
 pub(crate) use step::Task;
 
-/// Claims run side by side; each takes the time of one durable write.
-const CLAIMERS: usize = 4;
-/// Actions that are worked on at one time. Waiting for a build or an approval takes none of them.
-const WORKERS: usize = 64;
 /// Before a loop that met an error goes on.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
     let mut loops = JoinSet::new();
-    let workers = Arc::new(tokio::sync::Semaphore::new(WORKERS));
-    for _ in 0..CLAIMERS {
-        loops.spawn(work::run(codepipeline.clone(), workers.clone()));
-    }
+    loops.spawn(work::run(codepipeline.clone()));
     loops.spawn(timers::run(codepipeline.clone()));
     loops.spawn(purge::run(codepipeline.clone()));
     loops.spawn(triggers::run(codepipeline.clone()));

@@ -6,7 +6,7 @@ use crate::sql::{self, Connection};
 use super::connection::Postgres;
 
 /// The statements that lead from each version to the next; never changed once released.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Names the advisory lock under which nodes that start at once migrate one after the other. An arbitrary number.

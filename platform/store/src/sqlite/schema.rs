@@ -5,7 +5,8 @@ use crate::Error;
 use super::connection::{Sqlite, failure};
 
 /// The statements that lead from each version to the next; never changed once released.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// The version that this program works with.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -46,6 +46,25 @@ pub async fn entries_are_claimed_in_the_order_in_which_they_are_due(rig: &Rig) {
     assert!(store.try_claim("work", "me", LONG).await.unwrap().is_none());
 }
 
+pub async fn several_entries_are_claimed_at_once(rig: &Rig) {
+    let store = rig.open().await;
+    for id in ["a", "b", "c"] {
+        enqueue(&store, id, None).await;
+    }
+    enqueue(&store, "later", Some(now() + 600_000)).await;
+    let ids = |all: &[Claimed]| all.iter().map(|claimed| claimed.id.clone()).collect::<Vec<_>>();
+    let first = soon(store.claim_up_to(2, "work", "me", LONG)).await.unwrap();
+    assert_eq!(ids(&first), ["a", "b"]);
+    assert_ne!(first[0].token, first[1].token);
+    assert!(first.iter().all(|claimed| claimed.payload.parse::<String>().unwrap().ends_with(&claimed.id)));
+    let rest = soon(store.claim_up_to(9, "work", "other", LONG)).await.unwrap();
+    assert_eq!(ids(&rest), ["c"], "neither those that are held nor one that is not due");
+    for claimed in first.iter().chain(&rest) {
+        complete(&store, claimed).await.unwrap();
+    }
+    assert_eq!(length(&store).await, 1);
+}
+
 pub async fn an_entry_is_there_once(rig: &Rig) {
     let store = rig.open().await;
     assert!(enqueue(&store, "a", None).await);

@@ -480,12 +480,21 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         stage: &str,
         action: &str,
     ) -> Result<Option<ActionExecution>, Fault> {
-        self.flush()?;
+        let is_attempt = |known: &&ActionExecution| {
+            known.execution == execution && known.stage == stage && known.action == action
+        };
         let prefix = ActionExecution::of_action(self.pipeline.id, execution, stage, action);
         let page = self.tx.scan_index(ActionExecution::ACTION, Range::prefix(prefix).descending(), 1)?;
-        Ok(page.into_records().into_iter().next())
+        // What is known here is newer than what is stored of it.
+        let known = self.actions.values().filter(is_attempt).max_by_key(|known| known.number);
+        let stored = page.into_records().pop();
+        let is_newer = |known: &&ActionExecution| {
+            stored.as_ref().is_none_or(|stored: &ActionExecution| known.number >= stored.number)
+        };
+        Ok(known.filter(is_newer).cloned().or(stored))
     }
 
+    /// Writes the records that have changed, so that a scan finds them.
     pub(super) fn flush(&mut self) -> Result<(), store::Error> {
         for execution in std::mem::take(&mut self.executions).into_values() {
             self.tx.put(&execution)?;

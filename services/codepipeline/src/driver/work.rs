@@ -18,24 +18,32 @@ use crate::records::{ActionExecution, Execution, Pipeline};
 use crate::role::Role;
 use crate::variables;
 
+/// Actions that are worked on at one time. Waiting for a build or an approval takes none of them.
+const WORKERS: usize = 64;
 /// Signs of life within one lease while a provider works.
 const HEARTBEATS: u32 = 3;
 /// Between attempts at something that is unavailable: doubled each time, up to the longest.
 const FIRST_DELAY: Duration = Duration::from_millis(200);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(codepipeline: Arc<CodePipeline>, workers: Arc<Semaphore>) {
+pub(super) async fn run(codepipeline: Arc<CodePipeline>) {
+    let workers = Arc::new(Semaphore::new(WORKERS));
     // Their own set: when the driver is dropped, so is what it was working on.
     let mut running = tokio::task::JoinSet::new();
     loop {
         let Ok(permit) = workers.clone().acquire_owned().await else { return };
-        match codepipeline.store.claim(WORK, "codepipeline", codepipeline.lease).await {
-            Ok(claimed) => {
-                let codepipeline = codepipeline.clone();
-                running.spawn(async move {
-                    carry_out(&codepipeline, &claimed, work(&codepipeline, &claimed)).await;
-                    drop(permit);
-                });
+        // As many as can be worked on now: a claim is a durable write, whether of one entry or of many.
+        let others = std::iter::from_fn(|| workers.clone().try_acquire_owned().ok());
+        let permits: Vec<_> = std::iter::once(permit).chain(others).collect();
+        match codepipeline.store.claim_up_to(permits.len(), WORK, "codepipeline", codepipeline.lease).await {
+            Ok(all) => {
+                for (claimed, permit) in all.into_iter().zip(permits) {
+                    let codepipeline = codepipeline.clone();
+                    running.spawn(async move {
+                        carry_out(&codepipeline, &claimed, work(&codepipeline, &claimed)).await;
+                        drop(permit);
+                    });
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "no work can be claimed");
