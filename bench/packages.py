@@ -17,6 +17,7 @@ import time
 import boto3
 from ground import CONNECTIONS, ROOT, TARGET, Process, describe, resident_mebibytes
 
+from harness.maven import pom
 from harness.npm_registry import archive, document
 from harness.plain_http import fetch
 from harness.python_packages import form, wheel
@@ -26,6 +27,10 @@ PEERS = ROOT / ".tools/bench-packages/bin"
 NPM_PEERS = ROOT / ".tools/bench-npm/node_modules/.bin"
 SIMPLE = "application/vnd.pypi.simple.v1+json"
 DOMAIN, REPOSITORY = "bench", "bench"
+VERSIONS_OF = (
+    "<metadata><groupId>bench</groupId><artifactId>{name}</artifactId><versioning><versions><version>1.0.0</version>"
+    "</versions></versioning></metadata>"
+)
 VERSIONS = 30
 TREE, WHEELS = 500, 100
 
@@ -42,21 +47,31 @@ class Repository:
         session = boto3.Session(ADMINISTRATOR.access_key_id, ADMINISTRATOR.secret_access_key, region_name=REGION)
         self.packages = session.client("codeartifact", endpoint_url=self.server.url)
         self.packages.create_domain(domain=DOMAIN)
-        self.create(REPOSITORY, *(origins or {}))
+        self.create(REPOSITORY)
         self.token = self.packages.get_authorization_token(domain=DOMAIN)["authorizationToken"]
         self.headers = {"Authorization": f"Bearer {self.token}"}
 
-    def create(self, name, *connections):
+    def create(self, name, connection=None):
         self.packages.create_repository(domain=DOMAIN, repository=name)
-        for connection in connections:
+        if connection:
             self.packages.associate_external_connection(domain=DOMAIN, repository=name, externalConnection=connection)
 
     def endpoint(self, form, name=REPOSITORY):
         arguments = {"domain": DOMAIN, "repository": name, "format": form}
         return self.packages.get_repository_endpoint(**arguments)["repositoryEndpoint"]
 
-    def publish(self, name, version, content, headers=None):
-        put(self.endpoint("npm") + name, document(name, version, content), self.headers)
+    def deploy(self, name, content):
+        """Puts any file as Maven does, and answers its address."""
+        folder = f"{self.endpoint('maven')}bench/{name}"
+        for path, body in (
+            (f"1.0.0/{name}-1.0.0.jar", content),
+            (f"1.0.0/{name}-1.0.0.pom", pom("bench", name, "1.0.0")),
+            ("maven-metadata.xml", VERSIONS_OF.format(name=name)),
+        ):
+            body = body.encode() if isinstance(body, str) else body
+            answer = fetch(f"{folder}/{path}", method="PUT", body=body, headers=self.headers)
+            assert answer.status == 201, (answer.status, answer.body[:500])
+        return f"{folder}/1.0.0/{name}-1.0.0.jar"
 
     def stop(self):
         self.server.stop()
@@ -69,7 +84,9 @@ class Nginx(Process):
         folder.mkdir(parents=True)
         port = free_port()
         (folder / "nginx.conf").write_text(
-            f"worker_processes auto; daemon off; pid {folder}/pid; error_log {folder}/error.log;\n"
+            # Started by root it would read files as somebody else, who may not see them.
+            f"{'user root; ' if os.geteuid() == 0 else ''}worker_processes auto; daemon off;\n"
+            f"pid {folder}/pid; error_log {folder}/error.log;\n"
             "events { worker_connections 512; }\n"
             "http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;\n"
             f"client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n"
@@ -129,9 +146,7 @@ def measure_downloads(table, folder):
     ours, nginx = Repository(folder / "downloads"), Nginx(folder / "nginx", files)
     urls = {}
     for name in ("small", "large"):
-        content = (files / f"{name}.bin").read_bytes()
-        ours.publish(name, "1.0.0", content)
-        urls[name] = f"{ours.endpoint('npm')}{name}/-/{name}-1.0.0.tgz"
+        urls[name] = ours.deploy(name, (files / f"{name}.bin").read_bytes())
     for name, rounds, connections, goal in (("small", 20_000, CONNECTIONS, 0.6), ("large", 40, 4, 0.9)):
         reports = []
         for url, headers in ((urls[name], ours.headers), (f"{nginx.url}/{name}.bin", {})):
@@ -370,9 +385,11 @@ def measure_installing(table, folder, runs=3):
     tree.write(nginx.url)
     origins = {"public:npmjs": f"{nginx.url}/npm/", "public:pypi": f"{nginx.url}/simple/"}
     ours = Repository(folder / "installing", origins)
+    ours.create("npm", "public:npmjs")
+    ours.create("pypi", "public:pypi")
     lock, straight = npm_ci(folder / "npm-straight", f"{nginx.url}/npm/")
     lock()
-    registry = ours.endpoint("npm")
+    registry = ours.endpoint("npm", "npm")
     _, through = npm_ci(folder / "npm-through", registry, ours.token)
     locked = (folder / "npm-straight/package-lock.json").read_text()
     ours_locked = json.loads(locked)
@@ -382,7 +399,7 @@ def measure_installing(table, folder, runs=3):
             entry["resolved"] = f"{registry}{file.removesuffix('-1.0.0.tgz')}/-/{file}"
     (folder / "npm-through/package-lock.json").write_text(json.dumps(ours_locked))
     token = ours.token
-    index = ours.endpoint("pypi").replace("://", f"://aws:{token}@", 1) + "simple/"
+    index = ours.endpoint("pypi", "pypi").replace("://", f"://aws:{token}@", 1) + "simple/"
     pip_straight = pip_install(folder / "pip-straight", f"{nginx.url}/simple/", tree.wheels)
     pip_through = pip_install(folder / "pip-through", index, tree.wheels)
     for what, direct, here in (
