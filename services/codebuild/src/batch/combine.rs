@@ -103,9 +103,8 @@ async fn gather(
     name: &str,
 ) -> Result<Result<Vec<(PathBuf, Item)>, (String, String)>, aws::Error> {
     let inside = PathBuf::from("/parts").join(name);
-    let into = folder.workspace().create_directory(&inside).map_err(aws::Error::internal)?;
-    // What an earlier attempt has left.
-    std::fs::remove_dir_all(&into).and_then(|()| std::fs::create_dir(&into)).map_err(aws::Error::internal)?;
+    // An earlier attempt may have left something.
+    let into = folder.workspace().empty_directory(&inside).map_err(aws::Error::internal)?;
     match s3::fetch_archive(client, object, &into, folder.path()).await {
         Ok(_) => {}
         Err(s3::Error::Refused(error)) => return denied(error),

@@ -4,7 +4,7 @@ pub(crate) mod codecommit;
 pub(crate) mod git;
 pub(crate) mod s3;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use codebuild_model::{ProjectSource, SourceType};
 
@@ -124,6 +124,12 @@ pub(crate) fn place(build: &Build) -> Result<Vec<Placed>, Unusable> {
         Placed { identifier, origin, directory, version }
     });
     Ok(placed.collect())
+}
+
+/// Whether a path is at fault for an error and will be the next time, too: its name, or what stands in its way.
+pub(crate) fn is_of_path(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory};
+    matches!(error.kind(), AlreadyExists | InvalidFilename | InvalidInput | IsADirectory | NotADirectory)
 }
 
 pub(crate) fn region<'a>(repository: &'a codecommit::Repository, build: &'a Build) -> &'a str {
