@@ -28,6 +28,8 @@ use crate::{
 
 /// How long a claim on a build holds without a sign of life: how long a crash delays it.
 const LEASE: Duration = Duration::from_secs(10);
+/// A build that was taken up so often does not end by itself.
+const ATTEMPTS: u32 = 100;
 
 /// How the service is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,7 @@ pub struct CodeBuild {
     pub(crate) git: Git,
     pub(crate) config: Config,
     pub(crate) lease: Duration,
+    pub(crate) attempts: u32,
     stops: Stops,
     /// Counts commands of sandboxes that this process has taken.
     pub(crate) submissions: watch::Sender<u64>,
@@ -94,8 +97,28 @@ impl CodeBuild {
         let folder = data.join("codebuild");
         let (clones, git) = (Clones::new(folder.join("clones")), Git::new(folder.join("fetch")));
         let (stops, submissions, sessions) = (Stops::default(), watch::channel(0).0, Sessions::default());
-        let lease = LEASE;
-        Self { store, client, executor, sealer, clones, git, config, lease, stops, submissions, sessions }
+        Self {
+            store,
+            client,
+            executor,
+            sealer,
+            clones,
+            git,
+            config,
+            lease: LEASE,
+            attempts: ATTEMPTS,
+            stops,
+            submissions,
+            sessions,
+        }
+    }
+
+    /// Gives a build up that was taken up so often when its driving fails; when it was taken up twice as often it is not
+    /// tidied up either.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
     }
 
     /// Takes up builds that a crash interrupted after this time. Signs of life come three times as often.
