@@ -205,27 +205,31 @@ pub(crate) fn change(
     at: Timestamp,
 ) -> Result<Option<Build>, store::Error> {
     let Some(mut build) = tx.get::<Build>(key)? else { return Ok(None) };
+    let was_complete = build.record.is_complete();
     for change in changes {
         if let Some(news) = build.record.apply(change.clone()) {
             announce::publish(tx, &build.record, &news, at)?;
-            if build.record.is_complete() {
-                batch::tell(tx, &build.record, at)?;
-                auto_retry::consider(tx, &build.record)?;
-            }
-        }
-        if matches!(change, Change::Complete { .. }) {
-            end_reports(tx, &build.record)?;
         }
     }
     tx.update(&build)?;
     let resolved = || changes.iter().any(|change| matches!(change, Change::Resolved(_)));
-    if build.record.is_complete() || (build.record.webhook.is_none() && resolved()) {
+    if build.record.is_complete() && !was_complete {
+        over(tx, &build.record, at)?;
+    } else if !was_complete && build.record.webhook.is_none() && resolved() {
         driver::report(tx, &build.record)?;
     }
     if let Some(progress) = progress {
         tx.put(progress)?;
     }
     Ok(Some(build.record))
+}
+
+/// What comes of the end of a build, once.
+fn over(tx: &mut WriteTx<'_>, build: &Build, at: Timestamp) -> Result<(), store::Error> {
+    end_reports(tx, build)?;
+    batch::tell(tx, build, at)?;
+    auto_retry::consider(tx, build)?;
+    driver::report(tx, build)
 }
 
 /// What was not completed with the build never will be.
@@ -291,6 +295,35 @@ impl Drop for StopSignal<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_host_is_told_once_that_a_build_is_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = store::Config::Sqlite { dir: dir.path().to_owned() };
+        let store = Store::open(config).await.unwrap();
+        let mut build = crate::state::tests::build();
+        build.configuration.0.source = Some(codebuild_model::ProjectSource {
+            r#type: codebuild_model::SourceType::Github,
+            report_build_status: Some(true),
+            ..codebuild_model::ProjectSource::default()
+        });
+        build.resolved_source_version = Some("c".into());
+        let at = crate::state::tests::at(9);
+        for (change_of, told) in [(Change::Complete { at }, 1), (Change::Stop, 0)] {
+            let build = build.clone();
+            let write = store.write(move |tx| {
+                let key = Build::key_of(&build.scope, &build.id);
+                if tx.get::<Build>(&key)?.is_none() {
+                    tx.put(&build)?;
+                }
+                change(tx, &key, std::slice::from_ref(&change_of), None, at)?;
+                let told = tx.queue_length(driver::REPORTS)?;
+                tx.dequeue(driver::REPORTS, &format!("{}:ended", build.id.uuid))?;
+                Ok::<_, store::Error>(told)
+            });
+            assert_eq!(write.await.unwrap(), told);
+        }
+    }
 
     #[tokio::test]
     async fn stop_is_heard_before_and_after_it_is_listened_for() {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Builds whose hosts are to be told.
-pub(super) const REPORTS: &str = "codebuild/status-reports";
+pub(crate) const REPORTS: &str = "codebuild/status-reports";
 /// What the entry of a build that has just begun ends with.
 const BEGUN: &str = ":begun";
 
