@@ -72,6 +72,22 @@ async fn prefix_is_a_source() {
 }
 
 #[tokio::test]
+async fn prefix_that_is_no_tree_of_files() {
+    let world = World::new().await;
+    world.put("in", "both/a", "a file");
+    world.put("in", "both/a/b", "and a folder");
+    world.put("in", &format!("long/{}", "x".repeat(300)), "no name of a file");
+    for prefix in ["both", "long"] {
+        world.create(prefix, |project| project.source = Some(s3_source(&format!("in/{prefix}/")))).await;
+        let id = world.start(start(prefix)).await.id.unwrap();
+        let (code, message) = context(&world.end(&id).await, "DOWNLOAD_SOURCE");
+        assert_eq!(code, "CLIENT_ERROR");
+        assert!(message.starts_with(&format!("error while downloading key {prefix}/, error: ")), "{message}");
+        assert_eq!(world.log(&id).matches("Waiting for DOWNLOAD_SOURCE").count(), 1, "it is tried once");
+    }
+}
+
+#[tokio::test]
 async fn buildspec_that_is_missing_or_wrong() {
     let world = World::new().await;
     world.put("in", "empty.zip", zip(&[("other", "x")]));
