@@ -213,9 +213,10 @@ pub(crate) fn change(
     }
     tx.update(&build)?;
     let resolved = || changes.iter().any(|change| matches!(change, Change::Resolved(_)));
+    let told_by_webhook = build.record.webhook.as_ref().is_some_and(|webhook| webhook.commit.is_some());
     if build.record.is_complete() && !was_complete {
         over(tx, &build.record, at)?;
-    } else if !was_complete && build.record.webhook.is_none() && resolved() {
+    } else if !was_complete && !told_by_webhook && resolved() {
         driver::report(tx, &build.record)?;
     }
     if let Some(progress) = progress {
@@ -295,33 +296,43 @@ impl Drop for StopSignal<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::WebhookStart;
 
-    #[tokio::test]
-    async fn a_host_is_told_once_that_a_build_is_over() {
+    /// Whether a host is to be told of each of these changes to a build.
+    async fn told(webhook: Option<WebhookStart>, changes: Vec<Change>) -> Vec<bool> {
         let dir = tempfile::tempdir().unwrap();
-        let config = store::Config::Sqlite { dir: dir.path().to_owned() };
-        let store = Store::open(config).await.unwrap();
-        let mut build = crate::state::tests::build();
+        let store = Store::open(store::Config::Sqlite { dir: dir.path().to_owned() }).await.unwrap();
+        let mut build = Build { webhook, ..crate::state::tests::build() };
         build.configuration.0.source = Some(codebuild_model::ProjectSource {
             r#type: codebuild_model::SourceType::Github,
             report_build_status: Some(true),
             ..codebuild_model::ProjectSource::default()
         });
-        build.resolved_source_version = Some("c".into());
-        let at = crate::state::tests::at(9);
-        for (change_of, told) in [(Change::Complete { at }, 1), (Change::Stop, 0)] {
-            let build = build.clone();
-            let write = store.write(move |tx| {
-                let key = Build::key_of(&build.scope, &build.id);
-                if tx.get::<Build>(&key)?.is_none() {
-                    tx.put(&build)?;
+        let write = store.write(move |tx| {
+            tx.put(&build)?;
+            let mut told = Vec::new();
+            for step in &changes {
+                let at = crate::state::tests::at(9);
+                change(tx, &Build::key_of(&build.scope, &build.id), std::slice::from_ref(step), None, at)?;
+                told.push(tx.queue_length(driver::REPORTS)? > 0);
+                for when in ["begun", "ended"] {
+                    tx.dequeue(driver::REPORTS, &format!("{}:{when}", build.id.uuid))?;
                 }
-                change(tx, &key, std::slice::from_ref(&change_of), None, at)?;
-                let told = tx.queue_length(driver::REPORTS)?;
-                tx.dequeue(driver::REPORTS, &format!("{}:ended", build.id.uuid))?;
-                Ok::<_, store::Error>(told)
-            });
-            assert_eq!(write.await.unwrap(), told);
+            }
+            Ok::<_, store::Error>(told)
+        });
+        write.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_host_is_told_when_the_commit_is_known_and_once_when_the_build_is_over() {
+        let complete = Change::Complete { at: crate::state::tests::at(9) };
+        let changes = vec![Change::Resolved("c".into()), complete, Change::Stop];
+        let of = |commit: Option<&str>| {
+            Some(WebhookStart { commit: commit.map(str::to_owned), ..WebhookStart::default() })
+        };
+        for (webhook, known) in [(None, true), (of(None), true), (of(Some("c")), false)] {
+            assert_eq!(told(webhook, changes.clone()).await, [known, true, false]);
         }
     }
 

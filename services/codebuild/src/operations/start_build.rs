@@ -16,7 +16,9 @@ use crate::{
     driver::{BUILDS, Entry, QUEUED_TIMEOUTS, report},
     error::Error,
     project::{complete, override_with},
-    records::{Artifact, AutoRetry, Build, BuildId, Configuration, Counter, Project, Step, Token},
+    records::{
+        Artifact, AutoRetry, Build, BuildId, Configuration, Counter, Project, Step, Token, WebhookStart,
+    },
     service::Config,
     shape, source,
     state::{Change, News, Outcome},
@@ -60,7 +62,8 @@ pub(super) async fn start_build(
             json::to_value(&input, &START_BUILD).to_string()
         }),
     };
-    let build = queue(codebuild, ctx, New { id, open, settings, source_version: version, origin }).await?;
+    let new = New { id, open, settings, source_version: version, webhook: None, origin };
+    let build = queue(codebuild, ctx, new).await?;
     Ok(StartBuildOutput { build: Some(shape::build(&build)) })
 }
 
@@ -86,6 +89,7 @@ pub(super) struct New {
     pub open: Option<Open>,
     pub settings: Settings,
     pub source_version: Option<String>,
+    pub webhook: Option<WebhookStart>,
     pub origin: Origin,
 }
 
@@ -114,7 +118,7 @@ impl Origin {
 
 /// Makes the record of a build and everything that drives it, in one transaction.
 pub(super) async fn queue(codebuild: &CodeBuild, ctx: &Ctx, new: New) -> Result<Build, Error> {
-    let New { id, open, settings, source_version, origin } = new;
+    let New { id, open, settings, source_version, webhook, origin } = new;
     let initiator = match &origin {
         // Whoever started the first one started this one too.
         Origin::AutoRetry(earlier) => earlier.initiator.clone(),
@@ -124,6 +128,7 @@ pub(super) async fn queue(codebuild: &CodeBuild, ctx: &Ctx, new: New) -> Result<
     };
     let mut build = new_build(&ctx.scope, id, initiator, ctx.now(), settings, source_version);
     build.open = open;
+    build.webhook = webhook;
     if build.is_sandbox() {
         build.auto_retry = None;
     }

@@ -34,6 +34,7 @@ pub(super) async fn start_sandbox(
         open: Some(Open { sandbox: true, hold_seconds: 0 }),
         settings,
         source_version,
+        webhook: None,
         origin: Origin::of_token(input.idempotency_token.map(|token| format!("sandbox/{token}")), || {
             request.to_string()
         }),

@@ -9,8 +9,11 @@ use codebuild_model::{
 };
 use http_body::Body;
 
-use super::world::{World, context, phases, s3_artifacts, s3_source, zip};
-use crate::Config;
+use super::world::{World, context, phases, s3_artifacts, s3_source, scope, zip};
+use crate::{
+    Config,
+    records::{Build, BuildId, WebhookStart},
+};
 
 const SLOW: &str = "version: 0.2\nphases: {build: {commands: ['echo running; sleep 50']}, post_build: {commands: ['echo never']}}\n";
 const QUICK: &str = "version: 0.2\nphases: {build: {commands: ['true']}}\n";
@@ -353,6 +356,38 @@ async fn token_gives_the_same_build() {
     assert_eq!(refused.code, "InvalidInputException");
     assert!(refused.message.contains("mismatch"), "{}", refused.message);
     world.end(&first.id.unwrap()).await;
+}
+
+#[tokio::test]
+async fn retry_of_a_webhooks_build_is_the_webhooks_too() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let spec = "version: 0.2\nphases: {build: {commands: ['echo $CODEBUILD_WEBHOOK_TRIGGER']}}\n";
+    for (version, told) in [("c0ffee", Some("c0ffee")), ("pr/7", None)] {
+        let first = world.start_spec("demo", spec).await;
+        world.end(&first).await;
+        let key = Build::key_of(&scope(), &BuildId::parse(&first).unwrap());
+        let started_so = world.codebuild.store.write(move |tx| {
+            let mut build = tx.get::<Build>(&key)?.unwrap();
+            build.record.source_version = Some(version.into());
+            build.record.webhook = Some(WebhookStart {
+                trigger: "pr/7".into(),
+                commit: Some("c0ffee".into()),
+                ..WebhookStart::default()
+            });
+            tx.update(&build)?;
+            Ok::<_, store::Error>(())
+        });
+        started_so.await.unwrap();
+        let retried = world.call(RetryBuild { id: Some(first), idempotency_token: None }).await.unwrap();
+        let id = retried.build.unwrap().id.unwrap();
+        world.end(&id).await;
+        assert_eq!(world.output(&id), ["pr/7"]);
+        let key = Build::key_of(&scope(), &BuildId::parse(&id).unwrap());
+        let build = world.codebuild.find_build(&key).await.unwrap().unwrap();
+        let commit = build.webhook.unwrap().commit;
+        assert_eq!(commit.as_deref(), told, "a pull request may have another commit by now");
+    }
 }
 
 #[tokio::test]
