@@ -289,6 +289,8 @@ async fn build_fetches_its_roles_credentials_while_it_runs() {
     assert!(credentials["AccessKeyId"].as_str().is_some_and(|id| id.starts_with("ASIA-build/")));
     assert_eq!(credentials["RoleArn"], super::world::ROLE);
     assert_eq!(fetch("wrong").await.0, 403);
+    world.shared.lock().faults.push("AssumeRole");
+    assert_eq!(fetch(&token).await.0, 500, "a fault is no refusal");
     world.call(StopBuild { id: id.clone() }).await.unwrap();
     world.end(&id).await;
     assert_eq!(fetch(&token).await.0, 403, "a token ends with its build");
