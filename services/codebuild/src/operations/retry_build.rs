@@ -25,7 +25,7 @@ pub(super) async fn retry_build(
     let origin = match Wanted::of(codebuild, ctx, &id.project, token.as_deref()).await? {
         Some(wanted) => Origin::Batch(Box::new(wanted)),
         None if auto_retry::is_own(ctx, &earlier, token.as_deref()) => Origin::AutoRetry(Box::new(earlier)),
-        None => Origin::of_token(token, || format!("RetryBuild {}", earlier.id)),
+        None => Origin::of_token::<RetryBuild>(token, || format!("RetryBuild {}", earlier.id)),
     };
     let build =
         queue(codebuild, ctx, New { id, open: None, settings, source_version, webhook, origin }).await?;

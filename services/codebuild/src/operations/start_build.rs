@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use aws::{Ctx, Principal, Scope, Timestamp, protocol::json};
+use aws::{Ctx, Operation, Principal, Scope, Timestamp, protocol::json};
 use codebuild_model::{
     ArtifactsType, BuildPhaseType, Project as Settings, START_BUILD, SourceType, StartBuild, StartBuildOutput,
 };
@@ -57,7 +57,7 @@ pub(super) async fn start_build(
     let id = BuildId::of_build(name);
     let origin = match wanted {
         Some(wanted) => Origin::Batch(Box::new(wanted)),
-        None => Origin::of_token(input.idempotency_token.clone(), || {
+        None => Origin::of_token::<StartBuild>(input.idempotency_token.clone(), || {
             let input = StartBuild { idempotency_token: None, ..input };
             json::to_value(&input, &START_BUILD).to_string()
         }),
@@ -97,7 +97,7 @@ pub(super) struct New {
 pub(super) enum Origin {
     /// Nothing does.
     Anybody,
-    /// The idempotency token, with the parameters that it stands for.
+    /// The idempotency token as it is kept, with the parameters that it stands for.
     Token {
         token: String,
         request: String,
@@ -108,9 +108,9 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    pub fn of_token(token: Option<String>, request: impl FnOnce() -> String) -> Self {
+    pub fn of_token<O: Operation>(token: Option<String>, request: impl FnOnce() -> String) -> Self {
         match token {
-            Some(token) => Self::Token { token, request: request() },
+            Some(token) => Self::Token { token: Token::of::<O>(&token), request: request() },
             None => Self::Anybody,
         }
     }

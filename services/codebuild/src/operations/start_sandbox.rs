@@ -35,9 +35,7 @@ pub(super) async fn start_sandbox(
         settings,
         source_version,
         webhook: None,
-        origin: Origin::of_token(input.idempotency_token.map(|token| format!("sandbox/{token}")), || {
-            request.to_string()
-        }),
+        origin: Origin::of_token::<StartSandbox>(input.idempotency_token, || request.to_string()),
     };
     let sandbox = queue(codebuild, ctx, new).await.map_err(|error| match error {
         limit @ (Error::TooManyQueued(_) | Error::TooManyOfProject { .. }) => {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use aws::http::HttpService;
 use codebuild_model::{
     BatchDeleteBuilds, BatchGetBuilds, EnvironmentVariable, EnvironmentVariableType, ListBuilds,
-    ListBuildsForProject, RetryBuild, SortOrderType, StartBuild, StatusType, StopBuild,
+    ListBuildsForProject, ProjectBuildBatchConfig, RetryBuild, SortOrderType, StartBuild, StartBuildBatch,
+    StartSandbox, StatusType, StopBuild,
 };
 use http_body::Body;
 
@@ -358,6 +359,37 @@ async fn token_gives_the_same_build() {
     assert_eq!(refused.code, "InvalidInputException");
     assert!(refused.message.contains("mismatch"), "{}", refused.message);
     world.end(&first.id.unwrap()).await;
+}
+
+#[tokio::test]
+async fn operations_do_not_share_their_tokens() {
+    let mut world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let id = world.start_spec("demo", QUICK).await;
+    world.end(&id).await;
+    world.kill();
+    let token = |token: &str| Some(token.to_owned());
+    for used in ["t", "sandbox/t", "StartSandbox/t"] {
+        world.start(StartBuild { idempotency_token: token(used), ..start("demo") }).await;
+    }
+    let sandbox = StartSandbox { project_name: Some("demo".into()), idempotency_token: token("t") };
+    let first = world.call(sandbox.clone()).await.unwrap().sandbox.unwrap();
+    let second = world.call(sandbox).await.unwrap().sandbox.unwrap();
+    assert_eq!(first.id, second.id);
+    let retry = RetryBuild { id: Some(id), idempotency_token: token("t") };
+    let first = world.call(retry.clone()).await.unwrap().build.unwrap();
+    assert_eq!(world.call(retry).await.unwrap().build.unwrap().id, first.id);
+    let batch = StartBuildBatch {
+        project_name: "demo".into(),
+        idempotency_token: token("t"),
+        build_batch_config_override: Some(ProjectBuildBatchConfig {
+            service_role: Some(super::world::ROLE.into()),
+            ..ProjectBuildBatchConfig::default()
+        }),
+        ..StartBuildBatch::default()
+    };
+    let first = world.call(batch.clone()).await.unwrap().build_batch.unwrap();
+    assert_eq!(world.call(batch).await.unwrap().build_batch.unwrap().id, first.id);
 }
 
 #[tokio::test]
