@@ -118,6 +118,11 @@ impl Workspace {
         }
     }
 
+    /// Errors unless a folder is there; links are followed as the build would follow them.
+    pub fn find_directory(&self, inside: &Path) -> Result<(), WorkspaceError> {
+        self.open(inside, OFlags::PATH | OFlags::DIRECTORY).map(drop)
+    }
+
     /// Everything below a folder, parents before their children, sorted by name. Links are listed, not entered.
     pub fn walk(&self, inside: &Path) -> Result<Vec<Entry>, WorkspaceError> {
         let folder = self.open(inside, OFlags::RDONLY | OFlags::DIRECTORY)?;
@@ -226,6 +231,20 @@ mod tests {
         fs::write(root.path().join("outside"), "host").unwrap();
         symlink(root.path(), source.join("folder")).unwrap();
         assert!(content(&workspace, "/codebuild/src/folder/outside").unwrap_err().is_not_found());
+    }
+
+    #[test]
+    fn folder_is_found_and_a_file_is_none() {
+        let (_root, workspace, source) = workspace();
+        fs::create_dir(source.join("folder")).unwrap();
+        fs::write(source.join("file"), "").unwrap();
+        symlink("/codebuild/src/folder", source.join("link")).unwrap();
+        symlink("/etc", source.join("away")).unwrap();
+        let find = |name: &str| workspace.find_directory(&Path::new("/codebuild/src").join(name));
+        assert!(find("folder").is_ok() && find("link").is_ok());
+        for missing in ["file", "none", "away"] {
+            assert!(find(missing).unwrap_err().is_not_found(), "{missing}");
+        }
     }
 
     #[test]
