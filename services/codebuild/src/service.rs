@@ -296,45 +296,6 @@ impl Drop for StopSignal<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::WebhookStart;
-
-    /// Whether a host is to be told of each of these changes to a build.
-    async fn told(webhook: Option<WebhookStart>, changes: Vec<Change>) -> Vec<bool> {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(store::Config::Sqlite { dir: dir.path().to_owned() }).await.unwrap();
-        let mut build = Build { webhook, ..crate::state::tests::build() };
-        build.configuration.0.source = Some(codebuild_model::ProjectSource {
-            r#type: codebuild_model::SourceType::Github,
-            report_build_status: Some(true),
-            ..codebuild_model::ProjectSource::default()
-        });
-        let write = store.write(move |tx| {
-            tx.put(&build)?;
-            let mut told = Vec::new();
-            for step in &changes {
-                let at = crate::state::tests::at(9);
-                change(tx, &Build::key_of(&build.scope, &build.id), std::slice::from_ref(step), None, at)?;
-                told.push(tx.queue_length(driver::REPORTS)? > 0);
-                for when in ["begun", "ended"] {
-                    tx.dequeue(driver::REPORTS, &format!("{}:{when}", build.id.uuid))?;
-                }
-            }
-            Ok::<_, store::Error>(told)
-        });
-        write.await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_host_is_told_when_the_commit_is_known_and_once_when_the_build_is_over() {
-        let complete = Change::Complete { at: crate::state::tests::at(9) };
-        let changes = vec![Change::Resolved("c".into()), complete, Change::Stop];
-        let of = |commit: Option<&str>| {
-            Some(WebhookStart { commit: commit.map(str::to_owned), ..WebhookStart::default() })
-        };
-        for (webhook, known) in [(None, true), (of(None), true), (of(Some("c")), false)] {
-            assert_eq!(told(webhook, changes.clone()).await, [known, true, false]);
-        }
-    }
 
     #[tokio::test]
     async fn stop_is_heard_before_and_after_it_is_listened_for() {
