@@ -113,19 +113,27 @@ impl Folder {
         self.path.join("stop")
     }
 
-    /// Makes what is missing. May be called again at any time.
+    /// Makes what is missing. May be called again at any time: once a build has run, its root stays as it is, as any part
+    /// of it may be a link by then that leads to the host.
     pub(crate) fn create(&self) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
         fs::create_dir_all(self.read_only())?;
+        if !self.has_supervisor()? {
+            self.create_root()?;
+        }
+        for log in [self.output_log(), self.events()] {
+            OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
+        }
+        Ok(())
+    }
+
+    fn create_root(&self) -> io::Result<()> {
         let root = self.path.join("root");
         for inside in ["codebuild/output/tmp", "codebuild/readonly", "root", "tmp", "etc", "run", "var/tmp"] {
             fs::create_dir_all(root.join(inside))?;
         }
         for shared in ["tmp", "var/tmp"] {
             fs::set_permissions(root.join(shared), fs::Permissions::from_mode(0o1777))?;
-        }
-        for log in [self.output_log(), self.events()] {
-            OpenOptions::new().create(true).append(true).mode(0o600).open(log)?;
         }
         Ok(())
     }
@@ -249,6 +257,22 @@ mod tests {
         let folder = Folder::new(parent.path().join("build"));
         folder.create().unwrap();
         (parent, folder)
+    }
+
+    #[test]
+    fn nothing_is_made_or_changed_through_links_that_a_build_has_left() {
+        let (parent, folder) = folder();
+        let outside = parent.path().join("outside");
+        fs::DirBuilder::new().mode(0o700).create(&outside).unwrap();
+        fs::write(folder.path().join("supervisor.json"), "{}").unwrap();
+        for inside in ["tmp", "codebuild/output"] {
+            let inside = folder.path().join("root").join(inside);
+            fs::remove_dir_all(&inside).unwrap();
+            std::os::unix::fs::symlink(&outside, inside).unwrap();
+        }
+        folder.create().unwrap();
+        assert_eq!(fs::metadata(&outside).unwrap().permissions().mode() & 0o7777, 0o700);
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
     }
 
     #[test]

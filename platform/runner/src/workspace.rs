@@ -12,10 +12,13 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::ffi::OsStringExt,
     },
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat, statat};
+use rustix::{
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, readlinkat, statat},
+    io::Errno,
+};
 
 /// Entries that one walk lists at most; a bound on memory.
 const MAX_ENTRIES: usize = 1_000_000;
@@ -74,10 +77,31 @@ impl Workspace {
     }
 
     /// The host's path of a folder, made if it is missing, for putting the source there. Only before the build has
-    /// run: afterwards a part of the path may be a link.
+    /// run: afterwards a part of the path may become a link at any time.
+    ///
+    /// Errors: `NotADirectory` where a part of the path is a file or a link, which another source may have brought
+    /// along; links are not followed. `InvalidInput` for `..`.
     pub fn create_directory(&self, inside: &Path) -> io::Result<PathBuf> {
-        let path = self.root.join(inside.strip_prefix("/").unwrap_or(inside));
-        fs::create_dir_all(&path)?;
+        fs::create_dir_all(&self.root)?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut folder = rustix::fs::open(&self.root, flags, Mode::empty())?;
+        let inside = inside.strip_prefix("/").unwrap_or(inside);
+        for part in inside.components() {
+            let Component::Normal(name) = part else { return Err(io::ErrorKind::InvalidInput.into()) };
+            match mkdirat(&folder, name, Mode::RWXU | Mode::RWXG | Mode::RWXO) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+            folder = openat(&folder, name, flags, Mode::empty())?;
+        }
+        Ok(self.root.join(inside))
+    }
+
+    /// As `create_directory`, and nothing is in it.
+    pub fn empty_directory(&self, inside: &Path) -> io::Result<PathBuf> {
+        let path = self.create_directory(inside)?;
+        fs::remove_dir_all(&path)?;
+        fs::create_dir(&path)?;
         Ok(path)
     }
 
@@ -92,6 +116,11 @@ impl Workspace {
             true => Ok(file),
             false => Err(WorkspaceError::NotAFile(inside.to_owned())),
         }
+    }
+
+    /// Errors unless a folder is there; links are followed as the build would follow them.
+    pub fn find_directory(&self, inside: &Path) -> Result<(), WorkspaceError> {
+        self.open(inside, OFlags::PATH | OFlags::DIRECTORY).map(drop)
     }
 
     /// Everything below a folder, parents before their children, sorted by name. Links are listed, not entered.
@@ -202,6 +231,43 @@ mod tests {
         fs::write(root.path().join("outside"), "host").unwrap();
         symlink(root.path(), source.join("folder")).unwrap();
         assert!(content(&workspace, "/codebuild/src/folder/outside").unwrap_err().is_not_found());
+    }
+
+    #[test]
+    fn folder_is_found_and_a_file_is_none() {
+        let (_root, workspace, source) = workspace();
+        fs::create_dir(source.join("folder")).unwrap();
+        fs::write(source.join("file"), "").unwrap();
+        symlink("/codebuild/src/folder", source.join("link")).unwrap();
+        symlink("/etc", source.join("away")).unwrap();
+        let find = |name: &str| workspace.find_directory(&Path::new("/codebuild/src").join(name));
+        assert!(find("folder").is_ok() && find("link").is_ok());
+        for missing in ["file", "none", "away"] {
+            assert!(find(missing).unwrap_err().is_not_found(), "{missing}");
+        }
+    }
+
+    #[test]
+    fn folders_are_made_and_emptied_within_the_root_alone() {
+        let (root, workspace, source) = workspace();
+        let outside = root.path().join("outside");
+        fs::create_dir_all(outside.join("deep")).unwrap();
+        fs::write(outside.join("deep/kept"), "").unwrap();
+        symlink(&outside, source.join("link")).unwrap();
+        fs::write(source.join("file"), "").unwrap();
+        for path in ["link", "link/deep", "link/new", "file", "file/x"] {
+            let path = Path::new("/codebuild/src").join(path);
+            for refused in [workspace.create_directory(&path), workspace.empty_directory(&path)] {
+                assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::NotADirectory, "{}", path.display());
+            }
+        }
+        assert!(outside.join("deep/kept").exists() && !outside.join("new").exists());
+        let up = workspace.create_directory(Path::new("/codebuild/../../outside"));
+        assert_eq!(up.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+
+        assert_eq!(workspace.empty_directory(Path::new("/codebuild/src")).unwrap(), source);
+        assert_eq!(fs::read_dir(&source).unwrap().count(), 0);
+        assert!(outside.join("deep/kept").exists());
     }
 
     #[test]

@@ -58,10 +58,12 @@ impl CredentialsEndpoint {
         })?;
         let build = build.filter(|build| admits(build, token)).ok_or_else(refused)?;
         let role_arn = build.configuration.0.service_role.clone().unwrap_or_default();
-        let credentials = Role::of(&self.codebuild.client, &build)
-            .credentials()
-            .await
-            .map_err(|error| (StatusCode::BAD_REQUEST, "AccessDenied", error.message))?;
+        let credentials = Role::of(&self.codebuild.client, &build).credentials().await.map_err(|error| {
+            match error.is_fault() {
+                true => (StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", error.message),
+                false => (StatusCode::BAD_REQUEST, "AccessDenied", error.message),
+            }
+        })?;
         Ok(json!({
             "AccessKeyId": credentials.access_key_id,
             "SecretAccessKey": credentials.secret_access_key.reveal(),

@@ -28,6 +28,8 @@ use crate::{
 
 /// How long a claim on a build holds without a sign of life: how long a crash delays it.
 const LEASE: Duration = Duration::from_secs(10);
+/// A build that was taken up so often does not end by itself.
+const ATTEMPTS: u32 = 100;
 
 /// How the service is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,7 @@ pub struct CodeBuild {
     pub(crate) git: Git,
     pub(crate) config: Config,
     pub(crate) lease: Duration,
+    pub(crate) attempts: u32,
     stops: Stops,
     /// Counts commands of sandboxes that this process has taken.
     pub(crate) submissions: watch::Sender<u64>,
@@ -94,8 +97,28 @@ impl CodeBuild {
         let folder = data.join("codebuild");
         let (clones, git) = (Clones::new(folder.join("clones")), Git::new(folder.join("fetch")));
         let (stops, submissions, sessions) = (Stops::default(), watch::channel(0).0, Sessions::default());
-        let lease = LEASE;
-        Self { store, client, executor, sealer, clones, git, config, lease, stops, submissions, sessions }
+        Self {
+            store,
+            client,
+            executor,
+            sealer,
+            clones,
+            git,
+            config,
+            lease: LEASE,
+            attempts: ATTEMPTS,
+            stops,
+            submissions,
+            sessions,
+        }
+    }
+
+    /// Gives a build up that was taken up so often when its driving fails; when it was taken up twice as often it is not
+    /// tidied up either.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
     }
 
     /// Takes up builds that a crash interrupted after this time. Signs of life come three times as often.
@@ -182,27 +205,32 @@ pub(crate) fn change(
     at: Timestamp,
 ) -> Result<Option<Build>, store::Error> {
     let Some(mut build) = tx.get::<Build>(key)? else { return Ok(None) };
+    let was_complete = build.record.is_complete();
     for change in changes {
         if let Some(news) = build.record.apply(change.clone()) {
             announce::publish(tx, &build.record, &news, at)?;
-            if build.record.is_complete() {
-                batch::tell(tx, &build.record, at)?;
-                auto_retry::consider(tx, &build.record)?;
-            }
-        }
-        if matches!(change, Change::Complete { .. }) {
-            end_reports(tx, &build.record)?;
         }
     }
     tx.update(&build)?;
     let resolved = || changes.iter().any(|change| matches!(change, Change::Resolved(_)));
-    if build.record.is_complete() || (build.record.webhook.is_none() && resolved()) {
+    let told_by_webhook = build.record.webhook.as_ref().is_some_and(|webhook| webhook.commit.is_some());
+    if build.record.is_complete() && !was_complete {
+        over(tx, &build.record, at)?;
+    } else if !was_complete && !told_by_webhook && resolved() {
         driver::report(tx, &build.record)?;
     }
     if let Some(progress) = progress {
         tx.put(progress)?;
     }
     Ok(Some(build.record))
+}
+
+/// What comes of the end of a build, once.
+fn over(tx: &mut WriteTx<'_>, build: &Build, at: Timestamp) -> Result<(), store::Error> {
+    end_reports(tx, build)?;
+    batch::tell(tx, build, at)?;
+    auto_retry::consider(tx, build)?;
+    driver::report(tx, build)
 }
 
 /// What was not completed with the build never will be.

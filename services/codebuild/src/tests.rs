@@ -7,4 +7,5 @@ mod compute;
 mod crash;
 mod journey;
 mod projects;
+mod sources;
 mod world;

@@ -39,6 +39,8 @@ pub(crate) fn destination(
         Some(ArtifactNamespace::BuildId) => build.as_str(),
         Some(ArtifactNamespace::None | ArtifactNamespace::Other(_)) | None => "",
     };
+    // Source: CodeBuild User Guide, "Build specification reference", artifacts/s3-prefix.
+    let s3_prefix = s3_prefix.filter(|_| !namespace.is_empty());
     let path = s3_prefix.or(artifacts.path.as_deref()).unwrap_or_default();
     let parts = [path, namespace, name].map(|part| part.trim_matches('/'));
     let key = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
@@ -73,6 +75,10 @@ mod tests {
     use super::*;
 
     fn layout(path: &str, by_id: bool, name: Option<&str>, zip: bool) -> Layout {
+        prefixed(None, path, by_id, name, zip)
+    }
+
+    fn prefixed(prefix: Option<&str>, path: &str, by_id: bool, name: Option<&str>, zip: bool) -> Layout {
         let artifacts = ProjectArtifacts {
             location: Some("out".into()),
             path: Some(path.into()),
@@ -81,7 +87,7 @@ mod tests {
             packaging: Some(if zip { ArtifactPackaging::Zip } else { ArtifactPackaging::None }),
             ..ProjectArtifacts::default()
         };
-        destination(&artifacts, "demo", Uuid::nil(), None, None).unwrap().layout
+        destination(&artifacts, "demo", Uuid::nil(), None, prefix).unwrap().layout
     }
 
     #[test]
@@ -96,7 +102,16 @@ mod tests {
 
     #[test]
     fn pipeline_key_is_met_exactly() {
-        assert_eq!(layout("pipe/App", false, Some("Ab3dE5g"), true), Layout::Zip("pipe/App/Ab3dE5g".into()));
+        let key = Layout::Zip("pipe/App/Ab3dE5g".into());
+        for prefix in [None, Some("p")] {
+            assert_eq!(prefixed(prefix, "pipe/App", false, Some("Ab3dE5g"), true), key);
+        }
+    }
+
+    #[test]
+    fn prefix_of_the_buildspec_replaces_the_path_before_the_builds_id() {
+        let id = "00000000-0000-0000-0000-000000000000";
+        assert_eq!(prefixed(Some("p"), "P", true, Some("N"), true), Layout::Zip(format!("p/{id}/N")));
     }
 
     #[test]

@@ -101,12 +101,10 @@ fn bases(
         vec![source.join(base)]
     };
     for base in &found {
-        match workspace.walk(base) {
-            Err(error) if error.is_not_found() => {
-                return Err(Error::NoBaseDirectory(base.display().to_string()));
-            }
-            walked => drop(walked?),
-        }
+        workspace.find_directory(base).map_err(|error| match error.is_not_found() {
+            true => Error::NoBaseDirectory(base.display().to_string()),
+            false => error.into(),
+        })?;
     }
     if found.is_empty() {
         return Err(Error::NoBaseDirectory(base.to_owned()));

@@ -28,6 +28,13 @@ pub(super) type Combined = Result<Artifact, (String, String)>;
 
 /// May be done again. Errors: faults, after which it is to be tried again.
 pub(super) async fn combine(codebuild: &CodeBuild, batch: &Batch) -> Result<Combined, aws::Error> {
+    let combined = combine_in_folder(codebuild, batch).await;
+    codebuild.executor.remove(batch.id.uuid).await.map_err(aws::Error::internal)?;
+    combined
+}
+
+/// Leaves the batch's folder behind.
+async fn combine_in_folder(codebuild: &CodeBuild, batch: &Batch) -> Result<Combined, aws::Error> {
     let Some((settings, place)) = artifacts::combined(batch) else { return Ok(Ok(Artifact::default())) };
     let mut artifact =
         Artifact { identifier: None, location: place.arn(&batch.scope.partition), sha256: None, md5: None };
@@ -61,7 +68,6 @@ pub(super) async fn combine(codebuild: &CodeBuild, batch: &Batch) -> Result<Comb
     if let Err(error) = client.put_object(put).await {
         return denied(error);
     }
-    codebuild.executor.remove(batch.id.uuid).await.map_err(aws::Error::internal)?;
     Ok(Ok(artifact))
 }
 
@@ -103,9 +109,8 @@ async fn gather(
     name: &str,
 ) -> Result<Result<Vec<(PathBuf, Item)>, (String, String)>, aws::Error> {
     let inside = PathBuf::from("/parts").join(name);
-    let into = folder.workspace().create_directory(&inside).map_err(aws::Error::internal)?;
-    // What an earlier attempt has left.
-    std::fs::remove_dir_all(&into).and_then(|()| std::fs::create_dir(&into)).map_err(aws::Error::internal)?;
+    // An earlier attempt may have left something.
+    let into = folder.workspace().empty_directory(&inside).map_err(aws::Error::internal)?;
     match s3::fetch_archive(client, object, &into, folder.path()).await {
         Ok(_) => {}
         Err(s3::Error::Refused(error)) => return denied(error),

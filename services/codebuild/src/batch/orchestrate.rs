@@ -107,6 +107,10 @@ async fn see_to(codebuild: &CodeBuild, entry: &Entry, is_deadline: bool) -> Resu
         // Clocks differ, or it was retried.
         return Ok(Rest::Later(batch.deadline().since(now).max(PAUSE)));
     }
+    if batch.is_complete() {
+        // Left by a crash while its artifacts became one, if at all.
+        codebuild.executor.remove(batch.id.uuid).await?;
+    }
     let commands = batch.commands();
     if commands.is_empty() {
         return Ok(Rest::Nothing);

@@ -58,11 +58,11 @@ pub(crate) fn change(
     Ok(Some(batch))
 }
 
-/// Has a worker look at a batch; one that looks at it already looks again.
+/// Has a worker look at a batch if there is something to do, or to tidy up; one that looks at it already looks again.
 pub(crate) fn nudge(tx: &mut WriteTx<'_>, batch: &Batch) -> Result<(), store::Error> {
     let id = batch.id.uuid.to_string();
     tx.dequeue(BATCHES, &id)?;
-    if !batch.commands().is_empty() {
+    if !batch.commands().is_empty() || batch.is_complete() {
         tx.enqueue(BATCHES, &id, &entry(batch), None)?;
     }
     Ok(())

@@ -12,11 +12,11 @@ mod paths;
 mod place;
 mod shelf;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use aws::Timestamp;
 use codebuild_model::{CacheMode, CacheType, ProjectCache};
-use runner::{Folder, agent_line};
+use runner::{Folder, agent_line, mask};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -53,7 +53,7 @@ pub(crate) async fn restore(
     sources: &[Placed],
     folder: &Folder,
 ) -> std::io::Result<()> {
-    let say = |text: &str| folder.append_output(&agent_line(text));
+    let say = |text: &str| say(drive, folder, text);
     let Some(settings) = wanted(build) else {
         return match &spec.cache {
             None => say("Cache is not defined in the buildspec"),
@@ -80,7 +80,7 @@ pub(crate) async fn restore(
 
 /// Keeps what the build leaves. Everything that can go wrong is told and no more.
 pub(crate) async fn save(drive: &Drive<'_>, build: &Build, folder: &Folder) -> std::io::Result<()> {
-    let say = |text: &str| folder.append_output(&agent_line(text));
+    let say = |text: &str| say(drive, folder, text);
     let Some(settings) = wanted(build) else { return Ok(()) };
     let Ok(text) = std::fs::read(folder.path().join(WORKED_OUT)) else { return Ok(()) };
     let cache: Cache = serde_json::from_slice(&text)?;
@@ -94,6 +94,14 @@ pub(crate) async fn save(drive: &Drive<'_>, build: &Build, folder: &Folder) -> s
         Ok(told) => say(&told),
         Err(reason) => say(&format!("Unable to upload cache: {reason}")),
     }
+}
+
+/// Writes a line into the log. Secrets, which have been fetched by now, may stand in keys and paths, and in names as they
+/// are written there.
+fn say(drive: &Drive<'_>, folder: &Folder, text: &str) -> std::io::Result<()> {
+    let secrets = drive.secrets.get().into_iter().flat_map(BTreeMap::values);
+    let secrets: Vec<String> = secrets.flat_map(|secret| [secret.clone(), place::escaped(secret)]).collect();
+    folder.append_output(&agent_line(&mask(&secrets, text)?))
 }
 
 /// The project's cache, if it has one that keeps paths.

@@ -56,7 +56,7 @@ impl Place {
 }
 
 /// One part of a path, whatever stands in it.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let text = text.replace('%', "%25").replace('/', "%2F").replace('\0', "%00");
     match text.strip_prefix('.') {
         Some(rest) => format!("%2E{rest}"),

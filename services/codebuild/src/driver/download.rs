@@ -154,12 +154,18 @@ async fn fetch(
     placed: &Placed,
     folder: &Folder,
 ) -> Result<Option<String>, Trouble> {
-    let into = folder.workspace().create_directory(&placed.directory)?;
-    empty(&into)?;
     let which = match &placed.identifier {
         None => "for primary source".to_owned(),
         Some(identifier) => format!("for source {identifier}"),
     };
+    // An earlier attempt may have left something.
+    let into =
+        folder.workspace().empty_directory(&placed.directory).map_err(|error| {
+            match source::is_of_path(&error) {
+                true => client_error(format!("{}: {error} {which}", placed.directory.display())),
+                false => Trouble::Fault(Fault::Io(error)),
+            }
+        })?;
     match &placed.origin {
         Origin::NoSource => Ok(None),
         Origin::CodePipeline => {
@@ -274,12 +280,6 @@ async fn fetch_commit(
         error @ codecommit::Error::Git(_) => client_error(format!("{error} {which}")),
         codecommit::Error::Io(error) => Trouble::Fault(Fault::Io(error)),
     })
-}
-
-/// Takes away what an earlier attempt has left. Nothing of the build has run yet, so there are no links to mind.
-fn empty(folder: &Path) -> std::io::Result<()> {
-    std::fs::remove_dir_all(folder)?;
-    std::fs::create_dir(folder)
 }
 
 /// Inline, in S3, or in the primary source; says where.

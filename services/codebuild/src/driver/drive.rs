@@ -7,7 +7,7 @@ use codebuild_model::{BuildPhaseType, StatusType};
 use store::{Claimed, Key};
 use tokio::sync::OnceCell;
 
-use super::{Entry, Fault, PAUSE, QUEUED_TIMEOUTS, download, finish, follow, provision, upload};
+use super::{Entry, Fault, PAUSE, QUEUED_TIMEOUTS, commands, download, finish, follow, provision, upload};
 use crate::{
     CodeBuild,
     buildspec::DOWNLOAD_SOURCE,
@@ -16,9 +16,6 @@ use crate::{
     service::{StopSignal, change},
     state::{Change, Outcome},
 };
-
-/// A build that was taken up so often does not end by itself.
-const MOST_ATTEMPTS: u32 = 100;
 
 /// What a driver has at hand.
 pub(crate) struct Drive<'a> {
@@ -75,9 +72,14 @@ pub(super) async fn hold(codebuild: &CodeBuild, claimed: &Claimed) {
         return;
     }
     tracing::warn!(%fault, build.id = %entry.build, attempt = claimed.attempt, "a build cannot be driven on now");
-    if claimed.attempt >= MOST_ATTEMPTS {
-        give_up(codebuild, claimed, &entry, &fault).await;
-    } else if let Err(error) = codebuild.store.release(claimed, PAUSE).await {
+    let left = match claimed.attempt {
+        attempt if attempt >= codebuild.attempts.saturating_mul(2) => {
+            abandon(codebuild, claimed, &entry, &fault).await
+        }
+        attempt if attempt >= codebuild.attempts => give_up(codebuild, claimed, &entry, &fault).await,
+        _ => codebuild.store.release(claimed, PAUSE).await,
+    };
+    if let Err(error) = left {
         tracing::warn!(%error, build.id = %entry.build, "its claim ends with its lease");
     }
 }
@@ -99,23 +101,48 @@ async fn stay_alive(codebuild: &CodeBuild, claimed: &Claimed, entry: &Entry) -> 
     }
 }
 
-async fn give_up(codebuild: &CodeBuild, claimed: &Claimed, entry: &Entry, fault: &Fault) {
+/// Has a build end as a fault. Whoever drives it next tidies up.
+async fn give_up(
+    codebuild: &CodeBuild,
+    claimed: &Claimed,
+    entry: &Entry,
+    fault: &Fault,
+) -> Result<(), store::Error> {
     // Nobody follows its commands any more, if there are any.
     if let Err(error) = codebuild.executor.stop(entry.build.uuid).await {
         tracing::warn!(%error, build.id = %entry.build, "a build that cannot be driven on could not be stopped");
     }
-    let (key, claimed, at) = (entry.key(), claimed.clone(), Timestamp::now());
-    let outcome = Outcome::fault(fault.to_string());
-    let given_up = codebuild.store.write(move |tx| {
-        let Some(build) = tx.get::<Build>(&key)? else { return tx.complete(&claimed) };
-        let phase = build.current_phase();
-        let end = [Change::Leave { phase, outcome: outcome.clone(), at }, Change::Complete { at }];
-        change(tx, &key, &end, None, at)?;
+    let (key, claimed, why, at) = (entry.key(), claimed.clone(), fault.to_string(), Timestamp::now());
+    let write = codebuild.store.write(move |tx| {
+        if let Some(build) = tx.get::<Build>(&key)? {
+            change(tx, &key, &follow::given_up(&build, why.clone(), at), None, at)?;
+        }
+        tx.release(&claimed, PAUSE)
+    });
+    write.await
+}
+
+/// Ends a build that cannot even be tidied up. Its folder stays.
+async fn abandon(
+    codebuild: &CodeBuild,
+    claimed: &Claimed,
+    entry: &Entry,
+    fault: &Fault,
+) -> Result<(), store::Error> {
+    let (key, claimed, why, at) = (entry.key(), claimed.clone(), fault.to_string(), Timestamp::now());
+    let write = codebuild.store.write(move |tx| {
+        if let Some(build) = tx.get::<Build>(&key)? {
+            let mut changes = follow::given_up(&build, why.clone(), at);
+            let outcome = Outcome::fault(why.clone());
+            changes.push(Change::Leave { phase: BuildPhaseType::Finalizing, outcome, at });
+            changes.push(Change::Complete { at });
+            commands::end_all(tx, &build, at)?;
+            change(tx, &key, &changes, None, at)?;
+            tx.delete::<Progress>(&key)?;
+        }
         tx.complete(&claimed)
     });
-    if let Err(error) = given_up.await {
-        tracing::warn!(%error, build.id = %entry.build, "a build that cannot be driven on could not be ended");
-    }
+    write.await
 }
 
 async fn drive(codebuild: &CodeBuild, claimed: &Claimed, entry: &Entry) -> Result<(), Fault> {

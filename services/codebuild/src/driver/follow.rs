@@ -244,6 +244,20 @@ async fn lost(
     drive.commit(changes, progress).await
 }
 
+/// What gives up a build whose driving fails again and again: what was under way is at fault, and the rest of it is to
+/// tidy up. Nothing if that is what fails.
+pub(super) fn given_up(build: &Build, why: String, at: Timestamp) -> Vec<Change> {
+    if build.open_phase() == Some(&BuildPhaseType::Finalizing) {
+        return vec![];
+    }
+    let mut changes = vec![Change::Step(Step::Ran)];
+    if build.open_phase().is_some() || build.failed_phase().is_none() {
+        changes.extend(fault_of_environment(build, Outcome::fault(why), at));
+    }
+    changes.push(Change::Enter { phase: BuildPhaseType::Finalizing, at });
+    changes
+}
+
 /// The open phase fails; if there is none, the one that would have come.
 fn fault_of_environment(build: &Build, outcome: Outcome, at: Timestamp) -> Vec<Change> {
     let open = build.open_phase().cloned();
@@ -261,5 +275,44 @@ fn kind(phase: Phase) -> BuildPhaseType {
         Phase::PreBuild => BuildPhaseType::PreBuild,
         Phase::Build => BuildPhaseType::Build,
         Phase::PostBuild => BuildPhaseType::PostBuild,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::tests::{at, build};
+
+    fn leave(phase: BuildPhaseType, outcome: Outcome) -> [Change; 2] {
+        [Change::Enter { phase: phase.clone(), at: at(1) }, Change::Leave { phase, outcome, at: at(2) }]
+    }
+
+    /// What becomes of a build that is given up after `changes`: its phases after them, and its status.
+    fn after(changes: impl IntoIterator<Item = Change>) -> (Vec<BuildPhaseType>, StatusType) {
+        let mut build = build();
+        for change in changes {
+            build.apply(change);
+        }
+        let known = build.phases.len();
+        for _ in 0..2 {
+            for change in given_up(&build, "why".into(), at(3)) {
+                build.apply(change);
+            }
+        }
+        assert_eq!(build.open_phase(), Some(&BuildPhaseType::Finalizing));
+        build.apply(Change::Complete { at: at(4) });
+        let kinds = build.phases.iter().skip(known).map(|phase| phase.kind.clone());
+        (kinds.collect(), build.status())
+    }
+
+    #[test]
+    fn what_is_given_up_is_at_fault() {
+        use BuildPhaseType::{Build, Completed, DownloadSource, Finalizing, Install};
+        let fetched = leave(DownloadSource, Outcome::succeeded());
+        assert_eq!(after(fetched), (vec![Install, Finalizing, Completed], StatusType::Fault));
+        let building = [Change::Enter { phase: Build, at: at(1) }];
+        assert_eq!(after(building), (vec![Finalizing, Completed], StatusType::Fault));
+        let stopped = leave(Build, Outcome::stopped());
+        assert_eq!(after(stopped), (vec![Finalizing, Completed], StatusType::Stopped));
     }
 }

@@ -132,8 +132,17 @@ fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use codebuild_model::SourceType;
+
     use super::*;
-    use crate::state::tests::build;
+    use crate::{
+        records::WebhookStart,
+        service::change,
+        state::{
+            Change,
+            tests::{at, build},
+        },
+    };
 
     #[test]
     fn variables_in_texts() {
@@ -149,5 +158,43 @@ mod tests {
         assert_eq!((told.state, told.context.as_str()), (State::Running, "AWS CodeBuild us-east-1 (demo)"));
         assert!(told.target_url.contains("codebuild/home"));
         assert!(!is_reported(&build));
+    }
+
+    /// Whether a host is to be told of each of these changes to a build.
+    async fn told(webhook: Option<WebhookStart>, changes: Vec<Change>) -> Vec<bool> {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store::Store::open(store::Config::Sqlite { dir: dir.path().to_owned() }).await.unwrap();
+        let mut build = Build { webhook, ..build() };
+        build.configuration.0.source = Some(ProjectSource {
+            r#type: SourceType::Github,
+            report_build_status: Some(true),
+            ..ProjectSource::default()
+        });
+        let write = store.write(move |tx| {
+            tx.put(&build)?;
+            let mut told = Vec::new();
+            for step in &changes {
+                let at = at(9);
+                change(tx, &Entry::of(&build).key(), std::slice::from_ref(step), None, at)?;
+                told.push(tx.queue_length(REPORTS)? > 0);
+                for when in ["begun", "ended"] {
+                    tx.dequeue(REPORTS, &format!("{}:{when}", build.id.uuid))?;
+                }
+            }
+            Ok::<_, store::Error>(told)
+        });
+        write.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_host_is_told_when_the_commit_is_known_and_once_when_the_build_is_over() {
+        let complete = Change::Complete { at: at(9) };
+        let changes = vec![Change::Resolved("c".into()), complete, Change::Stop];
+        let of = |commit: Option<&str>| {
+            Some(WebhookStart { commit: commit.map(str::to_owned), ..WebhookStart::default() })
+        };
+        for (webhook, known) in [(None, true), (of(None), true), (of(Some("c")), false)] {
+            assert_eq!(told(webhook, changes.clone()).await, [known, true, false]);
+        }
     }
 }

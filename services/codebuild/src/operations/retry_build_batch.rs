@@ -31,7 +31,7 @@ pub(super) async fn retry_build_batch(
         let found = tx.get::<Batch>(&Batch::key_of(&scope, &id))?;
         let found = found.ok_or_else(|| Error::BatchNotFound(id.to_string()))?.into_inner();
         if let Some(token) = &token
-            && is_repeated(tx, &found, token, all, now)?
+            && is_repeated(tx, &found, &Token::of::<RetryBuildBatch>(token), all, now)?
         {
             return Ok(found);
         }

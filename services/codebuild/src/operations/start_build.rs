@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use aws::{Ctx, Principal, Scope, Timestamp, protocol::json};
+use aws::{Ctx, Operation, Principal, Scope, Timestamp, protocol::json};
 use codebuild_model::{
     ArtifactsType, BuildPhaseType, Project as Settings, START_BUILD, SourceType, StartBuild, StartBuildOutput,
 };
@@ -16,7 +16,9 @@ use crate::{
     driver::{BUILDS, Entry, QUEUED_TIMEOUTS, report},
     error::Error,
     project::{complete, override_with},
-    records::{Artifact, AutoRetry, Build, BuildId, Configuration, Counter, Project, Step, Token},
+    records::{
+        Artifact, AutoRetry, Build, BuildId, Configuration, Counter, Project, Step, Token, WebhookStart,
+    },
     service::Config,
     shape, source,
     state::{Change, News, Outcome},
@@ -55,12 +57,13 @@ pub(super) async fn start_build(
     let id = BuildId::of_build(name);
     let origin = match wanted {
         Some(wanted) => Origin::Batch(Box::new(wanted)),
-        None => Origin::of_token(input.idempotency_token.clone(), || {
+        None => Origin::of_token::<StartBuild>(input.idempotency_token.clone(), || {
             let input = StartBuild { idempotency_token: None, ..input };
             json::to_value(&input, &START_BUILD).to_string()
         }),
     };
-    let build = queue(codebuild, ctx, New { id, open, settings, source_version: version, origin }).await?;
+    let new = New { id, open, settings, source_version: version, webhook: None, origin };
+    let build = queue(codebuild, ctx, new).await?;
     Ok(StartBuildOutput { build: Some(shape::build(&build)) })
 }
 
@@ -86,6 +89,7 @@ pub(super) struct New {
     pub open: Option<Open>,
     pub settings: Settings,
     pub source_version: Option<String>,
+    pub webhook: Option<WebhookStart>,
     pub origin: Origin,
 }
 
@@ -93,7 +97,7 @@ pub(super) struct New {
 pub(super) enum Origin {
     /// Nothing does.
     Anybody,
-    /// The idempotency token, with the parameters that it stands for.
+    /// The idempotency token as it is kept, with the parameters that it stands for.
     Token {
         token: String,
         request: String,
@@ -104,9 +108,9 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    pub fn of_token(token: Option<String>, request: impl FnOnce() -> String) -> Self {
+    pub fn of_token<O: Operation>(token: Option<String>, request: impl FnOnce() -> String) -> Self {
         match token {
-            Some(token) => Self::Token { token, request: request() },
+            Some(token) => Self::Token { token: Token::of::<O>(&token), request: request() },
             None => Self::Anybody,
         }
     }
@@ -114,7 +118,7 @@ impl Origin {
 
 /// Makes the record of a build and everything that drives it, in one transaction.
 pub(super) async fn queue(codebuild: &CodeBuild, ctx: &Ctx, new: New) -> Result<Build, Error> {
-    let New { id, open, settings, source_version, origin } = new;
+    let New { id, open, settings, source_version, webhook, origin } = new;
     let initiator = match &origin {
         // Whoever started the first one started this one too.
         Origin::AutoRetry(earlier) => earlier.initiator.clone(),
@@ -124,6 +128,7 @@ pub(super) async fn queue(codebuild: &CodeBuild, ctx: &Ctx, new: New) -> Result<
     };
     let mut build = new_build(&ctx.scope, id, initiator, ctx.now(), settings, source_version);
     build.open = open;
+    build.webhook = webhook;
     if build.is_sandbox() {
         build.auto_retry = None;
     }

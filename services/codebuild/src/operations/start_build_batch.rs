@@ -62,7 +62,7 @@ pub(super) async fn start_build_batch(
     let token = input.idempotency_token.clone().map(|token| {
         let input = StartBuildBatch { idempotency_token: None, ..input };
         let request = json::to_value(&input, &START_BUILD_BATCH).to_string();
-        (token, hex::encode(Sha256::digest(format!("StartBuildBatch {request}").as_bytes())))
+        (Token::of::<StartBuildBatch>(&token), hex::encode(Sha256::digest(request.as_bytes())))
     });
     let batch = batch.submit();
     let batch = codebuild.store.write(move |tx| insert(tx, &batch, token.as_ref())).await?;

@@ -34,9 +34,8 @@ pub(super) async fn start_sandbox(
         open: Some(Open { sandbox: true, hold_seconds: 0 }),
         settings,
         source_version,
-        origin: Origin::of_token(input.idempotency_token.map(|token| format!("sandbox/{token}")), || {
-            request.to_string()
-        }),
+        webhook: None,
+        origin: Origin::of_token::<StartSandbox>(input.idempotency_token, || request.to_string()),
     };
     let sandbox = queue(codebuild, ctx, new).await.map_err(|error| match error {
         limit @ (Error::TooManyQueued(_) | Error::TooManyOfProject { .. }) => {

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use aws::{Scope, Timestamp, protocol::json};
+use aws::{Operation, Scope, Timestamp, protocol::json};
 use codebuild_model::{self as model, BuildPhaseType, StatusType};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store::{Index, Key, Record};
@@ -100,10 +100,11 @@ impl Record for Counter {
     }
 }
 
-/// An idempotency token that a build was started with. Key: account, region, token.
+/// An idempotency token that something was started with. Key: account, region, token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Token {
     pub scope: Scope,
+    /// As [`Token::of`] makes it.
     pub token: String,
     /// SHA-256 of operation and parameters.
     pub request: String,
@@ -113,6 +114,11 @@ pub struct Token {
 
 impl Token {
     pub const EXPIRES: &'static str = "expires";
+
+    /// What a token is kept as: the same one means nothing to another operation.
+    pub fn of<O: Operation>(given: &str) -> String {
+        format!("{}/{given}", O::MODEL.name)
+    }
 
     pub fn key_of(scope: &Scope, token: &str) -> Key {
         in_scope(scope).and(token)

@@ -39,7 +39,7 @@ impl Repository {
         let given = uri.path().trim_matches('/');
         let path = given.strip_suffix(".git").unwrap_or(given);
         let part = |part: &str| !part.is_empty() && !part.starts_with(['.', '-']);
-        if path.split('/').count() < 2 || !path.split('/').all(part) {
+        if path.split('/').count() < 2 || !path.split('/').all(part) || !part(&authority) {
             return None;
         }
         let origin = format!("{scheme}://{authority}");
@@ -121,6 +121,7 @@ mod tests {
         ] {
             assert_eq!(github(bad), None, "{bad}");
         }
+        assert_eq!(Repository::parse("https://../a/b", Provider::GitHubEnterpriseServer), None);
         let own =
             Repository::parse("http://127.0.0.1:3000/group/sub/b", Provider::GitLabSelfManaged).unwrap();
         assert_eq!(

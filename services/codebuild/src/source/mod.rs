@@ -4,7 +4,7 @@ pub(crate) mod codecommit;
 pub(crate) mod git;
 pub(crate) mod s3;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use codebuild_model::{ProjectSource, SourceType};
 
@@ -91,8 +91,8 @@ impl Origin {
 
 /// All sources of a build, the primary one first.
 ///
-/// Folders are CodeBuild's: `/codebuild/output/src<digits>/src`, below it for git the path of the clone URL, and
-/// `s3/00`, `s3/01` when several sources are archives.
+/// Folders are CodeBuild's: `/codebuild/output/src<digits>/src`, with other digits for each source, and below it for git
+/// the path of the clone URL. Archives beside an archive share the first one's: `s3/00`, `s3/01`. None lies in another.
 pub(crate) fn place(build: &Build) -> Result<Vec<Placed>, Unusable> {
     let settings = &build.configuration.0;
     let primary = settings.source.clone().unwrap_or_default();
@@ -105,10 +105,13 @@ pub(crate) fn place(build: &Build) -> Result<Vec<Placed>, Unusable> {
         sources.push((Some(identifier), Origin::of(source)?, version));
     }
     let is_archive = |origin: &Origin| matches!(origin, Origin::S3 { .. } | Origin::CodePipeline);
-    let several_archives = sources.iter().filter(|(_, origin, _)| is_archive(origin)).count() > 1;
-    let root = PathBuf::from(format!("/codebuild/output/src{}/src", digits(build)));
+    let mut archives = sources.iter().map(|(_, origin, _)| is_archive(origin));
+    let several_archives = archives.next() == Some(true) && archives.any(|is_archive| is_archive);
+    let digits = digits(build);
+    let root_of = |index: u128| PathBuf::from(format!("/codebuild/output/src{}/src", digits + index));
     let mut archives = 0;
-    let placed = sources.into_iter().map(|(identifier, origin, version)| {
+    let placed = (0..).zip(sources).map(|(index, (identifier, origin, version))| {
+        let root = root_of(index);
         let directory = match &origin {
             Origin::CodeCommit(repository) => root
                 .join(format!("git-codecommit.{}.amazonaws.com", region(repository, build)))
@@ -117,13 +120,19 @@ pub(crate) fn place(build: &Build) -> Result<Vec<Placed>, Unusable> {
             Origin::Git(repository) => root.join(repository.folder()),
             archive if several_archives && is_archive(archive) => {
                 archives += 1;
-                root.join("s3").join(format!("{:02}", archives - 1))
+                root_of(0).join("s3").join(format!("{:02}", archives - 1))
             }
-            Origin::S3 { .. } | Origin::CodePipeline | Origin::NoSource => root.clone(),
+            Origin::S3 { .. } | Origin::CodePipeline | Origin::NoSource => root,
         };
         Placed { identifier, origin, directory, version }
     });
     Ok(placed.collect())
+}
+
+/// Whether a path is at fault for an error and will be the next time, too: its name, or what stands in its way.
+pub(crate) fn is_of_path(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, InvalidInput, IsADirectory, NotADirectory};
+    matches!(error.kind(), AlreadyExists | InvalidFilename | InvalidInput | IsADirectory | NotADirectory)
 }
 
 pub(crate) fn region<'a>(repository: &'a codecommit::Repository, build: &'a Build) -> &'a str {
@@ -174,16 +183,48 @@ mod tests {
             ),
             [
                 "/codebuild/output/src0/src/git-codecommit.eu-west-1.amazonaws.com/v1/repos/app",
-                "/codebuild/output/src0/src"
+                "/codebuild/output/src1/src"
             ]
         );
         assert_eq!(
             directories(
                 source(SourceType::Codepipeline, "", None),
-                vec![source(SourceType::S3, "b/k.zip", Some("lib"))]
+                vec![
+                    source(SourceType::S3, "b/k.zip", Some("lib")),
+                    source(SourceType::Github, "https://github.com/a/b", Some("tools"))
+                ]
             ),
-            ["/codebuild/output/src0/src/s3/00", "/codebuild/output/src0/src/s3/01"]
+            [
+                "/codebuild/output/src0/src/s3/00",
+                "/codebuild/output/src0/src/s3/01",
+                "/codebuild/output/src2/src/github.com/a/b"
+            ]
         );
+    }
+
+    #[test]
+    fn no_source_lies_in_another() {
+        let codecommit = "https://git-codecommit.us-east-1.amazonaws.com/v1/repos/app";
+        let kinds = [
+            (SourceType::NoSource, ""),
+            (SourceType::S3, "b/k.zip"),
+            (SourceType::Codepipeline, ""),
+            (SourceType::Codecommit, codecommit),
+            (SourceType::Github, "https://github.com/a/b"),
+            (SourceType::Github, "https://github.com/a/b/link/x"),
+            (SourceType::GithubEnterprise, &format!("{codecommit}/link/x")),
+            (SourceType::GithubEnterprise, "https://s3/00/x"),
+        ];
+        let of = |kind: usize, identifier| source(kinds[kind].0.clone(), kinds[kind].1, identifier);
+        for places in (0..kinds.len().pow(3)).map(|n| [n / 64, n / 8 % 8, n % 8]) {
+            let [primary, first, second] = places;
+            let found = directories(of(primary, None), vec![of(first, Some("x")), of(second, Some("y"))]);
+            for (index, folder) in found.iter().enumerate() {
+                let mut others = found.iter().enumerate().filter(|(other, _)| *other != index);
+                let is_apart = others.all(|(_, other)| !std::path::Path::new(other).starts_with(folder));
+                assert!(is_apart, "{places:?}: {found:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Sources in S3: an archive that is unpacked, or all objects below a prefix.
 
 use std::{
-    io::{Seek, SeekFrom},
+    io::{self, Seek, SeekFrom},
     path::{Component, Path, PathBuf},
 };
 
@@ -13,6 +13,8 @@ use futures_util::StreamExt;
 use runner::archive;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::io::StreamReader;
+
+use super::is_of_path;
 
 /// Objects below one prefix at most.
 const MAX_OBJECTS: usize = 100_000;
@@ -103,11 +105,16 @@ pub(crate) async fn fetch_prefix(
             }
             let path = inside(below).ok_or_else(|| Error::Invalid(format!("the key {key} is no path")))?;
             let path = into.join(path);
+            // `a` and `a/b` cannot both be files, and a name may be too long for one.
+            let unfit = |error: io::Error| match is_of_path(&error) {
+                true => Error::Invalid(format!("the key {key}: {error}")),
+                false => Error::Io(error),
+            };
             if let Some(folder) = path.parent() {
-                tokio::fs::create_dir_all(folder).await?;
+                tokio::fs::create_dir_all(folder).await.map_err(unfit)?;
             }
             let (_, body) = client.get_object(&ObjectId::new(bucket, key)).await?;
-            let mut file = tokio::fs::File::create(&path).await?;
+            let mut file = tokio::fs::File::create(&path).await.map_err(unfit)?;
             copy(body, &mut file, head.size.saturating_mul(2).max(1 << 20)).await?;
         }
         match page.objects.last() {

@@ -144,6 +144,36 @@ async fn archives_become_one() {
     assert!(artifacts.sha256sum.is_some());
 }
 
+/// Until nothing is left of the folders that it used.
+async fn tidied(world: &World) {
+    let tidied = async {
+        while world.folders() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), tidied).await.expect("a folder stays");
+}
+
+#[tokio::test]
+async fn archives_that_cannot_become_one_leave_nothing_behind() {
+    let mut world = world(GRAPH, true).await;
+    let id = start(&world).await;
+    let session = format!("AWSCodeBuild-{}", id.split_once(':').unwrap().1);
+    world.deny(&format!("arn:aws:sts::123456789012:assumed-role/build/{session} s3:PutObject"));
+    let batch = over(&world, &id).await;
+    assert_eq!(batch.build_batch_status, Some(StatusType::Failed), "{batch:#?}");
+    tidied(&world).await;
+
+    // A server that died while it combined, and a batch that was stopped before the next one was there.
+    let id = start(&world).await;
+    world.kill();
+    std::fs::create_dir(world.folder(&id)).unwrap();
+    world.call(StopBuildBatch { id: id.clone() }).await.unwrap();
+    world.restart();
+    over(&world, &id).await;
+    tidied(&world).await;
+}
+
 #[tokio::test]
 async fn killed_again_and_again_every_build_runs_once() {
     let mut world = world(GRAPH, true).await;

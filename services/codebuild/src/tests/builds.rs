@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use aws::http::HttpService;
 use codebuild_model::{
     BatchDeleteBuilds, BatchGetBuilds, EnvironmentVariable, EnvironmentVariableType, ListBuilds,
-    ListBuildsForProject, RetryBuild, SortOrderType, StartBuild, StatusType, StopBuild,
+    ListBuildsForProject, ProjectBuildBatchConfig, RetryBuild, SortOrderType, StartBuild, StartBuildBatch,
+    StartSandbox, StatusType, StopBuild,
 };
 use http_body::Body;
 
-use super::world::{World, context, phases, s3_artifacts, s3_source, zip};
-use crate::Config;
+use super::world::{World, context, phases, s3_artifacts, s3_source, scope, zip};
+use crate::{
+    Config,
+    records::{Build, BuildId, WebhookStart},
+};
 
 const SLOW: &str = "version: 0.2\nphases: {build: {commands: ['echo running; sleep 50']}, post_build: {commands: ['echo never']}}\n";
 const QUICK: &str = "version: 0.2\nphases: {build: {commands: ['true']}}\n";
@@ -69,6 +73,22 @@ async fn prefix_is_a_source() {
     let id = world.start(start("demo")).await.id.unwrap();
     world.end(&id).await;
     assert_eq!(world.output(&id), ["deep"], "{}", world.log(&id));
+}
+
+#[tokio::test]
+async fn prefix_that_is_no_tree_of_files() {
+    let world = World::new().await;
+    world.put("in", "both/a", "a file");
+    world.put("in", "both/a/b", "and a folder");
+    world.put("in", &format!("long/{}", "x".repeat(300)), "no name of a file");
+    for prefix in ["both", "long"] {
+        world.create(prefix, |project| project.source = Some(s3_source(&format!("in/{prefix}/")))).await;
+        let id = world.start(start(prefix)).await.id.unwrap();
+        let (code, message) = context(&world.end(&id).await, "DOWNLOAD_SOURCE");
+        assert_eq!(code, "CLIENT_ERROR");
+        assert!(message.starts_with(&format!("error while downloading key {prefix}/, error: ")), "{message}");
+        assert_eq!(world.log(&id).matches("Waiting for DOWNLOAD_SOURCE").count(), 1, "it is tried once");
+    }
 }
 
 #[tokio::test]
@@ -270,6 +290,8 @@ async fn build_fetches_its_roles_credentials_while_it_runs() {
     assert!(credentials["AccessKeyId"].as_str().is_some_and(|id| id.starts_with("ASIA-build/")));
     assert_eq!(credentials["RoleArn"], super::world::ROLE);
     assert_eq!(fetch("wrong").await.0, 403);
+    world.shared.lock().faults.push("AssumeRole");
+    assert_eq!(fetch(&token).await.0, 500, "a fault is no refusal");
     world.call(StopBuild { id: id.clone() }).await.unwrap();
     world.end(&id).await;
     assert_eq!(fetch(&token).await.0, 403, "a token ends with its build");
@@ -337,6 +359,69 @@ async fn token_gives_the_same_build() {
     assert_eq!(refused.code, "InvalidInputException");
     assert!(refused.message.contains("mismatch"), "{}", refused.message);
     world.end(&first.id.unwrap()).await;
+}
+
+#[tokio::test]
+async fn operations_do_not_share_their_tokens() {
+    let mut world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let id = world.start_spec("demo", QUICK).await;
+    world.end(&id).await;
+    world.kill();
+    let token = |token: &str| Some(token.to_owned());
+    for used in ["t", "sandbox/t", "StartSandbox/t"] {
+        world.start(StartBuild { idempotency_token: token(used), ..start("demo") }).await;
+    }
+    let sandbox = StartSandbox { project_name: Some("demo".into()), idempotency_token: token("t") };
+    let first = world.call(sandbox.clone()).await.unwrap().sandbox.unwrap();
+    let second = world.call(sandbox).await.unwrap().sandbox.unwrap();
+    assert_eq!(first.id, second.id);
+    let retry = RetryBuild { id: Some(id), idempotency_token: token("t") };
+    let first = world.call(retry.clone()).await.unwrap().build.unwrap();
+    assert_eq!(world.call(retry).await.unwrap().build.unwrap().id, first.id);
+    let batch = StartBuildBatch {
+        project_name: "demo".into(),
+        idempotency_token: token("t"),
+        build_batch_config_override: Some(ProjectBuildBatchConfig {
+            service_role: Some(super::world::ROLE.into()),
+            ..ProjectBuildBatchConfig::default()
+        }),
+        ..StartBuildBatch::default()
+    };
+    let first = world.call(batch.clone()).await.unwrap().build_batch.unwrap();
+    assert_eq!(world.call(batch).await.unwrap().build_batch.unwrap().id, first.id);
+}
+
+#[tokio::test]
+async fn retry_of_a_webhooks_build_is_the_webhooks_too() {
+    let world = World::new().await;
+    world.create("demo", |_| {}).await;
+    let spec = "version: 0.2\nphases: {build: {commands: ['echo $CODEBUILD_WEBHOOK_TRIGGER']}}\n";
+    for (version, told) in [("c0ffee", Some("c0ffee")), ("pr/7", None)] {
+        let first = world.start_spec("demo", spec).await;
+        world.end(&first).await;
+        let key = Build::key_of(&scope(), &BuildId::parse(&first).unwrap());
+        let started_so = world.codebuild.store.write(move |tx| {
+            let mut build = tx.get::<Build>(&key)?.unwrap();
+            build.record.source_version = Some(version.into());
+            build.record.webhook = Some(WebhookStart {
+                trigger: "pr/7".into(),
+                commit: Some("c0ffee".into()),
+                ..WebhookStart::default()
+            });
+            tx.update(&build)?;
+            Ok::<_, store::Error>(())
+        });
+        started_so.await.unwrap();
+        let retried = world.call(RetryBuild { id: Some(first), idempotency_token: None }).await.unwrap();
+        let id = retried.build.unwrap().id.unwrap();
+        world.end(&id).await;
+        assert_eq!(world.output(&id), ["pr/7"]);
+        let key = Build::key_of(&scope(), &BuildId::parse(&id).unwrap());
+        let build = world.codebuild.find_build(&key).await.unwrap().unwrap();
+        let commit = build.webhook.unwrap().commit;
+        assert_eq!(commit.as_deref(), told, "a pull request may have another commit by now");
+    }
 }
 
 #[tokio::test]

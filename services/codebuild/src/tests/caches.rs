@@ -72,6 +72,21 @@ async fn keys_are_expanded_by_the_shell_and_fall_back() {
 }
 
 #[tokio::test]
+async fn secrets_in_keys_and_paths_are_not_told() {
+    let world = world(s3()).await;
+    world.shared.lock().secrets.insert("app".into(), "hunter/2".into());
+    let spec = "version: 0.2\nenv: {secrets-manager: {TOKEN: app}}\nphases: {build: {commands: ['mkdir -p kept/$TOKEN && echo x >kept/$TOKEN/file']}}\n\
+                cache: {key: npm-$TOKEN, paths: ['kept/$TOKEN/**/*']}\n";
+    for told in ["Saved cache", "Restored cache"] {
+        let id = world.start_spec("demo", spec).await;
+        world.end(&id).await;
+        let log = world.log(&id);
+        assert!(log.contains(told) && log.contains("npm-***"), "{log}");
+        assert!(log.contains("Expanded cache path") && !log.contains("hunter"), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn kept_on_the_machine_until_it_is_invalidated() {
     let mut config = crate::Config::new("http://127.0.0.1:4000", 4);
     let folder = tempfile::tempdir().unwrap();

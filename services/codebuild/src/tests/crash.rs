@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use codebuild_model::{StartBuild, StatusType, StopBuild};
 
-use super::world::{World, context, phases, s3_artifacts, s3_source, zip};
+use super::world::{Held, World, context, phases, s3_artifacts, s3_source, supervisor, zip};
+use crate::Config;
 
 const SPEC: &str = "\
 version: 0.2
@@ -84,4 +85,34 @@ async fn supervisor_that_is_killed_is_a_fault_of_the_phase() {
     assert_eq!(build.build_status, Some(StatusType::Fault));
     assert_eq!(phases(&build)[6..], ["BUILD FAULT", "FINALIZING SUCCEEDED", "COMPLETED"]);
     assert_eq!(context(&build, "BUILD").0, "INTERNAL_SERVICE_ERROR");
+}
+
+#[tokio::test]
+async fn build_whose_commands_never_begin_is_a_fault() {
+    let held = Held { supervisor: "/nonexistent".into(), attempts: 1 };
+    let world = World::of(Config::new("http://127.0.0.1:4000", 4), held).await;
+    world.create("demo", |_| {}).await;
+    let id = world.start_spec("demo", SPEC).await;
+    let build = world.end(&id).await;
+    assert_eq!(build.build_status, Some(StatusType::Fault));
+    let expected = ["DOWNLOAD_SOURCE SUCCEEDED", "INSTALL FAULT", "FINALIZING SUCCEEDED", "COMPLETED"];
+    assert_eq!(phases(&build)[3..], expected);
+    assert!(context(&build, "INSTALL").1.contains("no supervisor could be started"));
+    assert!(world.log(&id).contains("Phase complete: DOWNLOAD_SOURCE State: SUCCEEDED"));
+    assert_eq!((world.folders(), world.followed(&id).await), (0, false));
+}
+
+#[tokio::test]
+async fn build_that_cannot_even_be_tidied_ends() {
+    let held = Held { supervisor: supervisor(), attempts: 1 };
+    let mut world = World::of(Config::new("http://127.0.0.1:4000", 4), held).await;
+    world.create("demo", |_| {}).await;
+    world.kill();
+    let id = world.start_spec("demo", SPEC).await;
+    std::fs::write(world.folder(&id), "in the way").unwrap();
+    world.restart();
+    let build = world.end(&id).await;
+    assert_eq!(build.build_status, Some(StatusType::Fault));
+    assert_eq!(phases(&build)[2..], ["PROVISIONING FAULT", "FINALIZING FAULT", "COMPLETED"]);
+    assert!(!world.followed(&id).await);
 }

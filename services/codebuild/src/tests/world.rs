@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{Cursor, Read},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -31,7 +31,11 @@ use secretsmanager_model::{GetSecretValue, GetSecretValueOutput, SECRETSMANAGER}
 use store::{Config as StoreConfig, Store};
 use sts_model::{AssumeRole, AssumeRoleOutput, Credentials, STS};
 
-use crate::{CodeBuild, Config, project::tests::project};
+use crate::{
+    CodeBuild, Config,
+    project::tests::project,
+    records::{Build as Recorded, BuildId, Progress},
+};
 
 pub(super) const ROLE: &str = "arn:aws:iam::123456789012:role/build";
 /// Nothing in these tests takes this long.
@@ -91,6 +95,15 @@ pub(super) struct World {
     pub codebuild: Arc<CodeBuild>,
     driver: Option<tokio::task::JoinHandle<()>>,
     dir: tempfile::TempDir,
+    held: Held,
+}
+
+/// How builds are held.
+pub(super) struct Held {
+    /// The program that holds them.
+    pub supervisor: PathBuf,
+    /// After so many failures a build is given up.
+    pub attempts: u32,
 }
 
 pub(super) fn scope() -> Scope {
@@ -108,11 +121,15 @@ impl World {
     }
 
     pub async fn with(config: Config) -> Self {
+        Self::of(config, Held { supervisor: supervisor(), attempts: 100 }).await
+    }
+
+    pub async fn of(config: Config, held: Held) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(StoreConfig::Sqlite { dir: dir.path().join("store") }).await.unwrap();
         let shared = Shared::default();
-        let (codebuild, client) = serve(&store, &shared, dir.path(), config);
-        let mut world = Self { shared, store, client, codebuild, driver: None, dir };
+        let (codebuild, client) = serve(&store, &shared, dir.path(), &held, config);
+        let mut world = Self { shared, store, client, codebuild, driver: None, dir, held };
         world.revive();
         world
     }
@@ -127,8 +144,8 @@ impl World {
     /// A new server on the same data.
     pub fn restart(&mut self) {
         self.kill();
-        let config = self.codebuild.config.clone();
-        (self.codebuild, self.client) = serve(&self.store, &self.shared, self.dir.path(), config);
+        let (config, dir) = (self.codebuild.config.clone(), self.dir.path());
+        (self.codebuild, self.client) = serve(&self.store, &self.shared, dir, &self.held, config);
         self.revive();
     }
 
@@ -260,6 +277,12 @@ impl World {
         std::fs::read_dir(self.dir.path().join("builds")).unwrap().count()
     }
 
+    /// Whether it is kept how far a build has been followed.
+    pub async fn followed(&self, id: &str) -> bool {
+        let key = Recorded::key_of(&scope(), &BuildId::parse(id).unwrap());
+        self.store.read(move |tx| tx.exists::<Progress>(&key)).await.unwrap()
+    }
+
     /// The folder of a build.
     pub fn folder(&self, id: &str) -> std::path::PathBuf {
         self.dir.path().join("builds").join(id.split_once(':').unwrap().1)
@@ -272,14 +295,21 @@ impl Drop for World {
     }
 }
 
-fn serve(store: &Store, shared: &Shared, dir: &Path, config: Config) -> (Arc<CodeBuild>, Client) {
+fn serve(
+    store: &Store,
+    shared: &Shared,
+    dir: &Path,
+    held: &Held,
+    config: Config,
+) -> (Arc<CodeBuild>, Client) {
     let slot = GatewaySlot::default();
     let client = Client::new(slot.clone(), scope());
     let executor =
-        SandboxExecutor::new(dir.join("builds"), vec![supervisor().into()], Sandbox::default()).unwrap();
+        SandboxExecutor::new(dir.join("builds"), vec![held.supervisor.clone().into()], Sandbox::default())
+            .unwrap();
     let codebuild =
         CodeBuild::new(store.clone(), client.clone(), Arc::new(executor), Sealer::new([1; 32]), dir, config);
-    let codebuild = Arc::new(codebuild.with_lease(LEASE));
+    let codebuild = Arc::new(codebuild.with_lease(LEASE).with_attempts(held.attempts));
     let played = Arc::new(shared.clone());
     let gateway = Gateway::new(
         scope(),
@@ -295,7 +325,7 @@ fn serve(store: &Store, shared: &Shared, dir: &Path, config: Config) -> (Arc<Cod
 }
 
 /// The example program, which Cargo builds for the tests.
-fn supervisor() -> std::path::PathBuf {
+pub(super) fn supervisor() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().and_then(Path::parent).unwrap().join("examples/hold_codebuild_build");
     assert!(program.exists(), "{} is built by `cargo test`", program.display());

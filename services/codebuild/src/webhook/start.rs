@@ -55,6 +55,13 @@ pub(crate) fn start(provider: Provider, change: &Change) -> (String, WebhookStar
 }
 
 impl WebhookStart {
+    /// For a build of the same version. A pull request that is built again may have another commit by then, which is found
+    /// with its source.
+    pub(crate) fn again(self, version: Option<&str>) -> Self {
+        let commit = self.commit.filter(|commit| Some(commit.as_str()) == version);
+        Self { commit, ..self }
+    }
+
     /// Source: CodeBuild User Guide, "Environment variables in build environments".
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let optional = [
