@@ -80,8 +80,10 @@ async fn found_asset(
         seen = look(call, package, number).await?;
     }
     let Seen { found, links, trouble } = seen;
-    let found = found.ok_or_else(|| or_trouble(no_such_version(&own, package, number), trouble.clone()))?;
-    let asset = assets::of(&found.version, name).map_err(|error| or_trouble(error, trouble))?.clone();
+    let none = || with_reason(no_such_version(&own, package, number), &links);
+    let found = found.ok_or_else(|| or_trouble(none(), trouble.clone()))?;
+    let asset = assets::of(&found.version, name);
+    let asset = asset.map_err(|error| or_trouble(with_reason(error, &links), trouble))?.clone();
     let is_elsewhere = links.len() > 1 || found.link > 0;
     if is_elsewhere {
         let (version, name, now) = (found.version, name.to_owned(), Timestamp::now());
@@ -164,7 +166,8 @@ async fn wanted(
             continue;
         };
         let offered = external::offered(call.codeartifact, connection, package, number, name).await;
-        if let Some(file) = offered.map_err(told)? {
+        // The metadata knows no times, its files do.
+        if let Some(file) = offered.map_err(told)?.filter(|file| !link.holds_back(file.uploaded)) {
             let remote = RemoteVersion {
                 published: file.uploaded,
                 is_yanked: false,

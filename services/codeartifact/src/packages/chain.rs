@@ -55,10 +55,15 @@ impl Link {
         connection.filter(|_| self.is_open).map(|connection| connection.name)
     }
 
+    /// Whether what was published outside at that moment is too new to come in.
+    pub fn holds_back(&self, published: Timestamp) -> bool {
+        self.held_back_after.is_some_and(|moment| published > moment)
+    }
+
     /// The version as it is outside.
     fn outside(&self, at: usize, version: ExternalVersion) -> Option<Found> {
         let external = self.external.as_ref()?;
-        if self.held_back_after.is_some_and(|moment| version.remote.published > moment) {
+        if self.holds_back(version.remote.published) {
             return None;
         }
         let ExternalVersion { coordinates, version, remote, .. } = version;
