@@ -57,7 +57,7 @@ pub async fn document(
 /// An asset of a version; what comes from upstream or outside stays in this repository from then on.
 pub async fn asset(call: &Call<'_>, package: &Coordinates, number: &str, name: &str) -> Result<Asset, Error> {
     let asset = found_asset(call, package, number, name).await?;
-    downloads::note(call.codeartifact, repository(call)?, package, number, call.ctx.now()).await?;
+    downloads::note(call.codeartifact, repository(call)?.id, package, number, call.ctx.now()).await?;
     Ok(asset)
 }
 

@@ -6,7 +6,7 @@ use crate::CodeArtifact;
 use crate::content;
 use crate::error::{Error, Resource};
 use crate::names::{Coordinates, RepositoryName};
-use crate::packages::assets;
+use crate::packages::{assets, downloads};
 use crate::versions;
 
 /// What a call in process gets at most, in bytes: it has to hold it in memory.
@@ -31,6 +31,7 @@ pub(super) async fn get_package_version_asset(
         return Err(Error::conflict(Resource::version(&number), message));
     }
     let asset = assets::of(&version, &input.asset)?;
+    downloads::note(ca, version.repository, &coordinates, &number, ctx.now()).await?;
     let mut output = GetPackageVersionAssetOutput {
         asset: None,
         asset_name: Some(input.asset.clone()),
