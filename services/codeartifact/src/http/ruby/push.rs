@@ -15,13 +15,13 @@ use crate::names::Coordinates;
 use crate::packages::publishing::{self, Publication};
 use crate::records::{Asset, Gem, Native, Status};
 
-/// Takes a gem. What it is stands in it, so the policies are asked when it is there.
+/// Takes a gem. What it is stands in it, so the policies are asked about it when it is there.
 pub async fn take(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
     let call = call.acting(Action::Publish);
     if call.is_anonymous {
         return Err(Refusal::unauthenticated("An authorization token is required."));
     }
-    reading::repository(&call)?;
+    call.begins_push().await?;
     let ca = call.codeartifact;
     let received = content::receive(&ca.store, &ca.blobs, body, LARGEST_ASSET).await?;
     let gem = gem::read(&ca.blobs, received.blob).await?;
