@@ -28,7 +28,8 @@ use super::{Action, Call, file, listing, read_body, reading};
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
 use crate::packages::chain::{self, Link};
-use crate::records::{Asset, Package, Repository, Status, Version};
+use crate::packages::no_such_version;
+use crate::records::{Asset, Native, Package, Repository, Status, Version};
 use crate::versions::{compare, ruby};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -57,7 +58,7 @@ pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
         ["names"] if is_read => all(&call, true).await,
         ["info", name] if is_read => info(&call, &coordinates(name)?).await,
         ["gems", name] if is_read => {
-            let (_, asset) = found(&call, name.strip_suffix(".gem").ok_or_else(nothing)?).await?;
+            let (_, _, asset) = found(&call, name.strip_suffix(".gem").ok_or_else(nothing)?).await?;
             file::send(&call, &asset, "application/octet-stream").await
         }
         ["quick", "Marshal.4.8", name] if is_read => {
@@ -189,7 +190,7 @@ fn names(tx: &mut ReadTx<'_>, repository: &Repository) -> Result<BTreeSet<String
 }
 
 /// The version that the name of a file says, and its archive. Names have hyphens, too, and versions platforms.
-async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, Asset), Refusal> {
+async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, String, Asset), Refusal> {
     let is_split = |(at, _): &(usize, &str)| {
         let number = name.get(at + 1..).unwrap_or_default().split('-').next().unwrap_or_default();
         ruby::is_number(number) && is_name(name.get(..*at).unwrap_or_default())
@@ -206,7 +207,7 @@ async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, Asset), Refu
         let asset = asset_name(&package, version);
         let work = Box::pin(reading::asset(call, &package, version, &asset));
         match call.carried_out(Action::Read, Some(&package), Some(version), work).await {
-            Ok(asset) => return Ok((package, asset)),
+            Ok(asset) => return Ok((package, version.to_owned(), asset)),
             Err(refused) if refused.is_not_found() => refusal = refused,
             Err(refused) => return Err(refused),
         }
@@ -214,10 +215,19 @@ async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, Asset), Refu
     Err(refusal)
 }
 
-/// The specification of a gem, out of its archive, as `gem install` reads it.
+/// The specification of a gem, as `gem install` reads it.
 async fn specification(call: &Call<'_>, name: &str) -> Result<Response, Refusal> {
-    let (_, asset) = found(call, name).await?;
-    let gem = gem::read(&call.codeartifact.blobs, asset.blob).await?;
+    let (package, number, _) = found(call, name).await?;
+    let coordinates = package.clone();
+    let read = reading::along(call, &coordinates, move |tx, repository, links| {
+        let native =
+            chain::find(tx, links, &package, &number)?.and_then(|found| found.version.contents.native);
+        match native {
+            Some(Native::Ruby(gem)) => Ok(gem),
+            _ => Err(no_such_version(repository, &package, &number)),
+        }
+    });
+    let gem = read.await?;
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
     let written = packed.write_all(&marshal::specification(&gem)).and_then(|()| packed.finish());
     let packed = written.map_err(|error| Error::Internal(error.to_string()))?;
