@@ -145,6 +145,7 @@ fn served(call: &Call<'_>, document: Document) -> Response {
 async fn all(call: &Call<'_>, names_only: bool) -> Result<Response, Refusal> {
     let work = Box::pin(async {
         let repository = reading::repository(call)?.clone();
+        let advisories = call.codeartifact.advisories.current();
         let read = call.codeartifact.store.read(move |tx| {
             let names = names(tx, &repository)?;
             if names_only {
@@ -154,7 +155,7 @@ async fn all(call: &Call<'_>, names_only: bool) -> Result<Response, Refusal> {
             let mut out = format!("created_at: {}\n---\n", repository.created.to_iso8601_secs());
             for name in names {
                 let package = Coordinates::normal(Format::Ruby, "", &name);
-                let links = chain::of(tx, &repository, &package)?;
+                let links = chain::of(tx, &advisories, &repository, &package)?;
                 let versions = shown(tx, &links, &package)?;
                 let versions: Vec<&Version> = versions.iter().collect();
                 let numbers: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
