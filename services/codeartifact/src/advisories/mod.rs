@@ -17,7 +17,7 @@ pub use range::{Bound, Range};
 
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
-use crate::versions;
+use crate::versions::{self, ruby};
 
 /// Where the list is, and what of it blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,10 +122,10 @@ impl Blocking {
 
 impl Affected {
     pub fn has(&self, format: Format, version: &str) -> bool {
-        let is_same =
-            |one: &String| versions::order(format, one, version).is_some_and(std::cmp::Ordering::is_eq);
+        // Those of a gem are numbers, for all its platforms.
+        let number = if format == Format::Ruby { ruby::number(version) } else { version };
         self.versions.contains(version)
-            || self.versions.iter().any(is_same)
+            || self.versions.contains(number)
             || self.ranges.iter().any(|range| range.has(format, version))
     }
 

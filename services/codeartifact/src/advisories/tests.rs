@@ -52,9 +52,12 @@ fn packages_are_found_under_their_names_in_each_ecosystem() {
 #[test]
 fn versions_that_are_named_are_those_of_their_format() {
     let one = record("PyPI", "web", "").replace("0.5.0", "v0.5-RC1");
-    let list = list(&[&one], &high());
+    let python = list(&[&one], &high());
     let package = Coordinates::normal(Format::Pypi, "", "web");
-    assert!(list.is_blocked(&package, "0.5rc1") && !list.is_blocked(&package, "0.5"));
+    assert!(python.is_blocked(&package, "0.5rc1") && !python.is_blocked(&package, "0.5"));
+    let gems = list(&[&record("RubyGems", "web", "")], &high());
+    let package = Coordinates::normal(Format::Ruby, "", "web");
+    assert!(gems.is_blocked(&package, "0.5.0-java") && !gems.is_blocked(&package, "0.6.0-java"));
 }
 
 #[test]

@@ -299,7 +299,7 @@ pub fn versions(
             }
         }
     }
-    if let Some(link) = links.first() {
+    if let Some(link) = links.first().filter(|link| !link.advisories.of(coordinates).is_empty()) {
         all.retain(|version, _| !link.advisories.is_blocked(coordinates, version));
     }
     Ok(all)
