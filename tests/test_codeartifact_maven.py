@@ -1,9 +1,11 @@
 """Repositories of Maven: the stock mvn deploys and resolves; what other clients put and get; packages from outside."""
 
 import base64
+import email.utils
 import hashlib
 import http.client
 import threading
+import time
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
 
@@ -422,6 +424,30 @@ def test_files_come_from_outside(packages, origin):
         assert described["origin"]["domainEntryPoint"] == {"externalConnectionName": CENTRAL}
         assert described["summary"] == "Ours"
     assert down.get(f"com/acme/{name}/1.1-SNAPSHOT/{name}-1.1-SNAPSHOT.jar").status == 404
+
+
+def test_files_that_are_new_outside_are_held_back(packages, origin):
+    outside = Repository(packages, connection="public:maven-central")
+    tag = {"key": "stagewright:quarantine-days", "value": "3"}
+    arn = packages.describe_repository(**outside.arguments)["repository"]["arn"]
+    packages.tag_resource(resourceArn=arn, tags=[tag])
+    origin.add_maven("com.outside", "held", "1.0", b"content")
+    path = "com/outside/held/1.0/held-1.0.jar"
+    origin.modified = email.utils.formatdate(time.time() - 60, usegmt=True)
+    try:
+        held = outside.get(path)
+        assert held.status == 404 and "stagewright:quarantine-days" in held.body.decode(), held
+        packages.untag_resource(resourceArn=arn, tagKeys=[tag["key"]])
+        assert outside.get(path).body == b"content"
+    finally:
+        origin.modified = None
+    packages.tag_resource(resourceArn=arn, tags=[tag])
+    origin.add_maven("com.outside", "old", "1.0", b"content")
+    origin.modified = email.utils.formatdate(time.time() - 10 * 86_400, usegmt=True)
+    try:
+        assert outside.get("com/outside/old/1.0/old-1.0.jar").body == b"content"
+    finally:
+        origin.modified = None
 
 
 def test_an_origin_that_lies_or_fails_is_not_believed(packages, origin):

@@ -150,6 +150,22 @@ def test_what_is_no_gem_is_refused(source, packages):
     assert other.status == 409 and "already exists" in other.body.decode()
 
 
+def test_nothing_is_taken_from_who_may_neither_push_nor_read(source, aws):
+    content = source.gem.build("acme", "1.0").read_bytes()
+    base = ("codeartifact:GetAuthorizationToken", "sts:GetServiceBearerToken")
+    for actions, body, status in (
+        ((), b"not even a gem", 403),
+        (("codeartifact:ReadFromRepository",), b"not even a gem", 400),
+        (("codeartifact:ReadFromRepository",), content, 403),
+        (("codeartifact:PublishPackageVersion",), content, 200),
+    ):
+        _, credentials = create_user(aws, allow(*base, *actions))
+        who = aws.acting_as(credentials).codeartifact
+        source.token = who.get_authorization_token(domain=DOMAIN)["authorizationToken"]
+        answer = source.push(body)
+        assert answer.status == status, (actions, answer)
+
+
 def test_who_may_read_may_not_push_or_yank(source, aws):
     content = source.gem.build("acme", "1.0").read_bytes()
     source.push(content)

@@ -157,6 +157,20 @@ def test_retention_shows_first_and_then_deletes(packages, server):
     assert repository.get("left/-/left-1.0.0.tgz").status == 404
 
 
+def test_what_the_api_reads_is_in_use(repository, packages):
+    for version in ("1.0.0", "1.1.0"):
+        repository.publish("read", version)
+
+    def last():
+        shown = json.loads(repository.command("clean", "--json", "--rules", "newest=1").stdout)["versions"]
+        return [(version["version"], "lastDownloadedTime" in version) for version in shown]
+
+    assert last() == [("1.0.0", False)]
+    version = {**repository.arguments, "format": "npm", "package": "read", "packageVersion": "1.0.0"}
+    packages.get_package_version_asset(**version, asset="package.tgz")["asset"].read()
+    assert last() == [("1.0.0", True)]
+
+
 def test_settings_are_checked(repository, packages):
     none = repository.command("clean")
     assert none.returncode == 1 and "stagewright:package-retention" in none.stderr

@@ -2,7 +2,7 @@
 
 mod git_hosts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,8 @@ pub enum Error {
     GitHost { name: String, why: String },
     #[error("[origins] {name}: {why}")]
     Origin { name: String, why: String },
+    #[error("[advisories] {0}")]
+    Advisories(String),
     #[error("[builds.container] {0}")]
     Container(String),
 }
@@ -92,6 +94,7 @@ struct File {
     database: Option<String>,
     blobs: Option<String>,
     endpoint: Option<String>,
+    advisories: Option<Advisories>,
     builds: Builds,
     git_hosts: BTreeMap<String, git_hosts::GitHost>,
     github: Github,
@@ -143,6 +146,22 @@ pub enum Origin {
     Index(String),
     /// With hosts beside that of the index from which files may come.
     WithFiles { index: String, files: Vec<String> },
+}
+
+/// `[advisories]`: what is known of packages that are malicious or vulnerable, and what of it blocks them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advisories {
+    /// A file in the format of OSV, or a folder of such files.
+    path: PathBuf,
+    /// `low`, `moderate`, `high`, `critical`, `malicious`; without it the last one.
+    severities: Option<BTreeSet<String>>,
+    /// Identifiers, also by their other names.
+    #[serde(default)]
+    ids: BTreeSet<String>,
+    /// Those that do not block.
+    #[serde(default)]
+    except: BTreeSet<String>,
 }
 
 /// `[builds]`
@@ -278,6 +297,7 @@ pub struct Config {
     pub github: Github,
     pub limits: Limits,
     pub origins: BTreeMap<String, codeartifact::Origin>,
+    pub advisories: Option<codeartifact::AdvisorySource>,
     pub pipelines: Pipelines,
     pub smtp: Option<Smtp>,
     pub sns: Notifications,
@@ -334,6 +354,7 @@ impl Config {
             sns: file.sns,
             pipelines: file.pipelines,
             origins: origins(file.origins)?,
+            advisories: file.advisories.map(advisories).transpose()?,
         };
         config.builds.container.check()?;
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
@@ -362,6 +383,7 @@ impl Config {
             sns: Notifications::default(),
             pipelines: Pipelines::default(),
             origins: BTreeMap::new(),
+            advisories: None,
         }
     }
 }
@@ -383,6 +405,18 @@ fn smtp(section: SmtpSection) -> Result<Smtp, Error> {
     };
     let port = section.port.unwrap_or(usual);
     Ok(Smtp { host: section.host, port, tls: section.tls, from: section.from, credentials })
+}
+
+/// Errors: `Advisories` for a severity that is none.
+fn advisories(given: Advisories) -> Result<codeartifact::AdvisorySource, Error> {
+    let severities =
+        given.severities.unwrap_or_else(|| [codeartifact::Severity::Malicious.as_str().to_owned()].into());
+    let severity = |text: &String| {
+        text.parse().map_err(|wanted| Error::Advisories(format!("severities: '{text}' must be {wanted}")))
+    };
+    let severities = severities.iter().map(severity).collect::<Result<_, _>>()?;
+    let blocking = codeartifact::Blocking { severities, ids: given.ids, except: given.except };
+    Ok(codeartifact::AdvisorySource { path: given.path, blocking })
 }
 
 /// Errors: `Origin` for a connection that does not exist, or an address that is none.

@@ -21,6 +21,8 @@ class Origin:
         # What is done instead of answering: `("html" | "stall" | "redirect" | "error" | "cut", part of a path)`.
         self.fault = None
         self.delay = 0
+        # The `Last-Modified` of every answer, if it is to have one.
+        self.modified = None
         self.start()
 
     @property
@@ -136,6 +138,8 @@ class Origin:
         request.send_response(404 if content is None else 200)
         request.send_header("Content-Type", media_type)
         request.send_header("Content-Length", str(len(body)))
+        if self.modified:
+            request.send_header("Last-Modified", self.modified)
         request.end_headers()
         request.wfile.write(body)
 

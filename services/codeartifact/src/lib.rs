@@ -8,11 +8,13 @@
 //! `finding` is which words a package has and which packages fit a query; `packages::listing` keeps them.
 //! `settings` are what tags of repositories choose, `retention` is which versions a rule lets go.
 //! `external` is what is known of packages outside, and how they come in.
+//! `advisories` is what is known of versions that are malicious or vulnerable, and which of them are blocked.
 //!
 //! The bytes of assets are blobs, stored once; a domain counts each content once ([`records::DomainBlob`]). Only
 //! `packages::writing` stores and removes versions, so that bytes, records and events of a change belong together.
 
 mod access;
+mod advisories;
 mod content;
 mod error;
 mod external;
@@ -41,6 +43,7 @@ use blob::{Blobs, Digest};
 use seal::Sealer;
 use store::{Key, ReadTx, Store};
 
+pub use advisories::{AdvisorySource, Blocking, Severity};
 pub use error::Error;
 pub use external::{Connection, Origin};
 pub use http::PackageEndpoints;
@@ -55,6 +58,8 @@ pub struct Config {
     pub endpoint: String,
     /// Where public sources are, by the names of external connections: `public:npmjs`. Nothing is fetched from elsewhere.
     pub origins: BTreeMap<String, Origin>,
+    /// The list of advisories, if there is one.
+    pub advisories: Option<AdvisorySource>,
 }
 
 /// The service's state. [`router`] serves its API, [`PackageEndpoints`] the package managers.
@@ -67,6 +72,7 @@ pub struct CodeArtifact {
     client: Client,
     sessions: service_tokens::Sessions,
     outside: external::Outside,
+    advisories: advisories::Advisories,
 }
 
 impl CodeArtifact {
@@ -74,6 +80,7 @@ impl CodeArtifact {
     pub fn new(config: Config, store: Store, blobs: Blobs, sealer: Sealer, client: Client) -> Arc<Self> {
         let endpoint = config.endpoint.trim_end_matches('/').to_owned();
         let outside = external::Outside::new(config.origins.clone());
+        let advisories = advisories::Advisories::new(config.advisories.clone());
         let sessions = service_tokens::Sessions::default();
         Arc::new(Self {
             config: Config { endpoint, ..config },
@@ -83,7 +90,18 @@ impl CodeArtifact {
             client,
             sessions,
             outside,
+            advisories,
         })
+    }
+
+    /// Reads the list of advisories. Errors: `Internal`, if it is wrong.
+    pub async fn read_advisories(&self) -> Result<(), Error> {
+        self.advisories.begin().await
+    }
+
+    /// Keeps the list of advisories as its files are. Ends at once if there is none.
+    pub async fn follow_advisories(&self) {
+        self.advisories.follow().await;
     }
 }
 

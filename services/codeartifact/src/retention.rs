@@ -6,7 +6,7 @@ use aws::Timestamp;
 
 use crate::names::Format;
 use crate::settings::DAY;
-use crate::versions;
+use crate::versions::{self, maven, ruby};
 
 const WANTED: &str =
     "like 'newest=20 prerelease-days=30 unused-days=90', with at least newest or prerelease-days";
@@ -75,17 +75,25 @@ impl Rules {
     /// The versions of one package that go. The highest one and those with a name of their own always stay.
     pub fn let_go(&self, format: Format, mut all: Vec<Candidate>, now: Timestamp) -> Vec<(Candidate, Why)> {
         all.sort_by(|a, b| match format {
-            Format::Npm | Format::Cargo | Format::Swift | Format::Pypi => {
-                versions::compare(format, &b.version, &a.version)
-            }
-            // Without rules of the format that are known here, what came last is the newest.
-            Format::Maven | Format::Nuget | Format::Generic | Format::Ruby => b.published.cmp(&a.published),
+            // Without an order of versions, what came last is the newest.
+            Format::Generic => b.published.cmp(&a.published),
+            Format::Npm
+            | Format::Cargo
+            | Format::Swift
+            | Format::Pypi
+            | Format::Maven
+            | Format::Nuget
+            | Format::Ruby => versions::compare(format, &b.version, &a.version),
         });
         let is_older = |at: Timestamp, days: u32| now.since(at) > DAY * days;
-        let (mut finals, mut gone) = (0, Vec::new());
-        for (place, one) in all.into_iter().enumerate() {
+        let (mut numbers, mut finals, mut gone) = (0_u32, 0_u32, Vec::new());
+        let mut before: Option<String> = None;
+        for one in all {
             let is_prerelease = is_prerelease(format, &one.version);
-            finals += u32::from(!is_prerelease);
+            let is_other = before.is_none_or(|before| !is_same_number(format, &before, &one.version));
+            before = Some(one.version.clone());
+            numbers += u32::from(is_other);
+            finals += u32::from(is_other && !is_prerelease);
             let why = match (is_prerelease, self.prerelease_days, self.newest) {
                 (true, Some(days), _) if is_older(one.published, days) => Why::OldPrerelease,
                 (false, _, Some(newest)) if finals > newest => Why::NotAmongNewest,
@@ -93,7 +101,7 @@ impl Rules {
             };
             let last = one.downloaded.map_or(one.published, |at| at.max(one.published));
             let is_used = self.unused_days.is_some_and(|days| !is_older(last, days));
-            if place > 0 && !one.is_named && !is_used {
+            if numbers > 1 && !one.is_named && !is_used {
                 gone.push((one, why));
             }
         }
@@ -102,18 +110,24 @@ impl Rules {
     }
 }
 
+/// A gem of several platforms is one version for each of them, with the same number.
+fn is_same_number(format: Format, a: &str, b: &str) -> bool {
+    format == Format::Ruby && ruby::compare(a, b).is_eq()
+}
+
 /// Whether a version is one on the way to another.
 fn is_prerelease(format: Format, version: &str) -> bool {
     match format {
         Format::Pypi => version.parse().is_ok_and(|version: pep440_rs::Version| version.any_prerelease()),
         Format::Maven => {
-            let version = version.to_lowercase();
-            ["snapshot", "alpha", "beta", "milestone", "-rc", "-cr"].iter().any(|word| version.contains(word))
+            let lower = version.to_lowercase();
+            let words = ["snapshot", "alpha", "beta", "milestone", "-rc", "-cr"];
+            maven::base_of_build(version).is_some() || words.iter().any(|word| lower.contains(word))
         }
         Format::Npm | Format::Cargo | Format::Swift | Format::Nuget => {
             version.split('+').next().is_some_and(|version| version.contains('-'))
         }
-        Format::Ruby => version.chars().any(char::is_alphabetic),
+        Format::Ruby => ruby::number(version).chars().any(char::is_alphabetic),
         Format::Generic => false,
     }
 }
@@ -128,6 +142,15 @@ mod tests {
 
     /// Versions that were published on these days.
     fn gone(rules: &str, versions: &[(&str, u32)], change: impl Fn(&mut Candidate)) -> Vec<String> {
+        gone_of(Format::Npm, rules, versions, change)
+    }
+
+    fn gone_of(
+        format: Format,
+        rules: &str,
+        versions: &[(&str, u32)],
+        change: impl Fn(&mut Candidate),
+    ) -> Vec<String> {
         let candidate = |(version, day): &(&str, u32)| {
             let version = (*version).to_owned();
             let mut one = Candidate { version, published: at(*day), downloaded: None, is_named: false };
@@ -135,7 +158,7 @@ mod tests {
             one
         };
         let all = versions.iter().map(candidate).collect();
-        let gone = Rules::parse(rules).unwrap().let_go(Format::Npm, all, at(100));
+        let gone = Rules::parse(rules).unwrap().let_go(format, all, at(100));
         gone.into_iter().map(|(one, _)| one.version).collect()
     }
 
@@ -147,6 +170,25 @@ mod tests {
         assert_eq!(gone("newest=2", &ALL, |_| {}), ["1.0.0"]);
         assert_eq!(gone("newest=1", &ALL, |_| {}), ["1.9.0", "1.0.0"]);
         assert_eq!(gone("newest=9", &ALL, |_| {}), [""; 0]);
+    }
+
+    #[test]
+    fn the_newest_are_those_that_are_highest_in_the_order_of_the_format() {
+        let late = [("1.9", 20), ("1.10", 30), ("2.0", 10), ("1.9.1", 90)];
+        for format in [Format::Maven, Format::Nuget, Format::Ruby] {
+            assert_eq!(gone_of(format, "newest=2", &late, |_| {}), ["1.9.1", "1.9"], "{format:?}");
+        }
+        assert_eq!(gone_of(Format::Generic, "newest=2", &late, |_| {}), ["1.9", "2.0"]);
+    }
+
+    #[test]
+    fn a_gem_of_many_platforms_counts_once() {
+        let gems =
+            [("1.0", 1), ("1.1", 2), ("1.1-java", 3), ("1.2", 4), ("1.2-java", 5), ("1.2-x86_64-linux", 6)];
+        assert_eq!(gone_of(Format::Ruby, "newest=2", &gems, |_| {}), ["1.0"]);
+        assert_eq!(gone_of(Format::Ruby, "newest=1", &gems, |_| {}), ["1.1-java", "1.1", "1.0"]);
+        let early = [("1.0.a", 1), ("1.0.a-java", 2)];
+        assert_eq!(gone_of(Format::Ruby, "prerelease-days=30", &early, |_| {}), [""; 0]);
     }
 
     #[test]
@@ -177,9 +219,12 @@ mod tests {
             (Format::Pypi, "1.0rc1", true),
             (Format::Pypi, "1.0.post1", false),
             (Format::Maven, "1.0-SNAPSHOT", true),
+            (Format::Maven, "1.0-20210728.194552-1", true),
             (Format::Maven, "31.1-jre", false),
             (Format::Cargo, "1.0.0-alpha", true),
             (Format::Ruby, "1.0.pre", true),
+            (Format::Ruby, "1.0-java", false),
+            (Format::Ruby, "1.0.pre-java", true),
             (Format::Generic, "1-2", false),
         ] {
             assert_eq!(is_prerelease(format, version), expected, "{version}");

@@ -1,8 +1,9 @@
 //! Tokens of machines: of a role, for one repository, until they are revoked.
 //!
 //! Whoever bears one acts in a session of the role, really assumed, that a session policy narrows to what the token is for.
-//! So it ends when the token is revoked, when the role is gone or does not admit this service any more, and it can never do
-//! more than the role. Unlike the sealed tokens of GetAuthorizationToken it is a record, so that it can be listed.
+//! So it ends when the token is revoked, when the role is gone, and it can never do more than the role. A session is renewed
+//! when it has less than 10 of its 60 minutes left: that the role does not admit this service any more tells 50 minutes later
+//! at the latest. Unlike the sealed tokens of GetAuthorizationToken it is a record, so that it can be listed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

@@ -124,10 +124,15 @@ impl Platform {
         let cloudtrail = CloudTrail::open(store.clone(), client.clone(), sealer.clone(), intervals);
         let logs = Arc::new(Logs::new(store.clone()));
         let s3 = Arc::new(s3::S3::new(store.clone(), blobs.clone(), iam.clone(), cloudtrail.clone()));
-        let packages = codeartifact::Config { endpoint: endpoint.clone(), origins: config.origins.clone() };
+        let packages = codeartifact::Config {
+            endpoint: endpoint.clone(),
+            origins: config.origins.clone(),
+            advisories: config.advisories.clone(),
+        };
         let codeartifact =
             CodeArtifact::new(packages, store.clone(), blobs.clone(), sealer.clone(), client.clone());
         codeartifact.bring_up_to_date().await?;
+        codeartifact.read_advisories().await?;
         let references: Vec<Arc<dyn References>> = vec![s3.clone(), codeartifact.clone()];
         let collector = Arc::new(Collector::new(store.clone(), blobs, references));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
@@ -297,6 +302,8 @@ impl Platform {
         self.loops.spawn(async move { secretsmanager.forget_deleted("server").await });
         let codeartifact = self.codeartifact.clone();
         self.loops.spawn(async move { codeartifact.forget_deleted("server").await });
+        let codeartifact = self.codeartifact.clone();
+        self.loops.spawn(async move { codeartifact.follow_advisories().await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
         self.loops.spawn(async move { collector.run("server").await });

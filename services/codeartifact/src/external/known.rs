@@ -32,7 +32,8 @@ pub async fn refresh(
     coordinates: &Coordinates,
 ) -> Result<Option<Trouble>, Error> {
     let (of, package) = (repository.clone(), coordinates.clone());
-    let links = ca.store.read(move |tx| chain::of(tx, &of, &package)).await?;
+    let advisories = ca.advisories.current();
+    let links = ca.store.read(move |tx| chain::of(tx, &advisories, &of, &package)).await?;
     let mut trouble = None;
     for link in links {
         let Some(connection) = link.connection() else { continue };

@@ -30,7 +30,7 @@ pub struct Name {
 }
 
 /// The states that a document follows from.
-pub type States = Vec<(Uuid, u64, u64)>;
+pub type States = Vec<(Uuid, [u64; 3])>;
 
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -61,7 +61,7 @@ impl Document {
 
 /// What a chain of repositories tells of its states.
 pub fn states(links: &[Link]) -> States {
-    links.iter().map(|link| (link.repository.id, link.state.0, link.state.1)).collect()
+    links.iter().map(|link| (link.repository.id, link.state)).collect()
 }
 
 impl Documents {
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_document_of_other_states_is_not_the_one() {
         let documents = Documents::default();
-        let states = |state| vec![(Uuid::nil(), state, 0)];
+        let states = |state| vec![(Uuid::nil(), [state, 0, 0])];
         documents.put(name("a"), states(1), document(1));
         assert!(documents.get(&name("a"), &states(1)).is_some());
         assert!(documents.get(&name("a"), &states(2)).is_none());

@@ -38,6 +38,9 @@ pub struct Form {
     pub texts: Texts,
     /// The names of parts that are files, though they have no name of a file.
     files: &'static [&'static str],
+    /// Of all texts up to now, with their names, in bytes.
+    size: usize,
+    count: usize,
 }
 
 impl Form {
@@ -46,7 +49,8 @@ impl Form {
         let boundary = content_type.and_then(|kind| multer::parse_boundary(kind).ok());
         let boundary =
             boundary.ok_or_else(|| Refusal::bad("The body must be a form, as multipart/form-data."))?;
-        Ok(Self { parts: Multipart::new(pieces(body), boundary), texts: Texts::default(), files: &[] })
+        let parts = Multipart::new(pieces(body), boundary);
+        Ok(Self { parts, texts: Texts::default(), files: &[], size: 0, count: 0 })
     }
 
     pub fn with_files(self, files: &'static [&'static str]) -> Self {
@@ -55,7 +59,6 @@ impl Form {
 
     /// Reads texts up to the next file; `None` at the end. Errors: 400, 413.
     pub async fn next_file(&mut self) -> Result<Option<Field<'static>>, Refusal> {
-        let (mut size, mut count) = (0, 0);
         loop {
             let Some(mut field) = self.parts.next_field().await.map_err(malformed)? else { return Ok(None) };
             let is_named = field.name().is_some_and(|name| self.files.contains(&name));
@@ -70,9 +73,9 @@ impl Form {
                 }
                 text.extend_from_slice(&piece);
             }
-            size += text.len() + name.len();
-            count += 1;
-            if size > ALL_TEXTS || count > MOST_FIELDS {
+            self.size += text.len() + name.len();
+            self.count += 1;
+            if self.size > ALL_TEXTS || self.count > MOST_FIELDS {
                 return Err(too_large("form"));
             }
             let text = String::from_utf8(text)
@@ -97,4 +100,35 @@ pub fn malformed(error: multer::Error) -> Refusal {
 
 fn too_large(what: &str) -> Refusal {
     Refusal::new(http::StatusCode::PAYLOAD_TOO_LARGE, format!("The {what} is too large."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files with so many texts before each of them.
+    fn form(files: usize, texts: usize) -> Form {
+        let mut body = String::new();
+        for file in 0..files {
+            for text in 0..texts {
+                body.push_str(&format!(
+                    "--b\r\nContent-Disposition: form-data; name=\"t{file}-{text}\"\r\n\r\nx\r\n"
+                ));
+            }
+            body.push_str("--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\ny\r\n");
+        }
+        body.push_str("--b--\r\n");
+        Form::of(Some("multipart/form-data; boundary=b"), aws::http::full(body)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn texts_are_counted_over_all_files() {
+        let mut form = form(2, MOST_FIELDS / 2);
+        assert!(form.next_file().await.unwrap().is_some());
+        assert!(form.next_file().await.unwrap().is_some());
+        assert!(form.next_file().await.unwrap().is_none());
+        let mut form = self::form(2, MOST_FIELDS / 2 + 1);
+        assert!(form.next_file().await.unwrap().is_some());
+        assert!(form.next_file().await.is_err());
+    }
 }

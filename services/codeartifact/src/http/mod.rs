@@ -209,6 +209,16 @@ impl Call<'_> {
         Ok(result?)
     }
 
+    /// For a push that says only within its bytes what it is: nothing is taken from those who may neither publish whatever it
+    /// be nor read here. Errors: 403, 404.
+    async fn begins_push(&self) -> Result<(), Refusal> {
+        let any = Coordinates::normal(self.address.format, "", "*");
+        if self.repository.is_some() && self.allowed(Action::Publish, Some(&any)).await.is_ok() {
+            return Ok(());
+        }
+        self.carried_out(Action::Read, None, None, Box::pin(async { Ok(()) })).await
+    }
+
     fn no_repository(&self) -> Error {
         let name = &self.address.repository;
         let resource = crate::error::Resource::repository(&name.name);

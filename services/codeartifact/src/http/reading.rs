@@ -24,10 +24,10 @@ pub async fn along<T: Send + 'static>(
 ) -> Result<T, Error> {
     let repository = repository(call)?.clone();
     let trouble = external::refresh(call.codeartifact, &repository, package).await?;
-    let coordinates = package.clone();
+    let (coordinates, advisories) = (package.clone(), call.codeartifact.advisories.current());
     let read = call.codeartifact.store.read(move |tx| {
-        let links = chain::of(tx, &repository, &coordinates)?;
-        work(tx, &repository, &links).map_err(|error| with_reason(error, &links))
+        let links = chain::of(tx, &advisories, &repository, &coordinates)?;
+        work(tx, &repository, &links).map_err(|error| with_reason(error, &links, &coordinates))
     });
     read.await.map_err(|error| or_trouble(error, trouble))
 }
@@ -57,7 +57,7 @@ pub async fn document(
 /// An asset of a version; what comes from upstream or outside stays in this repository from then on.
 pub async fn asset(call: &Call<'_>, package: &Coordinates, number: &str, name: &str) -> Result<Asset, Error> {
     let asset = found_asset(call, package, number, name).await?;
-    downloads::note(call.codeartifact, repository(call)?, package, number, call.ctx.now()).await?;
+    downloads::note(call.codeartifact, repository(call)?.id, package, number, call.ctx.now()).await?;
     Ok(asset)
 }
 
@@ -68,6 +68,7 @@ async fn found_asset(
     name: &str,
 ) -> Result<Asset, Error> {
     let own = repository(call)?.clone();
+    call.codeartifact.advisories.current().check(package, number)?;
     if let Some(asset) = own_asset(call, &own, package, number, name).await? {
         return Ok(asset);
     }
@@ -80,8 +81,10 @@ async fn found_asset(
         seen = look(call, package, number).await?;
     }
     let Seen { found, links, trouble } = seen;
-    let found = found.ok_or_else(|| or_trouble(no_such_version(&own, package, number), trouble.clone()))?;
-    let asset = assets::of(&found.version, name).map_err(|error| or_trouble(error, trouble))?.clone();
+    let none = || with_reason(no_such_version(&own, package, number), &links, package);
+    let found = found.ok_or_else(|| or_trouble(none(), trouble.clone()))?;
+    let asset = assets::of(&found.version, name);
+    let asset = asset.map_err(|error| or_trouble(with_reason(error, &links, package), trouble))?.clone();
     let is_elsewhere = links.len() > 1 || found.link > 0;
     if is_elsewhere {
         let (version, name, now) = (found.version, name.to_owned(), Timestamp::now());
@@ -118,8 +121,9 @@ async fn look(call: &Call<'_>, package: &Coordinates, number: &str) -> Result<Se
     let repository = repository(call)?.clone();
     let trouble = external::refresh(call.codeartifact, &repository, package).await?;
     let (coordinates, number) = (package.clone(), number.to_owned());
+    let advisories = call.codeartifact.advisories.current();
     let read = call.codeartifact.store.read(move |tx| {
-        let links = chain::of(tx, &repository, &coordinates)?;
+        let links = chain::of(tx, &advisories, &repository, &coordinates)?;
         Ok::<_, Error>((chain::find(tx, &links, &coordinates, &number)?, links))
     });
     let (found, links) = read.await?;
@@ -164,7 +168,8 @@ async fn wanted(
             continue;
         };
         let offered = external::offered(call.codeartifact, connection, package, number, name).await;
-        if let Some(file) = offered.map_err(told)? {
+        // The metadata knows no times, its files do.
+        if let Some(file) = offered.map_err(told)?.filter(|file| !link.holds_back(file.uploaded)) {
             let remote = RemoteVersion {
                 published: file.uploaded,
                 is_yanked: false,
@@ -190,13 +195,14 @@ pub fn repository<'a>(call: &'a Call<'_>) -> Result<&'a Repository, Error> {
     call.repository.as_ref().ok_or_else(|| call.no_repository())
 }
 
-/// Where nothing is found because an origin control has not let it be looked for, that is said.
-fn with_reason(error: Error, links: &[Link]) -> Error {
-    let reason = links.iter().find_map(|link| link.closed.as_ref());
-    match (error, reason) {
+/// Where nothing is found because an origin control has not let it be looked for, or because it is blocked, that is said.
+fn with_reason(error: Error, links: &[Link], package: &Coordinates) -> Error {
+    let closed = links.iter().find_map(|link| link.closed.clone());
+    let blocked = links.first().and_then(|link| link.advisories.reason(package));
+    match (error, blocked.or(closed)) {
         (Error::NotFound { message, resource }, Some(reason)) => {
             let message =
-                format!("{}. Not all places were looked at: {reason}.", message.trim_end_matches('.'));
+                format!("{}. Not all that there is is shown: {reason}.", message.trim_end_matches('.'));
             Error::NotFound { message, resource }
         }
         (error, _) => error,

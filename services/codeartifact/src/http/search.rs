@@ -24,13 +24,13 @@ pub async fn search(
 ) -> Result<Hits, Error> {
     let repository = super::reading::repository(call)?.clone();
     let query = Query::parse(&text.unwrap_or_default());
+    let advisories = call.codeartifact.advisories.current();
     let read = call.codeartifact.store.read(move |tx| {
         let found = listing::search(tx, &repository, format, &query)?;
         let total = found.listings.len();
         let mut page = Vec::new();
         for listing in found.listings.iter().skip(from).take(size) {
-            let key = Version::key_of(repository.id, &listing.coordinates, &listing.version);
-            page.extend(tx.get::<Version>(&key)?.map(store::Versioned::into_inner));
+            page.extend(listing::found(tx, &advisories, listing)?);
         }
         Ok::<_, Error>(Hits { total, page })
     });

@@ -6,13 +6,13 @@ use crate::CodeArtifact;
 use crate::content;
 use crate::error::{Error, Resource};
 use crate::names::{Coordinates, RepositoryName};
-use crate::packages::assets;
+use crate::packages::{assets, downloads};
 use crate::versions;
 
 /// What a call in process gets at most, in bytes: it has to hold it in memory.
 const IN_MEMORY: usize = 64 * 1024 * 1024;
 
-/// Errors: `NotFound`, `Conflict` if the version has another revision than the caller expects.
+/// Errors: `NotFound`, `AccessDenied` if an advisory blocks the version, `Conflict` if the version has another revision than the caller expects.
 /// Source: CodeArtifact API Reference, GetPackageVersionAsset.
 pub(super) async fn get_package_version_asset(
     ca: &CodeArtifact,
@@ -30,7 +30,9 @@ pub(super) async fn get_package_version_asset(
         );
         return Err(Error::conflict(Resource::version(&number), message));
     }
+    ca.advisories.current().check(&coordinates, &number)?;
     let asset = assets::of(&version, &input.asset)?;
+    downloads::note(ca, version.repository, &coordinates, &number, ctx.now()).await?;
     let mut output = GetPackageVersionAssetOutput {
         asset: None,
         asset_name: Some(input.asset.clone()),

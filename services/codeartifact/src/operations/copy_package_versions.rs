@@ -52,6 +52,7 @@ pub(super) async fn copy_package_versions(
         (input.allow_overwrite == Some(true), input.include_from_upstream == Some(true));
     let now = ctx.now();
     let guards = Guards { expected_status: None, revisions };
+    let advisories = ca.advisories.current();
     let write = ca.store.write(move |tx| {
         let copying = Copying {
             source: find_repository(tx, &from)?,
@@ -61,6 +62,7 @@ pub(super) async fn copy_package_versions(
             guards: guards.clone(),
             allow_overwrite,
             include_from_upstream,
+            advisories: advisories.clone(),
         };
         copying::copy(tx, &copying, now)
     });

@@ -50,7 +50,9 @@ pub(super) async fn publish_package_version(
         status: if input.unfinished == Some(true) { Status::Unfinished } else { Status::Published },
         tags: Vec::new(),
     };
-    let published = ca.store.write(move |tx| publishing::publish(tx, &name, &publication, now)).await?;
+    let advisories = ca.advisories.current();
+    let published =
+        ca.store.write(move |tx| publishing::publish(tx, &advisories, &name, &publication, now)).await?;
     Ok(PublishPackageVersionOutput {
         format: shapes::format(&published.coordinates),
         namespace: published.coordinates.namespace(),

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::finding::Query;
 use crate::names::{Format, RepositoryName};
 use crate::packages::{find_repository, listing};
-use crate::records::{Listing, Version};
+use crate::records::Version;
 
 /// Of all formats, unless one is named. Errors: `NotFound`, `Validation`.
 pub(super) async fn search_packages(
@@ -24,6 +24,7 @@ pub(super) async fn search_packages(
     let format = input.format.and_then(|format| Format::parse(format.as_str()));
     let name = RepositoryName::of(&input.domain, input.domain_owner.as_ref(), &input.repository, &ctx.scope);
     let size = page_size(input.max_results, PAGE);
+    let advisories = ca.advisories.current();
     let read = ca.store.read(move |tx| {
         let repository = find_repository(tx, &name)?;
         let (mut listings, mut is_more) = (Vec::new(), false);
@@ -37,21 +38,19 @@ pub(super) async fn search_packages(
         let total = i64::try_from(listings.len()).unwrap_or(i64::MAX);
         let mut packages = Vec::new();
         for listing in listings.iter().take(size) {
-            let key = Version::key_of(repository.id, &listing.coordinates, &listing.version);
-            let version = tx.get::<Version>(&key)?.map(store::Versioned::into_inner);
-            packages.push(told(listing, version.as_ref()));
+            packages.extend(listing::found(tx, &advisories, listing)?.map(told));
         }
         Ok::<_, Error>(SearchPackagesOutput { packages, total, is_more })
     });
     read.await
 }
 
-fn told(listing: &Listing, version: Option<&Version>) -> FoundPackage {
+fn told(version: Version) -> FoundPackage {
     FoundPackage {
-        format: listing.coordinates.format.as_str().to_owned(),
-        namespace: listing.coordinates.namespace(),
-        package: listing.coordinates.name.clone(),
-        version: listing.version.clone(),
-        summary: version.and_then(|version| version.contents.metadata.summary.clone()),
+        format: version.coordinates.format.as_str().to_owned(),
+        namespace: version.coordinates.namespace(),
+        package: version.coordinates.name,
+        version: version.version,
+        summary: version.contents.metadata.summary,
     }
 }

@@ -2,11 +2,13 @@
 //! Source: CodeArtifact User Guide, "Upstream repository priority order", "Search order of upstream repositories".
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aws::Timestamp;
 use store::{Key, ReadTx, WriteTx};
 
 use super::writing;
+use crate::advisories::List;
 use crate::error::Error;
 use crate::external::Connection;
 use crate::groups::{self, Controls, Way};
@@ -34,8 +36,11 @@ pub struct Link {
     pub closed: Option<String>,
     /// Versions that were published outside after this moment are held back.
     held_back_after: Option<Timestamp>,
-    /// Of the records of package and outside: other ones after every change of what clients see of the package here.
-    pub state: (u64, u64),
+    /// What versions are blocked.
+    pub advisories: Arc<List>,
+    /// Of the records of package and outside, and of the advisories: other ones after every change of what clients see of the
+    /// package here.
+    pub state: [u64; 3],
 }
 
 /// A version and the place in the chain of the repository that has it.
@@ -55,10 +60,15 @@ impl Link {
         connection.filter(|_| self.is_open).map(|connection| connection.name)
     }
 
+    /// Whether what was published outside at that moment is too new to come in.
+    pub fn holds_back(&self, published: Timestamp) -> bool {
+        self.held_back_after.is_some_and(|moment| published > moment)
+    }
+
     /// The version as it is outside.
     fn outside(&self, at: usize, version: ExternalVersion) -> Option<Found> {
         let external = self.external.as_ref()?;
-        if self.held_back_after.is_some_and(|moment| version.remote.published > moment) {
+        if self.holds_back(version.remote.published) {
             return None;
         }
         let ExternalVersion { coordinates, version, remote, .. } = version;
@@ -105,6 +115,7 @@ impl Found {
 /// The chain of one package. A repository that blocks the package's upstream is the last of its branch.
 pub fn of(
     tx: &mut ReadTx<'_>,
+    advisories: &Arc<List>,
     repository: &Repository,
     coordinates: &Coordinates,
 ) -> Result<Vec<Link>, store::Error> {
@@ -138,7 +149,7 @@ pub fn of(
         let held_back_after = settings::held_back_after(&repository.tags, Timestamp::now());
         let hour = held_back_after.map_or(0, |moment| u64::try_from(moment.as_millis()).unwrap_or(0));
         let closed = closed(&repository, package.as_ref(), controls.as_ref(), coordinates);
-        let state = (state, external.as_ref().map_or(0, |external| external.generation) ^ hour);
+        let outside = external.as_ref().map_or(0, |external| external.generation) ^ hour;
         links.push(Link {
             repository,
             package,
@@ -146,7 +157,8 @@ pub fn of(
             is_open: is_open && is_connected,
             closed,
             held_back_after,
-            state,
+            advisories: advisories.clone(),
+            state: [state, outside, advisories.generation],
         });
         if links.len() >= LONGEST {
             break;
@@ -225,13 +237,16 @@ fn key_beside(repository: &Repository, name: &str) -> Key {
     Repository::key_of(&repository.domain_name().repository(name))
 }
 
-/// The version as the nearest repository has it: its status there is what counts.
+/// The version as the nearest repository has it: its status there is what counts. Errors: `AccessDenied` if it is blocked.
 pub fn find(
     tx: &mut ReadTx<'_>,
     links: &[Link],
     coordinates: &Coordinates,
     version: &str,
-) -> Result<Option<Found>, store::Error> {
+) -> Result<Option<Found>, Error> {
+    if let Some(link) = links.first() {
+        link.advisories.check(coordinates, version)?;
+    }
     let mut nearest: Option<Found> = None;
     for (at, link) in links.iter().enumerate() {
         let key = Version::key_of(link.repository.id, coordinates, version);
@@ -254,7 +269,7 @@ pub fn find(
     Ok(nearest)
 }
 
-/// All versions by name, each as the nearest repository has it.
+/// All versions that are not blocked by name, each as the nearest repository has it.
 pub fn versions(
     tx: &mut ReadTx<'_>,
     links: &[Link],
@@ -283,6 +298,9 @@ pub fn versions(
                 }
             }
         }
+    }
+    if let Some(link) = links.first().filter(|link| !link.advisories.of(coordinates).is_empty()) {
+        all.retain(|version, _| !link.advisories.is_blocked(coordinates, version));
     }
     Ok(all)
 }

@@ -1,12 +1,14 @@
 //! Copying versions from one repository of a domain to another: no bytes move.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws::Timestamp;
 use store::{ReadTx, WriteTx};
 
 use super::changes::{Guards, Refused};
 use super::{chain, writing};
+use crate::advisories::List;
 use crate::error::Error;
 use crate::names::Coordinates;
 use crate::records::{Package, Repository, Restrictions, Version};
@@ -21,6 +23,8 @@ pub struct Copying {
     pub guards: Guards,
     pub allow_overwrite: bool,
     pub include_from_upstream: bool,
+    /// What is blocked is not copied.
+    pub advisories: Arc<List>,
 }
 
 /// What became of each version of the call. Versions that are the same at the destination are in neither.
@@ -63,12 +67,12 @@ pub fn copy(tx: &mut WriteTx<'_>, copying: &Copying, now: Timestamp) -> Result<C
     Ok(Copied { successful, failed: BTreeMap::new() })
 }
 
-type Sources = Vec<(String, Option<Version>)>;
+type Sources = Vec<(String, Result<Version, Refused>)>;
 
 /// The versions at the source. Errors: `NotFound` if the package is not there.
 fn sources(tx: &mut ReadTx<'_>, copying: &Copying) -> Result<(Sources, Option<Package>), Error> {
     let coordinates = &copying.coordinates;
-    let mut links = chain::of(tx, &copying.source, coordinates)?;
+    let mut links = chain::of(tx, &copying.advisories, &copying.source, coordinates)?;
     if !copying.include_from_upstream {
         links.truncate(1);
     }
@@ -77,10 +81,14 @@ fn sources(tx: &mut ReadTx<'_>, copying: &Copying) -> Result<(Sources, Option<Pa
     }
     let mut sources = Vec::new();
     for name in &copying.versions {
-        let found = chain::find(tx, &links, coordinates, name)?;
         // What the domain does not have itself cannot be copied.
-        let found = found.filter(|found| found.missing().next().is_none());
-        sources.push((name.clone(), found.map(|found| found.version)));
+        let source = match chain::find(tx, &links, coordinates, name) {
+            Ok(Some(found)) if found.missing().next().is_none() => Ok(found.version),
+            Ok(_) => Err(Refused::NotFound),
+            Err(Error::AccessDenied(why)) => Err(Refused::NotAllowed(why)),
+            Err(error) => return Err(error),
+        };
+        sources.push((name.clone(), source));
     }
     Ok((sources, links.into_iter().next().and_then(|link| link.package)))
 }
@@ -88,10 +96,10 @@ fn sources(tx: &mut ReadTx<'_>, copying: &Copying) -> Result<(Sources, Option<Pa
 fn judge(
     copying: &Copying,
     name: &str,
-    source: Option<Version>,
+    source: Result<Version, Refused>,
     there: Option<&Version>,
 ) -> Result<Version, Refused> {
-    let source = source.ok_or(Refused::NotFound)?;
+    let source = source?;
     copying.guards.check(name, &source)?;
     if !source.status.is_readable() {
         let why = format!("A version with status {} cannot be copied.", source.status.as_str());

@@ -2,27 +2,24 @@
 
 use aws::Timestamp;
 use store::Record;
+use uuid::Uuid;
 
 use crate::CodeArtifact;
 use crate::error::Error;
 use crate::names::Coordinates;
-use crate::records::{Download, Repository, Version};
+use crate::records::{Download, Version};
 use crate::settings::DAY;
 
 /// Notes that a version was downloaded from a repository that has it: once a day, so that reading is no writing.
 pub async fn note(
     ca: &CodeArtifact,
-    repository: &Repository,
+    repository: Uuid,
     coordinates: &Coordinates,
     version: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let download = Download {
-        repository: repository.id,
-        coordinates: coordinates.clone(),
-        version: version.to_owned(),
-        last: now,
-    };
+    let download =
+        Download { repository, coordinates: coordinates.clone(), version: version.to_owned(), last: now };
     let key = download.key();
     let known = ca.store.read(move |tx| tx.get::<Download>(&key)).await?;
     if known.is_some_and(|known| now.since(known.last) < DAY) {

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 
 use store::{Key, Range, ReadTx, Record, WriteTx};
 
+use crate::advisories::List;
 use crate::error::Error;
 use crate::finding::{self, Query};
 use crate::names::Format;
 use crate::records::{Listing, Package, Repository, Status, Version};
+use crate::versions;
 
 /// How many packages that have one word of a query are held against the others: so a search costs no more, however many
 /// packages there are. Those with the word itself, and in a better place, are among the first.
 const CANDIDATES: usize = 1_000;
 /// How many of the newest versions are looked at for one that is listed.
 const NEWEST: usize = 20;
+/// How many versions are looked at for one that is not blocked.
+const MOST_VERSIONS: usize = 1_000;
 
 /// Packages that were found, the best first.
 pub struct Found {
@@ -58,6 +62,20 @@ fn shown(tx: &mut ReadTx<'_>, package: &Package) -> Result<Option<Version>, Erro
     let published = Range::prefix(all.and(Status::Published.as_str())).descending();
     let any = tx.scan_index::<Version>(Version::BY_STATUS, published, 1)?;
     Ok(any.into_records().into_iter().next())
+}
+
+/// The version that stands for a package that was found; another one where that is blocked. `None` if all are.
+pub fn found(tx: &mut ReadTx<'_>, advisories: &List, listing: &Listing) -> Result<Option<Version>, Error> {
+    let (repository, coordinates) = (listing.repository, &listing.coordinates);
+    if !advisories.is_blocked(coordinates, &listing.version) {
+        let key = Version::key_of(repository, coordinates, &listing.version);
+        return Ok(tx.get::<Version>(&key)?.map(store::Versioned::into_inner));
+    }
+    let published = Version::all_of(repository, coordinates).and(Status::Published.as_str());
+    let page = tx.scan_index::<Version>(Version::BY_STATUS, Range::prefix(published), MOST_VERSIONS)?;
+    let rest =
+        page.into_records().into_iter().filter(|one| !advisories.is_blocked(coordinates, &one.version));
+    Ok(rest.max_by(|a, b| versions::compare(coordinates.format, &a.version, &b.version)))
 }
 
 /// The packages of one format that fit a query; without words the first by name.

@@ -1,12 +1,14 @@
 //! Publishing into a repository: who may add what, decided in the transaction that does it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws::Timestamp;
 use blob::collection::Ticket;
 use store::{ReadTx, WriteTx};
 
 use super::{chain, listing, writing};
+use crate::advisories::List;
 use crate::content::Received;
 use crate::error::{Error, Resource};
 use crate::groups::{self, Way};
@@ -63,9 +65,11 @@ impl Format {
 }
 
 /// Publishes. The same bytes under the same name change nothing.
-/// Errors: `NotFound`, `AccessDenied` where the package's origin configuration blocks it, `Conflict`, `QuotaExceeded`.
+/// Errors: `NotFound`, `AccessDenied` where the package's origin configuration or an advisory blocks it, `Conflict`,
+/// `QuotaExceeded`.
 pub fn publish(
     tx: &mut WriteTx<'_>,
+    advisories: &Arc<List>,
     name: &RepositoryName,
     publication: &Publication,
     now: Timestamp,
@@ -74,12 +78,13 @@ pub fn publish(
     let coordinates = &publication.coordinates;
     let mut package = super::package_or_new(tx, &repository, coordinates, Restrictions::PUBLISHED, now)?;
     check_allowed(tx, &repository, &package)?;
+    advisories.check(coordinates, &publication.version)?;
     let key = Version::key_of(repository.id, coordinates, &publication.version);
     let before = tx.get::<Version>(&key)?.map(store::Versioned::into_inner);
     let mut version = match &before {
         Some(known) => extended(known, publication, now)?,
         None => {
-            check_not_upstream(tx, &repository, publication)?;
+            check_not_upstream(tx, advisories, &repository, publication)?;
             first(&repository, publication, now)
         }
     };
@@ -213,11 +218,12 @@ fn closed(known: &Version, publication: &Publication) -> Error {
 /// A version that is to be had from upstream cannot be published besides, unless upstream is blocked.
 fn check_not_upstream(
     tx: &mut ReadTx<'_>,
+    advisories: &Arc<List>,
     repository: &Repository,
     publication: &Publication,
 ) -> Result<(), Error> {
     let coordinates = &publication.coordinates;
-    let links = chain::of(tx, repository, coordinates)?;
+    let links = chain::of(tx, advisories, repository, coordinates)?;
     let Some(found) = chain::find(tx, &links, coordinates, &publication.version)? else { return Ok(()) };
     let upstream = links.get(found.link).map_or("", |link| link.repository.name.as_str());
     let message = format!(

@@ -31,7 +31,13 @@ pub fn normal(format: Format, version: &str) -> Result<String, Error> {
 
 /// Which of two versions comes first by the rules of the format. Where it has no order, texts are compared.
 pub fn compare(format: Format, a: &str, b: &str) -> Ordering {
-    let by_rules = match format {
+    order(format, a, b).unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
+}
+
+/// Which of two versions comes first by the rules of the format, in which different texts can be the same version. `None` if
+/// it has no order, or one of them is no version of it.
+pub fn order(format: Format, a: &str, b: &str) -> Option<Ordering> {
+    match format {
         Format::Npm | Format::Cargo | Format::Swift => {
             let parse = |text| semver::Version::parse(text).ok();
             parse(a).zip(parse(b)).map(|(a, b)| a.cmp_precedence(&b))
@@ -44,8 +50,7 @@ pub fn compare(format: Format, a: &str, b: &str) -> Ordering {
         Format::Nuget => nuget::compare(a, b),
         Format::Ruby => Some(ruby::compare(a, b)),
         Format::Generic => None,
-    };
-    by_rules.unwrap_or(Ordering::Equal).then_with(|| a.cmp(b))
+    }
 }
 
 #[cfg(test)]

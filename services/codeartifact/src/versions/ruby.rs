@@ -22,7 +22,7 @@ pub fn compare(a: &str, b: &str) -> Ordering {
 }
 
 /// Without the platform.
-fn number(version: &str) -> &str {
+pub fn number(version: &str) -> &str {
     version.split('-').next().unwrap_or_default()
 }
 

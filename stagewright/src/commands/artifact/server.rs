@@ -25,6 +25,10 @@ impl Address {
     pub fn parse(url: &str) -> Option<Self> {
         let (scheme, rest) = url.trim_start_matches("sparse+").split_once("://")?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        // Where the host ends is for those who send the request to say: with these, not all say the same.
+        if host.contains(['?', '#', '\\']) {
+            return None;
+        }
         let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
         let path = format!("/{path}");
         let (before, inside) = path.split_once("/d/")?;
@@ -91,6 +95,9 @@ mod tests {
             ["127.0.0.1:4000", "https://pypi.org/simple", "http://x/d/a-1/eu-west-1/pypi/r", "http://x/d/"]
         {
             assert_eq!(Address::parse(url), None, "{url}");
+        }
+        for host in ["aws@evil.test?@ci.test", "aws@evil.test#@ci.test", "aws@evil.test\\@ci.test"] {
+            assert_eq!(Address::parse(&format!("https://{host}/{path}/")), None, "{host}");
         }
         let address = expected("https://ci.test");
         assert!(address.is_at(&["https://ci.test/".to_owned()]));

@@ -105,10 +105,11 @@ async fn publish(
     // What is outside must not be published besides. While it cannot be asked, what was seen of it counts.
     external::refresh(call.codeartifact, reading::repository(call)?, package).await?;
     let repository = reading::repository(call)?.full_name();
+    let advisories = call.codeartifact.advisories.current();
     let write = call.codeartifact.store.write(move |tx| {
         let known = find_repository(tx, &repository)?;
         check_names(tx, &known, &publication)?;
-        publishing::publish(tx, &repository, &publication, now)
+        publishing::publish(tx, &advisories, &repository, &publication, now)
     });
     write.await?;
     Ok(())

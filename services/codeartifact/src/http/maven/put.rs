@@ -100,7 +100,9 @@ async fn publish(call: &Call<'_>, to: File, body: Body) -> Result<(), Error> {
     // What is outside must not be published besides. While it cannot be asked, what was seen of it counts.
     external::refresh(ca, reading::repository(call)?, &publication.coordinates).await?;
     let repository = call.address.repository.clone();
-    let write = ca.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
+    let advisories = ca.advisories.current();
+    let write =
+        ca.store.write(move |tx| publishing::publish(tx, &advisories, &repository, &publication, now));
     write.await?;
     Ok(())
 }

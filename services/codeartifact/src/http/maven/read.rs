@@ -1,6 +1,6 @@
 //! What clients get: files, metadata that is written from what is there, and the checksums of both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws::Timestamp;
 use aws::http::Response;
@@ -15,7 +15,7 @@ use super::{metadata as write, plugins};
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
 use crate::packages::chain::{self, Link};
-use crate::packages::{assets, no_such_version};
+use crate::packages::{assets, downloads, no_such_version};
 use crate::records::{Asset, Checksums, Repository, Version};
 use crate::versions;
 
@@ -73,7 +73,15 @@ async fn of_snapshot(call: &Call<'_>, file: &File) -> Result<Asset, Error> {
         }
     });
     match newest.await {
-        Ok(Some(asset)) => Ok(asset),
+        Ok(Some(asset)) => {
+            // The build of that name and the snapshot have the same file.
+            for version in BTreeSet::from([&file.folder, &file.version]) {
+                let repository = reading::repository(call)?.id;
+                downloads::note(call.codeartifact, repository, &file.package, version, call.ctx.now())
+                    .await?;
+            }
+            Ok(asset)
+        }
         Err(error) if is_newest => Err(error),
         Ok(None) | Err(_) => reading::asset(call, &file.package, &file.version, &file.name).await,
     }

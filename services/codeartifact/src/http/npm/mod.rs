@@ -1,12 +1,15 @@
 //! The registry of npm. Source: npm's registry documentation ("REGISTRY-API", "package-metadata"), and what the stock
 //! client sends; CodeArtifact User Guide, "npm command support".
 
+mod audit;
 pub mod manifest;
 mod packument;
 mod publish;
 mod request;
 mod search;
 mod tags;
+
+use std::sync::Arc;
 
 use aws::http::{Body, Response};
 use http::{StatusCode, header};
@@ -48,6 +51,7 @@ pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
         NpmRequest::Ping => {
             call.carried_out(Action::Read, None, None, Box::pin(async { Ok(typed(JSON, "{}")) })).await
         }
+        NpmRequest::Audit(kind) => audit::answer(&call, kind, body).await,
         NpmRequest::Search => search::search(&call).await,
         NpmRequest::Unsupported(why) => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, why)),
     }
@@ -101,9 +105,9 @@ async fn read_tarball(call: &Call<'_>, package: &Coordinates, number: &str) -> R
     file::send(call, &asset, "application/octet-stream").await
 }
 
-/// What a package is in the repository itself. Errors: `NotFound`.
+/// What a package is in the repository itself, with what is blocked of it. Errors: `NotFound`.
 fn own(tx: &mut ReadTx<'_>, repository: &Repository, package: &Coordinates) -> Result<Vec<Link>, Error> {
-    let mut links = chain::of(tx, repository, package)?;
+    let mut links = chain::of(tx, &Arc::default(), repository, package)?;
     links.truncate(1);
     if links.iter().any(|link| link.package.is_some()) {
         return Ok(links);

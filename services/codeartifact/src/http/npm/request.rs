@@ -10,6 +10,15 @@ use crate::names::{Coordinates, Format};
 const LONGEST_NAME: usize = 214;
 const LONGEST_VERSION: usize = 255;
 
+/// By which protocol it is asked for vulnerabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audit {
+    /// By names and versions.
+    Bulk,
+    /// For a whole tree.
+    Tree,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NpmRequest {
     Packument(Coordinates),
@@ -35,14 +44,13 @@ pub enum NpmRequest {
     },
     Ping,
     Search,
+    Audit(Audit),
     /// With the reason.
     Unsupported(&'static str),
 }
 
 const UNPUBLISH: &str = "npm unpublish is not supported, as in AWS CodeArtifact: use DeletePackageVersions, or \
                          UpdatePackageVersionsStatus to hide a version.";
-const AUDIT: &str = "npm audit is not supported, as in AWS CodeArtifact: this repository knows nothing of \
-                     vulnerabilities.";
 const LOGIN: &str = "Logging in with npm is not supported: use aws codeartifact login --tool npm.";
 
 impl NpmRequest {
@@ -71,7 +79,12 @@ impl NpmRequest {
         match path {
             ["ping"] if is_read => Ok(Self::Ping),
             ["v1", "search"] if is_read => Ok(Self::Search),
-            ["npm", "v1", "security", ..] => Ok(Self::Unsupported(AUDIT)),
+            ["npm", "v1", "security", audit @ ..] => match (method, audit) {
+                (&Method::POST, ["advisories", "bulk"]) => Ok(Self::Audit(Audit::Bulk)),
+                (&Method::POST, ["audits"] | ["audits", "quick"]) => Ok(Self::Audit(Audit::Tree)),
+                (_, ["advisories", "bulk"] | ["audits"] | ["audits", "quick"]) => Err(not_allowed()),
+                _ => Err(Refusal::not_found("The registry does not serve this.")),
+            },
             ["user", ..] | ["v1", "login"] | ["whoami"] | ["npm", "v1", "user" | "tokens", ..] => {
                 Ok(Self::Unsupported(LOGIN))
             }

@@ -19,14 +19,13 @@ use crate::names::Coordinates;
 use crate::packages::publishing::{self, Publication};
 use crate::records::{Asset, Native, Nuget, Status};
 
-/// Takes a package. What it is stands in it, so the policies are asked when it is there; but nothing is taken from those who
-/// may not even read, which a push does, too.
+/// Takes a package. What it is stands in it, so the policies are asked about it when it is there.
 pub async fn take(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
     let call = call.acting(Action::Publish);
     if call.is_anonymous {
         return Err(Refusal::unauthenticated("An authorization token is required."));
     }
-    call.carried_out(Action::Read, None, None, Box::pin(async { Ok(()) })).await?;
+    call.begins_push().await?;
     let mut form = Form::of(call.header(header::CONTENT_TYPE), body)?;
     let Some(mut file) = form.next_file().await? else {
         return Err(Refusal::bad("The form has no file: it must have the package."));
@@ -88,8 +87,11 @@ async fn publish(
     };
     external::refresh(call.codeartifact, reading::repository(call)?, package).await?;
     let repository = call.address.repository.clone();
-    let write =
-        call.codeartifact.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
+    let advisories = call.codeartifact.advisories.current();
+    let write = call
+        .codeartifact
+        .store
+        .write(move |tx| publishing::publish(tx, &advisories, &repository, &publication, now));
     write.await?;
     Ok(())
 }

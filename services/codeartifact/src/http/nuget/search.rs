@@ -9,6 +9,7 @@ use super::super::documents::Document;
 use super::super::search::{self, Hits};
 use super::super::{Action, Call, reading};
 use super::{coordinates, json_document, registration};
+use crate::advisories::List;
 use crate::error::Error;
 use crate::names::Format;
 use crate::packages::chain;
@@ -69,9 +70,10 @@ async fn hits(call: &Call<'_>) -> Result<(usize, Vec<Vec<Version>>), Refusal> {
     let (from, size, early) = (number("skip", 0), number("take", SIZE).min(LARGEST), is_early(call));
     let work = Box::pin(async {
         let Hits { total, page } = search::search(call, Format::Nuget, call.query("q"), from, size).await?;
+        let advisories = call.codeartifact.advisories.current();
         let read = call.codeartifact.store.read(move |tx| {
             let versions: Result<Vec<_>, Error> =
-                page.iter().map(|version| listed(tx, version, early)).collect();
+                page.iter().map(|version| listed(tx, &advisories, version, early)).collect();
             Ok::<_, Error>(versions?.into_iter().filter(|versions| !versions.is_empty()).collect())
         });
         Ok((total, read.await?))
@@ -79,11 +81,14 @@ async fn hits(call: &Call<'_>) -> Result<(usize, Vec<Vec<Version>>), Refusal> {
     call.carried_out(Action::Read, None, None, work).await
 }
 
-fn listed(tx: &mut ReadTx<'_>, of: &Version, early: bool) -> Result<Vec<Version>, Error> {
+fn listed(tx: &mut ReadTx<'_>, advisories: &List, of: &Version, early: bool) -> Result<Vec<Version>, Error> {
     let published = Version::all_of(of.repository, &of.coordinates).and(Status::Published.as_str());
     let page = tx.scan_index::<Version>(Version::BY_STATUS, Range::prefix(published), MOST_VERSIONS)?;
+    let is_shown = |version: &Version| {
+        admits(version, early) && !advisories.is_blocked(&of.coordinates, &version.version)
+    };
     let mut versions: Vec<Version> =
-        page.into_records().into_iter().filter(|version| admits(version, early)).collect();
+        page.into_records().into_iter().filter(|version| is_shown(version)).collect();
     versions.sort_by(|a, b| compare(Format::Nuget, &a.version, &b.version));
     Ok(versions)
 }

@@ -114,8 +114,11 @@ async fn publish(
     // What is outside must not be published besides. While it cannot be asked, what was seen of it counts.
     external::refresh(call.codeartifact, reading::repository(call)?, &publication.coordinates).await?;
     let repository = call.address.repository.clone();
-    let write =
-        call.codeartifact.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
+    let advisories = call.codeartifact.advisories.current();
+    let write = call
+        .codeartifact
+        .store
+        .write(move |tx| publishing::publish(tx, &advisories, &repository, &publication, now));
     write.await?;
     Ok(typed("text/plain; charset=utf-8", ""))
 }

@@ -43,7 +43,8 @@ fn inside(packed: impl Read) -> Result<Gem, Error> {
     let mut archive = Archive::new(packed);
     // What is there, by its name, with its hashes; the small ones with their bytes.
     let mut found: BTreeMap<String, (String, String, Vec<u8>)> = BTreeMap::new();
-    for entry in archive.entries().map_err(broken)? {
+    // A gem has short names: long ones would be read into memory, however long they are.
+    for entry in archive.entries().map_err(broken)?.raw(true) {
         let mut entry = entry.map_err(broken)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let is_small = matches!(name.as_str(), "metadata.gz" | "checksums.yaml.gz");
@@ -55,7 +56,10 @@ fn inside(packed: impl Read) -> Result<Gem, Error> {
             size += read.len() as u64;
             sha256.update(read);
             sha512.update(read);
-            if is_small && size <= LONGEST_SPECIFICATION {
+            if is_small && size > LONGEST_SPECIFICATION {
+                return Err(no_gem("its specification is too large"));
+            }
+            if is_small {
                 kept.extend_from_slice(read);
             }
         }
@@ -79,8 +83,11 @@ fn inside(packed: impl Read) -> Result<Gem, Error> {
 
 fn yaml(packed: &[u8]) -> Result<Node, Error> {
     let mut text = String::new();
-    let read = MultiGzDecoder::new(packed).take(LONGEST_SPECIFICATION).read_to_string(&mut text);
-    read.map_err(|_| Error::field("The specification of the gem cannot be unpacked."))?;
+    let read = MultiGzDecoder::new(packed).take(LONGEST_SPECIFICATION + 1).read_to_string(&mut text);
+    let length = read.map_err(|_| Error::field("The specification of the gem cannot be unpacked."))?;
+    if length as u64 > LONGEST_SPECIFICATION {
+        return Err(Error::field("The specification of the gem is too large."));
+    }
     let parsed = document::parse(&text)
         .map_err(|error| Error::field(format!("The specification is not valid: {error}.")))?;
     parsed.ok_or_else(|| Error::field("The specification of the gem is empty."))
@@ -217,6 +224,12 @@ pub fn shown(requirement: &Requirement, separator: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use tar::{Builder, EntryType, Header};
+
     use super::*;
 
     const SPECIFICATION: &str = "--- !ruby/object:Gem::Specification
@@ -276,5 +289,46 @@ summary: What it is
             assert!(read(&SPECIFICATION.replacen(from, to, 1)).is_err(), "{to}");
         }
         assert!(inside(&b"not a tar"[..]).is_err() && inside(&[0; 1024][..]).is_err());
+    }
+
+    fn archive(entries: &[(EntryType, &str, &[u8])]) -> Vec<u8> {
+        let mut builder = Builder::new(Vec::new());
+        for (kind, name, content) in entries {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_size(content.len() as u64);
+            builder.append_data(&mut header, name, *content).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(text).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[test]
+    fn a_name_is_not_read_however_long_it_is() {
+        let (metadata, data) = (packed(SPECIFICATION.as_bytes()), packed(b"data"));
+        let file = EntryType::Regular;
+        let plain = archive(&[(file, "metadata.gz", &metadata), (file, "data.tar.gz", &data)]);
+        assert_eq!(inside(plain.as_slice()).unwrap().name, "acme-web");
+        // Were it taken for the name of the next file, that would not be found.
+        let long = archive(&[
+            (EntryType::GNULongName, "long", &[b'x'; 4096]),
+            (file, "metadata.gz", &metadata),
+            (file, "data.tar.gz", &data),
+        ]);
+        assert_eq!(inside(long.as_slice()).unwrap().name, "acme-web");
+    }
+
+    #[test]
+    fn a_specification_that_is_too_large_is_not_cut() {
+        let long = format!("{SPECIFICATION}description: {}\n", "a".repeat(4 * 1024 * 1024));
+        let why = yaml(&packed(long.as_bytes())).unwrap_err().to_string();
+        assert!(why.contains("too large"), "{why}");
+        let exact = format!("{SPECIFICATION}#{}", " ".repeat(4 * 1024 * 1024 - SPECIFICATION.len() - 1));
+        assert!(yaml(&packed(exact.as_bytes())).is_ok());
     }
 }

@@ -28,7 +28,8 @@ use super::{Action, Call, file, listing, read_body, reading};
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
 use crate::packages::chain::{self, Link};
-use crate::records::{Asset, Package, Repository, Status, Version};
+use crate::packages::no_such_version;
+use crate::records::{Asset, Native, Package, Repository, Status, Version};
 use crate::versions::{compare, ruby};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -57,7 +58,7 @@ pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
         ["names"] if is_read => all(&call, true).await,
         ["info", name] if is_read => info(&call, &coordinates(name)?).await,
         ["gems", name] if is_read => {
-            let (_, asset) = found(&call, name.strip_suffix(".gem").ok_or_else(nothing)?).await?;
+            let (_, _, asset) = found(&call, name.strip_suffix(".gem").ok_or_else(nothing)?).await?;
             file::send(&call, &asset, "application/octet-stream").await
         }
         ["quick", "Marshal.4.8", name] if is_read => {
@@ -144,6 +145,7 @@ fn served(call: &Call<'_>, document: Document) -> Response {
 async fn all(call: &Call<'_>, names_only: bool) -> Result<Response, Refusal> {
     let work = Box::pin(async {
         let repository = reading::repository(call)?.clone();
+        let advisories = call.codeartifact.advisories.current();
         let read = call.codeartifact.store.read(move |tx| {
             let names = names(tx, &repository)?;
             if names_only {
@@ -153,7 +155,7 @@ async fn all(call: &Call<'_>, names_only: bool) -> Result<Response, Refusal> {
             let mut out = format!("created_at: {}\n---\n", repository.created.to_iso8601_secs());
             for name in names {
                 let package = Coordinates::normal(Format::Ruby, "", &name);
-                let links = chain::of(tx, &repository, &package)?;
+                let links = chain::of(tx, &advisories, &repository, &package)?;
                 let versions = shown(tx, &links, &package)?;
                 let versions: Vec<&Version> = versions.iter().collect();
                 let numbers: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
@@ -189,7 +191,7 @@ fn names(tx: &mut ReadTx<'_>, repository: &Repository) -> Result<BTreeSet<String
 }
 
 /// The version that the name of a file says, and its archive. Names have hyphens, too, and versions platforms.
-async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, Asset), Refusal> {
+async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, String, Asset), Refusal> {
     let is_split = |(at, _): &(usize, &str)| {
         let number = name.get(at + 1..).unwrap_or_default().split('-').next().unwrap_or_default();
         ruby::is_number(number) && is_name(name.get(..*at).unwrap_or_default())
@@ -206,7 +208,7 @@ async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, Asset), Refu
         let asset = asset_name(&package, version);
         let work = Box::pin(reading::asset(call, &package, version, &asset));
         match call.carried_out(Action::Read, Some(&package), Some(version), work).await {
-            Ok(asset) => return Ok((package, asset)),
+            Ok(asset) => return Ok((package, version.to_owned(), asset)),
             Err(refused) if refused.is_not_found() => refusal = refused,
             Err(refused) => return Err(refused),
         }
@@ -214,10 +216,19 @@ async fn found(call: &Call<'_>, name: &str) -> Result<(Coordinates, Asset), Refu
     Err(refusal)
 }
 
-/// The specification of a gem, out of its archive, as `gem install` reads it.
+/// The specification of a gem, as `gem install` reads it.
 async fn specification(call: &Call<'_>, name: &str) -> Result<Response, Refusal> {
-    let (_, asset) = found(call, name).await?;
-    let gem = gem::read(&call.codeartifact.blobs, asset.blob).await?;
+    let (package, number, _) = found(call, name).await?;
+    let coordinates = package.clone();
+    let read = reading::along(call, &coordinates, move |tx, repository, links| {
+        let native =
+            chain::find(tx, links, &package, &number)?.and_then(|found| found.version.contents.native);
+        match native {
+            Some(Native::Ruby(gem)) => Ok(gem),
+            _ => Err(no_such_version(repository, &package, &number)),
+        }
+    });
+    let gem = read.await?;
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::default());
     let written = packed.write_all(&marshal::specification(&gem)).and_then(|()| packed.finish());
     let packed = written.map_err(|error| Error::Internal(error.to_string()))?;

@@ -15,13 +15,13 @@ use crate::names::Coordinates;
 use crate::packages::publishing::{self, Publication};
 use crate::records::{Asset, Gem, Native, Status};
 
-/// Takes a gem. What it is stands in it, so the policies are asked when it is there.
+/// Takes a gem. What it is stands in it, so the policies are asked about it when it is there.
 pub async fn take(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
     let call = call.acting(Action::Publish);
     if call.is_anonymous {
         return Err(Refusal::unauthenticated("An authorization token is required."));
     }
-    reading::repository(&call)?;
+    call.begins_push().await?;
     let ca = call.codeartifact;
     let received = content::receive(&ca.store, &ca.blobs, body, LARGEST_ASSET).await?;
     let gem = gem::read(&ca.blobs, received.blob).await?;
@@ -52,8 +52,11 @@ async fn publish(
     };
     external::refresh(call.codeartifact, reading::repository(call)?, package).await?;
     let repository = call.address.repository.clone();
-    let write =
-        call.codeartifact.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
+    let advisories = call.codeartifact.advisories.current();
+    let write = call
+        .codeartifact
+        .store
+        .write(move |tx| publishing::publish(tx, &advisories, &repository, &publication, now));
     write.await?;
     Ok(())
 }

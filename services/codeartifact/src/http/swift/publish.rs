@@ -85,8 +85,11 @@ async fn publish(call: &Call<'_>, package: &Coordinates, version: &str, mut form
     };
     external::refresh(call.codeartifact, reading::repository(call)?, package).await?;
     let repository = call.address.repository.clone();
-    let write =
-        call.codeartifact.store.write(move |tx| publishing::publish(tx, &repository, &publication, now));
+    let advisories = call.codeartifact.advisories.current();
+    let write = call
+        .codeartifact
+        .store
+        .write(move |tx| publishing::publish(tx, &advisories, &repository, &publication, now));
     write.await?;
     Ok(())
 }
