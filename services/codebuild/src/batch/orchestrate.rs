@@ -107,17 +107,9 @@ async fn see_to(codebuild: &CodeBuild, entry: &Entry, is_deadline: bool) -> Resu
         // Clocks differ, or it was retried.
         return Ok(Rest::Later(batch.deadline().since(now).max(PAUSE)));
     }
-    if batch.is_complete() {
-        // Left by a crash while its artifacts became one, if at all.
-        codebuild.executor.remove(batch.id.uuid).await?;
-    }
-    let commands = batch.commands();
-    if commands.is_empty() {
-        return Ok(Rest::Nothing);
-    }
     let role = role_of(codebuild, &batch);
     let mut rest = Rest::Nothing;
-    for command in commands {
+    for command in batch.commands() {
         match carry_out(codebuild, &batch, &role, &command).await {
             Ok(()) => {}
             Err(error) if is_for_now(&error) => {
@@ -126,6 +118,10 @@ async fn see_to(codebuild: &CodeBuild, entry: &Entry, is_deadline: bool) -> Resu
             }
             Err(error) => refused(codebuild, &batch, &command, error).await?,
         }
+    }
+    if batch.is_complete() {
+        // Left by a crash while its artifacts became one, if at all.
+        codebuild.executor.remove(batch.id.uuid).await?;
     }
     Ok(rest)
 }
