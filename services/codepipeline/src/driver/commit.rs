@@ -148,10 +148,20 @@ impl<'a, 'tx> Commit<'a, 'tx> {
 
     /// Lets the engine decide, and everything follow that does. Refused: nothing has changed.
     pub(crate) fn apply(&mut self, event: Event, cause: &Cause) -> Result<(), Fault> {
-        self.decide(&event, cause)?;
+        let commands = self.live.engine.decide(&self.moment, &event)?;
+        self.carry_out(&event, commands, cause)?;
         while let Some((event, cause)) = self.follow_ups.pop_front() {
             self.moment.seed = *blake3::hash(&self.moment.seed).as_bytes();
-            self.decide(&event, &cause)?;
+            match self.live.engine.decide(&self.moment, &event) {
+                Ok(commands) => self.carry_out(&event, commands, &cause)?,
+                // What followed before has ended it: the first rule that fails decides its condition.
+                Err(
+                    Refusal::RuleNotInProgress
+                    | Refusal::ActionNotInProgress
+                    | Refusal::ExecutionNotInProgress(_),
+                ) => {}
+                Err(other) => return Err(Error::internal(other).into()),
+            }
         }
         Ok(())
     }
@@ -167,8 +177,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         Timestamp::from_millis(self.moment.at)
     }
 
-    fn decide(&mut self, event: &Event, cause: &Cause) -> Result<(), Fault> {
-        let commands = self.live.engine.decide(&self.moment, event)?;
+    fn carry_out(&mut self, event: &Event, commands: Vec<Command>, cause: &Cause) -> Result<(), Fault> {
         match event {
             Event::ActionProgressed { action, .. } => self.progressed(*action, cause)?,
             Event::RuleProgressed { rule, .. } => self.rule_progressed(*rule, cause)?,
@@ -439,7 +448,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             return Ok(fresh.clone());
         }
         let found = self.definitions.get(self.tx, self.pipeline.id, version)?;
-        found.ok_or_else(|| Fault::Refused(Refusal::DefinitionMissing(version)))
+        found.ok_or_else(|| Error::internal(Refusal::DefinitionMissing(version)).into())
     }
 
     /// The record of an execution, to be written at the end.
