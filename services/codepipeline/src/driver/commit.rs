@@ -222,6 +222,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                     updated_at: self.now(),
                     updated_by: None,
                     token,
+                    by_worker: false,
                     resolved_configuration: BTreeMap::new(),
                     commands: None,
                     inputs: Vec::new(),
@@ -267,7 +268,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
     fn start_action(&mut self, mut record: ActionExecution) -> Result<(), Fault> {
         let definition = self.definition(record.version)?;
         let prepared = match inputs::prepare(self, &definition, &mut record)? {
-            Ok(()) => self.begin_work(&definition, &record)?,
+            Ok(()) => self.begin_work(&definition, &mut record)?,
             Err(error) => Err(error),
         };
         match prepared {
@@ -284,10 +285,11 @@ impl<'a, 'tx> Commit<'a, 'tx> {
     fn begin_work(
         &mut self,
         definition: &Definition,
-        record: &ActionExecution,
+        record: &mut ActionExecution,
     ) -> Result<Result<(), ErrorDetails>, Fault> {
         let Some(declared) = definition.action(&record.stage, &record.action) else { return Ok(Ok(())) };
         if providers::provider(&declared.action_type_id).is_none() {
+            record.by_worker = true;
             return jobs::begin(self, declared, record);
         }
         Step::of(self.pipeline, record, Task::Start).enqueue(self.tx, None)?;

@@ -275,6 +275,9 @@ pub struct ActionExecution {
     pub updated_by: Option<String>,
     /// Set for manual approvals.
     pub token: Option<ApprovalToken>,
+    /// A worker does it.
+    #[serde(default)]
+    pub by_worker: bool,
     pub resolved_configuration: BTreeMap<String, String>,
     /// Of a compute action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -318,7 +321,7 @@ impl ActionExecution {
         Self::of_pipeline(pipeline).and(token.to_string())
     }
 
-    /// Index key of those in progress whose work goes by this name elsewhere.
+    /// Index key of those in progress whose work was given this name elsewhere. Not of workers', who call it as they like.
     pub fn with_external_id(external_execution_id: &str) -> Key {
         Key::of(external_execution_id)
     }
@@ -344,7 +347,9 @@ impl Record for ActionExecution {
         if let Some(token) = self.token {
             indexes.push(Index::new(Self::TOKEN, Self::with_token(self.pipeline, token)));
         }
-        if let (ActionStatus::InProgress, Some(id)) = (self.status, &self.report.external_execution_id) {
+        if let (ActionStatus::InProgress, false, Some(id)) =
+            (self.status, self.by_worker, &self.report.external_execution_id)
+        {
             indexes.push(Index::new(Self::EXTERNAL, Self::with_external_id(id)));
         }
         indexes
