@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{Scope, Timestamp};
@@ -11,6 +12,9 @@ use crate::engine::{
     RuleExecutionId, RuleStatus,
 };
 use crate::providers::{Artifact, Commands, ErrorDetails, Report, Revision};
+
+/// Bytes. Source: Amazon S3 User Guide, "Naming Amazon S3 objects".
+const LONGEST_SOURCE_NAME: usize = 1_024;
 
 /// A pipeline by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,11 +61,19 @@ impl Pipeline {
 
     /// The index key of those that a change starts.
     pub fn watching(scope: &Scope, service: &str, container: &str, item: &str) -> Key {
-        Self::in_scope(scope).and(service).and(container).and(item)
+        Self::in_scope(scope).and(service).and(short(container)).and(short(item))
     }
 
     pub fn arn(&self) -> String {
         self.scope.arn("codepipeline", &self.name).to_string()
+    }
+}
+
+/// A configuration may say more than a key of the store holds; what sources there really are have shorter names.
+fn short(name: &str) -> Cow<'_, str> {
+    match name.len() > LONGEST_SOURCE_NAME || name.contains(['\0', '\u{1}']) {
+        true => Cow::Owned(blake3::hash(name.as_bytes()).to_string()),
+        false => Cow::Borrowed(name),
     }
 }
 
