@@ -10,7 +10,7 @@ import pytest
 from harness.aws import Aws
 from harness.eventually import until
 from harness.git_host import GitHubApi
-from harness.identities import allow, create_role, trust, unique
+from harness.identities import allow, create_role, create_user, trust, unique
 from harness.plain_http import fetch
 from harness.refusal import refused
 from harness.server import ACCOUNT, REGION, Server
@@ -253,6 +253,17 @@ def test_bad_webhooks_are_refused(aws, pipeline):
     bad = [{"key": "aws:x", "value": "y"}]
     refused("InvalidTagsException", client.put_webhook, webhook=definition(pipeline), tags=bad)
     refused("ValidationException", aws.unchecked("codepipeline").delete_webhook, name="a b")
+
+
+def test_a_webhook_needs_leave_for_its_pipeline(aws, server, pipeline):
+    arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:"
+    wanted = definition(pipeline)
+    may_put = allow("codepipeline:PutWebhook", on=arn + f"webhook:{wanted['name']}")
+    _, only_the_webhook = create_user(aws, may_put)
+    message = refused("AccessDeniedException", Aws(server, only_the_webhook).codepipeline.put_webhook, webhook=wanted)
+    assert message.endswith(f"codepipeline:PutWebhook on resource: {arn}{pipeline}"), message
+    _, both = create_user(aws, may_put, allow("codepipeline:PutWebhook", on=arn + pipeline))
+    put(Aws(server, both), wanted)
 
 
 def test_webhooks_have_tags(aws, pipeline):

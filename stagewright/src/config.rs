@@ -8,8 +8,9 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use aws::{AccountId, Region, Secret};
+use outbound::Network;
 use serde::Deserialize;
-use sns::{Network, Smtp, SmtpTls};
+use sns::{Smtp, SmtpTls};
 
 /// What is wrong with the configuration, and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +135,7 @@ struct SmtpSection {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Notifications {
-    /// Networks that no message is sent to by HTTP, for example `10.0.0.0/8`.
+    /// Networks that no message is sent to by HTTP, and no event: for example `10.0.0.0/8`.
     pub refused_networks: Vec<Network>,
 }
 

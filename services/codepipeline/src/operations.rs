@@ -210,7 +210,10 @@ pub fn router(codepipeline: Arc<CodePipeline>) -> Router {
         })
         .on::<PutWebhook, _>(put_webhook::put_webhook, |op, scope| {
             let tags = op.tags.iter().flatten().map(|tag| (tag.key.as_str(), tag.value.as_str()));
-            vec![Access::to(records::webhook::arn(scope, &op.webhook.name)).with_request_tags(tags)]
+            vec![
+                Access::to(records::webhook::arn(scope, &op.webhook.name)).with_request_tags(tags),
+                Access::to(pipeline_arn(scope, &op.webhook.target_pipeline)),
+            ]
         })
         .on::<ListWebhooks, _>(list_webhooks::list_webhooks, |_, _| vec![Access::any()])
         .on::<DeleteWebhook, _>(delete_webhook::delete_webhook, |op, scope| on_webhook(scope, &op.name))

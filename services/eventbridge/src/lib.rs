@@ -19,6 +19,7 @@ pub mod schedule;
 use std::sync::Arc;
 
 use aws::Client;
+use outbound::Guard;
 use seal::Sealer;
 use store::Store;
 
@@ -43,15 +44,16 @@ pub struct EventBridge {
 }
 
 impl EventBridge {
-    /// `client` needs no identity: the service gives itself one. `sealer` is for the secrets of connections.
-    pub fn new(store: Store, client: Client, sealer: Sealer) -> Self {
+    /// `client` needs no identity: the service gives itself one. `sealer` is for the secrets of connections,
+    /// `guard` makes the connections to API destinations.
+    pub fn new(store: Store, client: Client, sealer: Sealer, guard: Guard) -> Self {
         Self {
             store,
             client,
             sealer,
             rules: delivery::Rules::default(),
             roles: delivery::Roles::default(),
-            http: delivery::Http::default(),
+            http: delivery::Http::new(guard),
             tokens: delivery::Tokens::default(),
             turns: delivery::Turns::default(),
         }

@@ -26,7 +26,7 @@ use aws::Client;
 use seal::Sealer;
 use store::Store;
 
-pub use config::{Config, Network, Smtp, SmtpTls, Unusable};
+pub use config::{Config, Smtp, SmtpTls, Unusable};
 pub use error::Error;
 pub use operations::router;
 pub use signing::CertificateEndpoint;
@@ -52,7 +52,7 @@ impl Sns {
     /// What is wrong with the settings of the SMTP server.
     pub fn new(store: Store, client: Client, sealer: Sealer, config: Config) -> Result<Self, Unusable> {
         let mailer = config.smtp.as_ref().map(delivery::Mailer::new).transpose()?;
-        let http = delivery::Http::new(config.bound, config.refused_networks.clone());
+        let http = delivery::Http::new(config.guard.clone());
         Ok(Self { store, client, sealer, config, signer: signing::Signer::default(), http, mailer })
     }
 

@@ -28,6 +28,7 @@ use codestar_notifications::CodeStarNotifications;
 use eventbridge::EventBridge;
 use iam::{Administrator, Iam, OpenAuthenticator};
 use logs::Logs;
+use outbound::Guard;
 use prometheus_client::registry::Registry;
 use runner::Problem;
 use seal::Sealer;
@@ -166,10 +167,12 @@ impl Platform {
         let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
         let codepipeline = codepipeline.with_config(webhooks).with_settings(config.pipelines.settings());
         let codepipeline = Arc::new(codepipeline.with_compute(codebuild.clone()));
-        let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone()));
+        let guard = Guard::new(bound, config.sns.refused_networks.clone());
+        let eventbridge =
+            Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone(), guard.clone()));
         let ssm = Arc::new(Ssm::new(store.clone(), sealer.clone()));
         let secretsmanager = Arc::new(SecretsManager::new(store.clone(), sealer.clone()));
-        let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, bound))?;
+        let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, guard))?;
         let sns = Arc::new(sns);
         let notifications = Arc::new(CodeStarNotifications::new(store.clone(), client.clone()));
 
@@ -380,13 +383,8 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     loopback.parse().map_or(bound, |ip| SocketAddr::new(ip, bound.port()))
 }
 
-fn sns_config(config: &Config, endpoint: &str, bound: SocketAddr) -> sns::Config {
-    sns::Config {
-        endpoint: endpoint.trim_end_matches('/').to_owned(),
-        bound,
-        refused_networks: config.sns.refused_networks.clone(),
-        smtp: config.smtp.clone(),
-    }
+fn sns_config(config: &Config, endpoint: &str, guard: Guard) -> sns::Config {
+    sns::Config { endpoint: endpoint.trim_end_matches('/').to_owned(), guard, smtp: config.smtp.clone() }
 }
 
 fn store_config(config: &Config) -> store::Config {

@@ -242,8 +242,8 @@ pub(super) fn check_needs(declaration: &PipelineDeclaration, findings: &mut Find
                 let member = member(condition);
                 let path = format!("pipeline.stages[{stage_index}].{member}.conditions[0].rules[{index}]");
                 let user = references::User { path: &path, stage: &stage.name, name: &rule.name };
-                for (key, value) in rule.configuration.iter().flatten() {
-                    references::check_rule_value(declaration, &actions, &before, &user, key, value, findings);
+                for text in references::texts_of_rule(rule) {
+                    references::check_rule_text(declaration, &actions, &before, &user, &text, findings);
                 }
                 for input in rule.input_artifacts.iter().flatten() {
                     let mut makers = actions.iter().filter(|maker| before(maker));

@@ -1,6 +1,8 @@
-//! Whether every `#{…}` of a configuration will have a value.
+//! Whether every `#{…}` of a configuration, a command or its environment will have a value.
 
-use codepipeline_model::PipelineDeclaration;
+use std::collections::BTreeMap;
+
+use codepipeline_model::{ActionDeclaration, PipelineDeclaration, RuleDeclaration};
 
 use super::check::{Findings, Placed, placed};
 use crate::variables::{self, Reference, references};
@@ -8,23 +10,61 @@ use crate::variables::{self, Reference, references};
 pub(super) fn check(declaration: &PipelineDeclaration, findings: &mut Findings) {
     let actions = placed(declaration);
     for placed in &actions {
-        for (key, value) in placed.action.configuration.iter().flatten() {
-            for reference in references(value) {
-                check_reference(declaration, &actions, placed, key, &reference, findings);
+        for text in texts_of_action(placed.action) {
+            for reference in references(text.value) {
+                check_reference(declaration, &actions, placed, &text, &reference, findings);
             }
         }
     }
+}
+
+/// A text in which there may be references.
+pub(super) struct Text<'a> {
+    /// Below the action or the rule, in the API's JSON.
+    member: String,
+    /// As messages name it: a key of the configuration, or the member that is none.
+    key: &'a str,
+    value: &'a str,
+}
+
+fn texts_of_action(action: &ActionDeclaration) -> impl Iterator<Item = Text<'_>> {
+    let environment = action.environment_variables.iter().flatten().enumerate();
+    let environment = environment.map(|(index, variable)| Text {
+        member: format!("environmentVariables[{index}].value"),
+        key: "environmentVariables",
+        value: &variable.value,
+    });
+    texts(action.configuration.as_ref(), action.commands.as_deref()).chain(environment)
+}
+
+pub(super) fn texts_of_rule(rule: &RuleDeclaration) -> impl Iterator<Item = Text<'_>> {
+    texts(rule.configuration.as_ref(), rule.commands.as_deref())
+}
+
+fn texts<'a>(
+    configuration: Option<&'a BTreeMap<String, String>>,
+    commands: Option<&'a [String]>,
+) -> impl Iterator<Item = Text<'a>> {
+    let configuration = configuration.into_iter().flatten();
+    let configuration =
+        configuration.map(|(key, value)| Text { member: format!("configuration.{key}"), key, value });
+    let commands = commands.into_iter().flatten().enumerate();
+    configuration.chain(commands.map(|(index, value)| Text {
+        member: format!("commands[{index}]"),
+        key: "commands",
+        value,
+    }))
 }
 
 fn check_reference(
     declaration: &PipelineDeclaration,
     actions: &[Placed<'_>],
     placed: &Placed<'_>,
-    key: &str,
+    text: &Text<'_>,
     reference: &Reference<'_>,
     findings: &mut Findings,
 ) {
-    let path = placed.path(&format!("configuration.{key}"));
+    let (path, key) = (placed.path(&text.member), text.key);
     let place = format!(
         "StageName=[{}], ActionName=[{}], ActionConfigurationKey=[{key}], VariableReferenceText=[{}]",
         placed.stage.name, placed.action.name, reference.text
@@ -75,18 +115,18 @@ pub(super) struct User<'a> {
     pub(super) name: &'a str,
 }
 
-/// A configuration value of a rule. `before`: whether an action comes before the rule.
-pub(super) fn check_rule_value(
+/// A text of a rule. `before`: whether an action comes before the rule.
+pub(super) fn check_rule_text(
     declaration: &PipelineDeclaration,
     actions: &[Placed<'_>],
     before: &dyn Fn(&Placed<'_>) -> bool,
     user: &User<'_>,
-    key: &str,
-    value: &str,
+    text: &Text<'_>,
     findings: &mut Findings,
 ) {
-    for reference in references(value) {
-        let path = format!("{}.configuration.{key}", user.path);
+    let key = text.key;
+    for reference in references(text.value) {
+        let path = format!("{}.{}", user.path, text.member);
         let place = format!(
             "StageName=[{}], RuleName=[{}], RuleConfigurationKey=[{key}], VariableReferenceText=[{}]",
             user.stage, user.name, reference.text

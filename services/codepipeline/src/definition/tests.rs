@@ -297,6 +297,36 @@ fn triggers_are_for_connections() {
     );
 }
 
+/// Of actions and rules that run commands.
+#[test]
+fn references_in_commands_and_their_environment() {
+    let build = json!({
+        "name": "Make",
+        "actionTypeId": {"category": "Compute", "owner": "AWS", "provider": "Commands", "version": "1"},
+        "commands": ["make #{Src.CommitId}", "echo #{Later.Url} #{codepipeline.PipelineExecutionId}"],
+        "environmentVariables": [{"name": "WHO", "value": "#{variables.who}"}],
+        "inputArtifacts": [{"name": "App"}],
+    });
+    let mut check = condition("FAIL", "Commands", json!({}));
+    check["conditions"][0]["rules"][0]["commands"] = json!(["test #{Nobody.Key}"]);
+    check["conditions"][0]["rules"][0]["inputArtifacts"] = json!([{"name": "App"}]);
+    refused(
+        |value| {
+            value["stages"][1]["actions"].as_array_mut().unwrap().push(build);
+            value["stages"][1]["beforeEntry"] = check;
+            value["stages"][2]["actions"][0]["namespace"] = json!("Later");
+        },
+        expect![[r##"
+            pipeline.stages[1].actions[1].commands[1]
+              InvalidActionDeclarationException: Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). The following pipeline execution variables are referencing a namespace that does not exist. StageName=[Build], ActionName=[Make], ActionConfigurationKey=[commands], VariableReferenceText=[#{Later.Url}]
+            pipeline.stages[1].actions[1].environmentVariables[0].value
+              InvalidStructureException: The referenced variables haven't been declared. StageName=[Build], ActionName=[Make], ActionConfigurationKey=[environmentVariables], VariableReferenceText=[#{variables.who}]
+            pipeline.stages[1].beforeEntry.conditions[0].rules[0].commands[0]
+              InvalidStageDeclarationException: Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). The following pipeline execution variables are referencing a namespace that does not exist. StageName=[Build], RuleName=[Check], RuleConfigurationKey=[commands], VariableReferenceText=[#{Nobody.Key}]
+        "##]],
+    );
+}
+
 #[test]
 fn a_definition_spells_out_what_was_left_out_and_has_a_plan() {
     let definition = Definition::new(declaration(&base()), 3);

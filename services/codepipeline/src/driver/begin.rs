@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::records::{ActionExecution, Execution, ExecutionTrigger};
 
 /// Executions that took each other's work up, one after the other, through which an artifact is looked for.
-const LONGEST_CHAIN: usize = 100;
+pub(super) const LONGEST_CHAIN: usize = 100;
 
 /// The trigger is who asked for it, or the execution that failed.
 fn start(rollback: Rollback, target: &Execution, cause: &Cause) -> NewExecution {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use aws::objects::ObjectId;
 use store::{Claimed, Range, ReadTx, WriteTx};
 
+use super::begin::LONGEST_CHAIN;
 use super::commit::Fault;
 use super::{PAUSE, work};
 use crate::CodePipeline;
@@ -210,8 +211,13 @@ impl Look {
         // Those that need the artifacts of others, wherever they are.
         let needing = succeeded.iter().chain(live.executions.keys());
         for id in needing {
-            let page = tx.scan_index::<Execution>(Execution::ID, Execution::with_id(pipeline, *id), 1)?;
-            records.extend(page.into_records());
+            let mut next = Some(*id);
+            for _ in 0..=LONGEST_CHAIN {
+                let Some(id) = next.take() else { break };
+                let page = tx.scan_index::<Execution>(Execution::ID, Execution::with_id(pipeline, id), 1)?;
+                next = page.records.first().and_then(|one| one.predecessor());
+                records.extend(page.into_records());
+            }
         }
         records.sort_by_key(|one| one.ordinal);
         records.dedup_by_key(|one| one.ordinal);
@@ -361,4 +367,75 @@ async fn remove(
         codepipeline.store.heartbeat(claimed, codepipeline.lease).await?;
     }
     Ok(Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use aws::Timestamp;
+    use store::{Config, Store};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::engine::{self, ExecutionMode, ExecutionStatus, Plan, Stage, Success};
+    use crate::records::{ExecutionTrigger, Rerun};
+
+    const PIPELINE: Uuid = Uuid::nil();
+
+    fn id(ordinal: u64) -> ExecutionId {
+        ExecutionId(Uuid::from_u128(ordinal.into()))
+    }
+
+    fn execution(ordinal: u64, of: Option<u64>) -> Execution {
+        let at = Timestamp::from_millis(0);
+        Execution {
+            pipeline: PIPELINE,
+            id: id(ordinal),
+            ordinal,
+            version: 1,
+            mode: ExecutionMode::Superseded,
+            status: ExecutionStatus::Failed,
+            started_at: at,
+            updated_at: at,
+            resumed_at: None,
+            trigger: ExecutionTrigger { kind: "StartPipelineExecution".to_owned(), detail: String::new() },
+            stop_reason: None,
+            variables: BTreeMap::new(),
+            overrides: vec![],
+            revisions: vec![],
+            succeeded_stages: BTreeSet::new(),
+            client_request_token: None,
+            rollback_target: None,
+            rerun: of.map(|of| Rerun { of: id(of), stage: "Build".to_owned(), action: None }),
+            ended: None,
+        }
+    }
+
+    /// The last one is a re-run of a re-run; the one between them is beyond what a look takes in.
+    #[tokio::test]
+    async fn what_a_re_run_of_a_re_run_needs_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(Config::Sqlite { dir: folder.path().to_owned() }).await.unwrap();
+        let (window, between) = (EXECUTIONS_AT_ONCE as u64, EXECUTIONS_AT_ONCE as u64 + 1);
+        let last = between + 1;
+        let plan = Plan { version: 1, mode: ExecutionMode::Superseded, stages: vec![] };
+        let mut engine = engine::Pipeline::new(Arc::new(plan));
+        let last_success = Some(Success { execution: id(last), version: 1 });
+        engine.stages.insert("Build".into(), Stage { last_success, ..Stage::default() });
+        engine.last_ordinal = last;
+        let write = store.write(move |tx| {
+            tx.put(&Live { pipeline: PIPELINE, engine: engine.clone(), last_action: 0, last_rule: 0 })?;
+            for ordinal in 1..=window {
+                tx.put(&execution(ordinal, None))?;
+            }
+            tx.put(&execution(between, Some(10)))?;
+            tx.put(&execution(last, Some(between)))
+        });
+        write.await.unwrap();
+        let look = store.read(|tx| Look::at(tx, &Definitions::default(), PIPELINE, 1)).await.unwrap();
+        let retention = Retention::new(Some(1), None).unwrap();
+        let gone = look.removable(retention, Timestamp::from_millis(0));
+        assert!(gone.contains(&id(9)) && !gone.contains(&id(10)) && !gone.contains(&id(between)));
+    }
 }

@@ -148,10 +148,20 @@ impl<'a, 'tx> Commit<'a, 'tx> {
 
     /// Lets the engine decide, and everything follow that does. Refused: nothing has changed.
     pub(crate) fn apply(&mut self, event: Event, cause: &Cause) -> Result<(), Fault> {
-        self.decide(&event, cause)?;
+        let commands = self.live.engine.decide(&self.moment, &event)?;
+        self.carry_out(&event, commands, cause)?;
         while let Some((event, cause)) = self.follow_ups.pop_front() {
             self.moment.seed = *blake3::hash(&self.moment.seed).as_bytes();
-            self.decide(&event, &cause)?;
+            match self.live.engine.decide(&self.moment, &event) {
+                Ok(commands) => self.carry_out(&event, commands, &cause)?,
+                // What followed before has ended it: the first rule that fails decides its condition.
+                Err(
+                    Refusal::RuleNotInProgress
+                    | Refusal::ActionNotInProgress
+                    | Refusal::ExecutionNotInProgress(_),
+                ) => {}
+                Err(other) => return Err(Error::internal(other).into()),
+            }
         }
         Ok(())
     }
@@ -167,8 +177,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         Timestamp::from_millis(self.moment.at)
     }
 
-    fn decide(&mut self, event: &Event, cause: &Cause) -> Result<(), Fault> {
-        let commands = self.live.engine.decide(&self.moment, event)?;
+    fn carry_out(&mut self, event: &Event, commands: Vec<Command>, cause: &Cause) -> Result<(), Fault> {
         match event {
             Event::ActionProgressed { action, .. } => self.progressed(*action, cause)?,
             Event::RuleProgressed { rule, .. } => self.rule_progressed(*rule, cause)?,
@@ -213,6 +222,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                     updated_at: self.now(),
                     updated_by: None,
                     token,
+                    by_worker: false,
                     resolved_configuration: BTreeMap::new(),
                     commands: None,
                     inputs: Vec::new(),
@@ -258,7 +268,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
     fn start_action(&mut self, mut record: ActionExecution) -> Result<(), Fault> {
         let definition = self.definition(record.version)?;
         let prepared = match inputs::prepare(self, &definition, &mut record)? {
-            Ok(()) => self.begin_work(&definition, &record)?,
+            Ok(()) => self.begin_work(&definition, &mut record)?,
             Err(error) => Err(error),
         };
         match prepared {
@@ -275,10 +285,11 @@ impl<'a, 'tx> Commit<'a, 'tx> {
     fn begin_work(
         &mut self,
         definition: &Definition,
-        record: &ActionExecution,
+        record: &mut ActionExecution,
     ) -> Result<Result<(), ErrorDetails>, Fault> {
         let Some(declared) = definition.action(&record.stage, &record.action) else { return Ok(Ok(())) };
         if providers::provider(&declared.action_type_id).is_none() {
+            record.by_worker = true;
             return jobs::begin(self, declared, record);
         }
         Step::of(self.pipeline, record, Task::Start).enqueue(self.tx, None)?;
@@ -439,7 +450,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
             return Ok(fresh.clone());
         }
         let found = self.definitions.get(self.tx, self.pipeline.id, version)?;
-        found.ok_or_else(|| Fault::Refused(Refusal::DefinitionMissing(version)))
+        found.ok_or_else(|| Error::internal(Refusal::DefinitionMissing(version)).into())
     }
 
     /// The record of an execution, to be written at the end.

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{Scope, Timestamp};
@@ -11,6 +12,9 @@ use crate::engine::{
     RuleExecutionId, RuleStatus,
 };
 use crate::providers::{Artifact, Commands, ErrorDetails, Report, Revision};
+
+/// Bytes. Source: Amazon S3 User Guide, "Naming Amazon S3 objects".
+const LONGEST_SOURCE_NAME: usize = 1_024;
 
 /// A pipeline by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,11 +61,19 @@ impl Pipeline {
 
     /// The index key of those that a change starts.
     pub fn watching(scope: &Scope, service: &str, container: &str, item: &str) -> Key {
-        Self::in_scope(scope).and(service).and(container).and(item)
+        Self::in_scope(scope).and(service).and(short(container)).and(short(item))
     }
 
     pub fn arn(&self) -> String {
         self.scope.arn("codepipeline", &self.name).to_string()
+    }
+}
+
+/// A configuration may say more than a key of the store holds; what sources there really are have shorter names.
+fn short(name: &str) -> Cow<'_, str> {
+    match name.len() > LONGEST_SOURCE_NAME || name.contains(['\0', '\u{1}']) {
+        true => Cow::Owned(blake3::hash(name.as_bytes()).to_string()),
+        false => Cow::Borrowed(name),
     }
 }
 
@@ -275,6 +287,9 @@ pub struct ActionExecution {
     pub updated_by: Option<String>,
     /// Set for manual approvals.
     pub token: Option<ApprovalToken>,
+    /// A worker does it.
+    #[serde(default)]
+    pub by_worker: bool,
     pub resolved_configuration: BTreeMap<String, String>,
     /// Of a compute action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -318,7 +333,7 @@ impl ActionExecution {
         Self::of_pipeline(pipeline).and(token.to_string())
     }
 
-    /// Index key of those in progress whose work goes by this name elsewhere.
+    /// Index key of those in progress whose work was given this name elsewhere. Not of workers', who call it as they like.
     pub fn with_external_id(external_execution_id: &str) -> Key {
         Key::of(external_execution_id)
     }
@@ -344,7 +359,9 @@ impl Record for ActionExecution {
         if let Some(token) = self.token {
             indexes.push(Index::new(Self::TOKEN, Self::with_token(self.pipeline, token)));
         }
-        if let (ActionStatus::InProgress, Some(id)) = (self.status, &self.report.external_execution_id) {
+        if let (ActionStatus::InProgress, false, Some(id)) =
+            (self.status, self.by_worker, &self.report.external_execution_id)
+        {
             indexes.push(Index::new(Self::EXTERNAL, Self::with_external_id(id)));
         }
         indexes

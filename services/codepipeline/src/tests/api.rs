@@ -31,6 +31,18 @@ async fn start(world: &World, token: Option<&str>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_may_have_a_name_as_long_as_any_value_of_a_configuration() {
+    let world = World::new().await;
+    let mut pipeline = declaration("P");
+    let branch = "€".repeat(900);
+    pipeline["stages"][0]["actions"][0]["configuration"]["BranchName"] = json!(branch);
+    world.create(&pipeline).await.unwrap();
+    world.action_is("P", "Source", "Code", "Failed").await;
+    world.push("app", &branch, "c1").await;
+    world.action_is("P", "Source", "Code", "Succeeded").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pipeline_keeps_its_versions() {
     let world = world().await;
     let running = world.stage("P", "Build").await.latest_execution.unwrap().pipeline_execution_id;

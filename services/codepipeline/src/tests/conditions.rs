@@ -1,7 +1,10 @@
 //! Rules that others work on, and rules that time decides.
 
 use codebuild_model::StatusType;
-use codepipeline_model::{ListRuleExecutions, OverrideStageCondition};
+use codepipeline_model::{
+    ApprovalResult, DisableStageTransition, EnableStageTransition, ListRuleExecutions,
+    OverrideStageCondition, PutApprovalResult, StartPipelineExecution,
+};
 use serde_json::{Value, json};
 
 use super::world::{World, declaration, eventually};
@@ -87,4 +90,81 @@ async fn a_check_survives_a_driver_that_dies() {
     world.revive();
     world.action_is("P", "Build", "Compile", "InProgress").await;
     assert_eq!(status(&world).await.as_deref(), Some("Succeeded"));
+}
+
+/// Source → Approve → Ship, where two rules of the entry ask for a variable that no action has set.
+fn checked_for_nothing() -> Value {
+    let mut pipeline = declaration("P");
+    let rule = |name: &str| {
+        json!({
+            "name": name,
+            "ruleTypeId": {"category": "Rule", "owner": "AWS", "provider": "VariableCheck", "version": "1"},
+            "configuration": {"Variable": "#{Src.Missing}", "Value": "v", "Operator": "EQ"},
+        })
+    };
+    let mut ship = pipeline["stages"][3].clone();
+    ship["beforeEntry"] = json!({"conditions": [{"result": "FAIL", "rules": [rule("One"), rule("Two")]}]});
+    ship["actions"][0]["inputArtifacts"][0]["name"] = json!("SourceArtifact");
+    pipeline["executionMode"] = json!("QUEUED");
+    pipeline["stages"] = json!([pipeline["stages"][0], pipeline["stages"][2], ship]);
+    pipeline
+}
+
+async fn start(world: &World) -> String {
+    let start = StartPipelineExecution { name: "P".into(), ..Default::default() };
+    world.call(start).await.unwrap().pipeline_execution_id.unwrap()
+}
+
+/// Approves an execution, once it waits for that.
+async fn approve(world: &World, execution: &str) {
+    let token = eventually("the approval is asked for", || async {
+        let stage = world.stage("P", "Approve").await;
+        let inside = stage.latest_execution.is_some_and(|latest| latest.pipeline_execution_id == execution);
+        let action = stage.action_states.unwrap().remove(0).latest_execution.filter(|_| inside)?;
+        action.token.filter(|_| action.status.unwrap().as_str() == "InProgress")
+    })
+    .await;
+    let answer = PutApprovalResult {
+        pipeline_name: "P".into(),
+        stage_name: "Approve".into(),
+        action_name: "Ask".into(),
+        result: ApprovalResult { summary: "ok".to_owned(), status: "Approved".into() },
+        token,
+    };
+    world.call(answer).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_that_cannot_begin_fail_their_stage_and_nothing_else() {
+    let world = World::new().await;
+    world.shared.lock().branches.insert(("app".into(), "main".into()), "c1".into());
+    world.create(&checked_for_nothing()).await.unwrap();
+    let first = eventually("an execution was started", || async {
+        Some(world.stage("P", "Source").await.latest_execution?.pipeline_execution_id)
+    })
+    .await;
+    approve(&world, &first).await;
+    world.execution_is("P", &first, "Failed").await;
+
+    let disable = DisableStageTransition {
+        pipeline_name: "P".into(),
+        stage_name: "Deploy".into(),
+        transition_type: "Inbound".into(),
+        reason: "holiday".to_owned(),
+    };
+    world.call(disable).await.unwrap();
+    let waiting = [start(&world).await, start(&world).await];
+    for execution in &waiting {
+        approve(&world, execution).await;
+    }
+    let enable = EnableStageTransition {
+        pipeline_name: "P".into(),
+        stage_name: "Deploy".into(),
+        transition_type: "Inbound".into(),
+    };
+    world.call(enable).await.unwrap();
+    for execution in &waiting {
+        world.execution_is("P", execution, "Failed").await;
+    }
+    world.nothing_is_left_to_do().await;
 }

@@ -2,8 +2,8 @@
 
 use codepipeline_model::{
     AcknowledgeJob, ActionConfigurationProperty, ActionTypeId, ArtifactDetails, CreateCustomActionType,
-    DeletePipeline, GetActionType, GetThirdPartyJobDetails, Job, PollForJobs, PollForThirdPartyJobs,
-    PutJobSuccessResult, UpdateActionType,
+    DeletePipeline, ExecutionDetails, GetActionType, GetThirdPartyJobDetails, Job, PollForJobs,
+    PollForThirdPartyJobs, PutJobSuccessResult, UpdateActionType,
 };
 use serde_json::{Value, json};
 
@@ -138,6 +138,44 @@ async fn a_job_that_cannot_be_handed_out_now_stays_and_a_refused_one_fails() {
     assert!(poll(&world).await.is_empty());
     let failed = world.action_is("Q", "Build", "Compile", "Failed").await;
     assert_eq!(failed.error_details.unwrap().code.as_deref(), Some("PermissionError"));
+}
+
+/// Whatever a worker calls its work: the end of a build is news for the action that has started it, and for no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_names_a_build_does_not_hear_of_its_end_and_keeps_nobody_from_it() {
+    let world = world().await;
+    for external_execution_id in ["compile:0".to_owned(), "€".repeat(1_500)] {
+        let job = one(&world).await;
+        acknowledge(&world, &job).await.unwrap();
+        let details = ExecutionDetails {
+            external_execution_id: Some(external_execution_id),
+            ..ExecutionDetails::default()
+        };
+        let going_on = PutJobSuccessResult {
+            job_id: job.id.unwrap(),
+            continuation_token: Some("more".to_owned()),
+            execution_details: Some(details),
+            ..PutJobSuccessResult::default()
+        };
+        world.call(going_on).await.unwrap();
+        if world.shared.lock().builds.is_empty() {
+            // Somebody else's build of that name, where no pipeline has started one yet.
+            let build = "arn:aws:codebuild:us-east-1:123456789012:build/compile:0";
+            let ended = json!({"build-id": build, "build-status": "SUCCEEDED"});
+            world.publish("aws.codebuild", "CodeBuild Build State Change", ended).await;
+            world.create(&super::world::declaration("Q")).await.unwrap();
+            world.action_is("Q", "Build", "Compile", "InProgress").await;
+            eventually("a build runs", || async { (!world.shared.lock().builds.is_empty()).then_some(()) })
+                .await;
+            super::world::write_artifact(&world, 0, b"built");
+            world.end_build("compile:0", codebuild_model::StatusType::Succeeded).await;
+            world.action_is("Q", "Build", "Compile", "Succeeded").await;
+        }
+    }
+    let job = one(&world).await;
+    acknowledge(&world, &job).await.unwrap();
+    assert_eq!(succeed(&world, &job).await, Ok(()));
+    world.action_is("P", "Approve", "Ask", "InProgress").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,16 +1,22 @@
-//! HTTP to the outside: bounded in time and size, over TLS alone, and without following redirects.
+//! HTTP to the outside: bounded in time and size, over TLS alone, without following redirects, and only where [`Guard`]
+//! connects to.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use outbound::Guard;
+use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
+use tower_service::Service;
 
 use super::targets::{Failure, Retry};
 use crate::records::{Parameter, Place};
@@ -21,9 +27,16 @@ const LONGEST_ANSWER_BYTES: usize = 1024 * 1024;
 /// Statuses after which the same request may succeed. Source: as above.
 const TRIED_AGAIN: [u16; 4] = [401, 407, 409, 429];
 
-/// The client; made when it is first needed, since it reads the certificates that the machine trusts.
-#[derive(Default)]
-pub(crate) struct Http(OnceCell<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>);
+/// Makes requests.
+pub(crate) struct Http {
+    guard: Guard,
+    /// Made when it is first needed, since it reads the certificates that the machine trusts.
+    client: OnceCell<Client<HttpsConnector<Connector>, Full<Bytes>>>,
+}
+
+/// Connects to the host of an address.
+#[derive(Clone)]
+struct Connector(Guard);
 
 /// A request that is being put together.
 pub(super) struct Outgoing {
@@ -39,10 +52,32 @@ pub(super) struct Answer {
     retry_after: Option<i64>,
 }
 
+impl Service<http::Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = outbound::Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, address: http::Uri) -> Self::Future {
+        let guard = self.0.clone();
+        Box::pin(async move {
+            let host = address.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+            guard.connect(host, address.port_u16().unwrap_or(443)).await.map(TokioIo::new)
+        })
+    }
+}
+
 impl Http {
+    pub(crate) fn new(guard: Guard) -> Self {
+        Self { guard, client: OnceCell::new() }
+    }
+
     /// Errors: `INVALID_PARAMETER` for what is no request, `CONNECTION_FAILURE`, `TIMEOUT`.
     pub(super) async fn send(&self, request: Outgoing) -> Result<Answer, Failure> {
-        let client = self.0.get_or_try_init(async || client()).await.map_err(|error| {
+        let client = self.client.get_or_try_init(async || client(&self.guard)).await.map_err(|error| {
             let message = format!("The certificates that this machine trusts could not be read: {error}");
             Failure::later("CONNECTION_FAILURE", message)
         })?;
@@ -64,28 +99,32 @@ impl Http {
     }
 }
 
-fn client() -> std::io::Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>> {
+fn client(guard: &Guard) -> std::io::Result<Client<HttpsConnector<Connector>, Full<Bytes>>> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let mut tcp = HttpConnector::new();
-    tcp.set_connect_timeout(Some(TIMEOUT));
-    tcp.enforce_http(false);
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(provider)?
         .https_only()
         .enable_http1()
-        .wrap_connector(tcp);
+        .wrap_connector(Connector(guard.clone()));
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
-/// A name that does not resolve is not tried again.
+/// What may not be connected to is not tried again, and neither is a name that does not resolve.
 fn connection_failure(error: hyper_util::client::legacy::Error) -> Failure {
     let mut message = error.to_string();
+    let mut never = false;
     let mut cause = error.source();
     while let Some(inner) = cause {
         message = format!("{message}: {inner}");
+        never |= match inner.downcast_ref() {
+            Some(
+                outbound::Failure::Unresolved(_) | outbound::Failure::Refused(_) | outbound::Failure::Own,
+            ) => true,
+            Some(outbound::Failure::Unreachable(_)) | None => false,
+        };
         cause = inner.source();
     }
-    match message.contains("dns error") {
+    match never {
         true => Failure::never("CONNECTION_FAILURE", message),
         false => Failure::later("CONNECTION_FAILURE", message),
     }
@@ -166,6 +205,17 @@ mod tests {
         let later = Retry::Later { not_before: Some(Duration::from_secs(7)) };
         assert_eq!(retry(503, Some(7)), later);
         assert_eq!(retry(503, Some(-1)), Retry::Never);
+    }
+
+    #[tokio::test]
+    async fn what_the_operator_forbids_is_not_connected_to() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("https://{}/", listener.local_addr().unwrap());
+        let guard = Guard::new("10.0.0.1:1".parse().unwrap(), vec!["127.0.0.0/8".parse().unwrap()]);
+        let sending = Http::new(guard).send(Outgoing::new("GET", &address)).await;
+        let failure = sending.err().unwrap();
+        assert_eq!((failure.code, failure.retry), ("CONNECTION_FAILURE", Retry::Never));
+        assert!(failure.message.contains("127.0.0.1 may not be connected to"), "{}", failure.message);
     }
 
     #[test]

@@ -126,7 +126,8 @@ mod tests {
             let store = Store::open(Config::Sqlite { dir: folder.path().to_owned() }).await.unwrap();
             let published = store.subscribe(TOPIC, "test").await.unwrap();
             let client = Client::new(GatewaySlot::default(), scope());
-            let eventbridge = EventBridge::new(store, client, Sealer::new([7; 32]));
+            let guard = outbound::Guard::new("127.0.0.1:1".parse().unwrap(), vec![]);
+            let eventbridge = EventBridge::new(store, client, Sealer::new([7; 32]), guard);
             Self { eventbridge, published, _folder: folder }
         }
 

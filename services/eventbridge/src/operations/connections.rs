@@ -188,7 +188,7 @@ pub(super) async fn update_connection(
         connection.description = input.description;
     }
     connection.updated = ctx.now();
-    eventbridge.tokens.forget(connection.id).await;
+    eventbridge.tokens.forget(connection.id);
     let written = connection.clone();
     let write = eventbridge.store.write(move |tx| {
         let now = find(tx, &written.scope, &written.name)?;
@@ -225,7 +225,7 @@ pub(super) async fn deauthorize_connection(
         Ok::<_, Error>(connection)
     });
     let connection = write.await?;
-    eventbridge.tokens.forget(connection.id).await;
+    eventbridge.tokens.forget(connection.id);
     Ok(model::DeauthorizeConnectionOutput {
         connection_arn: Some(connection.arn()),
         connection_state: Some("DEAUTHORIZING".into()),
@@ -248,7 +248,7 @@ pub(super) async fn delete_connection(
         Ok::<_, Error>(connection)
     });
     let connection = write.await?;
-    eventbridge.tokens.forget(connection.id).await;
+    eventbridge.tokens.forget(connection.id);
     Ok(model::DeleteConnectionOutput {
         connection_arn: Some(connection.arn()),
         connection_state: Some("DELETING".into()),

@@ -1,9 +1,5 @@
-//! Posts to subscribers: bounded in time, without following redirects, and never to the server's own addresses.
-//!
-//! The address that a name stands for is looked at when the connection is made, so a name that means something else by
-//! then leads nowhere.
+//! Posts to subscribers: bounded in time, without following redirects, and only where [`Guard`] connects to.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +8,14 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use outbound::Guard;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
-use crate::config::Network;
 use crate::error::Error;
 
 /// From looking the name up to the status of the answer. Source: SNS Developer Guide, "HTTP/HTTPS endpoints".
@@ -29,8 +24,7 @@ const LONGEST_URL: usize = 2_048;
 
 /// Makes connections.
 pub(crate) struct Http {
-    bound: SocketAddr,
-    refused: Vec<Network>,
+    guard: Guard,
     /// Made when it is first needed, since it reads the certificates that the machine trusts.
     tls: OnceCell<TlsConnector>,
 }
@@ -52,6 +46,18 @@ pub(crate) enum Failure {
     Refused(String),
 }
 
+impl From<outbound::Failure> for Failure {
+    fn from(failure: outbound::Failure) -> Self {
+        match failure {
+            outbound::Failure::Unresolved(why) | outbound::Failure::Unreachable(why) => {
+                Self::Unavailable(why)
+            }
+            outbound::Failure::Refused(ip) => Self::Refused(format!("no messages are sent to {ip}")),
+            outbound::Failure::Own => Self::Refused("no messages are sent to this server itself".into()),
+        }
+    }
+}
+
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
@@ -70,8 +76,8 @@ pub(crate) fn check_url(url: &str, scheme: &str) -> Result<(), Error> {
 }
 
 impl Http {
-    pub fn new(bound: SocketAddr, refused: Vec<Network>) -> Self {
-        Self { bound, refused, tls: OnceCell::new() }
+    pub fn new(guard: Guard) -> Self {
+        Self { guard, tls: OnceCell::new() }
     }
 
     /// Success is any status from 200 to 299. Errors: `Unavailable` for what may get better (no connection, no answer in
@@ -102,7 +108,7 @@ impl Http {
             request = request.header(*name, value);
         }
         let request = request.body(Full::new(Bytes::from(post.body))).map_err(|error| refused(&error))?;
-        let stream = self.connect(&host, port).await?;
+        let stream = self.guard.connect(&host, port).await?;
         let stream: Box<dyn Io> = if secure {
             let name = ServerName::try_from(host).map_err(|error| refused(&error))?;
             Box::new(self.tls().await?.connect(name, stream).await.map_err(|error| unavailable(&error))?)
@@ -116,34 +122,6 @@ impl Http {
         driver.spawn(connection);
         let response = sender.send_request(request).await.map_err(|error| unavailable(&error))?;
         Ok(response.status().as_u16())
-    }
-
-    async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, Failure> {
-        let found = tokio::net::lookup_host((host, port)).await;
-        let found = found.map_err(|error| Failure::Unavailable(format!("{host}: {error}")))?;
-        let mut last = Failure::Unavailable(format!("{host} has no address"));
-        for address in found {
-            if !self.admits(address) {
-                let message = format!("no messages are sent to {}", address.ip());
-                last = Failure::Refused(message);
-                continue;
-            }
-            match TcpStream::connect(address).await {
-                // Whatever the address is called, at its other end this very server must not be.
-                Ok(stream) if is_own(&stream, self.bound.port()) => {
-                    last = Failure::Refused("no messages are sent to this server itself".into());
-                }
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = Failure::Unavailable(format!("{address}: {error}")),
-            }
-        }
-        Err(last)
-    }
-
-    fn admits(&self, address: SocketAddr) -> bool {
-        let ip = address.ip().to_canonical();
-        let own = address.port() == self.bound.port() && (ip.is_loopback() || ip == self.bound.ip());
-        !own && !is_never_meant(ip) && !self.refused.iter().any(|network| network.contains(ip))
     }
 
     async fn tls(&self) -> Result<&TlsConnector, Failure> {
@@ -161,25 +139,6 @@ fn connector() -> Result<TlsConnector, Failure> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
-}
-
-fn is_own(stream: &TcpStream, port: u16) -> bool {
-    match (stream.local_addr(), stream.peer_addr()) {
-        (Ok(local), Ok(peer)) => peer.port() == port && local.ip().to_canonical() == peer.ip().to_canonical(),
-        _ => false,
-    }
-}
-
-/// Addresses at which no subscriber is: that of no host, of many hosts, and link-local ones, where clouds hand out the
-/// credentials of their machines.
-fn is_never_meant(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() || ip.is_link_local(),
-        IpAddr::V6(ip) => {
-            let metadata_of_aws = ip.segments()[..2] == [0xFD00, 0x0EC2];
-            ip.is_unspecified() || ip.is_multicast() || ip.is_unicast_link_local() || metadata_of_aws
-        }
-    }
 }
 
 #[cfg(test)]
@@ -200,28 +159,5 @@ mod tests {
         assert_eq!(refusal("http://a b/", "http"), "Invalid parameter: Endpoint");
         assert!(refusal("https://u:p@example.com/", "https").contains("not built"));
         assert!(refusal(&format!("http://example.com/{}", "x".repeat(2_048)), "http").contains("Endpoint"));
-    }
-
-    #[test]
-    fn own_and_special_addresses_are_not_called() {
-        let http = Http::new("10.0.0.5:4000".parse().unwrap(), vec!["192.168.0.0/16".parse().unwrap()]);
-        let admits = |address: &str| http.admits(address.parse().unwrap());
-        assert!(admits("10.0.0.5:80") && admits("127.0.0.1:80") && admits("93.184.216.34:443"));
-        for address in [
-            "10.0.0.5:4000",
-            "127.0.0.1:4000",
-            "[::1]:4000",
-            "[::ffff:127.0.0.1]:4000",
-            "0.0.0.0:80",
-            "169.254.169.254:80",
-            "[::ffff:169.254.169.254]:80",
-            "[fd00:ec2::254]:80",
-            "[fe80::1]:80",
-            "224.0.0.1:80",
-            "192.168.3.4:80",
-            "[::ffff:192.168.3.4]:80",
-        ] {
-            assert!(!admits(address), "{address}");
-        }
     }
 }

@@ -82,16 +82,28 @@ async fn all(remote: &Remote, pipeline: &str, as_json: bool) -> Result<(), Error
 }
 
 async fn in_progress(remote: &Remote, pipeline: &str) -> Result<Vec<String>, Error> {
-    // One page holds more than can be in progress in QUEUED and PARALLEL mode, and those that do not wait in another.
-    let list =
+    let mut list =
         ListPipelineExecutions { pipeline_name: pipeline.to_owned(), ..ListPipelineExecutions::default() };
-    let newest = remote.call(list).await?.pipeline_execution_summaries.unwrap_or_default();
-    let is_open = |status: &str| matches!(status, "InProgress" | "Stopping");
-    let open = newest.iter().filter(|one| one.status.as_ref().is_some_and(|status| is_open(status.as_str())));
-    let mut ids: Vec<String> = open.filter_map(|one| one.pipeline_execution_id.clone()).collect();
+    let (mut newest, mut ids) = (None, Vec::new());
+    // One that waits for its approver may be older than any number of others.
+    loop {
+        let page = remote.call(list.clone()).await?;
+        for one in page.pipeline_execution_summaries.unwrap_or_default() {
+            let open = one.status.is_some_and(|status| matches!(status.as_str(), "InProgress" | "Stopping"));
+            let Some(id) = one.pipeline_execution_id else { continue };
+            newest.get_or_insert_with(|| id.clone());
+            if open {
+                ids.push(id);
+            }
+        }
+        list.next_token = page.next_token;
+        if list.next_token.is_none() {
+            break;
+        }
+    }
     ids.reverse();
     if ids.is_empty() {
-        ids.extend(newest.first().and_then(|one| one.pipeline_execution_id.clone()));
+        ids.extend(newest);
     }
     Ok(ids)
 }

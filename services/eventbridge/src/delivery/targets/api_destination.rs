@@ -75,7 +75,7 @@ pub(super) async fn invoke(call: &Call<'_>, name: &str) -> Result<Option<String>
         return Ok(Some(format!("HTTP {}", answer.status)));
     }
     if matches!(answer.status, 401 | 407) {
-        call.eventbridge.tokens.forget(connection.id).await;
+        call.eventbridge.tokens.forget(connection.id);
     }
     let code = if answer.status == 429 { "THROTTLING" } else { "ERROR_FROM_TARGET" };
     let message = format!("The endpoint answered {}.", answer.status);
@@ -135,8 +135,7 @@ async fn request(
         }
         Scheme::ApiKey { name, value } => request.header(name, value),
         Scheme::OAuth { .. } => {
-            let token =
-                call.eventbridge.tokens.of(&call.eventbridge.http, connection.id, &auth.scheme).await?;
+            let token = call.eventbridge.tokens.of(&call.eventbridge.http, connection, &auth.scheme).await?;
             request.header("authorization", &format!("Bearer {}", token.reveal()));
         }
     }
