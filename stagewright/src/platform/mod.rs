@@ -34,6 +34,7 @@ use seal::Sealer;
 use secretsmanager::SecretsManager;
 use server::{FrontDoor, Metrics, Mount};
 use sns::Sns;
+use sqs::Sqs;
 use ssm::Ssm;
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
@@ -85,6 +86,7 @@ pub struct Platform {
     codepipeline: Arc<CodePipeline>,
     eventbridge: Arc<EventBridge>,
     sns: Arc<Sns>,
+    sqs: Arc<Sqs>,
     notifications: Arc<CodeStarNotifications>,
     secretsmanager: Arc<SecretsManager>,
     store: Store,
@@ -164,6 +166,7 @@ impl Platform {
         let eventbridge = Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone()));
         let ssm = Arc::new(Ssm::new(store.clone(), sealer.clone()));
         let secretsmanager = Arc::new(SecretsManager::new(store.clone(), sealer.clone()));
+        let sqs = Arc::new(Sqs::new(store.clone(), client.clone(), sealer.clone(), &endpoint));
         let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, bound))?;
         let sns = Arc::new(sns);
         let notifications = Arc::new(CodeStarNotifications::new(store.clone(), client.clone()));
@@ -179,6 +182,7 @@ impl Platform {
             codepipeline::router(codepipeline.clone()),
             eventbridge::router(eventbridge.clone()),
             sns::router(sns.clone()),
+            sqs::router(sqs.clone()),
             codestar_notifications::router(notifications.clone()),
             ssm::router(ssm),
             secretsmanager::router(secretsmanager.clone()),
@@ -268,6 +272,7 @@ impl Platform {
             codepipeline,
             eventbridge,
             sns,
+            sqs,
             notifications,
             secretsmanager,
             store,
@@ -292,6 +297,7 @@ impl Platform {
         self.loops.spawn(self.eventbridge.clone().run());
         self.loops.spawn(self.cloudtrail.clone().run());
         self.loops.spawn(self.sns.clone().run());
+        self.loops.spawn(self.sqs.clone().run());
         self.loops.spawn(self.notifications.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { secretsmanager.forget_deleted("server").await });
