@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from harness.aws import Aws
 from harness.eventually import until
 from harness.identities import allow, create_user, policy, unique
 from harness.refusal import refused
@@ -223,8 +224,9 @@ def test_a_message_arrives_with_all_it_carries(sqs, queue):
 
     sqs.send_message(QueueUrl=queue, MessageBody="x", MessageAttributes=given)
     [got] = receive(sqs, queue, MessageAttributeNames=["t.*", "number"], AttributeNames=["SenderId"])
-    assert (set(got["MessageAttributes"]), set(got["Attributes"])) == ({"number"}, {"SenderId"})
-    assert got["MD5OfMessageAttributes"] == md5_of_attributes({"number": given["number"]})
+    wanted = {name: given[name] for name in ("text", "number")}
+    assert (got["MessageAttributes"], set(got["Attributes"])) == (wanted, {"SenderId"})
+    assert got["MD5OfMessageAttributes"] == md5_of_attributes(wanted)
 
 
 def md5_of_attributes(attributes):
@@ -574,3 +576,18 @@ def test_what_was_acknowledged_survives_a_kill(sqs, server, fifo):
     for group in range(3):
         numbers = [int(body) for body in found if int(body) % 3 == group]
         assert numbers == sorted(set(numbers)), f"group {group} is out of order"
+
+
+def test_who_waits_does_not_hold_the_end_of_the_server_up(start):
+    server = start()
+    sqs = Aws(server.url, server.administrator).sqs
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    answers = []
+    waiting = threading.Thread(target=lambda: answers.append(receive(sqs, url, WaitTimeSeconds=20)))
+    waiting.start()
+    time.sleep(0.5)  # The call has to have arrived; were it late, it would be refused, and the test would fail.
+    began = time.monotonic()
+    assert server.stop() == 0
+    waiting.join()
+    assert answers == [[]]
+    assert time.monotonic() - began < 7, "it did not wait for the call to end by itself"

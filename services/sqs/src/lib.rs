@@ -29,7 +29,7 @@ use std::sync::Arc;
 use aws::Client;
 use seal::Sealer;
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use error::Error;
 pub use operations::router;
@@ -45,6 +45,8 @@ pub struct Sqs {
     endpoint: String,
     /// For calls that wait for messages.
     places: Arc<Semaphore>,
+    /// Whether the server is about to stop, so that nobody should wait.
+    stopping: watch::Sender<bool>,
 }
 
 impl Sqs {
@@ -52,7 +54,13 @@ impl Sqs {
     /// for the contents of messages.
     pub fn new(store: Store, client: Client, sealer: Sealer, endpoint: &str) -> Self {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
-        Self { store, client, sealer, endpoint, places: Arc::new(Semaphore::new(waiting::MOST_WAITING)) }
+        let places = Arc::new(Semaphore::new(waiting::MOST_WAITING));
+        Self { store, client, sealer, endpoint, places, stopping: watch::Sender::new(false) }
+    }
+
+    /// Answers all who wait for messages, with those that there are: the server is about to stop.
+    pub fn stop_waiting(&self) {
+        self.stopping.send_replace(true);
     }
 
     /// Takes away what is too old or deleted, and moves messages as tasks ask for, until the future is dropped. Dropping it

@@ -25,6 +25,7 @@ pub async fn receive(
 ) -> Result<Vec<Received>, Error> {
     let started = Instant::now();
     let mut place = None;
+    let mut stopping = sqs.stopping.subscribe();
     loop {
         // Listen first, then look: what comes in between is then noticed one way or the other.
         let mut listener = sqs.store.listen(&name.news());
@@ -42,7 +43,7 @@ pub async fn receive(
             }
             continue;
         }
-        if is_over(started, wait, &queue) {
+        if is_over(started, wait, &queue) || *stopping.borrow_and_update() {
             return Ok(Vec::new());
         }
         if place.is_none() {
@@ -53,6 +54,8 @@ pub async fn receive(
         let until = next.map_or(end, |next| end.min(Instant::now() + next));
         tokio::select! {
             () = listener.raised() => {}
+            // The sender lives as long as the service.
+            _ = stopping.changed() => {}
             () = tokio::time::sleep_until(until) => {}
         }
     }

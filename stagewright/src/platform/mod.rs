@@ -316,6 +316,12 @@ impl Platform {
         }
     }
 
+    /// What answers the calls that wait for something: without it they would hold the end of the server up.
+    pub fn end_waiting(&self) -> impl FnOnce() + Send + 'static {
+        let sqs = self.sqs.clone();
+        move || sqs.stop_waiting()
+    }
+
     /// Whether builds can run on this machine, and if not, why and what helps.
     pub async fn check_builds(&self) -> Result<(), Problem> {
         self.builds.check_sandbox().await

@@ -1,12 +1,14 @@
 use aws::{Access, Ctx, Scope};
 use sqs_model::{GetQueueUrl, GetQueueUrlOutput};
 
+use super::on_queue;
 use crate::error::Error;
 use crate::names::QueueName;
 use crate::{Sqs, queueing};
 
-pub(super) fn access(input: &GetQueueUrl, scope: &Scope) -> Vec<Access> {
-    vec![Access::to(in_scope(input, scope).arn("sqs", &input.queue_name))]
+pub(super) async fn access(sqs: &Sqs, ctx: &Ctx, input: &GetQueueUrl) -> Result<Vec<Access>, Error> {
+    let name = QueueName { scope: in_scope(input, &ctx.scope), name: input.queue_name.clone() };
+    Ok(vec![on_queue(sqs, name, "GetQueueUrl").await?])
 }
 
 /// Errors: `QueueDoesNotExist`. Source: SQS API Reference, GetQueueUrl.

@@ -44,7 +44,7 @@ const OWN_ERRORS: [OwnError; 2] = [
 pub fn router(sqs: Arc<Sqs>) -> Router {
     let builder = Router::of(&model::SQS, sqs)
         .on::<model::CreateQueue, _>(create_queue::create_queue, create_queue::access)
-        .on::<model::GetQueueUrl, _>(get_queue_url::get_queue_url, get_queue_url::access)
+        .on_resolved::<model::GetQueueUrl, _, _>(get_queue_url::get_queue_url, get_queue_url::access)
         .on::<model::ListQueues, _>(list_queues::list_queues, |_, scope| {
             vec![Access::to(scope.arn("sqs", "*"))]
         })
