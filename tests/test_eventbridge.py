@@ -271,7 +271,16 @@ def test_targets_come_back_as_they_were_put(events, rule):
             "RoleArn is required for target",
         ),
         ({"Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"}, "NotImplemented", "function:f are not built yet"),
-        ({"DeadLetterConfig": {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}}, "NotImplemented", "Dead-letter queues"),
+        (
+            {"DeadLetterConfig": {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q.fifo"}},
+            "ValidationException",
+            "must name a standard queue",
+        ),
+        (
+            {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q.fifo"},
+            "ValidationException",
+            r"Parameter\(s\) SqsParameters must be specified for target: 1.",
+        ),
         ({"SqsParameters": {"MessageGroupId": "g"}}, "ValidationException", r"Parameter\(s\) SqsParameters not valid"),
     ],
 )

@@ -314,8 +314,8 @@ def test_what_cannot_be_subscribed_is_refused(sns, topic):
         return refused(code, sns.subscribe, TopicArn=to, Protocol=protocol, Endpoint=endpoint)
 
     with strict.tolerating("NotImplemented"):
-        queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
-        assert refusal("sqs", queue, "NotImplemented") == "Subscriptions by sqs are not built yet."
+        function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+        assert refusal("lambda", function, "NotImplemented") == "Subscriptions by lambda are not built yet."
         refusal("https", "https://user:password@example.com/", "NotImplemented")
     unknown = "Invalid parameter: Amazon SNS does not support this protocol string: pigeon"
     assert refusal("pigeon", "coop") == unknown
@@ -386,9 +386,8 @@ def test_attributes_of_subscriptions(sns, topic, receiver, path):
         arguments |= {"AttributeName": name, "AttributeValue": value}
         refusal = refused("InvalidParameter", sns.set_subscription_attributes, **arguments)
         assert refusal.startswith(f"Invalid parameter: {message}")
-    with strict.tolerating("NotImplemented"):
-        arguments |= {"AttributeName": "RedrivePolicy", "AttributeValue": "{}"}
-        refused("NotImplemented", sns.set_subscription_attributes, **arguments)
+    arguments |= {"AttributeName": "RedrivePolicy", "AttributeValue": "{}"}
+    refused("InvalidParameter", sns.set_subscription_attributes, **arguments)
     assert shown() == changed
     arguments = {"SubscriptionArn": NO_SUBSCRIPTION, "AttributeName": "RawMessageDelivery", "AttributeValue": "true"}
     refused("NotFound", sns.set_subscription_attributes, **arguments)

@@ -32,6 +32,7 @@ SERVICES = [
     "s3",
     "secretsmanager",
     "sns",
+    "sqs",
     "ssm",
     "sts",
 ]

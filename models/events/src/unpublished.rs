@@ -51,6 +51,9 @@ aws::structure! { DELIVERY_OUTCOME: DeliveryOutcome = Structure "DeliveryOutcome
     error_code: Option<String> = "ErrorCode" STRING;
     error_message: Option<String> = "ErrorMessage" STRING;
     exhausted_retry_condition: Option<String> = "ExhaustedRetryCondition" STRING;
+    dead_letter_queue_arn: Option<String> = "DeadLetterQueueArn" STRING;
+    dead_letter_message_id: Option<String> = "DeadLetterMessageId" STRING;
+    dead_letter_error: Option<String> = "DeadLetterError" STRING;
     last_change: Timestamp = "LastChange" TIMESTAMP required();
 } }
 

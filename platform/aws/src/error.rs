@@ -16,12 +16,20 @@ pub struct Error {
     pub status: u16,
     /// Further members of the error's shape, in wire names.
     pub members: serde_json::Map<String, serde_json::Value>,
+    /// The code by which clients know it that began with the Query protocol, for services that came from there to JSON.
+    pub query_code: Option<&'static str>,
 }
 
 impl Error {
     /// A client's error with status 400, what the JSON services answer.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), status: 400, members: serde_json::Map::new() }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            status: 400,
+            members: serde_json::Map::new(),
+            query_code: None,
+        }
     }
 
     #[must_use]
@@ -33,6 +41,12 @@ impl Error {
     #[must_use]
     pub fn with_member(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with_query_code(mut self, code: &'static str) -> Self {
+        self.query_code = Some(code);
         self
     }
 

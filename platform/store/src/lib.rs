@@ -58,6 +58,7 @@ pub use payload::Payload;
 pub use queue::Claimed;
 pub use range::{Page, Range};
 pub use record::{Index, Record, Versioned};
+pub use signal::Listener;
 pub use sqlite::backup::{Verified, backup_of, restore, verify};
 pub use store::{Config, Options, Store};
 pub use transaction::{ReadTx, WriteTx};

@@ -10,6 +10,8 @@ use tokio::sync::watch;
 pub(crate) enum Signal {
     Topic(String),
     Queue(String),
+    /// What a service says by [`WriteTx::tell`](crate::WriteTx::tell).
+    News(String),
 }
 
 /// The waiters of this process. Holds an entry only for what somebody waits for.
@@ -18,9 +20,9 @@ pub(crate) struct Signals {
     waited_for: Arc<Mutex<HashMap<Signal, watch::Sender<()>>>>,
 }
 
-/// Sees every signal that is raised after `Signals::listen` made it.
+/// Sees every signal that is raised after it was made.
 #[derive(Debug)]
-pub(crate) struct Listener(watch::Receiver<()>);
+pub struct Listener(watch::Receiver<()>);
 
 impl Signals {
     /// Listen first, then look: what is committed in between is then noticed one way or the other.
@@ -56,12 +58,12 @@ impl Signals {
 
 impl Listener {
     /// Waits for the next signal. Once the store is closed it answers at once, and the look that follows fails.
-    pub(crate) async fn raised(&mut self) {
+    pub async fn raised(&mut self) {
         let _closed = self.0.changed().await;
     }
 
     /// Forgets the signals raised so far.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.0.mark_unchanged();
     }
 }

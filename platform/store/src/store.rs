@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::aftermath::Aftermath;
 use crate::job::{self, Isolation, Job};
 use crate::pool::Threads;
-use crate::signal::Signals;
+use crate::signal::{Listener, Signal, Signals};
 use crate::{Error, ReadTx, WriteTx, postgres, sqlite};
 
 /// How many transactions wait for a database thread at most; further callers wait before they enter.
@@ -150,6 +150,12 @@ impl Store {
             Ok(())
         })
         .await;
+    }
+
+    /// Hears what transactions tell under a name, on this node and on others: see [`WriteTx::tell`](crate::WriteTx::tell).
+    /// Listen first, then look. A message from another node may be lost: who must not miss it looks again by himself.
+    pub fn listen(&self, name: &str) -> Listener {
+        self.signals().listen(&Signal::News(name.to_owned()))
     }
 
     pub(crate) async fn run_write<F, T, E>(&self, isolation: Isolation, work: F) -> Result<T, E>

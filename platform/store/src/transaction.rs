@@ -207,6 +207,11 @@ impl<'a> WriteTx<'a> {
         Ok(next)
     }
 
+    /// Wakes whoever listens to this name ([`Store::listen`](crate::Store::listen)) once the transaction is committed.
+    pub fn tell(&mut self, name: &str) {
+        self.touch(Signal::News(name.to_owned()));
+    }
+
     pub(crate) fn new(connection: &'a mut (dyn Connection + 'a)) -> WriteTx<'a> {
         WriteTx { read: ReadTx::new(connection), effects: Effects::default(), appended: 0 }
     }

@@ -71,6 +71,7 @@ contract! {
         what_is_written_is_seen_by_the_next_read,
         a_closed_store_refuses,
         abandoned_writes_are_carried_out,
+        who_listens_is_woken_by_what_is_committed,
     }
     outbox::{
         entries_arrive_in_order,

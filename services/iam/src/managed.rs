@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::ids::{Prefix, stable_id};
 use crate::policy::{Document, Kind, Policy, PolicySource};
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     include_str!("managed/administration.json"),
     include_str!("managed/codeartifact.json"),
     include_str!("managed/codebuild.json"),
@@ -20,6 +20,7 @@ const FILES: [&str; 9] = [
     include_str!("managed/codepipeline.json"),
     include_str!("managed/deployment_targets.json"),
     include_str!("managed/iam.json"),
+    include_str!("managed/messages.json"),
     include_str!("managed/storage_and_logs.json"),
 ];
 

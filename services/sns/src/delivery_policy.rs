@@ -47,6 +47,8 @@ pub const CONTENT_TYPE: &str = "text/plain; charset=UTF-8";
 const LONGEST_SECONDS: u32 = 3_600;
 const MOST_RETRIES: u32 = 100;
 /// Of deliveries by e-mail: 50 attempts within some six hours.
+const QUEUE_ATTEMPTS: u32 = 100_015;
+const LONGEST_QUEUE_DELAY: Duration = Duration::from_secs(20);
 const MAIL_ATTEMPTS: u32 = 50;
 const FIRST_MAIL_DELAY: Duration = Duration::from_secs(20);
 const LONGEST_MAIL_DELAY: Duration = Duration::from_secs(8 * 60);
@@ -242,6 +244,18 @@ pub fn mail_delay(failed: u32) -> Option<Duration> {
     (failed < MAIL_ATTEMPTS).then(|| doubled.min(LONGEST_MAIL_DELAY))
 }
 
+/// How long to wait after so many attempts to reach a queue have failed; `None`: no more.
+/// Source: SNS Developer Guide, "Amazon SNS message delivery retries".
+pub fn queue_delay(failed: u32) -> Option<Duration> {
+    match failed {
+        0..3 => Some(Duration::ZERO),
+        3..5 => Some(Duration::from_secs(1)),
+        5..15 => Some(Duration::from_secs(1 << (failed - 5).min(4)).min(LONGEST_QUEUE_DELAY)),
+        15..QUEUE_ATTEMPTS => Some(LONGEST_QUEUE_DELAY),
+        _ => None,
+    }
+}
+
 fn refusal(reason: &str) -> Error {
     Error::InvalidParameter(format!("DeliveryPolicy: {reason}"))
 }
@@ -331,6 +345,13 @@ mod tests {
             effective.retries.unwrap().num_retries
         };
         assert_eq!((retries(false), retries(true)), (1, 2));
+    }
+
+    #[test]
+    fn a_queue_is_tried_for_23_days() {
+        let all: Duration = (1..).map_while(queue_delay).sum();
+        assert_eq!((1..).map_while(queue_delay).count(), 100_014);
+        assert_eq!(all.as_secs() / 86_400, 23);
     }
 
     #[test]

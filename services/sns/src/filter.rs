@@ -156,6 +156,7 @@ mod tests {
             filter_policy: Some(policy.to_string()),
             filter_scope: scope,
             delivery_policy: None,
+            dead_letter_arn: None,
             created: Timestamp::default(),
         };
         wants(&subscription, &message)

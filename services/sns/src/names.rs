@@ -67,6 +67,14 @@ fn topic(arn: &Arn) -> Option<(Scope, String)> {
     (arn.service == "sns" && arn.partition == scope.partition).then(|| (scope, arn.resource.clone()))
 }
 
+/// Where the queue of an ARN is, and its name.
+pub fn queue(arn: &str) -> Option<(Scope, String)> {
+    let arn: Arn = arn.parse().ok()?;
+    let scope = Scope::new(arn.account.parse().ok()?, arn.region.parse().ok()?);
+    let is_queue = arn.service == "sqs" && !arn.resource.is_empty() && !arn.resource.contains([':', '/']);
+    is_queue.then_some((scope, arn.resource))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -89,12 +89,14 @@ async fn serve(
     platform.start();
     let limits = Limits { connections: config.limits.connections, ..Limits::default() };
     let (asked, told) = tokio::sync::oneshot::channel();
+    let end_waiting = platform.end_waiting();
     let stop = async move {
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
         }
         tracing::info!("stopping");
+        end_waiting();
         // Nobody listens when the server has ended already.
         let _ = asked.send(Instant::now());
     };

@@ -35,6 +35,7 @@ use seal::Sealer;
 use secretsmanager::SecretsManager;
 use server::{FrontDoor, Metrics, Mount};
 use sns::Sns;
+use sqs::Sqs;
 use ssm::Ssm;
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
@@ -86,6 +87,7 @@ pub struct Platform {
     codepipeline: Arc<CodePipeline>,
     eventbridge: Arc<EventBridge>,
     sns: Arc<Sns>,
+    sqs: Arc<Sqs>,
     notifications: Arc<CodeStarNotifications>,
     secretsmanager: Arc<SecretsManager>,
     store: Store,
@@ -172,6 +174,7 @@ impl Platform {
             Arc::new(EventBridge::new(store.clone(), client.clone(), sealer.clone(), guard.clone()));
         let ssm = Arc::new(Ssm::new(store.clone(), sealer.clone()));
         let secretsmanager = Arc::new(SecretsManager::new(store.clone(), sealer.clone()));
+        let sqs = Arc::new(Sqs::new(store.clone(), client.clone(), sealer.clone(), &endpoint));
         let sns = Sns::new(store.clone(), client.clone(), sealer, sns_config(config, &endpoint, guard))?;
         let sns = Arc::new(sns);
         let notifications = Arc::new(CodeStarNotifications::new(store.clone(), client.clone()));
@@ -187,6 +190,7 @@ impl Platform {
             codepipeline::router(codepipeline.clone()),
             eventbridge::router(eventbridge.clone()),
             sns::router(sns.clone()),
+            sqs::router(sqs.clone()),
             codestar_notifications::router(notifications.clone()),
             ssm::router(ssm),
             secretsmanager::router(secretsmanager.clone()),
@@ -276,6 +280,7 @@ impl Platform {
             codepipeline,
             eventbridge,
             sns,
+            sqs,
             notifications,
             secretsmanager,
             store,
@@ -300,6 +305,7 @@ impl Platform {
         self.loops.spawn(self.eventbridge.clone().run());
         self.loops.spawn(self.cloudtrail.clone().run());
         self.loops.spawn(self.sns.clone().run());
+        self.loops.spawn(self.sqs.clone().run());
         self.loops.spawn(self.notifications.clone().run());
         self.loops.spawn(async move { logs.forget_deleted("server").await });
         self.loops.spawn(async move { secretsmanager.forget_deleted("server").await });
@@ -318,6 +324,12 @@ impl Platform {
         if let Some(pipelines) = &self.pipelines {
             pipelines.abort();
         }
+    }
+
+    /// What answers the calls that wait for something: without it they would hold the end of the server up.
+    pub fn end_waiting(&self) -> impl FnOnce() + Send + 'static {
+        let sqs = self.sqs.clone();
+        move || sqs.stop_waiting()
     }
 
     /// Whether builds can run on this machine, and if not, why and what helps.

@@ -107,6 +107,11 @@ GENERIC_S3 = {
 }
 GENERIC = {"json": GENERIC_JSON, "rest-json": GENERIC_REST_JSON, "query": GENERIC_QUERY, "rest-xml": GENERIC_S3}
 
+# What every operation of a service may answer besides. Source: SQS API Reference, "Common Errors".
+GENERIC_OF_SERVICE = {
+    "sqs": {"InvalidParameterValueException": {400}, "MissingRequiredParameterException": {400}},
+}
+
 # Services that answer a broken constraint with an error of their own, so not with ValidationException.
 OWN_CONSTRAINT_ERROR = {"codebuild", "codecommit"}
 
@@ -144,7 +149,7 @@ def check_code(operation, protocol, code, status, document, path):
                 yield f"{path}: {code} with status {status}, not {sorted(expected)}"
             yield from check_error_members(shape, protocol, document, path)
             return
-    generic = GENERIC[protocol]
+    generic = GENERIC[protocol] | GENERIC_OF_SERVICE.get(service, {})
     if code == "ValidationException" and service in OWN_CONSTRAINT_ERROR:
         yield f"{path}: {service} does not answer ValidationException"
     elif code not in generic:

@@ -118,6 +118,11 @@ fn logs() {
 }
 
 #[test]
+fn sqs() {
+    sqs_model::every_operation!(come_back);
+}
+
+#[test]
 fn sns() {
     sns_model::every_operation!(come_back);
 }

@@ -81,6 +81,7 @@ fn message(node: &str, signal: &Signal) -> String {
     let (kind, name) = match signal {
         Signal::Topic(name) => ("topic", name),
         Signal::Queue(name) => ("queue", name),
+        Signal::News(name) => ("news", name),
     };
     if name.len() > LONGEST_MESSAGE { format!("{node} all") } else { format!("{node} {kind} {name}") }
 }
@@ -94,6 +95,7 @@ fn hear(server: &Server, message: &str) {
     match what.split_once(' ') {
         Some(("topic", name)) => server.aftermath.signals.raise(&Signal::Topic(name.to_owned())),
         Some(("queue", name)) => server.aftermath.signals.raise(&Signal::Queue(name.to_owned())),
+        Some(("news", name)) => server.aftermath.signals.raise(&Signal::News(name.to_owned())),
         _ => server.aftermath.signals.raise_all(),
     }
 }

@@ -269,3 +269,24 @@ pub async fn abandoned_writes_are_carried_out(rig: &Rig) {
     };
     soon(written).await;
 }
+
+pub async fn who_listens_is_woken_by_what_is_committed(rig: &Rig) {
+    let store = rig.open().await;
+    let (mut mine, mut other) = (store.listen("mine"), store.listen("other"));
+    let undone = store.write(|tx| {
+        tx.tell("mine");
+        Err::<(), _>(Refusal::NoSuchProject)
+    });
+    assert_eq!(undone.await, Err(Refusal::NoSuchProject));
+    assert!(tokio::time::timeout(Duration::from_millis(20), mine.raised()).await.is_err(), "it was undone");
+    let told = store.write(|tx| {
+        tx.tell("mine");
+        set(tx, "a", 1)
+    });
+    told.await.unwrap();
+    soon(mine.raised()).await;
+    assert!(
+        tokio::time::timeout(Duration::from_millis(20), other.raised()).await.is_err(),
+        "names are apart"
+    );
+}

@@ -165,6 +165,7 @@ impl Arrival {
             status: Status::Pending,
             attempts: 0,
             trouble: None,
+            dead_letter: None,
             changed: now,
         }
     }

@@ -13,7 +13,7 @@ use store::{Claimed, Key, WriteTx};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::targets::{self, Failure, Retry};
+use super::targets::{self, Failure, Retry, dead_letters};
 use super::{LEASE, PAUSE, WORKER};
 use crate::EventBridge;
 use crate::records::{Delivery, Observed, Rule, Status, Target, Trouble};
@@ -163,6 +163,17 @@ async fn attempt(
                 Ok(delay) => (delivery, Some(delay)),
                 Err(exhausted) => {
                     note_failure(&delivery);
+                    let letter = match (&rule, &target) {
+                        (Some(rule), Some(target)) => {
+                            dead_letters::send(eventbridge, rule, target, &delivery, exhausted).await
+                        }
+                        _ => Ok(None),
+                    };
+                    match letter {
+                        Ok(letter) => delivery.dead_letter = letter,
+                        // The event has no other place left to be: the queue is tried again with the target.
+                        Err(_) => return (delivery, Some(LONGEST_DELAY)),
+                    }
                     delivery.status = Status::Failed(exhausted.map(str::to_owned));
                     delivery.event = None;
                     (delivery, None)
@@ -239,6 +250,7 @@ mod tests {
             status: Status::Pending,
             attempts,
             trouble: None,
+            dead_letter: None,
             changed: Timestamp::from_millis(0),
         }
     }
@@ -252,6 +264,8 @@ mod tests {
             http: None,
             maximum_retry_attempts: Some(attempts),
             maximum_event_age_seconds: Some(age),
+            message_group_id: None,
+            dead_letter_arn: None,
         }
     }
 

@@ -151,6 +151,13 @@ fn outcome(delivery: &Delivery) -> DeliveryOutcome {
     let trouble = delivery.trouble.clone();
     let (error_code, error_message) = trouble.map(|trouble| (trouble.code, trouble.message)).unzip();
     let last_change: Timestamp = delivery.changed;
+    let (dead_letter_queue_arn, sent) =
+        delivery.dead_letter.clone().map(|letter| (letter.queue_arn, letter.sent)).unzip();
+    let (dead_letter_message_id, dead_letter_error) = match sent {
+        Some(Ok(id)) => (Some(id), None),
+        Some(Err(trouble)) => (None, Some(format!("{}: {}", trouble.code, trouble.message))),
+        None => (None, None),
+    };
     DeliveryOutcome {
         target_id: delivery.target_id.clone(),
         target_arn: delivery.target_arn.clone(),
@@ -160,6 +167,9 @@ fn outcome(delivery: &Delivery) -> DeliveryOutcome {
         error_code,
         error_message,
         exhausted_retry_condition: exhausted,
+        dead_letter_queue_arn,
+        dead_letter_message_id,
+        dead_letter_error,
         last_change,
     }
 }

@@ -24,9 +24,8 @@ pub(super) fn to_record(target: model::Target, scope: &Scope) -> Result<Target, 
     if destination.needs_role() && target.role_arn.is_none() {
         return Err(Error::Validation(format!("RoleArn is required for target {}.", target.arn)));
     }
-    if target.dead_letter_config.as_ref().is_some_and(|config| config.arn.is_some()) {
-        return Err(Error::not_implemented("Dead-letter queues (SQS) are"));
-    }
+    let message_group_id = message_group_id(&target, &destination)?;
+    let dead_letter_arn = dead_letter_arn(&target, scope)?;
     let retry = target.retry_policy.clone().unwrap_or_default();
     let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok());
     let input = input(&target)?;
@@ -42,7 +41,38 @@ pub(super) fn to_record(target: model::Target, scope: &Scope) -> Result<Target, 
         }),
         maximum_retry_attempts: number(retry.maximum_retry_attempts),
         maximum_event_age_seconds: number(retry.maximum_event_age_in_seconds),
+        message_group_id,
+        dead_letter_arn,
     })
+}
+
+/// Messages to FIFO queues, and they alone, have a group.
+fn message_group_id(target: &model::Target, destination: &Destination) -> Result<Option<String>, Error> {
+    let given = target.sqs_parameters.as_ref().and_then(|parameters| parameters.message_group_id.clone());
+    match (destination, given) {
+        (Destination::Queue { is_fifo: true }, None) => {
+            let id = &target.id;
+            Err(Error::Validation(format!("Parameter(s) SqsParameters must be specified for target: {id}.")))
+        }
+        (_, given) => Ok(given),
+    }
+}
+
+/// Dead letters go to standard queues of the account and region.
+fn dead_letter_arn(target: &model::Target, scope: &Scope) -> Result<Option<String>, Error> {
+    let Some(arn) = target.dead_letter_config.as_ref().and_then(|config| config.arn.clone()) else {
+        return Ok(None);
+    };
+    let parsed: Option<Arn> = arn.parse().ok();
+    let is_here = |arn: &Arn| arn.account == scope.account.as_str() && arn.region == scope.region.as_str();
+    let destination = parsed.filter(is_here).as_ref().and_then(Destination::of);
+    match destination {
+        Some(Destination::Queue { is_fifo: false }) => Ok(Some(arn)),
+        Some(_) | None => Err(Error::Validation(format!(
+            "DeadLetterConfig for target {} must name a standard queue of Amazon SQS in the account and region of the rule.",
+            target.id
+        ))),
+    }
 }
 
 pub(super) fn of_record(target: &Target) -> model::Target {
@@ -75,6 +105,14 @@ pub(super) fn of_record(target: &Target) -> model::Target {
             header_parameters: Some(http.headers.clone()),
             query_string_parameters: Some(http.query.clone()),
         }),
+        sqs_parameters: target
+            .message_group_id
+            .clone()
+            .map(|group| model::SqsParameters { message_group_id: Some(group) }),
+        dead_letter_config: target
+            .dead_letter_arn
+            .clone()
+            .map(|arn| model::DeadLetterConfig { arn: Some(arn) }),
         retry_policy: (retry_policy != model::RetryPolicy::default()).then_some(retry_policy),
         ..Default::default()
     }

@@ -53,6 +53,9 @@ pub struct Delivery {
     pub attempts: u32,
     /// Of the last attempt that failed.
     pub trouble: Option<Trouble>,
+    /// What became of its dead letter: if it failed, and its target has a dead-letter queue.
+    #[serde(default)]
+    pub dead_letter: Option<DeadLetter>,
     pub changed: Timestamp,
 }
 
@@ -70,6 +73,14 @@ pub struct Trouble {
     /// AWS's error codes of dead letters, for example `NO_PERMISSIONS`.
     pub code: String,
     pub message: String,
+}
+
+/// What became of an event for the dead-letter queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    pub queue_arn: String,
+    /// The id of the message. Or why there is none.
+    pub sent: Result<String, Trouble>,
 }
 
 /// How far a topic has been read, and how much of it is kept.

@@ -12,6 +12,6 @@ pub use bus::{Bus, BusChanges, DEFAULT_BUS};
 pub use connection::{
     ApiDestination, Auth, Connection, ConnectionKind, ConnectionState, Parameter, Place, Scheme,
 };
-pub use history::{Delivery, Matched, Observed, Status, TakenIn, Trouble};
+pub use history::{DeadLetter, Delivery, Matched, Observed, Status, TakenIn, Trouble};
 pub use replay::{Replay, ReplayStatus};
 pub use rule::{HttpParameters, Input, Rule, State, Target};

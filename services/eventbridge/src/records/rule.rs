@@ -53,6 +53,12 @@ pub struct Target {
     pub maximum_retry_attempts: Option<u32>,
     /// 60 to 86,400; `None`: 86,400.
     pub maximum_event_age_seconds: Option<u32>,
+    /// The group of the messages to a FIFO queue.
+    #[serde(default)]
+    pub message_group_id: Option<String>,
+    /// The ARN of the queue that gets what could not be delivered.
+    #[serde(default)]
+    pub dead_letter_arn: Option<String>,
 }
 
 /// What the target is given.

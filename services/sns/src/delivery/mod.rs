@@ -10,6 +10,7 @@
 pub(crate) mod cleanup;
 mod http;
 mod mail;
+mod queue;
 pub(crate) mod spread;
 mod work;
 

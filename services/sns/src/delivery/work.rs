@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::http::{Failure, Post};
 use super::mail::{self, Mail};
-use super::{LEASE, PAUSE, WORKER};
+use super::{LEASE, PAUSE, WORKER, queue};
 use crate::Sns;
 use crate::delivery_policy::{self, DeliveryPolicy};
 use crate::error::Error;
@@ -137,7 +137,13 @@ async fn carry_out(sns: &Sns, claimed: &Claimed) -> Result<(), store::Error> {
                 %failure,
                 "a message could not be delivered"
             );
-            end(sns, claimed, delivery).await
+            match queue::give_up(sns, &parcel).await {
+                Ok(()) => end(sns, claimed, delivery).await,
+                Err(cause) => {
+                    tracing::warn!(delivery = claimed.id, %cause, "the dead-letter queue is tried again");
+                    sns.store.release(claimed, OWN_FAULT_DELAY).await
+                }
+            }
         }
     }
 }
@@ -165,9 +171,9 @@ async fn end(sns: &Sns, claimed: &Claimed, delivery: Delivery) -> Result<(), sto
 }
 
 /// Everything that one attempt needs.
-struct Parcel {
-    topic: Topic,
-    subscription: Subscription,
+pub(super) struct Parcel {
+    pub topic: Topic,
+    pub subscription: Subscription,
     content: Content,
     message_id: Uuid,
 }
@@ -219,6 +225,7 @@ impl Parcel {
         match self.subscription.protocol {
             Protocol::Http | Protocol::Https => self.post(sns).await,
             Protocol::Email(format) => self.mail(sns, format).await,
+            Protocol::Sqs => queue::send(sns, self).await,
         }
     }
 
@@ -281,7 +288,7 @@ impl Parcel {
         Ok(mailer.send(&mail).await)
     }
 
-    fn envelope(&self, sns: &Sns) -> Result<Envelope, Error> {
+    pub fn envelope(&self, sns: &Sns) -> Result<Envelope, Error> {
         let (topic_arn, message_id) = (self.topic.arn(), self.message_id.to_string());
         match &self.content {
             Content::Notification(message) => Ok(Envelope {
@@ -322,6 +329,7 @@ impl Parcel {
         match self.subscription.protocol {
             Protocol::Http | Protocol::Https => self.policy().retries.unwrap_or_default().delay(failed),
             Protocol::Email(_) => delivery_policy::mail_delay(failed),
+            Protocol::Sqs => delivery_policy::queue_delay(failed),
         }
     }
 

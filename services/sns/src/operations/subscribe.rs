@@ -10,13 +10,13 @@ use super::{find_topic, on_topic, subscription_attributes};
 use crate::Sns;
 use crate::delivery::{Mailer, check_url, cleanup, enqueue_confirmation};
 use crate::error::Error;
-use crate::names::TopicName;
+use crate::names::{self, TopicName};
 use crate::records::{FilterScope, Protocol, Status, Subscription, Token, Topic};
 
 /// Source: SNS API Reference, ConfirmSubscription.
 const TOKEN_LASTS: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// What AWS has beside what is served here.
-const OTHER_PROTOCOLS: [&str; 5] = ["sqs", "lambda", "sms", "application", "firehose"];
+const OTHER_PROTOCOLS: [&str; 4] = ["lambda", "sms", "application", "firehose"];
 
 pub(super) async fn access(sns: &Sns, ctx: &Ctx, input: &Subscribe) -> Result<Vec<Access>, Error> {
     let mut access = on_topic(sns, ctx, &input.topic_arn).await?.when("sns:Protocol", &input.protocol);
@@ -33,7 +33,7 @@ pub(super) async fn subscribe(sns: &Sns, ctx: &Ctx, input: Subscribe) -> Result<
     let name = TopicName::in_region(&input.topic_arn, "TopicArn", &ctx.scope)?;
     let protocol = protocol(sns, &input.protocol)?;
     let endpoint = input.endpoint.ok_or_else(|| Error::invalid("Endpoint"))?;
-    check_endpoint(protocol, &endpoint)?;
+    check_endpoint(protocol, &endpoint, &name)?;
     let given = input.attributes.unwrap_or_default();
     let (id, now, sealer) = (Uuid::new_v4(), ctx.now(), sns.sealer.clone());
     let (owner, principal) = (ctx.scope.account.to_string(), ctx.caller.principal.arn());
@@ -49,7 +49,14 @@ pub(super) async fn subscribe(sns: &Sns, ctx: &Ctx, input: Subscribe) -> Result<
         let index = Subscription::at_endpoint(topic.id, protocol, &endpoint);
         let known = tx.scan_index::<Subscription>(Subscription::ENDPOINT, index, 1)?.into_records().pop();
         let Some(mut known) = known else {
-            ask(tx, &sealer, &mut new, now)?;
+            if protocol == Protocol::Sqs {
+                // Its policy says what the topic may send, so nobody has to be asked.
+                new.status = Status::Confirmed;
+                new.confirmed_with_signature = true;
+                tx.put(&new)?;
+            } else {
+                ask(tx, &sealer, &mut new, now)?;
+            }
             return Ok(new);
         };
         if given.keys().any(|name| !subscription_attributes::is_same(&known, &new, name)) {
@@ -74,18 +81,33 @@ fn protocol(sns: &Sns, name: &str) -> Result<Protocol, Error> {
     let unknown =
         || Error::InvalidParameter(format!("Amazon SNS does not support this protocol string: {name}"));
     let protocol = Protocol::of(name).ok_or_else(unknown)?;
-    if !protocol.is_http() && sns.mailer.is_none() {
+    if matches!(protocol, Protocol::Email(_)) && sns.mailer.is_none() {
         let reason = "Protocol Reason: this server sends no e-mail, as its configuration has no [smtp]";
         return Err(Error::invalid(reason));
     }
     Ok(protocol)
 }
 
-fn check_endpoint(protocol: Protocol, endpoint: &str) -> Result<(), Error> {
+fn check_endpoint(protocol: Protocol, endpoint: &str, topic: &TopicName) -> Result<(), Error> {
     match protocol {
         Protocol::Http | Protocol::Https => check_url(endpoint, protocol.as_str()),
         Protocol::Email(_) if Mailer::is_address(endpoint) => Ok(()),
         Protocol::Email(_) => Err(Error::invalid("Email address")),
+        Protocol::Sqs => check_queue(endpoint, topic),
+    }
+}
+
+/// Queues of other accounts would have to confirm, which is not built.
+fn check_queue(endpoint: &str, topic: &TopicName) -> Result<(), Error> {
+    let (scope, name) = names::queue(endpoint).ok_or_else(|| Error::invalid("SQS endpoint ARN"))?;
+    if name.ends_with(".fifo") {
+        let reason = "Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics";
+        return Err(Error::invalid(reason));
+    }
+    if scope == topic.scope {
+        Ok(())
+    } else {
+        Err(Error::not_implemented("Subscriptions of queues in other accounts and regions are"))
     }
 }
 
@@ -113,6 +135,7 @@ fn new_subscription(
         filter_policy: None,
         filter_scope: FilterScope::default(),
         delivery_policy: None,
+        dead_letter_arn: None,
         created: now,
     }
 }

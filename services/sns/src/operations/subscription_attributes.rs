@@ -2,10 +2,12 @@
 //! Source: SNS API Reference, SetSubscriptionAttributes and GetSubscriptionAttributes.
 
 use aws::Map;
+use serde_json::{Value, json};
 
 use crate::delivery_policy::DeliveryPolicy;
 use crate::error::Error;
 use crate::filter;
+use crate::names;
 use crate::records::{FilterScope, Status, Subscription, Topic};
 
 /// Sets an attribute; [`check`] has to follow. `from` is what messages begin with.
@@ -38,7 +40,7 @@ pub(super) fn set(subscription: &mut Subscription, name: &str, value: &str, from
         }
         "RawMessageDelivery" => {
             subscription.raw = match value.to_ascii_lowercase().as_str() {
-                "true" if !protocol.is_http() => {
+                "true" if !protocol.knows_raw() => {
                     return Err(Error::InvalidParameter(format!(
                         "{from}Delivery protocol [{}] does not support raw message delivery.",
                         protocol.as_str()
@@ -53,8 +55,8 @@ pub(super) fn set(subscription: &mut Subscription, name: &str, value: &str, from
                 }
             }
         }
-        "RedrivePolicy" if value.is_empty() => {}
-        "RedrivePolicy" => return Err(Error::not_implemented("Dead-letter queues (SQS) are")),
+        "RedrivePolicy" if value.is_empty() => subscription.dead_letter_arn = None,
+        "RedrivePolicy" => subscription.dead_letter_arn = Some(dead_letter_arn(subscription, value, from)?),
         "ReplayPolicy" => return Err(Error::not_implemented("Replays of archived messages are")),
         "SubscriptionRoleArn" => {
             return Err(Error::InvalidParameter(format!("{from}SubscriptionRoleArn is for Firehose only")));
@@ -62,6 +64,24 @@ pub(super) fn set(subscription: &mut Subscription, name: &str, value: &str, from
         _ => return Err(Error::InvalidParameter(format!("{from}AttributeName"))),
     }
     Ok(())
+}
+
+/// The queue that a redrive policy names: a standard one in the account and region of the topic.
+/// Source: SNS Developer Guide, "Amazon SNS dead-letter queues".
+fn dead_letter_arn(subscription: &Subscription, policy: &str, from: &str) -> Result<String, Error> {
+    let refused = |reason: &str| Error::InvalidParameter(format!("{from}RedrivePolicy: {reason}"));
+    let policy: Value = serde_json::from_str(policy).map_err(|_| refused("failed to parse JSON"))?;
+    let arn = policy.get("deadLetterTargetArn").and_then(Value::as_str);
+    let arn = arn.ok_or_else(|| refused("deadLetterTargetArn must be a queue's ARN"))?;
+    let (scope, name) =
+        names::queue(arn).ok_or_else(|| refused("deadLetterTargetArn must be a queue's ARN"))?;
+    if scope != subscription.topic_scope {
+        return Err(refused("deadLetterTargetArn must be in the account and region of the topic"));
+    }
+    if name.ends_with(".fifo") {
+        return Err(refused("a standard topic needs a standard queue"));
+    }
+    Ok(arn.to_owned())
 }
 
 /// Whether the filter policy fits its scope. Errors: `InvalidParameter`.
@@ -79,6 +99,7 @@ pub(super) fn is_same(left: &Subscription, right: &Subscription, name: &str) -> 
         "FilterPolicy" => left.filter_policy == right.filter_policy,
         "FilterPolicyScope" => left.filter_scope == right.filter_scope,
         "RawMessageDelivery" => left.raw == right.raw,
+        "RedrivePolicy" => left.dead_letter_arn == right.dead_letter_arn,
         _ => true,
     }
 }
@@ -102,6 +123,9 @@ pub(super) fn shown(subscription: &Subscription, topic: &Topic) -> Map<String> {
     }
     if let Some(policy) = &subscription.delivery_policy {
         add("DeliveryPolicy", policy.clone());
+    }
+    if let Some(arn) = &subscription.dead_letter_arn {
+        add("RedrivePolicy", json!({"deadLetterTargetArn": arn}).to_string());
     }
     if subscription.protocol.is_http() {
         let own = subscription.delivery_policy.as_deref();

@@ -30,6 +30,9 @@ pub struct Subscription {
     pub filter_scope: Scope,
     /// As it was given.
     pub delivery_policy: Option<String>,
+    /// The ARN of the queue that gets what could not be delivered.
+    #[serde(default)]
+    pub dead_letter_arn: Option<String>,
     pub created: Timestamp,
 }
 
@@ -38,6 +41,8 @@ pub enum Protocol {
     Http,
     Https,
     Email(MailFormat),
+    /// The endpoint is a queue's ARN.
+    Sqs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +91,7 @@ impl Protocol {
             "http" => Self::Http,
             "https" => Self::Https,
             "email" => Self::Email(MailFormat::Text),
+            "sqs" => Self::Sqs,
             "email-json" => Self::Email(MailFormat::Json),
             _ => return None,
         })
@@ -97,14 +103,20 @@ impl Protocol {
             Self::Https => "https",
             Self::Email(MailFormat::Text) => "email",
             Self::Email(MailFormat::Json) => "email-json",
+            Self::Sqs => "sqs",
         }
     }
 
     pub fn is_http(self) -> bool {
         match self {
             Self::Http | Self::Https => true,
-            Self::Email(_) => false,
+            Self::Email(_) | Self::Sqs => false,
         }
+    }
+
+    /// Whether messages may be sent as they are, without what tells of topic and signature.
+    pub fn knows_raw(self) -> bool {
+        self.is_http() || self == Self::Sqs
     }
 }
 

@@ -119,4 +119,11 @@ fn print_delivery(delivery: &DeliveryOutcome) {
     if let Some(condition) = &delivery.exhausted_retry_condition {
         println!("      It was given up by {condition}.");
     }
+    if let Some(queue) = &delivery.dead_letter_queue_arn {
+        match (&delivery.dead_letter_message_id, &delivery.dead_letter_error) {
+            (Some(id), _) => println!("      It went to the dead-letter queue {queue}, as message {id}."),
+            (None, Some(error)) => println!("      The dead-letter queue {queue} did not take it: {error}"),
+            (None, None) => {}
+        }
+    }
 }

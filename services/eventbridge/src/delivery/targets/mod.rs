@@ -3,8 +3,10 @@
 mod api_destination;
 mod codebuild;
 mod codepipeline;
+pub(super) mod dead_letters;
 mod event_bus;
 mod log_group;
+mod queue;
 mod topic;
 
 use std::time::Duration;
@@ -36,6 +38,10 @@ pub(crate) enum Destination {
     EventBus(BusName),
     /// A topic of SNS.
     Topic,
+    /// A queue of SQS.
+    Queue {
+        is_fifo: bool,
+    },
     /// An API destination.
     Endpoint {
         name: String,
@@ -86,6 +92,9 @@ impl Destination {
                 .strip_prefix("log-group:")
                 .map(|name| Self::LogGroup { name: name.trim_end_matches(":*").to_owned() }),
             "sns" if !resource.contains(':') => Some(Self::Topic),
+            "sqs" if !resource.contains([':', '/']) => {
+                Some(Self::Queue { is_fifo: resource.ends_with(".fifo") })
+            }
             "events" => match resource.strip_prefix("api-destination/") {
                 Some(rest) => rest.split('/').next().map(|name| Self::Endpoint { name: name.to_owned() }),
                 None => BusName::in_arn(arn).map(Self::EventBus),
@@ -94,10 +103,10 @@ impl Destination {
         }
     }
 
-    /// Buses and topics have policies that admit EventBridge. So has CloudWatch Logs on AWS; there are none here, so a
+    /// Buses, topics and queues have policies that admit EventBridge. So has CloudWatch Logs on AWS; there are none here, so a
     /// role it must be.
     pub fn needs_role(&self) -> bool {
-        !self.is_bus() && *self != Self::Topic
+        !self.is_bus() && !matches!(self, Self::Topic | Self::Queue { .. })
     }
 
     pub fn is_bus(&self) -> bool {
@@ -137,6 +146,7 @@ impl Call<'_> {
             Some(Destination::LogGroup { name }) => log_group::put(self, &name).await,
             Some(Destination::EventBus(bus)) => event_bus::forward(self, &bus).await,
             Some(Destination::Topic) => topic::publish(self).await,
+            Some(Destination::Queue { .. }) => queue::send(self).await,
             Some(Destination::Endpoint { name }) => api_destination::invoke(self, &name).await,
             None => Err(Failure::never("INVALID_PARAMETER", "Targets of this kind are not served here.")),
         }

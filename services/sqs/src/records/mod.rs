@@ -1,0 +1,15 @@
+//! What is stored.
+
+mod content;
+mod deduplication;
+mod group;
+mod message;
+mod queue;
+mod task;
+
+pub use content::{Attribute, Content, Parcel};
+pub use deduplication::Deduplication;
+pub use group::{Counter, Group};
+pub use message::Message;
+pub use queue::{DeduplicationScope, Queue, Redrive, RedriveAllow, Settings, ThroughputLimit};
+pub use task::{Task, TaskStatus};

@@ -1,0 +1,91 @@
+//! Long polling: who receives from an empty queue waits for its news.
+
+use std::time::Duration;
+
+use aws::Timestamp;
+use tokio::time::Instant;
+
+use crate::Sqs;
+use crate::error::Error;
+use crate::names::QueueName;
+use crate::queueing::{self, Received, Wanted};
+use crate::records::Queue;
+
+/// Calls that wait at one time, in all queues.
+pub const MOST_WAITING: usize = 2_000;
+
+/// Receives messages, and waits for some as long as the call or the queue says.
+/// Errors: `QueueDoesNotExist`, also if the queue goes meanwhile, `OverLimit`, `RequestThrottled`.
+pub async fn receive(
+    sqs: &Sqs,
+    name: &QueueName,
+    most: usize,
+    visibility_timeout: Option<u32>,
+    wait: Option<u32>,
+) -> Result<Vec<Received>, Error> {
+    let started = Instant::now();
+    let mut place = None;
+    let mut stopping = sqs.stopping.subscribe();
+    loop {
+        // Listen first, then look: what comes in between is then noticed one way or the other.
+        let mut listener = sqs.store.listen(&name.news());
+        let (queue, next) = look(sqs, name).await?;
+        let now = Timestamp::now().as_millis();
+        if next.is_some_and(|next| next <= now) {
+            let timeout = visibility_timeout.unwrap_or(queue.settings.visibility_timeout);
+            let received = take(sqs, name, Wanted { most, visibility_timeout: timeout }).await?;
+            if !received.is_empty() {
+                return Ok(received);
+            }
+            // Others were faster, or what there was is gone to the dead-letter queue, or was too old.
+            if is_over(started, wait, &queue) {
+                return Ok(received);
+            }
+            continue;
+        }
+        if is_over(started, wait, &queue) || *stopping.borrow_and_update() {
+            return Ok(Vec::new());
+        }
+        if place.is_none() {
+            place = Some(sqs.places.clone().try_acquire_owned().map_err(|_| Error::RequestThrottled)?);
+        }
+        let end = started + duration(wait, &queue);
+        let next = next.map(|next| Duration::from_millis(u64::try_from(next - now).unwrap_or(0)));
+        let until = next.map_or(end, |next| end.min(Instant::now() + next));
+        tokio::select! {
+            () = listener.raised() => {}
+            // The sender lives as long as the service.
+            _ = stopping.changed() => {}
+            () = tokio::time::sleep_until(until) => {}
+        }
+    }
+}
+
+/// The queue, and when something can be received from it.
+async fn look(sqs: &Sqs, name: &QueueName) -> Result<(Queue, Option<i64>), Error> {
+    let name = name.clone();
+    let read = sqs.store.read(move |tx| {
+        let queue = queueing::find(tx, &name)?;
+        let next = queueing::next_visible(tx, &queue)?;
+        Ok::<_, Error>((queue, next))
+    });
+    read.await
+}
+
+async fn take(sqs: &Sqs, name: &QueueName, wanted: Wanted) -> Result<Vec<Received>, Error> {
+    let name = name.clone();
+    let now = Timestamp::now().as_millis();
+    let write = sqs.store.write(move |tx| {
+        let queue = queueing::find(tx, &name)?;
+        queueing::receive(tx, &queue, wanted, now)
+    });
+    write.await
+}
+
+fn duration(wait: Option<u32>, queue: &Queue) -> Duration {
+    Duration::from_secs(wait.unwrap_or(queue.settings.receive_wait_time).into())
+}
+
+fn is_over(started: Instant, wait: Option<u32>, queue: &Queue) -> bool {
+    started.elapsed() >= duration(wait, queue)
+}
