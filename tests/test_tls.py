@@ -112,6 +112,14 @@ def test_boto3_is_served_and_an_unknown_authority_fails(secure, tmp_path):
         client(secure.url, "sts", tmp_path / "other" / "authority.pem").get_caller_identity()
 
 
+def test_the_own_commands_trust_what_they_are_told_to(secure):
+    environment = {**ADMINISTRATOR.environment(), "AWS_ENDPOINT_URL": secure.url, "AWS_REGION": REGION}
+    untrusted = run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": None})
+    assert "Could not connect" in untrusted.stderr
+    trusted = run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": str(secure.authority)})
+    assert "PipelineNotFoundException" in trusted.stderr
+
+
 def test_plain_http_is_told_to_use_https(secure):
     connection = http.client.HTTPConnection("127.0.0.1", secure.port, timeout=10)
     connection.request("GET", "/health")
