@@ -36,6 +36,10 @@ pub enum Error {
     Origin { name: String, why: String },
     #[error("[advisories] {0}")]
     Advisories(String),
+    #[error(
+        "a certificate and its key belong together: --tls-certificate and --tls-key, or [tls] certificate and key"
+    )]
+    HalfOfTls,
     #[error("[builds.container] {0}")]
     Container(String),
 }
@@ -75,6 +79,12 @@ pub struct Flags {
     /// PostgreSQL for several nodes, instead of the embedded SQLite (postgres://…)
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// Certificate chain (PEM) to serve HTTPS with; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// Private key (PEM) of the certificate
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// Address of this server as clients and builds reach it [default: that of --listen]
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
@@ -104,7 +114,23 @@ struct File {
     pipelines: Pipelines,
     smtp: Option<SmtpSection>,
     sns: Notifications,
+    tls: TlsSection,
     trails: Trails,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TlsSection {
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+/// The files that HTTPS is served with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// `[github]`
@@ -302,6 +328,7 @@ pub struct Config {
     pub pipelines: Pipelines,
     pub smtp: Option<Smtp>,
     pub sns: Notifications,
+    pub tls: Option<TlsFiles>,
     pub trails: Trails,
 }
 
@@ -353,6 +380,7 @@ impl Config {
             trails: file.trails,
             smtp: file.smtp.map(smtp).transpose()?,
             sns: file.sns,
+            tls: tls(flags.tls_certificate.or(file.tls.certificate), flags.tls_key.or(file.tls.key))?,
             pipelines: file.pipelines,
             origins: origins(file.origins)?,
             advisories: file.advisories.map(advisories).transpose()?,
@@ -382,10 +410,19 @@ impl Config {
             trails: Trails::default(),
             smtp: None,
             sns: Notifications::default(),
+            tls: None,
             pipelines: Pipelines::default(),
             origins: BTreeMap::new(),
             advisories: None,
         }
+    }
+}
+
+fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, Error> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        _ => Err(Error::HalfOfTls),
     }
 }
 

@@ -19,7 +19,7 @@ use mimalloc::MiMalloc;
 
 use commands::{
     administration, artifact, backup, build, connection, coverage, demo, doctor, explain,
-    job_worker as job_worker_command, package, pipeline, run, serve, validate,
+    job_worker as job_worker_command, package, pipeline, run, serve, tls, validate,
 };
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
@@ -73,6 +73,8 @@ enum Command {
     Artifact(artifact::Arguments),
     /// Find packages in repositories of CodeArtifact, and clean up
     Package(package::Arguments),
+    /// Make an authority of one's own and a certificate for the server
+    Tls(tls::Arguments),
     /// Let connections reach their Git hosts
     Connection(connection::Arguments),
     /// Print completions for a shell
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Command::JobWorker(arguments) => job_worker_command::run(arguments),
         Command::Artifact(arguments) => artifact::run(arguments),
         Command::Package(arguments) => package::run(arguments),
+        Command::Tls(arguments) => tls::run(&arguments),
         Command::Connection(arguments) => connection::run(arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -17,7 +17,9 @@ mod metrics;
 mod process;
 mod rest;
 mod rpc;
+mod tls;
 
 pub use front_door::{FrontDoor, Mount};
 pub use listener::{Limits, serve};
 pub use metrics::Metrics;
+pub use tls::{Tls, TlsError};

@@ -12,12 +12,14 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::front_door::FrontDoor;
 use crate::lingering::{Lingering, Unread};
+use crate::tls::Tls;
 
 /// Bounds on what strangers can hold open.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +37,11 @@ impl Default for Limits {
     }
 }
 
-/// Serves until `stop` is ready, then lets calls in progress end, for as long as the limits say.
+/// Serves until `stop` is ready, over TLS if there is a certificate. Then it lets calls in progress end, for as long as
+/// the limits say.
 pub async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     door: Arc<FrontDoor>,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -66,12 +70,21 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connection(&builder, stream, address, door.clone());
-        let watched = graceful.watch(connection);
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+        let (builder, tls, door, watcher) = (builder.clone(), tls.clone(), door.clone(), graceful.watcher());
         let metrics = door.metrics.clone();
         metrics.connection_opened();
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
+            let ended = match tls {
+                None => watcher.watch(connection(&builder, stream, address, false, door)).await,
+                Some(tls) => match tls.accept(stream).await {
+                    Some(stream) => watcher.watch(connection(&builder, stream, address, true, door)).await,
+                    None => Ok(()),
+                },
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, %address, "a connection broke off");
             }
             metrics.connection_closed();
@@ -87,16 +100,14 @@ pub async fn serve(
     }
 }
 
-fn connection(
+fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     builder: &auto::Builder<TokioExecutor>,
-    stream: TcpStream,
+    stream: S,
     address: SocketAddr,
+    secure_transport: bool,
     door: Arc<FrontDoor>,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = impl std::fmt::Display> + Send + 'static {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    let peer = Peer { ip: address.ip(), secure_transport: false };
+) -> impl GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>> + Send + 'static {
+    let peer = Peer { ip: address.ip(), secure_transport };
     let unread = Unread::default();
     let stream = Lingering::new(stream, unread.clone());
     let service = service_fn(move |request: http::Request<Incoming>| {

@@ -15,6 +15,7 @@ pub mod pipeline;
 pub mod run;
 pub mod serve;
 pub mod server_access;
+pub mod tls;
 pub mod validate;
 
 use std::fmt::Display;

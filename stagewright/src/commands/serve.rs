@@ -1,12 +1,13 @@
 //! `stagewright serve`: the platform behind one port.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Secret;
-use server::Limits;
+use server::{Limits, Tls};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::failed;
@@ -19,6 +20,9 @@ const SECRET: &str = "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY";
 /// From the signal to the end, what is left to be written included. Longer than calls in progress may go on
 /// (`Limits::drain`); a supervisor that was promised 10 s kills what takes longer.
 const STOPPING: Duration = Duration::from_secs(9);
+
+/// How often the files of the certificate are looked at.
+const LOOKS: Duration = Duration::from_secs(15);
 
 #[derive(clap::Args)]
 #[command(
@@ -73,6 +77,10 @@ async fn serve(
 ) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
+    let tls = config.tls.as_ref().map(|files| Tls::load(&files.certificate, &files.key)).transpose()?;
+    let renewing = tls.map(Arc::new).map(|tls| Ok::<_, std::io::Error>((tls, signal(SignalKind::hangup())?)));
+    let renewing = renewing.transpose()?;
+    let tls = renewing.as_ref().map(|(tls, _)| tls.clone());
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
@@ -85,7 +93,8 @@ async fn serve(
     if config.auth == Auth::Open {
         tracing::warn!("every caller is the administrator: --auth open");
     }
-    tracing::info!(address = %bound, data = %config.data.display(), "serving on http://{bound}");
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!(address = %bound, data = %config.data.display(), "serving on {scheme}://{bound}");
     platform.start();
     let limits = Limits { connections: config.limits.connections, ..Limits::default() };
     let (asked, told) = tokio::sync::oneshot::channel();
@@ -94,13 +103,14 @@ async fn serve(
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
+            () = keep_renewed(renewing) => {}
         }
         tracing::info!("stopping");
         end_waiting();
         // Nobody listens when the server has ended already.
         let _ = asked.send(Instant::now());
     };
-    server::serve(listener, platform.front_door.clone(), limits, stop).await;
+    server::serve(listener, tls, platform.front_door.clone(), limits, stop).await;
     let ends_by = told.await.unwrap_or_else(|_| Instant::now()) + STOPPING;
     if tokio::time::timeout_at(ends_by, platform.close()).await.is_err() {
         let lost = "the last records of who read what could not be written: the database does not answer";
@@ -108,4 +118,26 @@ async fn serve(
         return Err(lost.into());
     }
     Ok(())
+}
+
+/// Reads the certificate again on SIGHUP and when its files have changed. Never ready.
+async fn keep_renewed(tls: Option<(Arc<Tls>, Signal)>) {
+    let Some((tls, mut asked)) = tls else { return std::future::pending().await };
+    let mut seen = tls.changed();
+    let mut looks = tokio::time::interval(LOOKS);
+    loop {
+        let is_asked = tokio::select! {
+            _ = asked.recv() => true,
+            _ = looks.tick() => false,
+        };
+        let changed = tls.changed();
+        if !is_asked && changed == seen {
+            continue;
+        }
+        seen = changed;
+        match tls.reload() {
+            Ok(()) => tracing::info!("the certificate was read again"),
+            Err(error) => tracing::error!(%error, "the certificate was not renewed: the one before goes on"),
+        }
+    }
 }

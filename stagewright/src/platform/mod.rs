@@ -107,7 +107,8 @@ impl Platform {
     ) -> Result<Self, Error> {
         make_data_folder(&config.data)?;
         let home = Scope::new(config.account.clone(), config.region.clone());
-        let endpoint = config.endpoint.clone().unwrap_or_else(|| format!("http://{}", reachable(bound)));
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        let endpoint = config.endpoint.clone().unwrap_or_else(|| format!("{scheme}://{}", reachable(bound)));
         let store = Store::open(store_config(config)).await?;
         let blobs = Blobs::open(blob_config(config)).await?;
         let slot = GatewaySlot::default();

@@ -32,7 +32,7 @@ impl Served {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        tokio::spawn(server::serve(listener, door, server::Limits::default(), async {
+        tokio::spawn(server::serve(listener, None, door, server::Limits::default(), async {
             let _ = stopped.await;
         }));
         let remote = Remote::new(&endpoint, "eu-central-1".parse().unwrap(), credentials()).unwrap();

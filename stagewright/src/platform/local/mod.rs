@@ -82,6 +82,7 @@ impl Local {
             };
             server::serve(
                 listener,
+                None,
                 door,
                 Limits { drain: Duration::from_secs(1), ..Limits::default() },
                 stopped,

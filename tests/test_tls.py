@@ -1,0 +1,221 @@
+"""HTTPS from the server itself, with an authority that `stagewright tls` makes, to the clients that people have."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+
+import boto3
+import botocore.config
+import botocore.exceptions
+import pytest
+
+from harness.aws_cli import AwsCli
+from harness.command import run
+from harness.eventually import until
+from harness.git import Git
+from harness.npm import Npm
+from harness.python_packages import Python, wheel
+from harness.server import ACCOUNT, ADMINISTRATOR, REGION, Server, free_port
+
+BAD_REQUEST = 400
+
+
+class TlsServer(Server):
+    """A server that speaks HTTPS, with the authority in `authority`."""
+
+    def __init__(self, folder, tls):
+        super().__init__(folder, "--tls-certificate", tls / "server.pem", "--tls-key", tls / "server-key.pem")
+        self.authority = tls / "authority.pem"
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}"
+
+    def certificate(self):
+        """The certificate that a new connection is shown, DER, after its verification."""
+        context = ssl.create_default_context(cafile=self.authority)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+            return stream.getpeercert(binary_form=True)
+
+    def is_ready(self):
+        assert self.process.poll() is None, self.log_tail()
+        try:
+            context = ssl.create_default_context(cafile=self.authority)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+
+
+def made(folder, *arguments):
+    done = run("tls", "--out", folder, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def client(url, service, authority):
+    config = botocore.config.Config(retries={"total_max_attempts": 1})
+    session = boto3.Session(ADMINISTRATOR.access_key_id, ADMINISTRATOR.secret_access_key, region_name=REGION)
+    return session.client(service, endpoint_url=url, verify=str(authority), config=config)
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls") / "own"
+    made(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def secure(tls, tmp_path_factory):
+    server = TlsServer(tmp_path_factory.mktemp("server"), tls).start()
+    yield server
+    assert server.stop() == 0, server.log_tail()
+    assert server.panics() == []
+
+
+@pytest.fixture(scope="module")
+def trusting(secure, tmp_path_factory):
+    """The AWS CLI, which trusts the authority."""
+    cli = AwsCli(secure.url, ADMINISTRATOR, REGION, tmp_path_factory.mktemp("cli"))
+    cli.environment["AWS_CA_BUNDLE"] = str(secure.authority)
+    return cli
+
+
+def test_an_authority_is_made_once_and_says_how_it_is_trusted(tmp_path):
+    folder = tmp_path / "tls"
+    said = made(folder, "--name", "ci.example.com", "--name", "10.0.0.7")
+    for client_setting in ("AWS_CA_BUNDLE", "cafile", "global.cert", "trustStore", "http.sslCAInfo"):
+        assert client_setting in said
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for key in ("authority-key.pem", "server-key.pem"):
+        assert (folder / key).stat().st_mode & 0o777 == 0o600
+    assert "kept" in made(folder, "--name", "ci.example.com", "--name", "10.0.0.7")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    verify = ["openssl", "verify", "-CAfile", folder / "authority.pem", "-verify_hostname", "ci.example.com"]
+    subprocess.run([*verify, folder / "server.pem"], check=True, capture_output=True)
+    refused = run("tls", "--out", tmp_path / "none", "--name", "not a name")
+    assert refused.returncode == 1 and "not a name" in refused.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_boto3_is_served_and_an_unknown_authority_fails(secure, tmp_path):
+    assert client(secure.url, "sts", secure.authority).get_caller_identity()["Account"] == ACCOUNT
+    made(tmp_path / "other")
+    with pytest.raises(botocore.exceptions.SSLError):
+        client(secure.url, "sts", tmp_path / "other" / "authority.pem").get_caller_identity()
+
+
+def test_the_own_commands_trust_what_they_are_told_to(secure):
+    environment = {**ADMINISTRATOR.environment(), "AWS_ENDPOINT_URL": secure.url, "AWS_REGION": REGION}
+    untrusted = run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": None})
+    assert "Could not connect" in untrusted.stderr
+    trusted = run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": str(secure.authority)})
+    assert "PipelineNotFoundException" in trusted.stderr
+
+
+def test_plain_http_is_told_to_use_https(secure):
+    connection = http.client.HTTPConnection("127.0.0.1", secure.port, timeout=10)
+    connection.request("GET", "/health")
+    answer = connection.getresponse()
+    assert answer.status == BAD_REQUEST
+    assert b"https://" in answer.read()
+
+
+def test_policies_see_that_a_call_was_encrypted(secure):
+    iam = client(secure.url, "iam", secure.authority)
+    iam.create_user(UserName="plain")
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow, deny]})
+    iam.put_user_policy(UserName="plain", PolicyName="never-encrypted", PolicyDocument=document)
+    key = iam.create_access_key(UserName="plain")["AccessKey"]
+    session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=REGION)
+    refused = session.client("iam", endpoint_url=secure.url, verify=str(secure.authority))
+    with pytest.raises(botocore.exceptions.ClientError) as error:
+        refused.list_users()
+    assert error.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_git_clones_from_the_address_that_is_answered(secure, trusting, tmp_path):
+    codecommit = client(secure.url, "codecommit", secure.authority)
+    address = codecommit.create_repository(repositoryName="web")["repositoryMetadata"]["cloneUrlHttp"]
+    assert address.startswith(secure.url)
+    git = Git(tmp_path / "git", trusting)
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.txt").write_text("a")
+    git.commit_folder(source, "first")
+    untrusted = git.try_run("push", address, "main", folder=source)
+    assert untrusted.returncode != 0 and "certificate" in untrusted.stderr.lower()
+    git.run("config", "--global", "http.sslCAInfo", secure.authority)
+    git.run("push", address, "main", folder=source)
+    git.run("clone", "--quiet", address, tmp_path / "clone")
+    assert (tmp_path / "clone" / "a.txt").read_text() == "a"
+
+
+def test_npm_and_pip_install_over_tls(secure, trusting, tmp_path):
+    codeartifact = client(secure.url, "codeartifact", secure.authority)
+    codeartifact.create_domain(domain="acme")
+    codeartifact.create_repository(domain="acme", repository="web")
+    endpoint = codeartifact.get_repository_endpoint(domain="acme", repository="web", format="npm")
+    assert endpoint["repositoryEndpoint"].startswith(secure.url)
+
+    npm = Npm(tmp_path / "npm")
+    npm.login(trusting, "acme", "web")
+    package = npm.project("left", version="1.0.0")
+    untrusted = npm.tried("publish", cwd=package)
+    assert untrusted.returncode != 0 and "certificate" in untrusted.stderr
+    npm.environment["npm_config_cafile"] = str(secure.authority)
+    npm.run("publish", cwd=package)
+    application = npm.application(left="1.0.0")
+    npm.run("install", cwd=application)
+    locked = json.loads((application / "package-lock.json").read_text())
+    assert locked["packages"]["node_modules/left"]["resolved"].startswith(secure.url)
+
+    python = Python(tmp_path / "python")
+    python.login(trusting, "twine", "acme", "web")
+    python.login(trusting, "pip", "acme", "web")
+    file = python.write(*wheel("right", "1.0"))
+    python.environment["REQUESTS_CA_BUNDLE"] = str(secure.authority)
+    python.run("twine", "upload", "--repository", "codeartifact", file)
+    del python.environment["REQUESTS_CA_BUNDLE"]
+    install = ["install", "--no-cache-dir", "--target", tmp_path / "target", "right==1.0"]
+    assert python.tried("pip", *install).returncode != 0
+    python.run("pip", *install, "--cert", secure.authority)
+    assert (tmp_path / "target" / "right.py").exists()
+
+
+def test_a_renewed_certificate_needs_no_restart_and_a_bad_one_changes_nothing(secure, tls):
+    before = secure.certificate()
+    good = (tls / "server.pem").read_bytes()
+    (tls / "server.pem").write_text("nothing")
+    os.kill(secure.process.pid, signal.SIGHUP)
+    until(lambda: "was not renewed" in secure.log.read_text(), 20, "the bad certificate to be told of")
+    assert secure.certificate() == before
+    (tls / "server.pem").write_bytes(good)
+    made(tls, "--renew")
+    os.kill(secure.process.pid, signal.SIGHUP)
+    until(lambda: secure.certificate() != before, 20, "the renewed certificate")
+
+
+def test_a_server_does_not_start_with_what_it_cannot_serve(tmp_path, tls):
+    made(tmp_path / "other")
+
+    def refused(certificate, *key):
+        arguments = ["--data", tmp_path / "data", "--listen", f"127.0.0.1:{free_port()}"]
+        return run("serve", *arguments, "--tls-certificate", certificate, *key)
+
+    foreign = refused(tls / "server.pem", "--tls-key", tmp_path / "other" / "server-key.pem")
+    assert foreign.returncode == 1 and "cannot be served with the key" in foreign.stderr
+    missing = refused(tmp_path / "missing.pem", "--tls-key", tls / "server-key.pem")
+    assert missing.returncode == 1 and "missing.pem" in missing.stderr
+    half = refused(tls / "server.pem")
+    assert half.returncode == 2 and "--tls-key" in half.stderr
+    assert not (tmp_path / "data").exists()
