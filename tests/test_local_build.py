@@ -139,11 +139,14 @@ def test_wrong_usage_is_told_before_anything_runs(build, tmp_path):
 
 def test_an_image_without_an_engine_and_a_buildspec_that_is_too_long_are_refused(build, tmp_path):
     build.buildspec("true")
-    (tmp_path / "empty").mkdir()
-    build.path = str(tmp_path / "empty")
+    podman = tmp_path / "engine" / "podman"
+    podman.parent.mkdir()
+    podman.write_text("#!/bin/sh\necho out of order >&2\nexit 1\n")
+    podman.chmod(0o755)
+    build.path = f"{podman.parent}:{os.environ['PATH']}"
     done = build.run("--image", "alpine")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "builds cannot run in containers on this machine: podman cannot be run" in done.stderr
+    assert "builds cannot run in containers on this machine: podman refuses: out of order" in done.stderr
     assert not build.output.exists()
     build.write("buildspec.yml", "#" * ((1 << 20) + 1))
     for arguments in [[], ["--buildspec", "buildspec.yml"]]:
