@@ -1,16 +1,22 @@
 """`stagewright build`: a build on the working folder, with no server set up before."""
 
 import json
+import os
+import shlex
+import shutil
 import signal
 
 import pytest
 
+from harness import container_image
 from harness.git import Git
 from harness.local_run import LocalRun, Terminal, processes
 from harness.server import binary
 
 
 class LocalBuild(LocalRun):
+    path = os.environ["PATH"]
+
     @property
     def output(self):
         return self.source / ".stagewright" / "build"
@@ -19,7 +25,7 @@ class LocalBuild(LocalRun):
         return [str(binary()), "build", "--source", str(self.source), *map(str, arguments)]
 
     def environment(self):
-        return super().environment() | {"PASSWORD": "hunter22"}
+        return super().environment() | {"PASSWORD": "hunter22", "PATH": self.path}
 
 
 @pytest.fixture
@@ -121,7 +127,6 @@ def test_a_shell_opens_where_the_build_has_failed(build):
 def test_wrong_usage_is_told_before_anything_runs(build, tmp_path):
     build.buildspec("true")
     for arguments, complaint in [
-        (["--image", "alpine"], "--image alpine needs the container executor"),
         (["--shell-on-failure"], "--shell-on-failure needs a terminal"),
         (["--secret", "NOBODY_SET_THIS"], "--secret NOBODY_SET_THIS: the environment has no variable"),
         (["--buildspec", "none.yml"], "--buildspec none.yml: there is no such file"),
@@ -130,3 +135,38 @@ def test_wrong_usage_is_told_before_anything_runs(build, tmp_path):
     ]:
         done = build.run(*arguments)
         assert (done.returncode, complaint in done.stderr) == (2, True), done.stderr
+
+
+def test_an_image_without_an_engine_and_a_buildspec_that_is_too_long_are_refused(build, tmp_path):
+    build.buildspec("true")
+    podman = tmp_path / "engine" / "podman"
+    podman.parent.mkdir()
+    podman.write_text("#!/bin/sh\necho out of order >&2\nexit 1\n")
+    podman.chmod(0o755)
+    build.path = f"{podman.parent}:{os.environ['PATH']}"
+    done = build.run("--image", "alpine")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "builds cannot run in containers on this machine: podman refuses: out of order" in done.stderr
+    assert not build.output.exists()
+    build.write("buildspec.yml", "#" * ((1 << 20) + 1))
+    for arguments in [[], ["--buildspec", "buildspec.yml"]]:
+        done = build.run(*arguments)
+        assert (done.returncode, "buildspec.yml: it is over 1 MiB" in done.stderr) == (2, True), done.stderr
+
+
+def test_with_an_image_the_build_runs_in_a_container_of_it(build, tmp_path):
+    image, reason = container_image.image()
+    if image is None:
+        pytest.skip(reason)
+    # The command takes the engine from PATH: this one is called as the other tests of containers call theirs.
+    engine = tmp_path / "engine"
+    engine.mkdir()
+    program, *arguments = container_image.engine()
+    (engine / "podman").write_text(f'#!/bin/sh\nexec {shutil.which(program)} {shlex.join(arguments)} "$@"\n')
+    (engine / "podman").chmod(0o755)
+    build.path = f"{engine}:{os.environ['PATH']}"
+    build.buildspec('echo "the image says $IMAGE_SAYS" | tee said.txt')
+    done = build.run("--image", image)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the image says hello" in done.stdout.splitlines()
+    assert (build.output / "artifacts" / "primary" / "said.txt").read_text() == "the image says hello\n"

@@ -33,7 +33,7 @@ pub struct LocalBuild {
     /// The buildspec [default: buildspec.yml in the source]
     #[arg(long, value_name = "FILE")]
     pub buildspec: Option<PathBuf>,
-    /// Image to build in; needs the container executor
+    /// Image to build in, in a container of Podman or Docker [default: a sandbox with this machine's programs]
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
     /// An environment variable of the build

@@ -40,6 +40,8 @@ struct Intent {
     /// The primary source, which has no identifier, comes first.
     sources: Vec<(Option<String>, SourceFolder)>,
     buildspec: Spec,
+    /// Of the container that it is built in; without one it is built in the sandbox.
+    image: Option<String>,
     variables: Vec<Pair>,
     /// With the values that they have in this command's environment.
     secrets: Vec<Pair>,
@@ -70,7 +72,6 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 impl Intent {
     fn of(arguments: LocalBuild) -> Result<Self, Failure> {
-        check_image(arguments.image.as_deref())?;
         if arguments.shell_on_failure && !std::io::stdin().is_terminal() {
             return Err(Failure::wrong("--shell-on-failure needs a terminal to open a shell on"));
         }
@@ -94,6 +95,7 @@ impl Intent {
         Ok(Self {
             buildspec,
             sources,
+            image: arguments.image,
             variables: arguments.env,
             secrets: secrets(&arguments.secret)?,
             timeout_minutes: arguments.timeout,
@@ -108,15 +110,13 @@ impl Intent {
     }
 }
 
-/// Builds run with this machine's programs as long as no executor for containers is set up.
-fn check_image(image: Option<&str>) -> Result<(), Failure> {
-    match image {
-        None => Ok(()),
-        Some(image) => Err(Failure::wrong(format!(
-            "--image {image} needs the container executor, which is not set up; without --image the build runs in the \
-             sandbox, with this machine's programs"
-        ))),
-    }
+/// What runs the build: containers if an image is asked for, else the sandbox.
+fn builds(image: Option<&str>) -> config::Builds {
+    let executor = match image {
+        Some(_) => codebuild::Isolation::Container,
+        None => codebuild::Isolation::Sandbox,
+    };
+    config::Builds { executor, ..config::Builds::default() }
 }
 
 fn secrets(names: &[String]) -> Result<Vec<Pair>, Failure> {
@@ -134,7 +134,12 @@ impl Spec {
     /// complain of.
     fn of(file: Option<&Path>, source: &Path) -> Result<Self, Failure> {
         let (given, text) = match file {
-            None => (None, read(&source.join("buildspec.yml")).ok()),
+            None => match read(&source.join("buildspec.yml")) {
+                Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                    return Err(Failure::wrong(format!("buildspec.yml: {error}")));
+                }
+                read => (None, read.ok()),
+            },
             Some(file) => {
                 let found = [file.to_owned(), source.join(file)].into_iter().find(|path| path.is_file());
                 let Some(path) = found else {
@@ -161,16 +166,20 @@ impl Spec {
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
-    use std::io::Read;
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_BUILDSPEC_BYTES).read_to_string(&mut text)?;
-    Ok(text)
+    use std::io::{Error, ErrorKind, Read};
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_BUILDSPEC_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BUILDSPEC_BYTES {
+        return Err(Error::new(ErrorKind::FileTooLarge, "it is over 1 MiB, which no buildspec may be"));
+    }
+    String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 async fn carry_out(intent: Intent) -> Result<(), Failure> {
     // Listening before anything is there that would have to be taken away.
     let mut interrupts = Interrupts::listen().map_err(Failure::failed)?;
-    let local = Local::start(config::default_account(), config::default_region(), 0).await;
+    let builds = builds(intent.image.as_deref());
+    let local = Local::start_with(config::default_account(), config::default_region(), 0, builds).await;
     let local = local.map_err(Failure::failed)?;
     let view = View::new(intent.form);
     let ran = tokio::select! {
@@ -256,5 +265,10 @@ mod tests {
         assert_eq!(spec(Some(Path::new("ci/make.yml"))).given.as_deref(), Some("ci/make.yml"));
         assert_eq!(spec(Some(&other)).given.as_deref(), Some(text));
         assert!(Spec::of(Some(Path::new("none.yml")), &folder).is_err());
+        let most = usize::try_from(MAX_BUILDSPEC_BYTES).unwrap();
+        std::fs::write(&other, "#".repeat(most)).unwrap();
+        assert_eq!(spec(Some(&other)).given.map(|text| text.len()), Some(most));
+        std::fs::write(&other, "#".repeat(most + 1)).unwrap();
+        assert!(Spec::of(Some(&other), &folder).is_err());
     }
 }

@@ -113,7 +113,7 @@ fn project(intent: &Intent, mut sources: Vec<ProjectSource>, role: String) -> Cr
         secondary_artifacts: Some(others),
         environment: ProjectEnvironment {
             r#type: EnvironmentType::LinuxContainer,
-            image: IMAGE.to_owned(),
+            image: intent.image.clone().unwrap_or_else(|| IMAGE.to_owned()),
             compute_type: ComputeType::BuildGeneral1Large,
             environment_variables: Some(variables(intent)),
             ..ProjectEnvironment::default()

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Platform;
-use crate::config::Config;
+use crate::config::{Builds, Config};
 
 /// Longer than the grace that a build's processes get before they are killed.
 const BUILDS_STOP_WITHIN: Duration = Duration::from_secs(60);
@@ -36,6 +36,8 @@ pub enum Error {
     Platform(#[from] super::Error),
     #[error("builds cannot run on this machine: {0} (`stagewright doctor` shows what else is missing)")]
     Builds(#[from] runner::Problem),
+    #[error("builds cannot run in containers on this machine: {0}")]
+    Engine(#[from] runner::EngineProblem),
     #[error("builds could not be stopped: {0}")]
     Stop(aws::Error),
     #[error("builds did not stop within {seconds} s: {0}", seconds = BUILDS_STOP_WITHIN.as_secs())]
@@ -57,8 +59,20 @@ pub struct Local {
 }
 
 impl Local {
-    /// Starts a platform that holds nothing yet. `port` is one of the loopback; 0 is a free one.
+    /// As [`Local::start_with`], with builds in sandboxes.
     pub async fn start(account: AccountId, region: Region, port: u16) -> Result<Self, Error> {
+        Self::start_with(account, region, port, Builds::default()).await
+    }
+
+    /// Starts a platform that holds nothing yet. `port` is one of the loopback; 0 is a free one.
+    ///
+    /// Errors: among others, what `builds` says cannot run builds on this machine.
+    pub async fn start_with(
+        account: AccountId,
+        region: Region,
+        port: u16,
+        builds: Builds,
+    ) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix(leftovers::PREFIX).tempdir().map_err(Error::Folder)?;
         let lock = leftovers::own(folder.path()).map_err(Error::Folder)?;
         leftovers::remove(folder.path()).await;
@@ -66,11 +80,11 @@ impl Local {
         let listen = |cause| Error::Listen { address, cause };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
-        let config = Config { account, region, ..Config::local(folder.path().join("data")) };
+        let config = Config { account, region, builds, ..Config::local(folder.path().join("data")) };
         let mut platform = Platform::open(&config, bound, None).await?;
-        if let Err(problem) = platform.check_builds().await {
+        if let Err(error) = check_builds(&platform).await {
             platform.close().await;
-            return Err(problem.into());
+            return Err(error);
         }
         platform.start();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -116,6 +130,17 @@ impl Local {
         self.platform.close().await;
         self.folder.close().map_err(Error::Folder)?;
         stopped
+    }
+}
+
+/// Whether what runs the builds can do so on this machine.
+async fn check_builds(platform: &Platform) -> Result<(), Error> {
+    match &platform.builds {
+        super::builds::Builds::Sandboxes(_) => Ok(platform.check_builds().await?),
+        super::builds::Builds::Containers(executor) => {
+            let _version = executor.check().await?;
+            Ok(())
+        }
     }
 }
 
