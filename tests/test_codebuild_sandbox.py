@@ -250,10 +250,11 @@ def test_a_breakpoint_pauses_a_build_until_a_shell_in_it_lets_it_go_on(aws, serv
     shell = Terminal([str(binary()), "build", "attach", build], environment(server, admitted), "/")
     shell.type('echo "kept: $kept at $PWD"\n')
     shell.wait_for("kept: yes at /tmp", SECONDS)
-    shell.type("echo slee''ping; sleep 600\n")
-    shell.wait_for("sleeping", SECONDS)
+    shell.type("sleep 599\n")
+    # Not before it has the terminal: the interrupt would meet the shell alone.
+    until(lambda: processes("sleep 599"), SECONDS, "the command to run")
     shell.type("\x03")
-    shell.wait_for("^C", SECONDS)
+    until(lambda: not processes("sleep 599"), SECONDS, "the command to be interrupted")
     shell.type("codebuild-resume; exit\n")
     assert shell.finish() == 0
     assert over(aws, build)["buildStatus"] == "SUCCEEDED"

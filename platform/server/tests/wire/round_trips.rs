@@ -52,11 +52,18 @@ fn assert_same<T: PartialEq + Debug>(codec: &str, value: &T, (read, missing): (T
     assert!(missing.is_empty(), "by {codec}: {missing:?} of {value:?}");
 }
 
-fn shape_comes_back<T: Shape + PartialEq + Debug + Send + Sync + 'static>(schema: &'static Schema) {
+fn documents_come_back<T: Shape + PartialEq + Debug + Send + Sync + 'static>(schema: &'static Schema) {
     for seed in 0..VALUES_PER_SHAPE {
         let value: T = arbitrary(schema, seed);
         assert_same("json", &value, by_json(schema, &value));
         assert_same("cbor", &value, by_cbor(schema, &value));
+    }
+}
+
+fn shape_comes_back<T: Shape + PartialEq + Debug + Send + Sync + 'static>(schema: &'static Schema) {
+    documents_come_back::<T>(schema);
+    for seed in 0..VALUES_PER_SHAPE {
+        let value: T = arbitrary(schema, seed);
         assert_same("xml", &value, by_xml(schema, &value));
     }
 }
@@ -117,8 +124,15 @@ fn logs() {
     logs_model::every_operation!(come_back);
 }
 
+/// SQS speaks JSON here. Its lists are flattened in XML, where an empty one is none.
 #[test]
 fn sqs() {
+    macro_rules! come_back {
+        ($($operation:path,)*) => { $(
+            documents_come_back::<$operation>(<$operation>::MODEL.input);
+            documents_come_back::<<$operation as Operation>::Output>(<$operation>::MODEL.output);
+        )* };
+    }
     sqs_model::every_operation!(come_back);
 }
 
