@@ -254,8 +254,8 @@ def devpi(folder, files):
     return peer, f"{peer.url}/root/bench/+simple"
 
 
-def measure_publishing(table, folder, packages=1_000):
-    """Small packages by 16 clients at once, each durable before its answer."""
+def measure_publishing(table, folder, durable_writes, packages=1_000):
+    """Small packages by 16 clients at once, each durable before its answer; against writing small documents."""
     ours = Repository(folder / "publishing")
     bodies = folder / "bodies"
     bodies.mkdir()
@@ -278,8 +278,17 @@ def measure_publishing(table, folder, packages=1_000):
         describe(mine),
         f"Verdaccio: {describe(other)}",
         f"{ratio:.1f} ×",
-        "none with it",
-        True,
+        "≥ 1 ×",
+        ratio >= 1,
+    )
+    ratio = mine["rounds_per_second"] / durable_writes
+    table.add(
+        "publishing, 16 clients",
+        describe(mine),
+        f"durable writes: {durable_writes:.0f}/s",
+        f"{ratio:.2f} ×",
+        "≥ 0.5 ×",
+        ratio >= 0.5,
     )
 
 
@@ -476,7 +485,6 @@ def measure_large_asset(table, folder, size=2 * 1024**3):
 MEASURES = {
     "downloads": measure_downloads,
     "indexes": measure_indexes,
-    "publishing": measure_publishing,
     "installing": measure_installing,
     "large-asset": measure_large_asset,
 }

@@ -240,6 +240,7 @@ MEASURES = {
     "events": scale.measure_events,
     "history": scale.measure_history,
     "waiting": scale.measure_waiting,
+    "publishing": lambda table, folder: packages.measure_publishing(table, folder, store_rates()[0]),
     **packages.MEASURES,
 }
 

@@ -328,9 +328,24 @@ def test_a_policy_lets_a_user_in_who_has_no_other_permission(aws, bucket):
 def test_policies_that_are_none(aws, bucket):
     for policy in ("no JSON", "{}", document(statement("other", "Allow")), document(statement(bucket, "Perhaps"))):
         refused("MalformedPolicy", aws.s3.put_bucket_policy, Bucket=bucket, Policy=policy)
+    unreadable = {**statement(bucket, "Allow"), "Condition": {"StringEqualz": {"aws:SourceAccount": ACCOUNT}}}
+    refused("MalformedPolicy", aws.s3.put_bucket_policy, Bucket=bucket, Policy=document(unreadable))
     refused("NoSuchBucketPolicy", aws.s3.get_bucket_policy, Bucket=bucket)
     policy = document(statement("never-made", "Allow", principal={"AWS": ACCOUNT}))
     refused("NoSuchBucket", aws.s3.put_bucket_policy, Bucket="never-made", Policy=policy)
+
+
+def test_nobody_is_locked_out_for_good(aws, bucket):
+    both = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    lock = {**statement(bucket, "Deny", action="s3:*"), "Resource": both}
+    aws.s3.put_bucket_policy(Bucket=bucket, Policy=document(lock))
+    refused("AccessDenied", aws.s3.list_objects_v2, Bucket=bucket)
+    _, another = create_user(aws, allow("s3:*", on="*"))
+    refused("AccessDenied", aws.acting_as(another).s3.delete_bucket_policy, Bucket=bucket)
+    # What is denied to all is not denied to the first administrator, who stands in for the account's root user.
+    assert json.loads(aws.s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"] == [lock]
+    aws.s3.delete_bucket_policy(Bucket=bucket)
+    aws.s3.list_objects_v2(Bucket=bucket)
 
 
 # ---------------------------------------------------------------- notification

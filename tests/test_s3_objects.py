@@ -360,6 +360,21 @@ def test_copies_that_are_refused(aws, bucket):
     refused("404", aws.s3.head_object, Bucket=bucket, Key="copy")
 
 
+def test_a_copy_replaces_only_what_it_is_to_replace(aws, bucket):
+    aws.s3.put_object(Bucket=bucket, Key="source", Body=b"hello")
+    kept = aws.s3.put_object(Bucket=bucket, Key="copy", Body=b"kept")
+    to = {"Bucket": bucket, "Key": "copy", "CopySource": {"Bucket": bucket, "Key": "source"}}
+    refused("PreconditionFailed", aws.s3.copy_object, **to, IfNoneMatch="*")
+    refused("PreconditionFailed", aws.s3.copy_object, **to, IfMatch=etag(b"other"))
+    refused("NoSuchKey", aws.s3.copy_object, **{**to, "Key": "none"}, IfMatch=kept["ETag"])
+    refused("NotImplemented", aws.s3.copy_object, **to, IfNoneMatch=kept["ETag"])
+    assert aws.s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"kept"
+    aws.s3.copy_object(**to, IfMatch=kept["ETag"])
+    aws.s3.copy_object(**{**to, "Key": "new"}, IfNoneMatch="*")
+    for key in ("copy", "new"):
+        assert aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"hello"
+
+
 def test_a_copy_of_a_version(aws, versioned):
     first = aws.s3.put_object(Bucket=versioned, Key="k", Body=b"one")["VersionId"]
     aws.s3.put_object(Bucket=versioned, Key="k", Body=b"two")

@@ -1,5 +1,7 @@
 //! Bucket policies: what is checked when one is set. Their evaluation is the authoriser's.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 use crate::error::Error;
@@ -121,12 +123,39 @@ fn names_everybody(principal: Option<&Value>) -> bool {
 
 fn is_confined(condition: Option<&Value>) -> bool {
     let Some(Value::Object(operators)) = condition else { return false };
-    operators.values().filter_map(Value::as_object).flat_map(|keys| keys.iter()).any(|(key, value)| {
-        CONFINING_KEYS.contains(&key.to_lowercase().as_str())
-            && texts(Some(value))
-                .iter()
-                .all(|text| !text.contains('*') && *text != "0.0.0.0/0" && *text != "::/0")
+    operators.iter().any(|(operator, keys)| {
+        keys.as_object().into_iter().flatten().any(|(key, value)| {
+            let values = texts(Some(value));
+            CONFINING_KEYS.contains(&key.to_lowercase().as_str())
+                && !values.is_empty()
+                && values.iter().all(|text| is_fixed(operator, text))
+        })
     })
+}
+
+/// Whether a condition is met by this value alone, or by few addresses. What is met by its absence, or by all that is
+/// different, confines nobody.
+fn is_fixed(operator: &str, text: &str) -> bool {
+    let operator = operator.to_lowercase();
+    match operator.strip_prefix("foranyvalue:").unwrap_or(&operator) {
+        "stringequals" | "stringequalsignorecase" | "stringlike" | "arnequals" | "arnlike" => {
+            !text.contains(['*', '?']) && !text.contains("${")
+        }
+        "ipaddress" => is_narrow(text),
+        _ => false,
+    }
+}
+
+/// Source: Amazon S3 User Guide, "The meaning of public": blocks broader than /8 of IPv4 and /32 of IPv6 are public.
+fn is_narrow(block: &str) -> bool {
+    let (address, length) =
+        block.split_once('/').map_or((block, None), |(address, length)| (address, Some(length)));
+    let least = match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => 8,
+        Ok(IpAddr::V6(_)) => 32,
+        Err(_) => return false,
+    };
+    length.is_none_or(|length| length.parse::<u8>().is_ok_and(|length| length >= least))
 }
 
 #[cfg(test)]
@@ -176,6 +205,31 @@ mod tests {
             json!("*"),
             json!({"StringEquals": {"aws:SourceAccount": "123456789012"}})
         )));
-        assert!(is_public(&allow(json!("*"), json!({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}))));
+        let of = |operator: &str, key: &str, value: &str| {
+            is_public(&allow(json!("*"), json!({operator: {key: value}})))
+        };
+        for (operator, key, value) in [
+            ("StringNotEquals", "aws:SourceAccount", "123456789012"),
+            ("StringEqualsIfExists", "aws:SourceAccount", "123456789012"),
+            ("ForAllValues:StringEquals", "aws:PrincipalOrgPaths", "o-1/r-1/"),
+            ("Null", "aws:SourceVpc", "false"),
+            ("StringEquals", "aws:UserId", "${aws:userid}"),
+            ("StringLike", "aws:PrincipalArn", "arn:aws:iam::*:role/x"),
+            ("NotIpAddress", "aws:SourceIp", "10.0.0.0/8"),
+            ("IpAddress", "aws:SourceIp", "0.0.0.0/0"),
+            ("IpAddress", "aws:SourceIp", "128.0.0.0/1"),
+            ("IpAddress", "aws:SourceIp", "::/0"),
+        ] {
+            assert!(of(operator, key, value), "{operator} {key} {value}");
+        }
+        for (operator, key, value) in [
+            ("ForAnyValue:StringEquals", "aws:PrincipalOrgPaths", "o-1/r-1/"),
+            ("ArnLike", "aws:SourceArn", "arn:aws:sns:us-east-1:123456789012:t"),
+            ("IpAddress", "aws:SourceIp", "10.0.0.0/8"),
+            ("IpAddress", "aws:SourceIp", "192.0.2.1"),
+            ("IpAddress", "aws:SourceIp", "2001:db8::/32"),
+        ] {
+            assert!(!of(operator, key, value), "{operator} {key} {value}");
+        }
     }
 }

@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
+use http::{HeaderName, header};
 use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result};
 
 use super::chunks::Trailers;
 use super::exchange::Exchange;
+use crate::conditions::WriteConditions;
 use crate::content::Trailing;
+use crate::error::Error;
 #[allow(clippy::wildcard_imports, reason = "the table names most of the operations")]
 use crate::operations::*;
 
@@ -26,10 +29,19 @@ macro_rules! served {
     ) => {
         /// The names of the operations that the table serves. The form of a browser, `PostObject`, has no line:
         /// the decoder hands it to that of `PutObject`.
-        pub const SERVED: &[&str] = &[$($name,)* $($late_name,)* "PostObject"];
+        pub const SERVED: &[&str] = &[$($name,)* $($late_name,)* "CopyObject", "PostObject"];
 
         #[async_trait::async_trait]
         impl s3s::S3 for Served {
+            /// Its decoder leaves out the conditions on the object that the copy would replace.
+            async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+                let exchange = &self.0;
+                let ctx = exchange.begin("CopyObject", &request);
+                let conditions = conditions(&request);
+                let questions = copy_object::questions(&request.input, conditions.as_ref().ok());
+                let handled = copy_object::copy_object(&exchange.s3, &ctx, request.input, conditions);
+                exchange.answer(exchange.s3.serve(&ctx, questions, exchange.parameters(), handled).await)
+            }
             $(
                 async fn $method(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
                     let exchange = &self.0;
@@ -65,7 +77,6 @@ macro_rules! served {
 served! { {
     abort_multipart_upload: AbortMultipartUploadInput -> AbortMultipartUploadOutput = "AbortMultipartUpload", abort_multipart_upload::questions, abort_multipart_upload::abort_multipart_upload;
     complete_multipart_upload: CompleteMultipartUploadInput -> CompleteMultipartUploadOutput = "CompleteMultipartUpload", complete_multipart_upload::questions, complete_multipart_upload::complete_multipart_upload;
-    copy_object: CopyObjectInput -> CopyObjectOutput = "CopyObject", copy_object::questions, copy_object::copy_object;
     create_bucket: CreateBucketInput -> CreateBucketOutput = "CreateBucket", create_bucket::questions, create_bucket::create_bucket;
     create_multipart_upload: CreateMultipartUploadInput -> CreateMultipartUploadOutput = "CreateMultipartUpload", create_multipart_upload::questions, create_multipart_upload::create_multipart_upload;
     delete_bucket: DeleteBucketInput -> DeleteBucketOutput = "DeleteBucket", delete_bucket::questions, delete_bucket::delete_bucket;
@@ -127,6 +138,16 @@ served! { {
     get_bucket_replication: GetBucketReplicationInput -> GetBucketReplicationOutput = "GetBucketReplication", never_configured::replication_questions, never_configured::replication;
     get_bucket_website: GetBucketWebsiteInput -> GetBucketWebsiteOutput = "GetBucketWebsite", never_configured::website_questions, never_configured::website;
 } }
+
+/// The conditions of a write, of its headers. Errors: `InvalidArgument`, `NotImplemented`.
+fn conditions<T>(request: &S3Request<T>) -> Result<WriteConditions, Error> {
+    let condition = |name: HeaderName| {
+        let value = request.headers.get(&name);
+        let parsed = value.map(|value| ETagCondition::parse_http_header(value.as_bytes())).transpose();
+        parsed.map_err(|_| Error::invalid_argument("If-Match", name, "The header is no entity tag."))
+    };
+    WriteConditions::new(condition(header::IF_MATCH)?, condition(header::IF_NONE_MATCH)?)
+}
 
 /// The headers that come after the body, and which `x-amz-trailer` announces.
 fn trailers<T>(request: &S3Request<T>) -> (Option<Trailing>, Option<String>) {

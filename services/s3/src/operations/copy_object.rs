@@ -60,7 +60,7 @@ impl Source {
     }
 }
 
-pub fn questions(input: &CopyObjectInput) -> Vec<Question> {
+pub fn questions(input: &CopyObjectInput, conditions: Option<&WriteConditions>) -> Vec<Question> {
     let encryption = input.server_side_encryption.as_ref().map(ServerSideEncryption::as_str);
     let put = Question::object("s3:PutObject", &input.bucket, &input.key)
         .when("s3:x-amz-server-side-encryption", encryption)
@@ -76,12 +76,22 @@ pub fn questions(input: &CopyObjectInput) -> Vec<Question> {
     if replaces(input.tagging_directive.as_ref().map(TaggingDirective::as_str)) {
         questions.push(Question::object("s3:PutObjectTagging", &input.bucket, &input.key));
     }
+    if conditions.is_some_and(|conditions| conditions.if_match.is_some()) {
+        questions.push(Question::object("s3:GetObject", &input.bucket, &input.key));
+    }
     questions
 }
 
-/// Copies an object of up to 5 GiB. The copy is one piece, whatever the source was made of.
-pub async fn copy_object(s3: &S3, ctx: &Ctx, mut input: CopyObjectInput) -> Result<CopyObjectOutput, Error> {
+/// Copies an object of up to 5 GiB. The copy is one piece, whatever the source was made of. `replacing` is asked of the
+/// object that the copy replaces.
+pub async fn copy_object(
+    s3: &S3,
+    ctx: &Ctx,
+    mut input: CopyObjectInput,
+    replacing: Result<WriteConditions, Error>,
+) -> Result<CopyObjectOutput, Error> {
     names::check_key(&input.key)?;
+    let replacing = replacing?;
     super::refuse_customer_key(input.copy_source_sse_customer_algorithm.as_ref())?;
     let source = Source::of(&input.copy_source)?;
     let onto_itself = source.bucket == input.bucket && source.key == input.key && source.version_id.is_none();
@@ -135,7 +145,7 @@ pub async fn copy_object(s3: &S3, ctx: &Ctx, mut input: CopyObjectInput) -> Resu
         ticket: Some(received.ticket),
         at: ctx.now(),
         random: Uuid::new_v4(),
-        conditions: WriteConditions::default(),
+        conditions: replacing,
     };
     let published = super::publish(s3, ctx, bucket.name, new, Created::CopyObject).await?;
 
