@@ -191,6 +191,13 @@ def test_tags(packages, domain, repository):
 # Policies
 
 
+def unreadable(document):
+    """The policy with a condition that nobody could read: it would lock everybody out."""
+    policy = json.loads(document)
+    policy["Statement"][0]["Condition"] = {"StringEqualz": {"aws:SourceAccount": ACCOUNT}}
+    return json.dumps(policy)
+
+
 def test_policies_of_domains_have_revisions(packages):
     domain = unique("domain")
     packages.create_domain(domain=domain)
@@ -207,7 +214,8 @@ def test_policies_of_domains_have_revisions(packages):
         domain=domain, policyDocument=document, policyRevision=put["revision"]
     )["policy"]
     assert again["revision"] != put["revision"]
-    refused(INVALID, packages.put_domain_permissions_policy, domain=domain, policyDocument="{}")
+    for wrong in ("{}", unreadable(document)):
+        refused(INVALID, packages.put_domain_permissions_policy, domain=domain, policyDocument=wrong)
     gone = packages.delete_domain_permissions_policy(domain=domain, policyRevision=again["revision"])["policy"]
     assert gone == again
 
@@ -224,6 +232,8 @@ def test_policies_of_repositories_have_revisions(packages, repository):
         policyDocument=document,
         policyRevision="stale",
     )
+    wrong = {**repository, "policyDocument": unreadable(document)}
+    refused(INVALID, packages.put_repository_permissions_policy, **wrong)
     assert packages.delete_repository_permissions_policy(**repository)["policy"] == put
     refused(NOT_FOUND, packages.delete_repository_permissions_policy, **repository)
 

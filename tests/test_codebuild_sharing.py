@@ -68,8 +68,11 @@ def test_a_policy_is_kept_as_given_until_it_or_its_resource_is_deleted(aws, proj
 
 def test_a_policy_shares_looking_alone(aws, project):
     put = aws.codebuild.put_resource_policy
+    unreadable = json.loads(sharing(project, "BatchGetProjects"))
+    unreadable["Statement"][0]["Condition"] = {"StringEqualz": {"aws:SourceAccount": ACCOUNT}}
     wrong = [
         "{",
+        json.dumps(unreadable),
         sharing(project, "StartBuild"),
         sharing("*", "BatchGetProjects"),
         sharing(project, "BatchGetProjects", who="*"),

@@ -130,6 +130,9 @@ def test_permissions_of_a_bus(events, bus):
         events.put_permission(EventBusName=bus, Policy=json.dumps({"Statement": [{**long, "Sid": "x" * 10_240}]}))
     with refused("ValidationException", "Policy"):
         events.put_permission(EventBusName=bus, Policy='{"Statement": [{}]}')
+    unreadable = {**policy["Statement"][0], "Condition": {"StringEqualz": {"aws:SourceAccount": ACCOUNT}}}
+    with refused("ValidationException", "Policy"):
+        events.put_permission(EventBusName=bus, Policy=json.dumps({"Statement": [unreadable]}))
     with refused("ValidationException", "Principal must be"):
         events.put_permission(**grant, StatementId="x", Principal="999999999999", Condition=condition)
 

@@ -498,11 +498,21 @@ def test_dead_letters_are_moved_back(sqs):
         return sqs.list_message_move_tasks(SourceArn=source)["Results"][0]["Status"]
 
     until(lambda: status() == "CANCELLED", 10, "the task to be cancelled")
+    # Another queue has the dead-letter queue now: nobody has asked whether messages may go to the first one.
+    redrive = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
+    other = sqs.create_queue(QueueName=unique("other"), Attributes=redrive)["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": ""})
+    start(SourceArn=source)
+    until(lambda: status() == "FAILED", 10, "the task to fail")
+    [task] = sqs.list_message_move_tasks(SourceArn=source)["Results"]
+    assert task["FailureReason"] == "CouldNotDetermineMessageSource"
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes=redrive)
+    sqs.delete_queue(QueueUrl=other)
     start(SourceArn=source)
     until(lambda: status() == "COMPLETED", 10, "the task to end")
     assert counts(sqs, dead) == (0, 0, 0)
     assert sorted(bodies(receive(sqs, queue))) == ["one", "three", "two"]
-    assert len(sqs.list_message_move_tasks(SourceArn=source, MaxResults=10)["Results"]) == 2
+    assert len(sqs.list_message_move_tasks(SourceArn=source, MaxResults=10)["Results"]) == 3
     refused("InvalidParameterValue", sqs.list_message_move_tasks, SourceArn=source, MaxResults=11)
     refused("ResourceNotFoundException", sqs.list_message_move_tasks, SourceArn=arn("nowhere"))
 

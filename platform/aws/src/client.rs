@@ -121,6 +121,18 @@ impl Client {
         gateway.authoriser.authorise(&ctx, service, operation, accesses).await
     }
 
+    /// See [`Authoriser::check_resource_policy`](crate::Authoriser::check_resource_policy). Needs no identity.
+    pub async fn check_resource_policy(
+        &self,
+        service: &Service,
+        resource: &str,
+        policy: &str,
+    ) -> Result<(), Error> {
+        let gateway = self.gateway.get()?;
+        let ctx = self.ctx(gateway, "CheckResourcePolicy").await?;
+        gateway.authoriser.check_resource_policy(&ctx, service, resource, policy).await
+    }
+
     pub async fn call<O: Operation>(&self, input: O) -> Result<O::Output, Error> {
         let gateway = self.gateway.get()?;
         let route = gateway.route(O::SERVICE, O::MODEL.name)?;

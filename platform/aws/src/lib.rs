@@ -40,7 +40,7 @@ pub use gateway::Gateway;
 pub use names::{AccountId, Arn, Region, Scope};
 pub use objects::Objects;
 pub use operation::{Operation, OperationModel, Protocol, Service};
-pub use principal::{Caller, Principal, Session};
+pub use principal::{Caller, FIRST_USER, Principal, Session};
 pub use remote::Remote;
 pub use router::{Hide, Router};
 pub use security::{Access, AccessKey, AuditRecord, Auditor, Authenticator, Authoriser};

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::names::AccountId;
 use crate::timestamp::Timestamp;
 
+/// IAM makes this user, with all permissions, when a server starts for the first time.
+pub const FIRST_USER: &str = "administrator";
+
 /// An identity as policies name it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Principal {
@@ -78,6 +81,20 @@ impl Principal {
             }
             Self::Service { name } => name.clone(),
             Self::Anonymous => "anonymous".to_owned(),
+        }
+    }
+
+    /// Whether it is the root user of an account, or the user with whom a server begins, who stands in for it here.
+    pub fn is_root_of(&self, account: &AccountId) -> bool {
+        match self {
+            Self::Root { account: own } => own == account,
+            Self::User { account: own, path, name, .. } => {
+                own == account && path == "/" && name == FIRST_USER
+            }
+            Self::AssumedRole { .. }
+            | Self::FederatedUser { .. }
+            | Self::Service { .. }
+            | Self::Anonymous => false,
         }
     }
 

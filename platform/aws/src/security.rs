@@ -39,6 +39,9 @@ pub struct AccessKey {
     pub caller: Caller,
 }
 
+/// What the authoriser answers where a policy of the resource cannot be read.
+const MALFORMED_POLICY: &str = "MalformedPolicyDocument";
+
 /// Decides by policy. Implemented by `iam`.
 #[async_trait]
 pub trait Authoriser: Send + Sync {
@@ -50,6 +53,24 @@ pub trait Authoriser: Send + Sync {
         operation: &str,
         accesses: &[Access],
     ) -> Result<(), Error>;
+
+    /// Whether a policy that is to be set on a resource can be read. One that cannot would fail every call on the resource,
+    /// those that could mend it, too. Errors: `MalformedPolicyDocument`, with what is wrong with it.
+    async fn check_resource_policy(
+        &self,
+        ctx: &Ctx,
+        service: &Service,
+        resource: &str,
+        policy: &str,
+    ) -> Result<(), Error> {
+        let mut access = Access::to(resource).action(&format!("{}:*", service.prefix));
+        access.resource_policy = Some(policy.into());
+        match self.authorise(ctx, service, "CheckResourcePolicy", &[access]).await {
+            Err(error) if error.code == MALFORMED_POLICY => Err(error),
+            // Whatever it says of the caller, it was read.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
 }
 
 /// One question to the policies: may the caller do this action on that resource?

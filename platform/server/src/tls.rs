@@ -37,20 +37,11 @@ pub enum TlsError {
 }
 
 /// A certificate with its key, as they were last read, and the files that they come from.
-#[derive(Debug)]
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
     served: Arc<Served>,
-    acceptor: AcceptorOf,
-}
-
-struct AcceptorOf(TlsAcceptor);
-
-impl std::fmt::Debug for AcceptorOf {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("TlsAcceptor")
-    }
+    acceptor: TlsAcceptor,
 }
 
 /// What new connections get. Those that are open keep theirs.
@@ -73,7 +64,7 @@ impl Tls {
         let mut config = config.with_no_client_auth().with_cert_resolver(served.clone());
         // Handlers and signatures look at the header Host, which HTTP/2 does not have.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let acceptor = AcceptorOf(TlsAcceptor::from(Arc::new(config)));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
         Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), served, acceptor })
     }
 
@@ -105,7 +96,7 @@ impl Tls {
                 let _ = stream.try_read(&mut sent);
                 return Ok(None);
             }
-            self.acceptor.0.accept(stream).await.map(Some)
+            self.acceptor.accept(stream).await.map(Some)
         });
         match accepted.await {
             Ok(Ok(stream)) => stream,

@@ -154,7 +154,7 @@ impl Store {
                 let topic = topic.clone();
                 let once = self.run_write(Isolation::Statement, move |tx| trim(tx, &topic, oldest)).await?;
                 trimmed += once;
-                if once == 0 {
+                if once < TRIMMED_AT_ONCE.cast_unsigned() {
                     break;
                 }
             }

@@ -1,6 +1,6 @@
 //! The first administrator of an account, made sure of at every start.
 
-use aws::{AccountId, Caller, Secret, Timestamp};
+use aws::{AccountId, Caller, FIRST_USER, Secret, Timestamp};
 
 use crate::authenticate::principal_of;
 use crate::error::Error;
@@ -8,9 +8,6 @@ use crate::iam::Iam;
 use crate::ids::{Prefix, new_id, new_secret};
 use crate::managed::ADMINISTRATOR_ACCESS;
 use crate::records::{AccessKey, Entity, Policies, User, named};
-
-/// The user that the administrator's key belongs to.
-pub const USER_NAME: &str = "administrator";
 
 /// The administrator as it stands after [`Iam::bootstrap`].
 pub struct Administrator {
@@ -84,11 +81,11 @@ fn ensure_user(
     new_id: &str,
     created_at: Timestamp,
 ) -> Result<User, Error> {
-    let known = tx.get::<User>(&named(account, USER_NAME))?;
+    let known = tx.get::<User>(&named(account, FIRST_USER))?;
     let is_known = known.is_some();
     let mut user = known.map(store::Versioned::into_inner).unwrap_or_else(|| User {
         account: account.clone(),
-        name: USER_NAME.to_owned(),
+        name: FIRST_USER.to_owned(),
         path: "/".to_owned(),
         id: new_id.to_owned(),
         created_at,

@@ -12,9 +12,6 @@ use crate::records::Bucket;
 use crate::records::bucket::bucket_arn;
 use crate::settings;
 
-/// IAM makes this user when a server starts for the first time.
-const FIRST_USER: &str = "administrator";
-
 /// One question to the policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -155,20 +152,10 @@ fn ignores_policy(ctx: &Ctx, bucket: &Bucket) -> bool {
 }
 
 /// The root user of the account that owns a bucket can look at its policy, set it and take it away, whatever it says: so
-/// nobody is locked out for good. Here the user with whom a server begins stands in for it.
-/// Source: S3 API Reference, DeleteBucketPolicy.
+/// nobody is locked out for good. Source: S3 API Reference, DeleteBucketPolicy.
 fn is_owner_at_policy(ctx: &Ctx, action: &str, bucket: &Bucket) -> bool {
-    let is_root = match &ctx.caller.principal {
-        Principal::Root { account } => *account == bucket.scope.account,
-        Principal::User { account, path, name, .. } => {
-            *account == bucket.scope.account && path == "/" && name == FIRST_USER
-        }
-        Principal::AssumedRole { .. }
-        | Principal::FederatedUser { .. }
-        | Principal::Service { .. }
-        | Principal::Anonymous => false,
-    };
-    is_root && matches!(action, "s3:GetBucketPolicy" | "s3:PutBucketPolicy" | "s3:DeleteBucketPolicy")
+    ctx.caller.principal.is_root_of(&bucket.scope.account)
+        && matches!(action, "s3:GetBucketPolicy" | "s3:PutBucketPolicy" | "s3:DeleteBucketPolicy")
 }
 
 fn quoted_resource(message: &str) -> String {

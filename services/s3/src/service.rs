@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use aws::operation::ValidationStyle;
-use aws::{Access, AuditRecord, Auditor, Authoriser, Caller, Ctx, Principal, Protocol, Service};
+use aws::{AuditRecord, Auditor, Authoriser, Ctx, Principal, Protocol, Service};
 use blob::collection::References;
 use blob::{Blobs, Digest};
 use serde_json::Value;
@@ -15,7 +15,6 @@ use crate::access::{self, Question};
 use crate::error::Error;
 use crate::events;
 use crate::operations::OPERATIONS;
-use crate::records::bucket::bucket_arn;
 use crate::records::{Bucket, Part, Version};
 use crate::versions;
 
@@ -80,18 +79,10 @@ impl S3 {
         self.authorise_in(ctx, questions, &buckets).await
     }
 
-    /// Whether the authoriser can read a policy: one that it cannot would lock everybody out. Errors: `MalformedPolicy`.
+    /// Whether a policy for a bucket can be read. Errors: `MalformedPolicy`.
     pub(crate) async fn check_readable(&self, ctx: &Ctx, bucket: &str, policy: &str) -> Result<(), Error> {
-        let mut service = ctx.clone();
-        service.caller = Caller::of(Principal::Service { name: SERVICE.principal() });
-        let mut access = Access::to(bucket_arn(&ctx.scope.partition, bucket)).action("s3:ListBucket");
-        access.resource_policy = Some(policy.into());
-        match self.authoriser.authorise(&service, &SERVICE, "ListObjects", &[access]).await {
-            Err(error) if error.code == "MalformedPolicyDocument" => {
-                Err(Error::MalformedPolicy(error.message))
-            }
-            Ok(()) | Err(_) => Ok(()),
-        }
+        let checked = self.authoriser.check_resource_policy(ctx, &SERVICE, bucket, policy).await;
+        checked.map_err(|error| Error::MalformedPolicy(error.message))
     }
 
     /// The same with the buckets at hand.

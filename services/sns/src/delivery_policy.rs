@@ -46,9 +46,10 @@ pub struct DeliveryPolicy {
 pub const CONTENT_TYPE: &str = "text/plain; charset=UTF-8";
 const LONGEST_SECONDS: u32 = 3_600;
 const MOST_RETRIES: u32 = 100;
-/// Of deliveries by e-mail: 50 attempts within some six hours.
+/// Of deliveries to queues: within 23 days.
 const QUEUE_ATTEMPTS: u32 = 100_015;
 const LONGEST_QUEUE_DELAY: Duration = Duration::from_secs(20);
+/// Of deliveries by e-mail: 50 attempts within some six hours.
 const MAIL_ATTEMPTS: u32 = 50;
 const FIRST_MAIL_DELAY: Duration = Duration::from_secs(20);
 const LONGEST_MAIL_DELAY: Duration = Duration::from_secs(8 * 60);

@@ -34,9 +34,6 @@ use tokio::sync::{Semaphore, watch};
 pub use error::Error;
 pub use operations::router;
 
-/// The name under which policies are probed.
-const PRINCIPAL: &str = "sqs.amazonaws.com";
-
 /// The service's state. [`router`] serves its API, [`Sqs::run`] does what goes on by itself.
 pub struct Sqs {
     store: Store,

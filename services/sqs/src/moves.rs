@@ -78,16 +78,20 @@ fn move_some(
         return Ok(TaskStatus::Completed);
     }
     for message in found {
-        let destination = match &task.destination {
+        let name = match &task.destination {
             Some(destination) => Some(destination.clone()),
             None => message.dead_letter_source.as_deref().and_then(QueueName::in_arn),
         };
         // What was sent to the dead-letter queue itself came from nowhere.
-        let Some(destination) = destination else { return failed("CouldNotDetermineMessageSource") };
-        let destination = tx.get::<Queue>(&destination.key())?.map(Versioned::into_inner);
+        let Some(name) = name else { return failed("CouldNotDetermineMessageSource") };
+        let destination = tx.get::<Queue>(&name.key())?.map(Versioned::into_inner);
         let Some(destination) = destination else {
             return failed("AWS.SimpleQueueService.NonExistentQueue");
         };
+        // Those that send their dead letters here were asked whether the caller may send to them; no others.
+        if task.destination.is_none() && !destination.gives_up_to(&source) {
+            return failed("CouldNotDetermineMessageSource");
+        }
         move_one(tx, &message, &destination, sealer, now)?;
         task.moved += 1;
     }

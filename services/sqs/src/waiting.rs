@@ -29,8 +29,8 @@ pub async fn receive(
     loop {
         // Listen first, then look: what comes in between is then noticed one way or the other.
         let mut listener = sqs.store.listen(&name.news());
-        let (queue, next) = look(sqs, name).await?;
         let now = Timestamp::now().as_millis();
+        let (queue, next) = look(sqs, name, now).await?;
         if next.is_some_and(|next| next <= now) {
             let timeout = visibility_timeout.unwrap_or(queue.settings.visibility_timeout);
             let received = take(sqs, name, Wanted { most, visibility_timeout: timeout }).await?;
@@ -61,12 +61,15 @@ pub async fn receive(
     }
 }
 
-/// The queue, and when something can be received from it.
-async fn look(sqs: &Sqs, name: &QueueName) -> Result<(Queue, Option<i64>), Error> {
+/// The queue, and when something can be received from it. Errors: `OverLimit` if that is now, and must not be.
+async fn look(sqs: &Sqs, name: &QueueName, now: i64) -> Result<(Queue, Option<i64>), Error> {
     let name = name.clone();
     let read = sqs.store.read(move |tx| {
         let queue = queueing::find(tx, &name)?;
         let next = queueing::next_visible(tx, &queue)?;
+        if next.is_some_and(|next| next <= now) {
+            queueing::check_in_flight(tx, &queue, now)?;
+        }
         Ok::<_, Error>((queue, next))
     });
     read.await

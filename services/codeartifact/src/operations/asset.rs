@@ -12,7 +12,8 @@ use crate::versions;
 /// What a call in process gets at most, in bytes: it has to hold it in memory.
 const IN_MEMORY: usize = 64 * 1024 * 1024;
 
-/// Errors: `NotFound`, `AccessDenied` if an advisory blocks the version, `Conflict` if the version has another revision than the caller expects.
+/// Errors: `NotFound`, `AccessDenied` if an advisory blocks the version, `Conflict` if the version has another revision than
+/// the caller expects.
 /// Source: CodeArtifact API Reference, GetPackageVersionAsset.
 pub(super) async fn get_package_version_asset(
     ca: &CodeArtifact,

@@ -5,10 +5,11 @@
 
 use aws::{Access, Arn, Ctx};
 use codeartifact_model::{
-    DeleteDomainPermissionsPolicy, DeleteDomainPermissionsPolicyOutput, DeleteRepositoryPermissionsPolicy,
-    DeleteRepositoryPermissionsPolicyOutput, GetDomainPermissionsPolicy, GetDomainPermissionsPolicyOutput,
-    GetRepositoryPermissionsPolicy, GetRepositoryPermissionsPolicyOutput, PutDomainPermissionsPolicy,
-    PutDomainPermissionsPolicyOutput, PutRepositoryPermissionsPolicy, PutRepositoryPermissionsPolicyOutput,
+    CODEARTIFACT, DeleteDomainPermissionsPolicy, DeleteDomainPermissionsPolicyOutput,
+    DeleteRepositoryPermissionsPolicy, DeleteRepositoryPermissionsPolicyOutput, GetDomainPermissionsPolicy,
+    GetDomainPermissionsPolicyOutput, GetRepositoryPermissionsPolicy, GetRepositoryPermissionsPolicyOutput,
+    PutDomainPermissionsPolicy, PutDomainPermissionsPolicyOutput, PutRepositoryPermissionsPolicy,
+    PutRepositoryPermissionsPolicyOutput,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -63,9 +64,9 @@ pub(super) async fn put_domain_policy(
     ctx: &Ctx,
     input: PutDomainPermissionsPolicy,
 ) -> Result<PutDomainPermissionsPolicyOutput, Error> {
-    check_document(&input.policy_document)?;
     let name = DomainName::of(&input.domain, input.domain_owner.as_ref(), &ctx.scope);
     let arn = name.arn().to_string();
+    check(ca, &arn, &input.policy_document).await?;
     let write = ca.store.write(move |tx| {
         let mut domain = find_domain(tx, &name)?;
         let resource = Resource::domain(&domain.name);
@@ -117,9 +118,9 @@ pub(super) async fn put_repository_policy(
     ctx: &Ctx,
     input: PutRepositoryPermissionsPolicy,
 ) -> Result<PutRepositoryPermissionsPolicyOutput, Error> {
-    check_document(&input.policy_document)?;
     let name = RepositoryName::of(&input.domain, input.domain_owner.as_ref(), &input.repository, &ctx.scope);
     let arn = name.arn().to_string();
+    check(ca, &arn, &input.policy_document).await?;
     let write = ca.store.write(move |tx| {
         let mut repository = find_repository(tx, &name)?;
         let resource = Resource::repository(&repository.name);
@@ -176,9 +177,18 @@ fn check_revision(
 }
 
 /// Errors: `Validation`.
+async fn check(ca: &CodeArtifact, arn: &str, text: &str) -> Result<(), Error> {
+    check_document(text)?;
+    let checked = ca.client.check_resource_policy(&CODEARTIFACT, arn, text).await;
+    checked.map_err(|error| invalid(&error.message))
+}
+
+fn invalid(why: &str) -> Error {
+    Error::invalid(Reason::CannotParse, format!("The policy document is not valid: {why}"))
+}
+
+/// Errors: `Validation`.
 fn check_document(text: &str) -> Result<(), Error> {
-    let invalid =
-        |why: &str| Error::invalid(Reason::CannotParse, format!("The policy document is not valid: {why}"));
     let document: Value = serde_json::from_str(text).map_err(|_| invalid("it is no JSON."))?;
     let statements = match document.get("Statement") {
         Some(Value::Array(statements)) if !statements.is_empty() => statements.clone(),

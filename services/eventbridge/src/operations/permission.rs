@@ -1,5 +1,5 @@
 use aws::Ctx;
-use events_model::{PutPermission, PutPermissionOutput, RemovePermission, RemovePermissionOutput};
+use events_model::{EVENTS, PutPermission, PutPermissionOutput, RemovePermission, RemovePermissionOutput};
 use serde_json::{Map, Value, json};
 
 use super::find_bus;
@@ -20,16 +20,22 @@ pub(super) async fn put_permission(
 ) -> Result<PutPermissionOutput, Error> {
     let (scope, name) = (ctx.scope.clone(), BusName::own(input.event_bus_name.as_ref(), &ctx.scope)?);
     let now = ctx.now();
+    let given = input.policy.as_deref().map(statements).transpose()?;
+    if let Some(policy) = &input.policy {
+        let arn = BusName { scope: scope.clone(), name: name.clone() }.arn();
+        let checked = eventbridge.client.check_resource_policy(&EVENTS, &arn, policy).await;
+        checked.map_err(|error| invalid(&error.message))?;
+    }
     let write = eventbridge.store.write(move |tx| {
         let mut bus = find_bus(tx, &scope, &name)?;
-        match &input.policy {
+        match &given {
             Some(_)
                 if input.statement_id.is_some() || input.principal.is_some() || input.action.is_some() =>
             {
                 let message = "Policy cannot be specified together with StatementId, Principal or Action.";
                 return Err(Error::validation(message));
             }
-            Some(policy) => bus.statements = statements(policy)?,
+            Some(given) => bus.statements.clone_from(given),
             None => {
                 let statement = statement(&bus, &input)?;
                 bus.statements.retain(|known| known.get("Sid") != statement.get("Sid"));
@@ -101,9 +107,12 @@ fn statement(bus: &Bus, input: &PutPermission) -> Result<Value, Error> {
     Ok(Value::Object(statement))
 }
 
+fn invalid(reason: &str) -> Error {
+    Error::parameter("Policy", reason)
+}
+
 /// The statements of a whole policy. Errors: `Validation` for what is no policy.
 fn statements(policy: &str) -> Result<Vec<Value>, Error> {
-    let invalid = |reason: &str| Error::parameter("Policy", reason);
     let document: Value = serde_json::from_str(policy).map_err(|_| invalid("It is not valid JSON."))?;
     let statements = match document.get("Statement") {
         Some(Value::Array(statements)) => statements.clone(),

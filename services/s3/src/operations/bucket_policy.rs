@@ -7,7 +7,6 @@ use s3s::dto::{
 
 use crate::access::Question;
 use crate::error::Error;
-use crate::records::bucket::bucket_arn;
 use crate::{S3, policy, settings};
 
 pub fn get_questions(input: &GetBucketPolicyInput) -> Vec<Question> {
@@ -47,9 +46,9 @@ pub async fn status(
 /// Sets the policy. Errors: `MalformedPolicy`; `AccessDenied` for a public one where those are blocked.
 pub async fn put(s3: &S3, ctx: &Ctx, input: PutBucketPolicyInput) -> Result<PutBucketPolicyOutput, Error> {
     let (document, caller) = (input.policy, ctx.caller.principal.arn());
-    s3.bucket(&input.bucket).await?;
-    policy::check(&document, &bucket_arn(&ctx.scope.partition, &input.bucket))?;
-    s3.check_readable(ctx, &input.bucket, &document).await?;
+    let arn = s3.bucket(&input.bucket).await?.arn();
+    policy::check(&document, &arn)?;
+    s3.check_readable(ctx, &arn, &document).await?;
     super::change_bucket(s3, &input.bucket, move |bucket| {
         let blocked = settings::public_access_block(bucket).block_public_policy == Some(true);
         if blocked && policy::is_public(&document) {

@@ -1,13 +1,13 @@
 //! Attributes of topics between the API, where all are texts, and the record.
 //! Source: SNS API Reference, SetTopicAttributes and GetTopicAttributes.
 
-use aws::{Access, Map};
+use aws::Map;
 use sns_model::SNS;
 
 use crate::delivery_policy::DeliveryPolicy;
 use crate::error::Error;
 use crate::records::Topic;
-use crate::{PRINCIPAL, Sns, policy};
+use crate::{Sns, policy};
 
 const LONGEST_DISPLAY_NAME: usize = 100;
 
@@ -54,17 +54,9 @@ pub(super) async fn set(sns: &Sns, topic: &mut Topic, name: &str, value: &str) -
     Ok(())
 }
 
-/// A policy that the authoriser cannot read would lock everybody out, so it is asked before.
 async fn check_readable(sns: &Sns, topic: &Topic, policy: &str) -> Result<(), Error> {
-    let mut access = Access::to(topic.arn());
-    access.resource_policy = Some(policy.into());
-    let service = sns.client.as_service(PRINCIPAL, topic.scope.clone());
-    match service.authorise(&SNS, "Publish", &[access]).await {
-        Err(error) if error.code == "MalformedPolicyDocument" => {
-            Err(Error::InvalidParameter(format!("Policy Error: {}", error.message)))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    let checked = sns.client.check_resource_policy(&SNS, &topic.arn(), policy).await;
+    checked.map_err(|error| Error::InvalidParameter(format!("Policy Error: {}", error.message)))
 }
 
 /// Whether two topics are the same in an attribute that can be set.

@@ -181,10 +181,18 @@ fn shown(task: &Task) -> ListMessageMoveTasksResultEntry {
 }
 
 fn check(tx: &mut ReadTx<'_>, source: &Queue, destination: Option<&QueueName>) -> Result<(), Error> {
-    if sources(tx, &source.name, 1)?.is_empty() {
+    let count = sources(tx, &source.name, MOST_SOURCES + 1)?.len();
+    if count == 0 {
         return Err(Error::invalid("Source queue must be configured as a Dead Letter Queue."));
     }
-    let Some(destination) = destination else { return Ok(()) };
+    let Some(destination) = destination else {
+        return match count > MOST_SOURCES {
+            true => {
+                Err(Error::OverLimit(format!("More than {MOST_SOURCES} queues: a DestinationArn is needed.")))
+            }
+            false => Ok(()),
+        };
+    };
     let there = find(tx, destination, "DestinationArn")?;
     if there.is_fifo() != source.is_fifo() {
         return Err(Error::invalid("Source and destination queues must be of the same type."));

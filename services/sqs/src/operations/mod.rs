@@ -26,10 +26,10 @@ use aws::{Access, Ctx, Router};
 use sqs_model as model;
 use store::{Key, Versioned};
 
+use crate::Sqs;
 use crate::error::Error;
 use crate::names::QueueName;
 use crate::records::Queue;
-use crate::{PRINCIPAL, Sqs};
 
 /// Results of one page at most, and if the caller does not say. Source: SQS API Reference, ListQueues.
 const PAGE: i32 = 1000;
@@ -126,18 +126,11 @@ async fn on_queue(sqs: &Sqs, name: QueueName, action: &str) -> Result<Access, Er
     Ok(access)
 }
 
-/// A policy that the authoriser cannot read would lock everybody out, so it is asked before.
+/// Whether a policy can be read. Errors: `InvalidAttributeValue`.
 async fn check_readable(sqs: &Sqs, name: &QueueName, policy: Option<&String>) -> Result<(), Error> {
     let Some(policy) = policy else { return Ok(()) };
-    let mut access = Access::to(name.arn()).action("sqs:SendMessage");
-    access.resource_policy = Some(policy.as_str().into());
-    let service = sqs.client.as_service(PRINCIPAL, name.scope.clone());
-    match service.authorise(&model::SQS, "SendMessage", &[access]).await {
-        Err(error) if error.code == "MalformedPolicyDocument" => {
-            Err(Error::InvalidAttributeValue("Policy".to_owned()))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    let checked = sqs.client.check_resource_policy(&model::SQS, &name.arn(), policy).await;
+    checked.map_err(|_| Error::InvalidAttributeValue("Policy".to_owned()))
 }
 
 /// Changes a queue in one transaction. Errors: `QueueDoesNotExist`, and those of the change.

@@ -18,7 +18,7 @@ use crate::records::{Group, Message, Queue};
 
 pub use arrival::{Arrival, arrive, reschedule_expiry, send};
 pub use counting::counts;
-pub use receipt::{Received, Wanted, candidates, receive};
+pub use receipt::{Received, Wanted, candidates, check_in_flight, receive};
 pub use removal::{change_visibility, delete, expire, has_expired, remove};
 
 /// Workers find here which piles have messages that get too old.

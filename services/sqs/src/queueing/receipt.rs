@@ -30,20 +30,25 @@ pub struct Received {
     pub content: Content,
 }
 
-/// Receives messages: they are in flight afterwards. What is too old or was received too often is taken away on the way.
-/// Errors: `OverLimit`.
-pub fn receive(
-    tx: &mut WriteTx<'_>,
-    queue: &Queue,
-    wanted: Wanted,
-    now: i64,
-) -> Result<Vec<Received>, Error> {
+/// Whether more messages may be in flight. It takes time in proportion to their number, so it is no part of the
+/// transaction that receives, and the limit holds about. Errors: `OverLimit`.
+pub fn check_in_flight(tx: &mut ReadTx<'_>, queue: &Queue, now: i64) -> Result<(), Error> {
     let in_flight = later_than(queue.messages, now);
     if tx.count_index::<Message>(Message::RECEIVED, in_flight)? >= MOST_IN_FLIGHT {
         let message =
             "Too many messages are in flight: delete some, or wait for them to become visible again.";
         return Err(Error::OverLimit(message.to_owned()));
     }
+    Ok(())
+}
+
+/// Receives messages: they are in flight afterwards. What is too old or was received too often is taken away on the way.
+pub fn receive(
+    tx: &mut WriteTx<'_>,
+    queue: &Queue,
+    wanted: Wanted,
+    now: i64,
+) -> Result<Vec<Received>, Error> {
     let dead_letter = dead_letter_queue(tx, queue)?;
     let (mut taken, mut seen, mut handled) = (Vec::new(), HashSet::new(), 0);
     while taken.len() < wanted.most && handled < MOST_HANDLED {

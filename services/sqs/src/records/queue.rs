@@ -101,6 +101,11 @@ impl Queue {
         self.name.is_fifo()
     }
 
+    /// Whether another queue is its dead-letter queue.
+    pub fn gives_up_to(&self, other: &Self) -> bool {
+        self.settings.redrive.as_ref().is_some_and(|redrive| redrive.target_arn == other.arn())
+    }
+
     /// Messages sent at that time or before are not kept any more. In milliseconds since 1970.
     pub fn expiry_horizon(&self, now: i64) -> i64 {
         now - i64::from(self.settings.message_retention_period) * 1000

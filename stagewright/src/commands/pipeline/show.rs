@@ -16,6 +16,10 @@ use super::super::server_access::ServerAccess;
 use super::{Error, picture};
 use crate::explanation::{self, gather};
 
+/// Executions of one page. Source: CodePipeline API Reference, ListPipelineExecutions.
+const PAGE: usize = 100;
+const MOST_PAGES: usize = 100;
+
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The pipeline
@@ -85,8 +89,8 @@ async fn in_progress(remote: &Remote, pipeline: &str) -> Result<Vec<String>, Err
     let mut list =
         ListPipelineExecutions { pipeline_name: pipeline.to_owned(), ..ListPipelineExecutions::default() };
     let (mut newest, mut ids) = (None, Vec::new());
-    // One that waits for its approver may be older than any number of others.
-    loop {
+    // One that waits for its approver may be older than many others; but a history may be a million long.
+    for _ in 0..MOST_PAGES {
         let page = remote.call(list.clone()).await?;
         for one in page.pipeline_execution_summaries.unwrap_or_default() {
             let open = one.status.is_some_and(|status| matches!(status.as_str(), "InProgress" | "Stopping"));
@@ -100,6 +104,9 @@ async fn in_progress(remote: &Remote, pipeline: &str) -> Result<Vec<String>, Err
         if list.next_token.is_none() {
             break;
         }
+    }
+    if list.next_token.is_some() {
+        eprintln!("Only the newest {} executions were looked at.", MOST_PAGES * PAGE);
     }
     ids.reverse();
     if ids.is_empty() {

@@ -1,5 +1,5 @@
 use aws::Ctx;
-use codebuild_model::{PutResourcePolicy, PutResourcePolicyOutput};
+use codebuild_model::{CODEBUILD, PutResourcePolicy, PutResourcePolicyOutput};
 
 use super::shareable;
 use crate::{
@@ -20,6 +20,9 @@ pub(super) async fn put_resource_policy(
     let (scope, kind, resource) = shareable(ctx, &input.resource_arn)?;
     let mut shared_with = sharing::principals(&input.policy, kind, &input.resource_arn)
         .map_err(|why| Error::InvalidInput(format!("Invalid resource policy: {why}")))?;
+    let checked =
+        codebuild.client.check_resource_policy(&CODEBUILD, &input.resource_arn, &input.policy).await;
+    checked.map_err(|error| Error::InvalidInput(format!("Invalid resource policy: {}", error.message)))?;
     shared_with.remove(scope.account.as_str());
     let name = resource.trim_start_matches(kind.prefix()).to_owned();
     let document = input.policy;
