@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import boto3
+import builds
 import packages
 import scale
 from ground import ROOT, TARGET, Process, Table, describe, load, pipeline, prepare, resident_mebibytes
@@ -167,11 +168,11 @@ def measure_push(table, folder, pushes=30):
 def build_milliseconds(folder, image, commands, last_phase, rounds, *arguments):
     """How long builds of commands take, each from the start of PROVISIONING to the end of a phase: the median."""
     server = Server(folder, *arguments).start()
-    builds = Builds(Aws(server.url, ADMINISTRATOR), image)
-    project = builds.create(phases(*commands))
+    started = Builds(Aws(server.url, ADMINISTRATOR), image)
+    project = started.create(phases(*commands))
     taken = []
     for _ in range(rounds):
-        ended = builds.over(builds.start(project))
+        ended = started.over(started.start(project))
         assert ended["buildStatus"] == "SUCCEEDED", ended
         began, end = phase(ended, "PROVISIONING")["startTime"], phase(ended, last_phase)["endTime"]
         taken.append((end - began).total_seconds() * 1000)
@@ -234,6 +235,7 @@ MEASURES = {
     "push": measure_push,
     "sandbox": measure_sandbox,
     "container": measure_container,
+    **builds.MEASURES,
     "start": measure_start,
     "executions": lambda table, folder: scale.measure_executions(table, store_rates()[0]),
     "transitions": lambda table, folder: scale.measure_transitions(table),

@@ -128,11 +128,12 @@ class HostApi:
 class GitHost:
     """Repositories over HTTP, as a Git host has them: git's own http-backend, behind a user name and a token.
 
-    `seen` has what was asked for, with the Authorization header. While `is_down` it answers 503; `moved_to` sends
-    everybody elsewhere; while `is_old` it hands out nothing but what a branch or tag names."""
+    `seen` has what was asked for, with the Authorization header; `sent` counts the bytes of all answers. While
+    `is_down` it answers 503; `moved_to` sends everybody elsewhere; while `is_old` it hands out nothing but what a
+    branch or tag names."""
 
     def __init__(self, folder, user, token):
-        self.folder, self.seen = pathlib.Path(folder), []
+        self.folder, self.seen, self.sent = pathlib.Path(folder), [], 0
         self.is_down, self.moved_to, self.is_old = False, None, False
         self.authorization = "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode()
         host = self
@@ -184,6 +185,7 @@ class GitHost:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+                host.sent += len(content)
 
             do_GET = do_POST = handle_any
 

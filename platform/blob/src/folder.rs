@@ -1,22 +1,19 @@
 //! Blobs as files of a local folder: `sha256/<first two digits>/<all 64 digits>`.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
 use walkdir::WalkDir;
 
+use crate::pieces::pieces;
 use crate::staging::{Staged, blocking};
 use crate::{BlobId, ByteStream, Digest, Error, Head};
 
-/// Bytes read from a file at once.
-const PIECE: usize = 256 * 1024;
 /// Entries that a listing reads ahead.
 const LISTED_AHEAD: usize = 256;
 
@@ -70,20 +67,7 @@ impl Folder {
     }
 
     pub(crate) async fn get(&self, digest: Digest, range: Range<u64>) -> Result<ByteStream, Error> {
-        let path = self.path(digest);
-        let at = path.clone();
-        let (file, length) = blocking(move || {
-            let mut file = File::open(&path).map_err(|error| missing(error, digest, &path))?;
-            let size = file.metadata().map_err(Error::file(&path))?.len();
-            if range.start > size {
-                return Err(Error::Range { digest, start: range.start, size });
-            }
-            file.seek(SeekFrom::Start(range.start)).map_err(Error::file(&path))?;
-            Ok((file, range.end.min(size).saturating_sub(range.start)))
-        })
-        .await?;
-        let pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file).take(length), PIECE);
-        Ok(pieces.map(move |piece| piece.map_err(Error::file(&at))).boxed())
+        pieces(self.path(digest), digest, range).await
     }
 
     pub(crate) async fn head(&self, digest: Digest) -> Result<Option<Head>, Error> {
@@ -156,13 +140,6 @@ fn holds(path: &Path, size: u64) -> Result<bool, Error> {
         Ok(metadata) => Ok(metadata.len() == size),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Error::file(path)(error)),
-    }
-}
-
-fn missing(error: io::Error, digest: Digest, path: &Path) -> Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::NotFound { digest },
-        _ => Error::file(path)(error),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod collection;
 mod error;
 mod folder;
 mod id;
+mod pieces;
 mod s3;
 mod staging;
 #[cfg(test)]
