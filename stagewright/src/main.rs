@@ -12,6 +12,7 @@ mod package_tools;
 mod platform;
 mod tracing_output;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -79,12 +80,16 @@ enum Command {
     Connection(connection::Arguments),
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
-    /// Hold one build; started by the server, so that a build outlives it
-    #[command(hide = true)]
-    Supervise { folder: std::path::PathBuf },
 }
 
 fn main() -> ExitCode {
+    // Started for each build, so that it outlives the server: before anything is made that only users need.
+    let mut arguments = std::env::args_os().skip(1);
+    if let (Some(first), Some(folder), None) = (arguments.next(), arguments.next(), arguments.next())
+        && first == platform::builds::SUPERVISE
+    {
+        return runner::supervisor::main(Path::new(&folder));
+    }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == artifact::CARGO_PLUGIN) {
         return artifact::cargo_plugin();
     }
@@ -113,6 +118,5 @@ fn main() -> ExitCode {
             print!("{}", String::from_utf8_lossy(&script));
             ExitCode::SUCCESS
         }
-        Command::Supervise { folder } => runner::supervisor::main(&folder),
     }
 }

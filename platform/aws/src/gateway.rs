@@ -14,7 +14,7 @@ use crate::objects::Objects;
 use crate::operation::Service;
 use crate::page_token::PageTokens;
 use crate::principal::Caller;
-use crate::protocol::json;
+use crate::protocol::audited::audited_value;
 use crate::router::{AnyShape, Route, Router};
 use crate::security::{Access, AuditRecord, Auditor, Authenticator, Authoriser};
 use crate::shape::Path;
@@ -114,7 +114,7 @@ impl Gateway {
         missing: &[Path],
     ) -> Result<Box<dyn AnyShape>, Error> {
         let model = route.model();
-        let mut parameters = json::redacted_value(input.as_ref(), model.input);
+        let mut parameters = audited_value(input.as_ref(), model.input);
         let mut resources = Vec::new();
         let own_errors = self.routers.get(service.id).map_or(&[][..], |router| router.own_errors);
         let result = match validation::check(service, own_errors, model, input.as_ref(), missing) {
@@ -122,7 +122,7 @@ impl Gateway {
             Err(refused) => Err(self.with_reason(service, refused)),
         };
         let mut response = match &result {
-            Ok(output) if model.answer_is_recorded() => json::redacted_value(output.as_ref(), model.output),
+            Ok(output) if model.answer_is_recorded() => audited_value(output.as_ref(), model.output),
             Ok(_) | Err(_) => serde_json::Value::Null,
         };
         let router = self.routers.get(service.id);

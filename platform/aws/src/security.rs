@@ -155,7 +155,7 @@ pub struct AuditRecord {
     pub event_source: String,
     pub event_name: String,
     pub read_only: bool,
-    /// Sensitive members are redacted.
+    /// Sensitive members are redacted; null for requests that are too large to be recorded.
     pub request_parameters: Value,
     /// Only of calls whose answer is recorded.
     pub response_elements: Value,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use aws::protocol::audited::LARGEST_AUDITED_BYTES;
 use aws::{AccountId, AuditRecord, Caller, Principal, Region, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -10,8 +11,6 @@ use serde_json::{Map, Value, json};
 use crate::resource::resource_type;
 
 const EVENT_VERSION: &str = "1.11";
-/// Larger requests and answers are left out, as the service does.
-const LARGEST_ELEMENT_BYTES: usize = 100 * 1024;
 /// Longer texts are cut.
 const LONGEST_TEXT_BYTES: usize = 1024;
 /// What the platform writes in place of a sensitive member's value, and what CloudTrail writes.
@@ -234,7 +233,7 @@ fn element(value: &Value) -> Result<Option<Box<RawValue>>, serde_json::Error> {
     }
     let shown = Shown { value, lower_first: begins_upper_case(value) };
     let text = serde_json::value::to_raw_value(&shown)?;
-    Ok(Some(text).filter(|text| text.get().len() <= LARGEST_ELEMENT_BYTES))
+    Ok(Some(text).filter(|text| text.get().len() <= LARGEST_AUDITED_BYTES))
 }
 
 /// Members are named in lower camel case; models such as IAM's name them in upper camel case, all of them.
@@ -322,7 +321,7 @@ mod tests {
         let lower = json!({"name": "p", "configuration": {"ProjectName": "x"}});
         assert_eq!(element(&lower), lower);
         assert_eq!(element(&json!({})), Value::Null);
-        assert_eq!(element(&json!({"a": "x".repeat(LARGEST_ELEMENT_BYTES)})), Value::Null);
+        assert_eq!(element(&json!({"a": "x".repeat(LARGEST_AUDITED_BYTES)})), Value::Null);
     }
 
     #[test]

@@ -9,6 +9,9 @@ use runner::{ContainerExecutor, Engine, Executor, Problem, Sandbox, SandboxExecu
 use super::Error;
 use crate::config::{self, Config};
 
+/// The command by which this program holds one build, in the folder that its one argument names.
+pub const SUPERVISE: &str = "supervise";
+
 /// The executor of the platform.
 pub enum Builds {
     Sandboxes(Arc<SandboxExecutor>),
@@ -21,7 +24,7 @@ impl Builds {
         let data = config.data.canonicalize();
         let data = data.map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
         let own = std::env::current_exe().map_err(Error::OwnFile)?;
-        let supervisor = vec![own.into_os_string(), OsString::from("supervise")];
+        let supervisor = vec![own.into_os_string(), OsString::from(SUPERVISE)];
         let sandbox = Sandbox {
             read_only_paths: config.builds.read_only_paths.clone(),
             hidden_paths: vec![data.clone()],

@@ -29,16 +29,9 @@ pub fn to_bytes(shape: &dyn AnyShape, schema: &'static Schema) -> Bytes {
     writer.finish().into()
 }
 
-/// The JSON value with every sensitive value hidden: for logs and audit records.
-pub fn redacted_value(shape: &dyn AnyShape, schema: &'static Schema) -> Value {
-    let mut writer = JsonWriter { redacts: true, ..JsonWriter::default() };
-    shape.write(schema, &mut writer);
-    writer.finish()
-}
-
-/// [`redacted_value`] of a typed shape: what `Debug` prints.
+/// The JSON value of a typed shape with every sensitive value hidden: what `Debug` prints.
 pub fn redacted<T: Shape>(shape: &T, schema: &'static Schema) -> Value {
-    let mut writer = JsonWriter { redacts: true, ..JsonWriter::default() };
+    let mut writer = JsonWriter::redacting();
     shape.write(schema, &mut writer);
     writer.finish()
 }
@@ -101,6 +94,11 @@ pub struct JsonWriter {
 }
 
 impl JsonWriter {
+    /// Hides every sensitive value.
+    pub fn redacting() -> Self {
+        Self { redacts: true, ..Self::default() }
+    }
+
     /// What was written; null for nothing.
     pub fn finish(self) -> Value {
         self.building.finish().unwrap_or(Value::Null)

@@ -1,6 +1,7 @@
 //! Wire protocols: pairs of a [`Writer`](crate::shape::Writer) and a [`Reader`](crate::shape::Reader) driven by
 //! schemas. Nothing here knows an operation.
 
+pub mod audited;
 pub mod bindings;
 pub mod cbor;
 pub mod form;

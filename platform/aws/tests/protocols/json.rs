@@ -1,6 +1,7 @@
 //! awsJson 1.0 and 1.1, and the bodies of restJson1.
 
 use aws::protocol::Progress;
+use aws::protocol::audited::{LARGEST_AUDITED_BYTES, audited_value};
 use aws::protocol::json::{self, JsonReader};
 use aws::shape::{ReadError, Schema, Shape};
 use aws::{Blob, Timestamp};
@@ -174,4 +175,19 @@ fn sensitive_values_are_hidden_from_logs() {
     let shape = Scalars { secret: text("hush"), string: text("seen"), ..Scalars::default() };
     assert_eq!(json::redacted(&shape, &SCALARS), json!({ "string": "seen", "secret": "***" }));
     assert!(!format!("{shape:?}").contains("hush"));
+}
+
+#[test]
+fn what_is_too_large_for_a_record_is_left_out_whole() {
+    let shown = |shape: &Scalars| audited_value(shape, &SCALARS);
+    assert_eq!(shown(&Scalars { secret: text("hush"), ..all_scalars() })["secret"], "***");
+    let mut large = Scalars { string: Some("x".repeat(LARGEST_AUDITED_BYTES - 100)), ..Scalars::default() };
+    assert_eq!(shown(&large), json::to_value(&large, &SCALARS));
+    large.string = Some("x".repeat(LARGEST_AUDITED_BYTES + 1));
+    assert_eq!(shown(&large), Value::Null);
+    // What is hidden takes no room.
+    assert_eq!(shown(&Scalars { secret: large.string, ..Scalars::default() }), json!({ "secret": "***" }));
+    let many =
+        Containers { strings: Some(vec![String::new(); LARGEST_AUDITED_BYTES]), ..Containers::default() };
+    assert_eq!(audited_value(&many, &CONTAINERS), Value::Null);
 }

@@ -23,8 +23,9 @@ use crate::{
     tools,
 };
 
-/// How long lines wait for others to go with them into one call.
-const GATHER: Duration = Duration::from_millis(200);
+/// How long lines and events wait for others, to be put and committed with them. Whoever reads the log sees a line at
+/// most so much later.
+const GATHER: Duration = Duration::from_millis(40);
 
 /// Leads the build to the end of its commands.
 pub(super) async fn follow(drive: &Drive<'_>, build: Build) -> Result<Build, Fault> {
@@ -41,7 +42,8 @@ pub(super) async fn follow(drive: &Drive<'_>, build: Build) -> Result<Build, Fau
     let commands = Commands::of(drive, &build).await?;
     let attachment = executor.attach(id, progress.position).await?;
     let log = LogWriter::new(&drive.role, build.log.clone(), progress.position.output);
-    Following { drive, build, attachment, log, progress, commands }.read_to_end().await
+    let changes = Vec::new();
+    Following { drive, build, attachment, log, progress, changes, commands }.read_to_end().await
 }
 
 /// Starts the plan. A crash before or after it leads here again, and it runs once.
@@ -68,10 +70,14 @@ async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
 
 struct Following<'a, 'd> {
     drive: &'a Drive<'d>,
+    /// With `changes`.
     build: Build,
     attachment: Attachment,
     log: LogWriter<'a>,
+    /// Of what is committed.
     progress: Progress,
+    /// What events mean for the record, not committed yet. After a crash they are read again.
+    changes: Vec<Change>,
     /// Of a sandbox.
     commands: Option<Commands>,
 }
@@ -105,32 +111,33 @@ impl Following<'_, '_> {
                 Next::Gathered => {
                     gather = None;
                     self.log.put().await;
-                    self.keep(Vec::new()).await?;
+                    self.keep().await?;
                 }
-                Next::Update(Update::Output(bytes)) => {
-                    self.log.write(&bytes).await;
-                    if gather.is_none() && self.log.has_lines() {
-                        gather = Some(tokio::time::Instant::now() + GATHER);
-                    }
-                }
+                Next::Update(Update::Output(bytes)) => self.log.write(&bytes).await,
                 Next::Update(Update::Event(event)) => {
                     let last = event.is_final();
                     if last {
                         self.log.finish().await;
                     }
                     commands::take(self.drive, &self.build, &event).await?;
-                    let changes = self.take(event);
-                    self.keep(changes).await?;
+                    for change in self.take(event) {
+                        self.build.apply(change.clone());
+                        self.changes.push(change);
+                    }
                     if last {
+                        self.keep().await?;
                         return Ok(self.build);
                     }
                 }
                 Next::Update(Update::Lost) => {
                     self.log.finish().await;
-                    self.progress.position.output = self.log.offset();
+                    self.keep().await?;
                     let outcome = Outcome::fault("The build's supervisor was lost");
                     return lost(self.drive, &self.build, outcome, Some(self.progress)).await;
                 }
+            }
+            if gather.is_none() && (self.log.has_lines() || !self.changes.is_empty()) {
+                gather = Some(tokio::time::Instant::now() + GATHER);
             }
         }
     }
@@ -206,10 +213,11 @@ impl Following<'_, '_> {
         })
     }
 
-    /// Commits changes together with how far the log and the events have been taken in.
-    async fn keep(&mut self, changes: Vec<Change>) -> Result<(), Fault> {
+    /// Commits the changes together with how far the log and the events have been taken in.
+    async fn keep(&mut self) -> Result<(), Fault> {
         self.progress.position.output = self.log.offset();
         self.progress.position.events = self.attachment.position().events;
+        let changes = std::mem::take(&mut self.changes);
         self.build = self.drive.commit(changes, Some(self.progress.clone())).await?;
         Ok(())
     }
