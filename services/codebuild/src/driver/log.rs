@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use aws::Timestamp;
+use aws::{Client, Timestamp};
 use logs_model::{InputLogEvent, PutLogEvents};
+use tokio::task::JoinHandle;
 
 use crate::{records::LogStream, role::Role};
 
@@ -15,7 +16,7 @@ const MAX_BATCH_EVENTS: usize = 10_000;
 const EVENT_BYTES: usize = 26;
 const ATTEMPTS: u32 = 5;
 
-/// Lines that have not been put yet. Holds a batch at most, and the beginning of a line.
+/// Lines that have not been put yet. Holds two batches at most, and the beginning of a line.
 pub(super) struct LogWriter<'a> {
     role: &'a Role,
     /// None if the project wants no log.
@@ -23,6 +24,8 @@ pub(super) struct LogWriter<'a> {
     events: Vec<InputLogEvent>,
     bytes: usize,
     line: Vec<u8>,
+    /// A full batch that is being put while the next one is gathered, and the offset up to which it reaches.
+    under_way: Option<(JoinHandle<()>, u64)>,
     /// Offset in `output.log` up to which everything has been put.
     put: u64,
     /// Offset up to which everything stands in `events`; what comes after is in `line`.
@@ -31,7 +34,16 @@ pub(super) struct LogWriter<'a> {
 
 impl<'a> LogWriter<'a> {
     pub fn new(role: &'a Role, stream: Option<LogStream>, offset: u64) -> Self {
-        Self { role, stream, events: Vec::new(), bytes: 0, line: Vec::new(), put: offset, taken: offset }
+        Self {
+            role,
+            stream,
+            events: Vec::new(),
+            bytes: 0,
+            line: Vec::new(),
+            under_way: None,
+            put: offset,
+            taken: offset,
+        }
     }
 
     /// Whether there are whole lines to put.
@@ -68,7 +80,7 @@ impl<'a> LogWriter<'a> {
         let message = String::from_utf8_lossy(&line).into_owned();
         let bytes = message.len() + EVENT_BYTES;
         if self.bytes + bytes > MAX_BATCH_BYTES || self.events.len() == MAX_BATCH_EVENTS {
-            self.put().await;
+            self.hand_over().await;
         }
         self.bytes += bytes;
         self.taken += line.len() as u64;
@@ -78,38 +90,68 @@ impl<'a> LogWriter<'a> {
     /// Puts all whole lines. A log that cannot be written does not fail a build: what is refused again and again is
     /// dropped, and the server's own log says so.
     pub async fn put(&mut self) {
-        let events = std::mem::take(&mut self.events);
-        self.bytes = 0;
-        if let Some(stream) = &self.stream
-            && !events.is_empty()
-        {
-            let put = PutLogEvents {
-                log_group_name: stream.group.clone(),
-                log_stream_name: stream.stream.clone(),
-                log_events: events,
-                ..PutLogEvents::default()
-            };
-            if let Err(error) = self.call(put).await {
-                tracing::warn!(%error, log.stream = stream.stream, "output of a build was dropped");
-            }
-        }
-        self.put = self.taken;
+        self.hand_over().await;
+        self.arrive().await;
     }
 
-    async fn call(&self, put: PutLogEvents) -> Result<(), aws::Error> {
-        let mut attempt = 1;
-        loop {
-            let answer = match self.role.client().await {
-                Ok(client) => client.call(put.clone()).await.map(|_| ()),
-                Err(error) => Err(error),
-            };
-            match answer {
-                Err(error) if error.is_fault() && attempt < ATTEMPTS => {
-                    tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(attempt)).await;
-                    attempt += 1;
-                }
-                answer => return answer,
+    /// Lets the lines be put, once those before them have been.
+    async fn hand_over(&mut self) {
+        self.arrive().await;
+        let events = std::mem::take(&mut self.events);
+        self.bytes = 0;
+        let Some(stream) = self.stream.as_ref().filter(|_| !events.is_empty()) else {
+            self.put = self.taken;
+            return;
+        };
+        let put = PutLogEvents {
+            log_group_name: stream.group.clone(),
+            log_stream_name: stream.stream.clone(),
+            log_events: events,
+            ..PutLogEvents::default()
+        };
+        match persistently(|| self.role.client()).await {
+            Ok(client) => self.under_way = Some((tokio::spawn(call(client, put)), self.taken)),
+            Err(error) => {
+                dropped(&error, &put);
+                self.put = self.taken;
             }
+        }
+    }
+
+    /// Waits for the batch that is under way.
+    async fn arrive(&mut self) {
+        if let Some((batch, end)) = self.under_way.take() {
+            if let Err(error) = batch.await {
+                tracing::error!(%error, "output of a build was dropped");
+            }
+            self.put = end;
+        }
+    }
+}
+
+async fn call(client: Client, put: PutLogEvents) {
+    if let Err(error) = persistently(|| client.call(put.clone())).await {
+        dropped(&error, &put);
+    }
+}
+
+fn dropped(error: &aws::Error, put: &PutLogEvents) {
+    tracing::warn!(%error, log.stream = put.log_stream_name, "output of a build was dropped");
+}
+
+/// Asks again after a fault, a few times.
+async fn persistently<T, F>(ask: impl Fn() -> F) -> Result<T, aws::Error>
+where
+    F: Future<Output = Result<T, aws::Error>>,
+{
+    let mut attempt = 1;
+    loop {
+        match ask().await {
+            Err(error) if error.is_fault() && attempt < ATTEMPTS => {
+                tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(attempt)).await;
+                attempt += 1;
+            }
+            answer => return answer,
         }
     }
 }
