@@ -119,7 +119,9 @@ fn add_entry<W: Write + io::Seek>(
         Kind::Symlink(goal) => writer.add_symlink(name, goal),
         Kind::File => {
             let mut file = match workspace.open_file(&inside) {
-                Err(WorkspaceError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+                Err(WorkspaceError::Io { source, .. })
+                    if source.kind() == io::ErrorKind::PermissionDenied =>
+                {
                     // What it may hold, its owner may read.
                     fs::set_permissions(place.join(&entry.path), Permissions::from_mode(0o600))?;
                     workspace.open_file(&inside)
@@ -179,7 +181,8 @@ mod tests {
         assert_eq!(fs::read_to_string(here.read_only().join("buildspec")).unwrap(), "text");
         let text = |inside: &str| {
             let mut text = String::new();
-            io::Read::read_to_string(&mut here.workspace().open_file(Path::new(inside)).ok()?, &mut text).ok()?;
+            io::Read::read_to_string(&mut here.workspace().open_file(Path::new(inside)).ok()?, &mut text)
+                .ok()?;
             Some(text)
         };
         assert_eq!(text("/codebuild/output/src/link").as_deref(), Some("x"));

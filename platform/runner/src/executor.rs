@@ -133,8 +133,7 @@ impl SandboxExecutor {
     /// Follows a build that a worker runs, or will run.
     pub(crate) fn attach_to_worker(&self, id: Uuid, position: Position) -> Result<Attachment, Error> {
         let folder = self.folder(id);
-        let attach =
-            || Attachment::of_worker(folder.clone(), position, self.watcher.watch(folder.path())?);
+        let attach = || Attachment::of_worker(folder.clone(), position, self.watcher.watch(folder.path())?);
         attach().map_err(|source| Error::Folder { id, source })
     }
 }

@@ -55,11 +55,7 @@ pub fn extract(archive: impl Read + Seek, folder: &Path, limits: Limits) -> Resu
 
 /// As [`extract`], with links that may lead anywhere, as a build may have left them: only for a folder that is read
 /// through a [`crate::Workspace`] alone. None of them is followed here.
-pub fn extract_tree(
-    archive: impl Read + Seek,
-    folder: &Path,
-    limits: Limits,
-) -> Result<Extracted, Error> {
+pub fn extract_tree(archive: impl Read + Seek, folder: &Path, limits: Limits) -> Result<Extracted, Error> {
     unpack(archive, folder, limits, Links::Anywhere)
 }
 

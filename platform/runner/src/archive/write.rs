@@ -76,7 +76,9 @@ impl<W: Write + Seek> Writer<W> {
     }
 
     fn start(&mut self, name: &Path, options: SimpleFileOptions) -> Result<(), Error> {
-        self.zip.start_file(entry_name(name), options.compression_level(self.level)).map_err(|error| refused(name, error))?;
+        self.zip
+            .start_file(entry_name(name), options.compression_level(self.level))
+            .map_err(|error| refused(name, error))?;
         self.entries += 1;
         Ok(())
     }

@@ -34,10 +34,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::{
-    sync::Mutex as AsyncMutex,
-    task::JoinHandle,
-};
+use tokio::{sync::Mutex as AsyncMutex, task::JoinHandle};
 use uuid::Uuid;
 
 use self::offers::{Offer, Offers, Place, blocking};
@@ -144,7 +141,8 @@ impl RemoteExecutor {
                     tokio::time::sleep((lease / 20).max(Duration::from_millis(50))).await;
                     let offers = offers.clone();
                     // One that panicked is logged by the runtime, and the next look comes.
-                    let _looked = tokio::task::spawn_blocking(move || offers.look_after(Instant::now())).await;
+                    let _looked =
+                        tokio::task::spawn_blocking(move || offers.look_after(Instant::now())).await;
                 }
             }
         });
@@ -199,8 +197,7 @@ impl RemoteExecutor {
     ) -> Result<Told, Refused> {
         let (held, mut state) = self.offers.holding(claim).await?;
         let (offers, id) = (self.offers.clone(), claim.id);
-        let length =
-            blocking(move || offers.append(id, &mut state, (stream, offset), &bytes)).await?;
+        let length = blocking(move || offers.append(id, &mut state, (stream, offset), &bytes)).await?;
         Ok(Told { stop: held.is_to_stop(), length })
     }
 

@@ -65,7 +65,6 @@ impl Interrupts {
         self.happened = Some(interrupt);
         interrupt
     }
-
 }
 
 impl Hold {
