@@ -112,8 +112,8 @@ def test_a_build_has_on_a_worker_what_it_has_here(server, aws, builds, work):
             "build": {
                 "commands": [
                     "echo is $HIDDEN; export MADE=here",
-                    'curl -sS -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" $AWS_CONTAINER_CREDENTIALS_FULL_URI'
-                    " | grep -o '\"AccessKeyId\"'",
+                    'curl -sS -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" '
+                    "$AWS_CONTAINER_CREDENTIALS_FULL_URI | grep -o '\"AccessKeyId\"'",
                     "mkdir out && cp app/main.txt out/ && ln -s /codebuild/output out/away && chmod 700 out/main.txt",
                     f"echo '{JUNIT}' >junit.xml; test -w app",
                 ]
@@ -287,4 +287,4 @@ def test_sessions_are_refused(aws, builds):
 def test_a_server_without_workers_says_so(start, tmp_path):
     server = start()
     worker = Worker(tmp_path / "worker", server.url, server.administrator).start()
-    assert worker.wait() == 1 and 'executor = \\"workers\\"' in worker.said()
+    assert worker.wait() == 1 and 'executor = "workers"' in worker.said()
