@@ -14,10 +14,11 @@ from harness.aws import Aws
 from harness.builds import Builds
 from harness.buildspec_case import CASES, Case
 from harness.server import Server
+from harness.worker import Worker
 
 SLOTS = 6
 SANDBOX_IMAGE = "aws/codebuild/standard:7.0"
-EXECUTORS = ("sandbox", "container")
+EXECUTORS = ("sandbox", "container", "workers")
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +37,43 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def images():
-    """The image of each executor, or why there is none."""
-    return {"sandbox": (SANDBOX_IMAGE, ""), "container": container_image.image()}
+def server_of_workers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server-of-workers")
+    configuration = folder / "stagewright.toml"
+    configuration.write_text(f'[builds]\nexecutor = "workers"\nconcurrency = {SLOTS}\n')
+    server = Server(folder, "--config", configuration).start()
+    worker = Worker(folder / "worker", server.url, server.administrator, "--concurrency", str(SLOTS)).start()
+    yield server
+    assert worker.stop() == 0, worker.said()
+    assert worker.builds() == [] and "panicked at" not in worker.said()
+    assert server.stop() == 0, server.log_tail()
+    assert server.panics() == []
+    assert list((server.data / "builds").iterdir()) == []
 
 
 @pytest.fixture(scope="module")
-def started(server, images, soak, request):
+def images():
+    """The image of each executor, or why there is none."""
+    return {"sandbox": (SANDBOX_IMAGE, ""), "container": container_image.image(), "workers": (SANDBOX_IMAGE, "")}
+
+
+@pytest.fixture(scope="module")
+def started(server, server_of_workers, images, soak, request):
     """The builds of this run by executor and name of the case, and for those that are left out the reason."""
-    builds = Builds(Aws(server.url, server.administrator), SANDBOX_IMAGE)
+    local = Builds(Aws(server.url, server.administrator), SANDBOX_IMAGE)
+    elsewhere = Builds(Aws(server_of_workers.url, server_of_workers.administrator), SANDBOX_IMAGE)
+    of = {"sandbox": local, "container": local, "workers": elsewhere}
     missing = {executor: _missing(executor, image) for executor, (image, _) in images.items() if image}
     wanted = {item.callspec.id for item in request.session.items if item.module is request.module}
     found = {}
     for name in CASES:
         executors = [executor for executor in EXECUTORS if f"{name}-{executor}" in wanted]
-        if executors:
-            Case(name, executors[0]).upload(builds)
-        for executor in executors:
-            found[executor, name] = _start(builds, Case(name, executor), images[executor], missing, soak)
-    return builds, found
+        cases = [Case(name, executor) for executor in executors]
+        for builds in {of[executor] for executor in executors}:
+            cases[0].upload(builds)
+        for case in cases:
+            found[case.executor, name] = _start(of[case.executor], case, images[case.executor], missing, soak)
+    return of, found
 
 
 class LeftOut(str):
@@ -81,6 +100,7 @@ def _missing(executor, image):
         "sandbox": ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
         "container": [*container_image.run(), image],
     }
+    inside["workers"] = inside["sandbox"]
     command = [*inside[executor], "sh", "-c", look, "sh", *programs]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
@@ -89,8 +109,8 @@ def _missing(executor, image):
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("name", CASES)
 def test_buildspec(started, name, executor):
-    builds, found = started
+    of, found = started
     build = found[executor, name]
     if isinstance(build, LeftOut):
         pytest.skip(build)
-    Case(name, executor).check(builds, build)
+    Case(name, executor).check(of[executor], build)

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aws::{AccountId, Region, Secret};
 use outbound::Network;
@@ -42,6 +43,8 @@ pub enum Error {
     HalfOfTls,
     #[error("[builds.container] {0}")]
     Container(String),
+    #[error("[builds.workers] lease_seconds must be from 5 to 3600, not {0}")]
+    Lease(u32),
 }
 
 /// How callers prove who they are.
@@ -199,9 +202,39 @@ pub struct Builds {
     pub concurrency: usize,
     /// Folders of the host, beside its system folders, that builds in sandboxes may read: tool chains, caches.
     pub read_only_paths: Vec<PathBuf>,
-    /// In what builds run: `sandbox`, `container`, or `auto`.
+    /// In what builds run: `sandbox`, `container`, `auto`, or `workers`.
     pub executor: codebuild::Isolation,
     pub container: Containers,
+    pub workers: Workers,
+}
+
+/// `[builds.workers]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workers {
+    /// Without a sign of life for so long, a worker is lost.
+    pub lease_seconds: u32,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self { lease_seconds: 60 }
+    }
+}
+
+impl Workers {
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds.into())
+    }
+}
+
+impl Builds {
+    fn check(&self) -> Result<(), Error> {
+        match self.workers.lease_seconds {
+            5..=3600 => self.container.check(),
+            other => Err(Error::Lease(other)),
+        }
+    }
 }
 
 /// `[builds.container]`
@@ -348,6 +381,7 @@ impl Default for Builds {
             read_only_paths: Vec::new(),
             executor: codebuild::Isolation::default(),
             container: Containers::default(),
+            workers: Workers::default(),
         }
     }
 }
@@ -385,7 +419,7 @@ impl Config {
             origins: origins(file.origins)?,
             advisories: file.advisories.map(advisories).transpose()?,
         };
-        config.builds.container.check()?;
+        config.builds.check()?;
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
             return Err(Error::OpenToTheWorld(config.listen));
         }
@@ -484,7 +518,7 @@ fn origins(given: BTreeMap<String, Origin>) -> Result<BTreeMap<String, codeartif
 /// What a configuration file says of builds.
 pub fn builds_of(path: &Path) -> Result<Builds, Error> {
     let builds = read(path)?.builds;
-    builds.container.check().map(|()| builds)
+    builds.check().map(|()| builds)
 }
 
 fn read(path: &Path) -> Result<File, Error> {
@@ -548,6 +582,8 @@ mod tests {
         let refused = file(container).unwrap().builds.container.check().unwrap_err().to_string();
         assert!(refused.contains("--pid=host"), "{refused}");
         assert!(file("[builds]\nexecutor = \"vm\"").unwrap_err().contains("`sandbox`, `container`, `auto`"));
+        let short = file("[builds.workers]\nlease_seconds = 4").unwrap().builds.check();
+        assert!(short.unwrap_err().to_string().contains("from 5 to 3600"));
         assert!(file("[trails]\nlog_file_seconds = 0").unwrap_err().contains("nonzero"));
         let message = file("[pipelines]\nartifact_retention = \"a while\"").unwrap_err();
         assert!(message.contains("executions=N"), "{message}");

@@ -11,6 +11,7 @@ mod job_worker;
 mod package_tools;
 mod platform;
 mod tracing_output;
+mod worker;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use mimalloc::MiMalloc;
 
 use commands::{
     administration, artifact, backup, build, connection, coverage, demo, doctor, explain,
-    job_worker as job_worker_command, package, pipeline, run, serve, tls, validate,
+    job_worker as job_worker_command, package, pipeline, run, serve, tls, validate, worker as worker_command,
 };
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
@@ -70,6 +71,8 @@ enum Command {
     Key(administration::KeyArguments),
     /// Let a command work on the jobs of a custom action type of CodePipeline
     JobWorker(job_worker_command::Arguments),
+    /// Run builds of a server on this machine
+    Worker(worker_command::Arguments),
     /// Let package managers use repositories of CodeArtifact
     Artifact(artifact::Arguments),
     /// Find packages in repositories of CodeArtifact, and clean up
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Command::User(arguments) => administration::user(&arguments),
         Command::Key(arguments) => administration::key(&arguments),
         Command::JobWorker(arguments) => job_worker_command::run(arguments),
+        Command::Worker(arguments) => worker_command::run(arguments),
         Command::Artifact(arguments) => artifact::run(arguments),
         Command::Package(arguments) => package::run(arguments),
         Command::Tls(arguments) => tls::run(&arguments),

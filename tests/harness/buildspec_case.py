@@ -4,7 +4,7 @@
 
 | key | what |
 | --- | --- |
-| `about` | what it shows |
+| `about` | what it shows; `sandbox` holds for workers too, which have one |
 | `needs` | programs without which it is skipped |
 | `soak` | it takes long: only with `--soak` |
 | `alike` | what it shows happens outside of the environment: in a container only with `--soak` |
@@ -39,6 +39,17 @@ FOLDER = pathlib.Path(__file__).resolve().parents[1] / "buildspecs"
 CASES = sorted(path.name for path in FOLDER.iterdir())
 # Keys that speak of the primary artifact.
 PRIMARY = {"files", "must", "never", "contents", "links", "modes", "name"}
+# What shows that a build is the same on a worker: everything that crosses between the machines. The others with --soak.
+ON_WORKERS = {
+    "artifacts-links-out-of-the-build",
+    "artifacts-with-strange-names",
+    "artifacts-with-variables",
+    "exported-variables",
+    "fails-in-upload",
+    "no-buildspec",
+    "output-that-is-no-utf-8",
+    "stopped-while-it-ignores-sigterm",
+}
 AGENT = re.compile(r"^\[Container\] .*$", re.MULTILINE)
 
 
@@ -51,10 +62,12 @@ class Case:
     def __init__(self, name, executor):
         self.name = name
         self.executor = executor
-        self.expected = {**_read(name), **_read(name).get(executor, {})}
+        isolation = "sandbox" if executor == "workers" else executor
+        self.expected = {**_read(name), **_read(name).get(isolation, {})}
         self.needs = self.expected.get("needs", [])
         in_container = executor == "container"
         self.soak = self.expected.get("soak", False) or (in_container and self.expected.get("alike", False))
+        self.soak |= executor == "workers" and name not in ON_WORKERS
 
     def upload(self, builds):
         """Puts the source where builds of all executors find it."""

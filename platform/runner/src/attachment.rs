@@ -16,7 +16,7 @@ use crate::{event::Event, folder::Folder, readiness::readiness, watch::Watch};
 /// Bytes of output handed out at once.
 const CHUNK: usize = 64 * 1024;
 /// An event is small; a line longer than this was not written by a supervisor.
-const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// How far a reader has come: byte offsets into `output.log` and `events.jsonl`. The default is the beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ enum Supervisor {
     Unknown,
     Alive(AsyncFd<OwnedFd>),
     Dead,
+    /// It runs on a worker: whoever leases builds writes the final event if it is lost.
+    Elsewhere,
 }
 
 impl Attachment {
@@ -65,6 +67,11 @@ impl Attachment {
             watch,
             supervisor: Supervisor::Unknown,
         })
+    }
+
+    /// A reader of a build that a worker runs, or will run.
+    pub(crate) fn of_worker(folder: Folder, position: Position, watch: Watch) -> io::Result<Self> {
+        Ok(Self { supervisor: Supervisor::Elsewhere, ..Self::new(folder, position, watch)? })
     }
 
     /// Up to where everything has been handed out. Store it with what was done with the updates.
@@ -99,7 +106,9 @@ impl Attachment {
     }
 
     fn look_for_supervisor(&mut self) -> io::Result<()> {
-        if matches!(self.supervisor, Supervisor::Unknown) && self.folder.has_supervisor()? {
+        if matches!(self.supervisor, Supervisor::Unknown)
+            && (self.folder.has_supervisor()? || self.folder.is_leased()?)
+        {
             self.supervisor = match self.folder.supervisor() {
                 Some(handle) => Supervisor::Alive(readiness(handle)?),
                 None => Supervisor::Dead,
@@ -115,7 +124,7 @@ impl Attachment {
                 () = self.watch.changed() => return Ok(()),
                 ended = handle.readable() => ended?.retain_ready(),
             },
-            Supervisor::Unknown | Supervisor::Dead => {
+            Supervisor::Unknown | Supervisor::Dead | Supervisor::Elsewhere => {
                 self.watch.changed().await;
                 return Ok(());
             }

@@ -66,6 +66,21 @@ pub enum Event {
 }
 
 impl Event {
+    /// When it happened, if it says so.
+    pub(crate) const fn at(&self) -> Option<i64> {
+        match self {
+            Self::Started { at }
+            | Self::PhaseStarted { at, .. }
+            | Self::CommandStarted { at, .. }
+            | Self::CommandEnded { at, .. }
+            | Self::PhaseFinished { at, .. }
+            | Self::RunStarted { at, .. }
+            | Self::RunEnded { at, .. }
+            | Self::Finished { at, .. } => Some(*at),
+            Self::Exported { .. } | Self::Evaluated { .. } => None,
+        }
+    }
+
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::Finished { .. })
     }

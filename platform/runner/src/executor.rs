@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Read, Seek, SeekFrom},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
     time::Duration,
@@ -123,6 +123,18 @@ impl SandboxExecutor {
 
     fn folder(&self, id: Uuid) -> Folder {
         self.starter.folder(id)
+    }
+
+    /// The folder of all build folders.
+    pub(crate) fn builds(&self) -> &Path {
+        &self.starter.builds
+    }
+
+    /// Follows a build that a worker runs, or will run.
+    pub(crate) fn attach_to_worker(&self, id: Uuid, position: Position) -> Result<Attachment, Error> {
+        let folder = self.folder(id);
+        let attach = || Attachment::of_worker(folder.clone(), position, self.watcher.watch(folder.path())?);
+        attach().map_err(|source| Error::Folder { id, source })
     }
 }
 

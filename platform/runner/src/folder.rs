@@ -39,6 +39,8 @@ const FINAL_EVENT_BYTES: u64 = 64 * 1024;
 /// | `output.log`, `events.jsonl` | supervisor; caller before and after it | see the crate's documentation |
 /// | `engine.json` | supervisor | the engine that holds a container of this build; deleted when that is gone |
 /// | `stop` | executor | the build is to be stopped, also if the supervisor has not started yet |
+/// | `hold` | worker | up to which uptime of the machine the build may run: see [`Folder::hold_until`] |
+/// | `files.zip`, `lease.json`, `result.zip` | executor of workers | see [`crate::remote`] |
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -113,12 +115,27 @@ impl Folder {
         self.path.join("stop")
     }
 
+    pub(crate) fn hold(&self) -> PathBuf {
+        self.path.join("hold")
+    }
+
+    /// Has the build end by itself, as if it were stopped, once the machine has been up for so many seconds, unless this
+    /// is called again. Must be called before the build is started, or it is not held to it.
+    pub fn hold_until(&self, uptime_seconds: u64) -> io::Result<()> {
+        self.replace(&self.hold(), uptime_seconds.to_string().as_bytes())
+    }
+
+    /// Who runs the build elsewhere.
+    pub(crate) fn lease(&self) -> PathBuf {
+        self.path.join("lease.json")
+    }
+
     /// Makes what is missing. May be called again at any time: once a build has run, its root stays as it is, as any part
     /// of it may be a link by then that leads to the host.
     pub(crate) fn create(&self) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
         fs::create_dir_all(self.read_only())?;
-        if !self.has_supervisor()? {
+        if !self.has_supervisor()? && !self.is_leased()? {
             self.create_root()?;
         }
         for log in [self.output_log(), self.events()] {
@@ -155,6 +172,21 @@ impl Folder {
         self.path.join("supervisor.json").try_exists()
     }
 
+    /// The archive of what a build on a worker begins with.
+    pub(crate) fn carried(&self) -> PathBuf {
+        self.path.join("files.zip")
+    }
+
+    /// The archive of what it leaves.
+    pub(crate) fn result(&self) -> PathBuf {
+        self.path.join("result.zip")
+    }
+
+    /// Whether the build runs on a worker, or has.
+    pub(crate) fn is_leased(&self) -> io::Result<bool> {
+        self.lease().try_exists()
+    }
+
     /// A handle to the supervisor, if it lives.
     pub(crate) fn supervisor(&self) -> Option<OwnedFd> {
         let recorded = fs::read(self.path.join("supervisor.json")).ok()?;
@@ -173,7 +205,8 @@ impl Folder {
 
     /// Read from the files alone, so it holds across restarts of the server.
     pub fn state(&self) -> io::Result<State> {
-        if !self.has_supervisor()? {
+        // A lease that nobody ends, as builds run here now, is as good as a supervisor that is lost.
+        if !self.has_supervisor()? && !self.is_leased()? {
             return Ok(State::NotStarted);
         }
         if let Some(status) = self.final_status()? {
@@ -186,7 +219,7 @@ impl Folder {
         Ok(self.final_status()?.map_or(State::Lost, State::Finished))
     }
 
-    fn final_status(&self) -> io::Result<Option<Status>> {
+    pub(crate) fn final_status(&self) -> io::Result<Option<Status>> {
         let mut events = match File::open(self.events()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
@@ -211,15 +244,7 @@ impl Folder {
 
     /// Deletes the folder with everything in it. Fine if it is gone already.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                // A build may leave folders that their owner cannot enter.
-                open_up(&self.path)?;
-                fs::remove_dir_all(&self.path)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        }
+        remove_tree(&self.path)
     }
 
     /// Makes the supervisor's record outlast a failure of power. Without it a build that had begun would begin again.
@@ -236,8 +261,21 @@ impl Folder {
     }
 }
 
+/// Deletes a folder with everything in it. Fine if it is gone already.
+pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // A build may leave folders that their owner cannot enter.
+            open_up(path)?;
+            fs::remove_dir_all(path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Gives the owner every right on the folders below `path`, without following links.
-fn open_up(path: &Path) -> io::Result<()> {
+pub(crate) fn open_up(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     for entry in fs::read_dir(path)? {
         let entry = entry?;

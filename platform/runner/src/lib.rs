@@ -23,6 +23,7 @@
 
 pub mod archive;
 mod attachment;
+pub mod carry;
 mod container;
 mod event;
 mod executor;
@@ -32,6 +33,7 @@ mod open;
 mod plan;
 mod process;
 mod readiness;
+pub mod remote;
 mod sandbox;
 pub mod supervisor;
 mod timestamp;
@@ -49,5 +51,5 @@ pub use mask::mask;
 pub use open::{CommandOutput, Open, Pipes, Size, Terminal};
 pub use plan::{Bind, Limits, Network, OnFailure, Phase, PhasePlan, Plan, Retry, Session, Shell};
 pub use sandbox::{Problem, Sandbox};
-pub use timestamp::agent_line;
+pub use timestamp::{agent_line, uptime_seconds};
 pub use workspace::{Workspace, WorkspaceError};

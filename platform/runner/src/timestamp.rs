@@ -7,6 +7,11 @@ pub(crate) fn now_millis() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
+/// For how long this machine has been up, the time that it slept included. No change of its clock changes it.
+pub fn uptime_seconds() -> u64 {
+    rustix::system::sysinfo().uptime.try_into().unwrap_or_default()
+}
+
 /// A line that the build agent itself writes into the log: `[Container] 2024/03/01 10:00:05.123456 Entering …`,
 /// in UTC, with its line end.
 pub fn agent_line(text: &str) -> String {

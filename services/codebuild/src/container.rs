@@ -22,6 +22,8 @@ pub enum Isolation {
     Container,
     /// In containers of their images, but in sandboxes where AWS's own image is named and no other stands for it.
     Auto,
+    /// In sandboxes of workers on other machines.
+    Workers,
 }
 
 /// The operator's settings for builds in containers.
@@ -40,7 +42,7 @@ impl Containers {
         let Some(environment) = &build.configuration.0.environment else { return Ok(None) };
         let stands_for = self.images.get(&environment.image);
         let in_sandbox = match self.isolation {
-            Isolation::Sandbox => true,
+            Isolation::Sandbox | Isolation::Workers => true,
             Isolation::Container => false,
             Isolation::Auto => environment.image.starts_with(CURATED) && stands_for.is_none(),
         };

@@ -44,6 +44,7 @@ mod state;
 mod tests;
 mod tools;
 mod webhook;
+pub mod workers;
 
 pub use badge::BadgeEndpoint;
 pub use container::{Containers, Isolation};
@@ -54,6 +55,7 @@ pub use operations::start_build::HOLD_MINUTES;
 pub use service::{CodeBuild, Config};
 pub use sessions::SessionEndpoint;
 pub use webhook::endpoint::WebhookEndpoint;
+pub use workers::WorkerEndpoint;
 
 /// As which roles admit CodeBuild.
 pub const PRINCIPAL: &str = "codebuild.amazonaws.com";

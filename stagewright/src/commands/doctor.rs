@@ -42,6 +42,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok(builds) => builds,
         Err(error) => return failed(error),
     };
+    // Its workers do.
+    let runs_sandboxes = builds.executor != codebuild::Isolation::Workers;
     let checks = [
         Check {
             name: "git",
@@ -51,19 +53,19 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         },
         Check {
             name: "bubblewrap",
-            required: true,
+            required: runs_sandboxes,
             outcome: version(&["bwrap", "--version"]),
             remedy: "apt-get install bubblewrap",
         },
         Check {
             name: "sandbox",
-            required: true,
+            required: runs_sandboxes,
             outcome: sandbox(),
             remedy: "allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 (or run as root)",
         },
         Check {
             name: "containers",
-            required: builds.executor != codebuild::Isolation::Sandbox,
+            required: matches!(builds.executor, codebuild::Isolation::Container | codebuild::Isolation::Auto),
             outcome: containers(&builds.container),
             remedy: "apt-get install podman (or name the engine in [builds.container] of the configuration)",
         },

@@ -17,6 +17,7 @@ pub mod serve;
 pub mod server_access;
 pub mod tls;
 pub mod validate;
+pub mod worker;
 
 use std::fmt::Display;
 use std::process::ExitCode;

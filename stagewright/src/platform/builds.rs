@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use codebuild::{Containers, Isolation};
+use runner::remote::RemoteExecutor;
 use runner::{ContainerExecutor, Engine, Executor, Problem, Sandbox, SandboxExecutor};
 
 use super::Error;
@@ -16,6 +17,7 @@ pub const SUPERVISE: &str = "supervise";
 pub enum Builds {
     Sandboxes(Arc<SandboxExecutor>),
     Containers(Arc<ContainerExecutor>),
+    Workers(Arc<RemoteExecutor>),
 }
 
 impl Builds {
@@ -38,6 +40,9 @@ impl Builds {
                 ContainerExecutor::new(builds, supervisor, sandbox, engine(&config.builds.container))
                     .map(|executor| Self::Containers(Arc::new(executor)))
             }
+            Isolation::Workers => SandboxExecutor::new(builds, supervisor, sandbox)
+                .and_then(|local| RemoteExecutor::new(local, config.builds.workers.lease()))
+                .map(|executor| Self::Workers(Arc::new(executor))),
         }
         .map_err(Error::Builds)
     }
@@ -46,6 +51,15 @@ impl Builds {
         match self {
             Self::Sandboxes(executor) => executor.clone(),
             Self::Containers(executor) => executor.clone(),
+            Self::Workers(executor) => executor.clone(),
+        }
+    }
+
+    /// What workers on other machines ask.
+    pub fn workers(&self) -> Option<Arc<RemoteExecutor>> {
+        match self {
+            Self::Workers(executor) => Some(executor.clone()),
+            Self::Sandboxes(_) | Self::Containers(_) => None,
         }
     }
 
@@ -54,6 +68,7 @@ impl Builds {
         match self {
             Self::Sandboxes(executor) => executor.check().await,
             Self::Containers(executor) => executor.check_sandbox().await,
+            Self::Workers(_) => Ok(()),
         }
     }
 }

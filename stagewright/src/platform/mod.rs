@@ -209,7 +209,7 @@ impl Platform {
         ));
         slot.fill(gateway.clone());
 
-        let mounts = vec![
+        let mut mounts = vec![
             Mount {
                 prefix: codeartifact::PackageEndpoints::PREFIX,
                 service: Arc::new(codeartifact::PackageEndpoints::new(codeartifact.clone(), gateway.clone())),
@@ -251,6 +251,8 @@ impl Platform {
                 service: Arc::new(sns::CertificateEndpoint::new(sns.clone())),
             },
         ];
+        let workers = Arc::new(codebuild::WorkerEndpoint::new(builds.workers(), gateway.clone()));
+        mounts.push(Mount { prefix: codebuild::WorkerEndpoint::PREFIX, service: workers.clone() });
         let frontend = Arc::new(s3::Frontend::new(
             s3.clone(),
             gateway.clone(),
@@ -261,6 +263,7 @@ impl Platform {
         store.register(own);
         collector.register(own);
         codebuild.register(own);
+        workers.register(own);
         codepipeline.register(own);
         let metrics = Arc::new(Metrics::with_registry(registry));
         let limit = config.limits.body_bytes;
@@ -329,8 +332,13 @@ impl Platform {
 
     /// What answers the calls that wait for something: without it they would hold the end of the server up.
     pub fn end_waiting(&self) -> impl FnOnce() + Send + 'static {
-        let sqs = self.sqs.clone();
-        move || sqs.stop_waiting()
+        let (sqs, workers) = (self.sqs.clone(), self.builds.workers());
+        move || {
+            sqs.stop_waiting();
+            if let Some(workers) = workers {
+                workers.stop_waiting();
+            }
+        }
     }
 
     /// Whether builds can run on this machine, and if not, why and what helps.

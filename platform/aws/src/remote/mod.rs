@@ -18,7 +18,8 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::names::Region;
 use crate::operation::Operation;
-use crate::sigv4::sign::sign;
+use crate::sigv4::sign::{sign, sign_hashed};
+use crate::sigv4::verify::body_hash;
 use crate::timestamp::Timestamp;
 
 /// One endpoint and the identity that calls it. Cheap to clone: connections are shared.
@@ -69,6 +70,28 @@ impl Remote {
             let message = format!("The answer of {} could not be read: {error}", self.endpoint);
             Error::new("SerializationException", message).with_status(502)
         })
+    }
+
+    /// Posts bytes to a path of the endpoint that belongs to no operation, signed in a service's name with the hash of the
+    /// body as a header. Gives the answer whatever its status is. Errors: `ServiceUnavailable` and `RequestTimeout` (503).
+    pub async fn post(
+        &self,
+        signing_name: &str,
+        target: &str,
+        headers: &[(&'static str, &str)],
+        body: bytes::Bytes,
+    ) -> Result<http::Response<bytes::Bytes>, Error> {
+        let hash = body_hash(&body);
+        let uri = self.uri(target).map_err(Error::internal)?;
+        let mut request = http::Request::post(uri).header("x-amz-content-sha256", &hash);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, body) = request.body(body).map_err(Error::internal)?.into_parts();
+        let (region, now) = (self.region.as_str(), Timestamp::now());
+        sign_hashed(&mut parts, &hash, &self.credentials, region, signing_name, now)
+            .map_err(Error::internal)?;
+        self.transport.send(http::Request::from_parts(parts, body)).await
     }
 
     fn signed(

@@ -50,7 +50,28 @@ pub struct Extracted {
 /// Permissions are kept without set-user-id, set-group-id and sticky bits. On an error some of the archive may have
 /// been unpacked, never outside of the folder. Blocks.
 pub fn extract(archive: impl Read + Seek, folder: &Path, limits: Limits) -> Result<Extracted, Error> {
-    let mut archive = archive;
+    unpack(archive, folder, limits, Links::Inside)
+}
+
+/// As [`extract`], with links that may lead anywhere, as a build may have left them: only for a folder that is read
+/// through a [`crate::Workspace`] alone. None of them is followed here.
+pub fn extract_tree(archive: impl Read + Seek, folder: &Path, limits: Limits) -> Result<Extracted, Error> {
+    unpack(archive, folder, limits, Links::Anywhere)
+}
+
+/// Where links of an archive may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Links {
+    Inside,
+    Anywhere,
+}
+
+fn unpack(
+    mut archive: impl Read + Seek,
+    folder: &Path,
+    limits: Limits,
+    allowed: Links,
+) -> Result<Extracted, Error> {
     let packed = archive.seek(io::SeekFrom::End(0)).map_err(|error| Error::Format(error.to_string()))?;
     let mut archive = ZipArchive::new(archive).map_err(format)?;
     if archive.len() as u64 > limits.entries {
@@ -86,7 +107,7 @@ pub fn extract(archive: impl Read + Seek, folder: &Path, limits: Limits) -> Resu
         }
     }
     for (name, path, goal) in links {
-        target.link(&path, &name, &goal)?;
+        target.link(&path, &name, &goal, allowed)?;
     }
     Ok(target.extracted)
 }
@@ -187,22 +208,15 @@ impl Target {
     ///
     /// Its own folder is a real one (no link was followed to it), so each `..` at its beginning climbs exactly one
     /// level. A `..` after a name could climb out through another link, and is refused.
-    fn link(&self, parts: &[String], name: &str, goal: &[u8]) -> Result<(), Error> {
+    fn link(&self, parts: &[String], name: &str, goal: &[u8], allowed: Links) -> Result<(), Error> {
         let escape = || Error::LinkEscape { name: name.to_owned() };
         let Some((link_name, above)) = parts.split_last() else { return Err(escape()) };
         let goal = std::str::from_utf8(goal).map_err(|_| escape())?;
         if goal.is_empty() || goal.len() as u64 > MAX_LINK_BYTES || goal.contains('\0') {
             return Err(escape());
         }
-        let mut climbed = 0;
-        let mut descended = false;
-        for component in Path::new(goal).components() {
-            match component {
-                Component::Normal(_) => descended = true,
-                Component::CurDir => {}
-                Component::ParentDir if !descended && climbed < above.len() => climbed += 1,
-                Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Err(escape()),
-            }
+        if allowed == Links::Inside && !stays_inside(goal, above.len()) {
+            return Err(escape());
         }
         let folder = self.directory(above, name)?;
         Self::make_room(&folder, link_name, name)?;
@@ -235,6 +249,24 @@ impl Target {
             other => Error::Io { path: name.into(), source: other.into() },
         }
     }
+}
+
+/// Whether the goal of a link leads nowhere but inside, where the link stands `depth` folders below the top.
+fn stays_inside(goal: &str, depth: usize) -> bool {
+    let mut climbed = 0;
+    let mut descended = false;
+    Path::new(goal).components().all(|component| match component {
+        Component::Normal(_) => {
+            descended = true;
+            true
+        }
+        Component::CurDir => true,
+        Component::ParentDir if !descended && climbed < depth => {
+            climbed += 1;
+            true
+        }
+        Component::ParentDir | Component::RootDir | Component::Prefix(_) => false,
+    })
 }
 
 #[cfg(test)]
@@ -321,6 +353,26 @@ mod tests {
             let refusal = refusal(&[Item::Link("link", goal)]);
             assert!(refusal.contains("symbolic link"), "{goal}: {refusal}");
         }
+    }
+
+    #[test]
+    fn tree_keeps_its_links_and_is_not_written_through_them() {
+        let parent = tempfile::tempdir().unwrap();
+        let (into, outside) = (parent.path().join("into"), parent.path().join("outside"));
+        fs::create_dir_all(&into).unwrap();
+        fs::create_dir_all(&outside).unwrap();
+        let goal = outside.to_str().unwrap();
+        let tree = archive(&[Item::Link("away", goal), Item::Link("up", "../.."), Item::File("file", "x")]);
+        extract_tree(tree, &into, Limits::default()).unwrap();
+        assert_eq!(fs::read_link(into.join("away")).unwrap(), outside);
+        assert_eq!(fs::read_link(into.join("up")).unwrap(), Path::new("../.."));
+        for item in [Item::File("away/file", "x"), Item::Link("away/link", "x")] {
+            let through = archive(&[Item::Link("away", goal), item]);
+            assert!(matches!(extract_tree(through, &into, Limits::default()), Err(Error::Conflict(_))));
+        }
+        assert!(fs::read_dir(&outside).unwrap().next().is_none());
+        let climbs = archive(&[Item::File("../outside/file", "x")]);
+        assert!(matches!(extract_tree(climbs, &into, Limits::default()), Err(Error::Escape(_))));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod write;
 
 use std::{io, path::PathBuf};
 
-pub use extract::{Extracted, Limits, extract};
+pub use extract::{Extracted, Limits, extract, extract_tree};
 pub use write::Writer;
 
 #[derive(Debug, thiserror::Error)]

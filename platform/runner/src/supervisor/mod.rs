@@ -75,8 +75,8 @@ fn supervise(folder: PathBuf) -> Result<(), Error> {
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     runtime.block_on(async {
         // Listening before anybody can know of this process: a stop that comes early is not lost.
-        let interrupts = interrupt::Interrupts::new(assignment.plan.timeout_seconds, &folder.stop_request())
-            .map_err(Error::Runtime)?;
+        let interrupts =
+            interrupt::Interrupts::new(assignment.plan.timeout_seconds, &folder).map_err(Error::Runtime)?;
         greet(READY);
         session::run(&folder, assignment, interrupts).await.map_err(Error::Journal)
     })

@@ -13,6 +13,7 @@ use crate::{
     CodeBuild, announce,
     artifacts::destination::destination,
     batch::part::{self, Wanted},
+    container::Isolation,
     driver::{BUILDS, Entry, QUEUED_TIMEOUTS, report},
     error::Error,
     project::{complete, override_with},
@@ -350,6 +351,10 @@ pub(crate) fn check_queue(tx: &mut WriteTx<'_>, config: &Config) -> Result<(), E
 /// Refuses a build that has no place in the queue.
 fn admit(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<(), Error> {
     check_queue(tx, config)?;
+    if build.open.is_some() && config.containers.isolation == Isolation::Workers {
+        let message = "Sandboxes and debug sessions are not available: this server's builds run on workers";
+        return Err(Error::InvalidInput(message.to_owned()));
+    }
     if let Some(limit) = build.configuration.0.concurrent_build_limit {
         let of_project = Build::of_project(&build.scope, &build.id.project);
         let running = tx.count_index::<Build>(Build::RUNNING, Range::prefix(of_project))?;

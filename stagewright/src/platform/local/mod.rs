@@ -136,7 +136,9 @@ impl Local {
 /// Whether what runs the builds can do so on this machine.
 async fn check_builds(platform: &Platform) -> Result<(), Error> {
     match &platform.builds {
-        super::builds::Builds::Sandboxes(_) => Ok(platform.check_builds().await?),
+        super::builds::Builds::Sandboxes(_) | super::builds::Builds::Workers(_) => {
+            Ok(platform.check_builds().await?)
+        }
         super::builds::Builds::Containers(executor) => {
             let _version = executor.check().await?;
             Ok(())

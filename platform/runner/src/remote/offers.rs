@@ -1,0 +1,465 @@
+//! Which builds wait for a worker, and who has which: in memory, and as far as it must outlast the server, in the folders.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+use uuid::Uuid;
+
+use super::{
+    Census, Claim, Leased, Refused, Stream, TAKEN_WITHIN,
+    transfer::{check_events, unknown},
+};
+use crate::{
+    event::{Context, Event, PhaseStatus, Status},
+    folder::Folder,
+    plan::{Phase, Plan},
+    timestamp::{agent_line, now_millis},
+};
+
+/// Names of workers that are remembered at one time.
+const MOST_WORKERS: usize = 10_000;
+/// Whoever has said nothing for so long is no worker any more.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+
+/// All of them.
+pub(super) struct Offers {
+    builds: PathBuf,
+    pub lease: Duration,
+    table: Mutex<Table>,
+    /// Changes with each offer.
+    pub offered: watch::Sender<u64>,
+    pub closing: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Table {
+    waiting: HashMap<Uuid, Offer>,
+    leased: HashMap<Uuid, Arc<Held>>,
+    /// By name, with when they have asked for something last.
+    workers: HashMap<String, Instant>,
+    count: u64,
+}
+
+/// A build that waits.
+pub(super) struct Offer {
+    plan: Plan,
+    output_base: u64,
+    since: Instant,
+    /// Its place in the line.
+    number: u64,
+}
+
+/// Where a build is.
+pub(super) enum Place {
+    Waiting,
+    Leased(Arc<Held>),
+}
+
+/// A build that a worker has.
+pub(super) struct Held {
+    pub stop: watch::Sender<bool>,
+    pub state: Arc<AsyncMutex<Holding>>,
+}
+
+pub(super) struct Holding {
+    lease: Lease,
+    /// Until it has begun, if this server has made the offer.
+    offer: Option<Offer>,
+    /// The lease stands in the folder.
+    is_taken: bool,
+    until: Instant,
+    /// For those who have waited for the lock.
+    is_over: bool,
+}
+
+/// `lease.json`
+#[derive(Clone, Serialize, Deserialize)]
+struct Lease {
+    worker: String,
+    /// The hash of the token that the worker shows.
+    proof: String,
+    /// What of `output.log` was there before the worker.
+    output_base: u64,
+    /// What is kept of its log.
+    log_bytes: u64,
+}
+
+impl Offer {
+    pub fn new(plan: Plan, output_base: u64) -> Self {
+        Self { plan, output_base, since: Instant::now(), number: 0 }
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since).as_secs() >= self.plan.timeout_seconds
+    }
+
+    /// The plan with the time that is left.
+    fn plan(&self, now: Instant) -> Plan {
+        let mut plan = self.plan.clone();
+        let waited = now.saturating_duration_since(self.since).as_secs();
+        plan.timeout_seconds = plan.timeout_seconds.saturating_sub(waited).max(1);
+        plan
+    }
+}
+
+impl Held {
+    fn new(lease: Lease, offer: Option<Offer>, until: Instant, stop: bool) -> Arc<Self> {
+        let is_taken = offer.is_none();
+        let state = Holding { lease, offer, is_taken, until, is_over: false };
+        Arc::new(Self { stop: watch::channel(stop).0, state: Arc::new(AsyncMutex::new(state)) })
+    }
+
+    pub fn is_to_stop(&self) -> bool {
+        *self.stop.borrow()
+    }
+}
+
+impl Holding {
+    pub fn live(&mut self, lease: Duration) {
+        self.until = Instant::now() + lease;
+    }
+
+    /// From here on the lease outlasts this server.
+    pub fn take(&mut self, folder: &Folder) -> io::Result<()> {
+        if !self.is_taken {
+            folder.replace(&folder.lease(), &serde_json::to_vec(&self.lease)?)?;
+            // After a failure of power it would begin again.
+            File::open(folder.lease())?.sync_data()?;
+            File::open(folder.path())?.sync_all()?;
+            self.is_taken = true;
+        }
+        Ok(())
+    }
+}
+
+impl Offers {
+    pub fn new(builds: PathBuf, lease: Duration) -> Self {
+        let (offered, closing) = (watch::channel(0).0, watch::channel(false).0);
+        Self { builds, lease, table: Mutex::default(), offered, closing }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn folder(&self, id: Uuid) -> Folder {
+        Folder::new(self.builds.join(id.to_string()))
+    }
+
+    /// Leases of an earlier server begin anew.
+    pub fn recover(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.builds)? {
+            let name = entry?.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse::<Uuid>().ok()) else { continue };
+            let folder = self.folder(id);
+            if !folder.is_leased()? || folder.final_status()?.is_some() {
+                continue;
+            }
+            keep_whole_lines(&folder.events())?;
+            let lease: Lease = serde_json::from_slice(&fs::read(folder.lease())?)?;
+            let stop = folder.stop_request().try_exists()?;
+            let held = Held::new(lease, None, Instant::now() + self.lease, stop);
+            self.table().leased.insert(id, held);
+        }
+        Ok(())
+    }
+
+    pub fn put(&self, mut offer: Offer) {
+        let mut table = self.table();
+        if offer.number == 0 {
+            table.count += 1;
+            offer.number = table.count;
+        }
+        table.waiting.insert(offer.plan.id, offer);
+        drop(table);
+        self.offered.send_modify(|count| *count += 1);
+    }
+
+    pub fn place(&self, id: Uuid) -> Option<Place> {
+        let table = self.table();
+        match table.leased.get(&id) {
+            Some(held) => Some(Place::Leased(held.clone())),
+            None => table.waiting.contains_key(&id).then_some(Place::Waiting),
+        }
+    }
+
+    pub fn knows(&self, id: Uuid) -> bool {
+        self.place(id).is_some()
+    }
+
+    pub fn census(&self) -> Census {
+        let table = self.table();
+        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        Census {
+            workers: count(table.workers.len()),
+            leased: count(table.leased.len()),
+            offered: count(table.waiting.len()),
+        }
+    }
+
+    /// Only in memory: a worker that never hears of it has nothing.
+    pub fn lease(&self, worker: &str, proof: &str, wanted: Option<Uuid>, now: Instant) -> Option<Leased> {
+        let mut table = self.table();
+        table.saw(worker, now);
+        let first = table.waiting.values().min_by_key(|offer| offer.number).map(|offer| offer.plan.id);
+        let id = wanted.or(first)?;
+        let offer = table.waiting.remove(&id)?;
+        let lease = Lease {
+            worker: worker.to_owned(),
+            proof: proof.to_owned(),
+            output_base: offer.output_base,
+            log_bytes: offer.plan.limits.log_bytes,
+        };
+        let plan = offer.plan(now);
+        let held = Held::new(lease, Some(offer), now + TAKEN_WITHIN.min(self.lease), false);
+        table.leased.insert(id, held);
+        Some(Leased { plan, lease: self.lease })
+    }
+
+    /// The build of a claim, for whoever holds it and nobody else; a sign of life.
+    pub async fn holding(&self, claim: &Claim) -> Result<(Arc<Held>, OwnedMutexGuard<Holding>), Refused> {
+        let held = self.table().leased.get(&claim.id).cloned().ok_or(Refused::NotYours)?;
+        let mut state = held.state.clone().lock_owned().await;
+        let is_proved: bool = state.lease.proof.as_bytes().ct_eq(claim.proof.as_bytes()).into();
+        if state.is_over || !is_proved {
+            return Err(Refused::NotYours);
+        }
+        if state.is_taken {
+            state.live(self.lease);
+        }
+        self.table().saw(&state.lease.worker, Instant::now());
+        Ok((held, state))
+    }
+
+    /// Gives how many bytes of the stream stand here afterwards.
+    pub fn append(
+        &self,
+        id: Uuid,
+        state: &mut Holding,
+        (stream, offset): (Stream, u64),
+        bytes: &Bytes,
+    ) -> Result<u64, Refused> {
+        if !state.is_taken {
+            return Err(Refused::NotYours);
+        }
+        let folder = self.folder(id);
+        let (path, base) = match stream {
+            Stream::Output => (folder.output_log(), state.lease.output_base),
+            Stream::Events => (folder.events(), 0),
+            Stream::Result => (folder.result(), 0),
+        };
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        if stream == Stream::Result && offset == 0 {
+            file.set_len(0)?;
+        }
+        let stands = file.metadata()?.len();
+        let length = stands.saturating_sub(base);
+        let new = unknown(length, offset, bytes).ok_or(Refused::Gap { length })?;
+        if new.is_empty() {
+            return Ok(length);
+        }
+        let after = length + new.len() as u64;
+        if after > stream.limit(state.lease.log_bytes) {
+            return Err(Refused::TooMuch);
+        }
+        let is_final = match stream {
+            Stream::Events => check_events(&new, now_millis()).ok_or(Refused::NoEvents)?,
+            Stream::Output | Stream::Result => false,
+        };
+        if stream != Stream::Result {
+            // It has begun: nobody else may begin it, and nobody needs what it began with.
+            state.offer = None;
+            remove_file(&folder.carried())?;
+        }
+        if let Err(error) = file.write_all(&new) {
+            // Part of a line would be in the way of the whole.
+            file.set_len(stands)?;
+            return Err(error.into());
+        }
+        if is_final {
+            file.sync_data()?;
+            File::open(folder.output_log())?.sync_data()?;
+            self.over(id, state);
+        }
+        Ok(after)
+    }
+
+    pub fn give_up(&self, id: Uuid, state: &mut Holding, again: bool, why: &str) -> io::Result<()> {
+        match state.offer.take().filter(|_| again) {
+            Some(offer) => {
+                remove_file(&self.folder(id).lease())?;
+                state.is_over = true;
+                self.table().leased.remove(&id);
+                self.put(offer);
+                Ok(())
+            }
+            None => {
+                self.end_fault(id, why)?;
+                self.over(id, state);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nobody has it who could end it.
+    pub fn stop_offer(&self, id: Uuid) -> io::Result<()> {
+        let Some(offer) = self.table().waiting.remove(&id) else { return Ok(()) };
+        self.end_offer(offer, Status::Stopped)
+    }
+
+    /// As [`Offers::stop_offer`], for one that was leased a moment ago.
+    pub fn stop_untaken(&self, id: Uuid, state: &mut Holding) -> io::Result<()> {
+        if !state.is_taken && !state.is_over {
+            self.end_unrun(id, Status::Stopped)?;
+            self.over(id, state);
+        }
+        Ok(())
+    }
+
+    /// Ends builds whose worker is lost, and those that nobody has taken in their time; offers again what was leased and not
+    /// taken.
+    pub fn look_after(&self, now: Instant) {
+        let leases: Vec<_> = self.table().leased.iter().map(|(id, held)| (*id, held.clone())).collect();
+        for (id, held) in leases {
+            // One that is locked lives: its worker is being listened to.
+            let Ok(mut state) = held.state.try_lock() else { continue };
+            if state.until <= now && !state.is_over {
+                // What cannot be written now is tried again with the next look.
+                let _again = self.end_lease(id, &mut state);
+            }
+        }
+        let offers: Vec<_> =
+            self.table().waiting.values().map(|offer| (offer.plan.id, offer.is_late(now))).collect();
+        for (id, is_late) in offers {
+            let is_to_stop = self.folder(id).stop_request().exists();
+            if is_late || is_to_stop {
+                let status = if is_to_stop { Status::Stopped } else { Status::TimedOut };
+                let offer = self.table().waiting.remove(&id);
+                let _again = offer.map(|offer| self.end_offer(offer, status));
+            }
+        }
+        self.table().workers.retain(|_, seen| now.saturating_duration_since(*seen) < FORGOTTEN_AFTER);
+    }
+
+    fn end_lease(&self, id: Uuid, state: &mut Holding) -> io::Result<()> {
+        if !state.is_taken {
+            state.is_over = true;
+            self.table().leased.remove(&id);
+            if let Some(offer) = state.offer.take() {
+                self.put(offer);
+            }
+            return Ok(());
+        }
+        let why = format!(
+            "The worker {} was lost: it has given no sign of life for {} s",
+            state.lease.worker,
+            self.lease.as_secs()
+        );
+        self.end_fault(id, &why)?;
+        self.over(id, state);
+        Ok(())
+    }
+
+    fn over(&self, id: Uuid, state: &mut Holding) {
+        state.is_over = true;
+        state.offer = None;
+        self.table().leased.remove(&id);
+    }
+
+    /// It waits on if this fails.
+    fn end_offer(&self, offer: Offer, status: Status) -> io::Result<()> {
+        let ended = self.end_unrun(offer.plan.id, status);
+        if ended.is_err() {
+            self.put(offer);
+        }
+        ended
+    }
+
+    /// As a supervisor ends a build that is stopped or out of time before its first command.
+    fn end_unrun(&self, id: Uuid, status: Status) -> io::Result<()> {
+        let (at, phase) = (now_millis(), Phase::Install);
+        let (of_phase, context) = match status {
+            Status::TimedOut => {
+                (PhaseStatus::TimedOut, Context::new("BUILD_TIMED_OUT", "Build has timed out. "))
+            }
+            Status::Stopped | Status::Succeeded | Status::Failed | Status::Fault => {
+                (PhaseStatus::Stopped, Context::default())
+            }
+        };
+        let events = [
+            Event::PhaseStarted { phase, at },
+            Event::PhaseFinished { phase, status: of_phase, context, at },
+            Event::Finished { status, upload_artifacts: false, context: Context::default(), at },
+        ];
+        self.write_end(id, "No worker has taken the build", &events)
+    }
+
+    pub fn end_fault(&self, id: Uuid, why: &str) -> io::Result<()> {
+        let context = Context::new("INTERNAL_SERVICE_ERROR", why);
+        let end =
+            Event::Finished { status: Status::Fault, upload_artifacts: false, context, at: now_millis() };
+        self.write_end(id, why, &[end])
+    }
+
+    fn write_end(&self, id: Uuid, note: &str, events: &[Event]) -> io::Result<()> {
+        let folder = self.folder(id);
+        remove_file(&folder.carried())?;
+        remove_file(&folder.result())?;
+        folder.append_output(&format!("\n{}", agent_line(note)))?;
+        let mut lines = Vec::new();
+        for event in events {
+            serde_json::to_writer(&mut lines, event)?;
+            lines.push(b'\n');
+        }
+        let mut file = OpenOptions::new().append(true).open(folder.events())?;
+        let stands = file.metadata()?.len();
+        if let Err(error) = file.write_all(&lines) {
+            file.set_len(stands)?;
+            return Err(error);
+        }
+        file.sync_data()
+    }
+}
+
+impl Table {
+    fn saw(&mut self, worker: &str, now: Instant) {
+        if self.workers.len() < MOST_WORKERS || self.workers.contains_key(worker) {
+            self.workers.insert(worker.to_owned(), now);
+        }
+    }
+}
+
+/// After a crash the last line may lack its end; its worker sends it again.
+fn keep_whole_lines(path: &Path) -> io::Result<()> {
+    let events = fs::read(path)?;
+    let whole = events.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    match whole < events.len() {
+        true => OpenOptions::new().write(true).open(path)?.set_len(whole as u64),
+        false => Ok(()),
+    }
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Off the runtime's threads.
+pub(super) async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error).into()))
+}

@@ -1,0 +1,309 @@
+//! What workers on other machines ask: for a build to run, for its files, and to take what it prints.
+//!
+//! Every request is a POST below [`WorkerEndpoint::PREFIX`], signed by a key of the platform's own account whose principal may do
+//! `stagewright:RunBuilds`, and one about a build shows the token of its lease. Who asks is known before a body is read.
+//!
+//! | path | body | answer |
+//! |---|---|---|
+//! | `lease`, `lease?build=ID` | `{"worker": NAME}` | 200: [`Lease`]; 204: there is none |
+//! | `ID/files?offset=N` | | a piece of the archive of its files, at its end an empty one |
+//! | `ID/output?offset=N`, `ID/events?offset=N`, `ID/result?offset=N` | what follows | `{"stop": …, "length": …}` |
+//! | `ID/alive` | | the same, after some seconds or at a stop |
+//! | `ID/finish` | | nothing: the result has taken the place of the files |
+//! | `ID/give-up` | [`GivenUp`] | nothing |
+//!
+//! 409 says how many bytes are here, in `length`; 410, that the build is not the worker's, or not any more.
+
+mod meters;
+mod request;
+
+use std::{io, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use aws::{
+    Access, AuditRecord, Ctx, Gateway, Scope, Timestamp,
+    gateway::Origin,
+    http::{Body, HttpService, Peer, Request, Response, Unread, full, read_within},
+    sigv4::verify,
+};
+use bytes::Bytes;
+use codebuild_model::CODEBUILD;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use runner::{
+    Plan,
+    remote::{CHUNK_BYTES, LONGEST_BYTES, Refused, RemoteExecutor, Stream},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use self::request::{Asked, OfBuild};
+use crate::credentials::new_token;
+
+/// What a principal must be allowed that runs builds for the platform: it sees their sources and secrets.
+const ACTION: &str = "stagewright:RunBuilds";
+/// The header with the token of the lease.
+pub const TOKEN: &str = "x-stagewright-lease";
+/// Until a body is there.
+const LONGEST_BODY: Duration = Duration::from_secs(60);
+/// Of a request that says something about a build in words.
+const LONGEST_WORDS: usize = 64 * 1024;
+/// Bodies that are read at one time.
+const MOST_BODIES: usize = 64;
+const LONGEST_NAME: usize = 128;
+
+/// A build that a worker may run.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lease {
+    /// Shown with each request about the build.
+    pub token: String,
+    /// Without a sign of life for so long, the worker is lost.
+    pub lease_seconds: u64,
+    pub plan: Plan,
+}
+
+/// Why a worker does not bring a build to its end.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GivenUp {
+    pub why: String,
+    /// Another worker may run it, if it has not begun.
+    pub again: bool,
+}
+
+/// Who asks for builds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Asking {
+    /// As operators know the machine.
+    pub worker: String,
+}
+
+/// The part of the front door that workers talk to.
+pub struct WorkerEndpoint {
+    /// None where builds run on this machine.
+    executor: Option<Arc<RemoteExecutor>>,
+    gateway: Arc<Gateway>,
+    bodies: Semaphore,
+}
+
+/// Status and body.
+type Answer = (StatusCode, Bytes);
+
+impl WorkerEndpoint {
+    /// Below it is everything that workers ask for.
+    pub const PREFIX: &'static str = "/codebuild/workers/";
+
+    pub fn new(executor: Option<Arc<RemoteExecutor>>, gateway: Arc<Gateway>) -> Self {
+        Self { executor, gateway, bodies: Semaphore::new(MOST_BODIES) }
+    }
+
+    async fn answer(&self, request: Request, peer: Peer) -> Result<Answer, aws::Error> {
+        let (parts, body) = request.into_parts();
+        if parts.method != Method::POST {
+            return Err(aws::Error::new("MethodNotAllowed", "Workers post.").with_status(405));
+        }
+        let asked = request::asked(&parts).ok_or_else(unknown)?;
+        let ctx = self.caller(&parts, peer).await?;
+        let done = match self.allowed(&ctx).await {
+            Ok(executor) => self.serve(executor, &asked, &parts, body).await,
+            Err(error) => Err(error),
+        };
+        if is_recorded(&asked, &done) {
+            self.record(ctx, &asked, done.as_ref().err()).await?;
+        }
+        done
+    }
+
+    /// Who asks, by the signature over what the body is said to be: a stranger's body is not read.
+    async fn caller(&self, parts: &Parts, peer: Peer) -> Result<Ctx, aws::Error> {
+        let signed = verify::parse(parts)?.ok_or_else(|| {
+            let missing = "Missing Authentication Token";
+            aws::Error::new("MissingAuthenticationTokenException", missing).with_status(403)
+        })?;
+        let authenticator = self.gateway.authenticator.as_ref();
+        let declared = declared_hash(&parts.headers);
+        let caller =
+            verify::verify(authenticator, &CODEBUILD, &signed, parts, declared, Timestamp::now()).await;
+        let caller = caller.map_err(|error| error.with_status(403))?;
+        let home = &self.gateway.home;
+        let account = caller.principal.account().unwrap_or(&home.account).clone();
+        let scope = Scope::new(account, home.region.clone());
+        Ok(self.gateway.ctx(caller, scope, "RunBuilds", origin(&parts.headers, peer)))
+    }
+
+    async fn allowed(&self, ctx: &Ctx) -> Result<&Arc<RemoteExecutor>, aws::Error> {
+        // A key of another account has nothing to do with the builds of this platform.
+        if ctx.scope.account != self.gateway.home.account {
+            let message = "Workers belong to the platform's own account.";
+            return Err(aws::Error::access_denied(message).with_status(403));
+        }
+        let access = Access::any().action(ACTION);
+        let allowed = self.gateway.authoriser.authorise(ctx, &CODEBUILD, "RunBuilds", &[access]).await;
+        allowed.map_err(|error| error.with_status(403))?;
+        self.executor.as_ref().ok_or_else(|| {
+            let message = "This server runs its builds itself: workers need executor = \"workers\" in [builds] of its \
+                           configuration.";
+            aws::Error::new("NoWorkersException", message).with_status(404)
+        })
+    }
+
+    async fn serve(
+        &self,
+        executor: &RemoteExecutor,
+        asked: &Asked,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Answer, aws::Error> {
+        let limit = match asked {
+            Asked::Lease { .. } => LONGEST_WORDS,
+            Asked::Build(of) => match of.what {
+                request::What::Append(Stream::Events) => LONGEST_BYTES,
+                request::What::Append(Stream::Output | Stream::Result) => CHUNK_BYTES,
+                _ => LONGEST_WORDS,
+            },
+        };
+        let place = self.bodies.acquire().await.map_err(aws::Error::internal)?;
+        let body = read_within(body, limit, LONGEST_BODY).await.map_err(unread)?;
+        if !self.gateway.authenticator.is_open() && verify::body_hash(&body) != declared_hash(&parts.headers)
+        {
+            let message = "The body is not the one that was signed.";
+            return Err(aws::Error::new("SignatureDoesNotMatch", message).with_status(403));
+        }
+        match asked {
+            Asked::Lease { wanted } => {
+                drop(place);
+                lease(executor, *wanted, &body).await
+            }
+            Asked::Build(of) => of_build(executor, of, body).await,
+        }
+    }
+
+    async fn record(&self, ctx: Ctx, asked: &Asked, error: Option<&aws::Error>) -> Result<(), aws::Error> {
+        let record = AuditRecord {
+            request_id: ctx.request_id.to_string(),
+            ctx,
+            event_source: CODEBUILD.principal(),
+            event_name: "RunBuilds".to_owned(),
+            read_only: false,
+            request_parameters: asked.told(),
+            response_elements: Value::Null,
+            resources: vec![],
+            error: error.cloned(),
+        };
+        self.gateway.auditor.record(record).await
+    }
+}
+
+/// What changes who runs a build, and what is refused. Pieces, signs of life and leases of nothing are not: there are many
+/// in each second.
+fn is_recorded(asked: &Asked, done: &Result<Answer, aws::Error>) -> bool {
+    match (asked, done) {
+        (_, Err(error)) => error.status != StatusCode::CONFLICT.as_u16(),
+        (Asked::Lease { .. }, Ok((status, _))) => *status == StatusCode::OK,
+        (Asked::Build(of), Ok(_)) => matches!(of.what, request::What::Finish | request::What::GiveUp),
+    }
+}
+
+async fn lease(executor: &RemoteExecutor, wanted: Option<Uuid>, body: &[u8]) -> Result<Answer, aws::Error> {
+    let asking: Asking = words(body)?;
+    let is_name = (1..=LONGEST_NAME).contains(&asking.worker.len())
+        && asking.worker.chars().all(|char| char.is_ascii_graphic());
+    if !is_name {
+        let message = format!("A worker's name has 1 to {LONGEST_NAME} visible characters of ASCII.");
+        return Err(aws::Error::new("InvalidInputException", message));
+    }
+    let (token, proof) = new_token();
+    Ok(match executor.lease(&asking.worker, &proof, wanted).await {
+        Some(leased) => {
+            let lease = Lease { token, lease_seconds: leased.lease.as_secs(), plan: leased.plan };
+            (StatusCode::OK, serde_json::to_vec(&lease).map_err(aws::Error::internal)?.into())
+        }
+        None => (StatusCode::NO_CONTENT, Bytes::new()),
+    })
+}
+
+async fn of_build(executor: &RemoteExecutor, of: &OfBuild, body: Bytes) -> Result<Answer, aws::Error> {
+    let done = match of.what {
+        request::What::Files => executor.files(&of.claim, of.offset).await.map(Bytes::from),
+        request::What::Append(stream) => {
+            executor.append(&of.claim, stream, of.offset, body).await.and_then(|told| text(&told))
+        }
+        request::What::Alive => executor.alive(&of.claim).await.and_then(|told| text(&told)),
+        request::What::Finish => executor.take_files(&of.claim).await.map(|()| Bytes::new()),
+        request::What::GiveUp => {
+            let given_up: GivenUp = words(&body)?;
+            executor.give_up(&of.claim, given_up.again, given_up.why).await.map(|()| Bytes::new())
+        }
+    };
+    done.map(|body| (StatusCode::OK, body)).map_err(refused)
+}
+
+fn text(value: &impl Serialize) -> Result<Bytes, Refused> {
+    Ok(serde_json::to_vec(value).map_err(io::Error::from)?.into())
+}
+
+fn words<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, aws::Error> {
+    serde_json::from_slice(body)
+        .map_err(|error| aws::Error::new("InvalidInputException", format!("The body: {error}")))
+}
+
+#[async_trait]
+impl HttpService for WorkerEndpoint {
+    async fn handle(&self, request: Request, peer: Peer) -> Response {
+        let (status, body) = self.answer(request, peer).await.unwrap_or_else(|error| {
+            let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+            let mut told = json!({ "__type": error.code, "message": error.message });
+            if let Value::Object(told) = &mut told {
+                told.extend(error.members);
+            }
+            (status, told.to_string().into())
+        });
+        let mut response = Response::new(full(body));
+        *response.status_mut() = status;
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}
+
+fn unknown() -> aws::Error {
+    aws::Error::new("UnknownOperationException", "No worker asks this.").with_status(404)
+}
+
+fn refused(refused: Refused) -> aws::Error {
+    let error = |code: &'static str, status| aws::Error::new(code, refused.to_string()).with_status(status);
+    match &refused {
+        Refused::NotYours => error("LeaseOverException", 410),
+        Refused::Gap { length } => error("GapException", 409).with_member("length", *length),
+        Refused::TooMuch | Refused::Files(runner::archive::Error::TooLarge(_)) => {
+            error("RequestEntityTooLarge", 413)
+        }
+        Refused::NoEvents => error("InvalidInputException", 400),
+        Refused::Files(runner::archive::Error::Io { source, .. }) => aws::Error::internal(source),
+        Refused::Files(_) => error("InvalidInputException", 400),
+        Refused::Io(source) => aws::Error::internal(source),
+    }
+}
+
+fn unread(unread: Unread) -> aws::Error {
+    match unread {
+        Unread::TooLong => aws::Error::new("RequestEntityTooLarge", "The body is too long.").with_status(413),
+        Unread::TooSlow => aws::Error::new("RequestTimeout", "The body took too long.").with_status(408),
+        Unread::Broken => aws::Error::new("InvalidInputException", "The body could not be read."),
+    }
+}
+
+/// What a client says that the body's hash is; nothing is the hash of no body.
+fn declared_hash(headers: &HeaderMap) -> &str {
+    headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn origin(headers: &HeaderMap, peer: Peer) -> Origin {
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Origin {
+        source_ip: Some(peer.ip),
+        user_agent: user_agent.map(str::to_owned),
+        secure_transport: peer.secure_transport,
+        ..Origin::default()
+    }
+}

@@ -1,0 +1,113 @@
+//! What a request asks, by its path and its headers. Pure.
+
+use http::request::Parts;
+use runner::remote::{Claim, Stream};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{TOKEN, WorkerEndpoint};
+use crate::credentials::hash;
+
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// A build to run: any, or this one.
+    Lease {
+        wanted: Option<Uuid>,
+    },
+    Build(OfBuild),
+}
+
+/// What is asked of one build.
+#[derive(Debug)]
+pub(super) struct OfBuild {
+    pub claim: Claim,
+    pub what: What,
+    pub offset: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Files,
+    Append(Stream),
+    Alive,
+    Finish,
+    GiveUp,
+}
+
+impl What {
+    const ALL: [(&'static str, Self); 7] = [
+        ("files", Self::Files),
+        ("output", Self::Append(Stream::Output)),
+        ("events", Self::Append(Stream::Events)),
+        ("result", Self::Append(Stream::Result)),
+        ("alive", Self::Alive),
+        ("finish", Self::Finish),
+        ("give-up", Self::GiveUp),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, what)| *what == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl Asked {
+    /// For the record; no token is in it.
+    pub fn told(&self) -> Value {
+        match self {
+            Self::Lease { wanted } => json!({ "request": "lease", "build": wanted }),
+            Self::Build(of) => json!({ "request": of.what.name(), "build": of.claim.id }),
+        }
+    }
+}
+
+/// None if no worker asks this.
+pub(super) fn asked(parts: &Parts) -> Option<Asked> {
+    let path = parts.uri.path().strip_prefix(WorkerEndpoint::PREFIX)?;
+    let query = parts.uri.query().unwrap_or_default();
+    let value = |name: &str| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    if path == "lease" {
+        let wanted = value("build").map(|id| id.parse().ok());
+        return match wanted {
+            Some(None) => None,
+            wanted => Some(Asked::Lease { wanted: wanted.flatten() }),
+        };
+    }
+    let (id, what) = path.split_once('/')?;
+    let what = What::ALL.iter().find(|(name, _)| *name == what)?.1;
+    let offset = value("offset").map_or(Some(0), |offset| offset.parse().ok())?;
+    let token = parts.headers.get(TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default();
+    Some(Asked::Build(OfBuild { claim: Claim { id: id.parse().ok()?, proof: hash(token) }, what, offset }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(target: &str) -> Option<String> {
+        let request = http::Request::post(format!("/codebuild/workers/{target}")).header(TOKEN, "t");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        asked(&parts).map(|asked| match asked {
+            Asked::Lease { wanted } => format!("lease {wanted:?}"),
+            Asked::Build(of) => {
+                assert_eq!(of.claim.proof, hash("t"));
+                format!("{:?} {}", of.what, of.offset)
+            }
+        })
+    }
+
+    #[test]
+    fn paths_say_what_is_asked() {
+        let id = Uuid::nil();
+        assert_eq!(of("lease").as_deref(), Some("lease None"));
+        assert_eq!(of(&format!("lease?build={id}")), Some(format!("lease Some({id:?})")));
+        assert_eq!(of(&format!("{id}/output?offset=7")).as_deref(), Some("Append(Output) 7"));
+        assert_eq!(of(&format!("{id}/give-up")).as_deref(), Some("GiveUp 0"));
+        let others = ["lease?build=x", "x/output", "", "leases", &format!("{id}/other")];
+        for nothing in others.into_iter().chain([&*format!("{id}/output?offset=-1"), &*format!("{id}")]) {
+            assert_eq!(of(nothing), None, "{nothing}");
+        }
+    }
+}

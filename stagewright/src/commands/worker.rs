@@ -1,0 +1,143 @@
+//! `stagewright worker`: runs builds of a server on this machine.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::failed;
+use super::server_access::ServerAccess;
+use crate::config;
+use crate::tracing_output;
+use crate::worker::{Ending, Error, Once, Settings, Worker};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "The key is that in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN); its owner must be \
+                  allowed stagewright:RunBuilds. The server's configuration must say executor = \"workers\" in [builds].\n\n\
+                  SIGTERM: takes no new builds, and lets those that run go on for --drain seconds; a second one ends them. \
+                  A build that is ended is a fault of its environment, and tried again if its project says so.\n\n\
+                  STAGEWRIGHT_LOG  what is logged: error, warn, info (default), debug"
+)]
+pub struct Arguments {
+    /// The server's address, for this worker and for its builds
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    server: String,
+    /// Builds at one time [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: Option<u16>,
+    /// Folder for builds, for this worker alone [default: $STATE_DIRECTORY, else stagewright-worker below $XDG_STATE_HOME or
+    /// ~/.local/state]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How operators know this worker [default: host name and process id]
+    #[arg(long)]
+    name: Option<String>,
+    /// How long builds may go on after SIGTERM
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    drain: u64,
+    /// Configuration file, of which concurrency and read_only_paths of [builds] hold
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// End after one build
+    #[arg(long)]
+    once: bool,
+    /// Run this build and no other, by the UUID at the end of its id
+    #[arg(long, value_name = "UUID")]
+    build: Option<Uuid>,
+}
+
+pub fn run(arguments: Arguments) -> ExitCode {
+    tracing_output::start();
+    let server = ServerAccess::at(arguments.server.clone(), config::default_region());
+    let prepared = server.connect().map_err(|error| error.to_string());
+    let (remote, settings) = match prepared.and_then(|remote| Ok((remote, settings(arguments)?))) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            eprintln!("stagewright: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(error),
+    };
+    match runtime.block_on(work(settings, remote)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error),
+    }
+}
+
+async fn work(settings: Settings, remote: aws::Remote) -> Result<(), Box<dyn std::error::Error>> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let (ending, comes) = watch::channel(Ending::default());
+    let drain = settings.drain;
+    let supervisor = vec![std::env::current_exe()?.into_os_string(), OsString::from("supervise")];
+    let worker = Worker::open(settings, remote, supervisor, comes)?;
+    let working = worker.run();
+    tokio::pin!(working);
+    let mut ends_at = None;
+    loop {
+        tokio::select! {
+            ended = &mut working => return ended.map_err(Error::into),
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+            () = at(ends_at) => {}
+        }
+        if ends_at.is_none() {
+            tracing::info!(seconds = drain.as_secs(), "stopping: no new builds are taken");
+            ending.send_replace(Ending::Draining);
+            ends_at = Some(tokio::time::Instant::now() + drain);
+        } else {
+            tracing::info!("ending the builds that run");
+            ending.send_replace(Ending::Now);
+            working.as_mut().await?;
+            return Ok(());
+        }
+    }
+}
+
+async fn at(time: Option<tokio::time::Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn settings(arguments: Arguments) -> Result<Settings, String> {
+    let builds = arguments.config.as_deref().map(config::builds_of).transpose();
+    let builds = builds.map_err(|error| error.to_string())?.unwrap_or_default();
+    let once = match (arguments.build, arguments.once) {
+        (Some(id), _) => Some(Once::Build(id)),
+        (None, true) => Some(Once::Any),
+        (None, false) => None,
+    };
+    Ok(Settings {
+        server: arguments.server,
+        name: arguments.name.unwrap_or_else(own_name),
+        data: arguments.data.or_else(usual_folder).ok_or("no data folder: say --data DIR")?,
+        concurrency: arguments.concurrency.map_or(builds.concurrency, usize::from).max(1),
+        read_only_paths: builds.read_only_paths,
+        drain: Duration::from_secs(arguments.drain),
+        once,
+    })
+}
+
+fn own_name() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}-{}", std::process::id())
+}
+
+/// Source: systemd.exec(5), "StateDirectory"; XDG Base Directory Specification.
+fn usual_folder() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("STATE_DIRECTORY").or_else(|| {
+        let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
+        Some(state?.join("stagewright-worker"))
+    })
+}

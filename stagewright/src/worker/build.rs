@@ -1,0 +1,341 @@
+//! One build on this machine: its files come, it runs, and what it prints and leaves goes.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use runner::carry::{self, Direction};
+use runner::remote::{CHUNK_BYTES, LONGEST_BYTES, Stream};
+use runner::{Event, Executor, Folder, Plan, Position, State, Update, uptime_seconds};
+use tokio::fs::OpenOptions;
+use tokio::io::AsyncWriteExt;
+
+use super::leases::Record;
+use super::link::Failure;
+use super::{Ending, PAUSE, Worker};
+
+/// Beyond the time that the server takes to answer a sign of life.
+const LATE: Duration = Duration::from_secs(8);
+/// Between two looks whether a build that is stopped has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// After the grace that it has, for its processes to go.
+const GOING: Duration = Duration::from_secs(30);
+
+pub struct Running {
+    worker: Arc<Worker>,
+    record: Record,
+}
+
+/// Why a build does not come to its own end here.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Link(#[from] Failure),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Runner(#[from] runner::Error),
+    #[error("its files: {0}")]
+    Files(#[from] runner::archive::Error),
+    #[error("its supervisor was lost")]
+    Lost,
+    /// The worker was started again before the build had begun.
+    #[error("the worker was started again")]
+    NotBegun,
+}
+
+impl Running {
+    pub fn new(worker: Arc<Worker>, record: Record) -> Self {
+        Self { worker, record }
+    }
+
+    /// A build that was leased just now.
+    pub async fn run(self, plan: Plan) {
+        let Some(folder) = self.folder().await else { return };
+        let work = async {
+            self.worker.leases.put(&self.record)?;
+            self.begin(plan, &folder).await?;
+            self.follow(&folder).await
+        };
+        self.to_the_end(&folder, work).await;
+    }
+
+    /// A build of a worker before this one on the same folder.
+    pub async fn resume(self) {
+        let Some(folder) = self.folder().await else { return };
+        let work = async {
+            match self.worker.executor.state(self.record.build).await? {
+                State::NotStarted => Err(Trouble::NotBegun),
+                State::Running | State::Finished(_) | State::Lost => self.follow(&folder).await,
+            }
+        };
+        self.to_the_end(&folder, work).await;
+    }
+
+    async fn folder(&self) -> Option<Folder> {
+        match self.worker.executor.prepare(self.record.build).await {
+            Ok(folder) => Some(folder),
+            Err(error) => {
+                self.give_up(error.into()).await;
+                None
+            }
+        }
+    }
+
+    async fn to_the_end(&self, folder: &Folder, work: impl Future<Output = Result<(), Trouble>>) {
+        let id = self.record.build;
+        let done = tokio::select! {
+            done = work => done,
+            () = self.keep_alive(folder) => Err(Trouble::Link(Failure::Over)),
+            () = self.worker.comes_to(Ending::Now) => {
+                self.hand_back("was stopped", true).await;
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => tracing::info!(build.uuid = %id, "a build is over"),
+            Err(Trouble::Link(Failure::Over)) => {
+                tracing::info!(build.uuid = %id, "a build is not this worker's any more");
+            }
+            Err(trouble) => {
+                self.give_up(trouble).await;
+            }
+        }
+        if let Err(error) = self.tidy_up().await {
+            tracing::warn!(%error, build.uuid = %id, "what a build has left stays until the worker is started again");
+        }
+    }
+
+    async fn give_up(&self, trouble: Trouble) {
+        tracing::warn!(error = %trouble, build.uuid = %self.record.build, "a build is given up");
+        let again = matches!(trouble, Trouble::NotBegun);
+        self.hand_back(&format!("has given it up: {trouble}"), again).await;
+    }
+
+    /// Fetches the files and starts the plan.
+    async fn begin(&self, plan: Plan, folder: &Folder) -> Result<(), Trouble> {
+        let (executor, id) = (&self.worker.executor, self.record.build);
+        let archive = self.worker.leases.archive(id);
+        self.fetch(&archive).await?;
+        let plan = self.own(plan, folder);
+        blocking({
+            let (folder, archive) = (folder.clone(), archive.clone());
+            move || Ok::<_, Trouble>(carry::unpack(&folder, Direction::ToWorker, &archive)?)
+        })
+        .await?;
+        tokio::fs::remove_file(&archive).await?;
+        self.hold(folder, uptime_seconds())?;
+        Ok(executor.start(&plan).await?)
+    }
+
+    async fn fetch(&self, archive: &Path) -> Result<(), Trouble> {
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(archive).await?;
+        let mut offset = 0;
+        loop {
+            let piece = self.worker.link.files(&self.record, offset).await?;
+            if piece.is_empty() {
+                return Ok(file.flush().await?);
+            }
+            file.write_all(&piece).await?;
+            offset += piece.len() as u64;
+        }
+    }
+
+    /// The plan as it holds here: the server is at the address that this worker knows.
+    fn own(&self, mut plan: Plan, folder: &Folder) -> Plan {
+        let server = self.worker.settings.server.trim_end_matches('/');
+        let credentials = format!("{server}{}{}", codebuild::CredentialsEndpoint::PREFIX, plan.id);
+        for (name, value) in
+            [("AWS_ENDPOINT_URL", server.to_owned()), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials)]
+        {
+            if let Some(known) = plan.environment.get_mut(name) {
+                *known = value;
+            }
+        }
+        carry::rebind(folder, &mut plan.binds);
+        // Over before the lease is: see `hold`.
+        plan.grace_seconds = plan.grace_seconds.min(self.record.lease_seconds / 6);
+        plan
+    }
+
+    /// The build may run until two thirds of the lease have passed since `uptime`; what is left is for its end.
+    fn hold(&self, folder: &Folder, uptime: u64) -> io::Result<()> {
+        folder.hold_until(uptime + self.record.lease_seconds * 2 / 3)
+    }
+
+    /// Signs of life, and what they are answered with. Ends when the build is not this worker's any more.
+    async fn keep_alive(&self, folder: &Folder) {
+        let (executor, id) = (&self.worker.executor, self.record.build);
+        let limit = self.record.lease() / 6 + LATE;
+        loop {
+            let sent = uptime_seconds();
+            let told = match self.worker.link.alive(&self.record, limit).await {
+                Err(Failure::Over) => return,
+                Err(failure) => {
+                    tracing::warn!(error = %failure, build.uuid = %id, "a sign of life was not heard");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                Ok(told) => told,
+            };
+            let kept = async {
+                self.hold(folder, sent)?;
+                if told.stop {
+                    executor.stop(id).await?;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Ok::<_, Trouble>(())
+            };
+            if let Err(error) = kept.await {
+                tracing::warn!(%error, build.uuid = %id, "a build cannot be kept");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Sends what the supervisor writes down, and at the end what the build has left.
+    async fn follow(&self, folder: &Folder) -> Result<(), Trouble> {
+        let attachment = self.worker.executor.attach(self.record.build, Position::default());
+        let mut attachment = attachment.await?;
+        let mut output = self.sending(Stream::Output, folder.output_log()).await?;
+        let mut events = self.sending(Stream::Events, folder.events()).await?;
+        loop {
+            let before = attachment.position();
+            let update = attachment.next().await?;
+            let position = attachment.position();
+            match update {
+                Update::Output(_) => output.send(position.output).await?,
+                Update::Event(Event::Finished { upload_artifacts, .. }) => {
+                    events.send(before.events).await?;
+                    if upload_artifacts {
+                        self.send_files(folder).await?;
+                    }
+                    return match events.send(position.events).await {
+                        // Its answer was lost, and it was taken.
+                        Err(Trouble::Link(Failure::Over)) => Ok(()),
+                        sent => sent,
+                    };
+                }
+                Update::Event(_) => events.send(position.events).await?,
+                Update::Lost => return Err(Trouble::Lost),
+            }
+        }
+    }
+
+    async fn send_files(&self, folder: &Folder) -> Result<(), Trouble> {
+        let archive = self.worker.leases.archive(self.record.build);
+        blocking({
+            let (folder, archive) = (folder.clone(), archive.clone());
+            move || carry::pack(&folder, &[], Direction::FromWorker, &archive)
+        })
+        .await?;
+        let length = tokio::fs::metadata(&archive).await?.len();
+        let mut result = Sending { running: self, stream: Stream::Result, path: archive, sent: 0 };
+        result.send(length).await?;
+        Ok(self.worker.link.finish(&self.record).await?)
+    }
+
+    /// From where the server lacks it.
+    async fn sending(&self, stream: Stream, path: PathBuf) -> Result<Sending<'_>, Trouble> {
+        let told = self.worker.link.append(&self.record, stream, 0, Bytes::new()).await?;
+        Ok(Sending { running: self, stream, path, sent: told.length })
+    }
+
+    /// Ends the build here, and then tells the server. `again`: one that has not begun may begin elsewhere.
+    async fn hand_back(&self, what: &str, again: bool) {
+        let id = self.record.build;
+        let handed = async {
+            self.end().await?;
+            let why = format!("The worker {} {what}", self.worker.settings.name);
+            self.worker.link.give_up(&self.record, why, again).await?;
+            Ok::<_, Trouble>(())
+        };
+        // A server that is not there learns it from the lease, which ends.
+        let problem = match tokio::time::timeout(self.record.lease(), handed).await {
+            Ok(Ok(()) | Err(Trouble::Link(Failure::Over))) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(late) => late.to_string(),
+        };
+        tracing::warn!(problem, build.uuid = %id, "the server does not know that a build is given up");
+    }
+
+    /// Stops the build, and waits until nothing of it runs.
+    async fn end(&self) -> Result<(), Trouble> {
+        let (executor, id) = (&self.worker.executor, self.record.build);
+        if executor.state(id).await? == State::Running {
+            executor.stop(id).await?;
+            let gone = async {
+                while executor.state(id).await? == State::Running {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Ok::<_, Trouble>(())
+            };
+            let limit = self.record.lease() / 6 + GOING;
+            tokio::time::timeout(limit, gone).await.map_err(io::Error::other)??;
+        }
+        Ok(())
+    }
+
+    async fn tidy_up(&self) -> Result<(), Trouble> {
+        self.end().await?;
+        self.worker.executor.remove(self.record.build).await?;
+        Ok(self.worker.leases.remove(self.record.build)?)
+    }
+}
+
+/// A file on its way to the server.
+struct Sending<'a> {
+    running: &'a Running,
+    stream: Stream,
+    path: PathBuf,
+    /// Bytes that are there.
+    sent: u64,
+}
+
+impl Sending<'_> {
+    /// Sends up to `end`, which is the end of a line for events.
+    async fn send(&mut self, end: u64) -> Result<(), Trouble> {
+        while self.sent < end {
+            let bytes = self.piece(end).await?;
+            if bytes.is_empty() {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            let Running { worker, record } = self.running;
+            self.sent = match worker.link.append(record, self.stream, self.sent, bytes).await {
+                Ok(told) => told.length,
+                // It has lost some by a failure of its power; or of an archive that was begun before.
+                Err(Failure::Gap(length)) => length,
+                Err(failure) => return Err(failure.into()),
+            };
+        }
+        Ok(())
+    }
+
+    async fn piece(&self, end: u64) -> io::Result<Bytes> {
+        let (path, offset, is_events) = (self.path.clone(), self.sent, self.stream == Stream::Events);
+        let longest = if is_events { LONGEST_BYTES } else { CHUNK_BYTES };
+        let length = usize::try_from(end - offset).unwrap_or(longest).min(longest);
+        blocking(move || {
+            let mut bytes = vec![0; length];
+            let read = File::open(path)?.read_at(&mut bytes, offset)?;
+            bytes.truncate(read);
+            if is_events && let Some(last) = bytes.iter().rposition(|&byte| byte == b'\n') {
+                bytes.truncate(last + 1);
+            }
+            Ok(bytes.into())
+        })
+        .await
+    }
+}
+
+/// Off the runtime's threads.
+async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error).into()))
+}

@@ -1,0 +1,166 @@
+//! The requests of a worker, and what their answers mean.
+
+use std::time::Duration;
+
+use aws::Remote;
+use bytes::Bytes;
+use codebuild::WorkerEndpoint;
+use codebuild::workers::{Asking, GivenUp, Lease, TOKEN};
+use http::StatusCode;
+use runner::remote::{Stream, Told};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::leases::Record;
+
+/// Between two tries of a request.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+pub struct Link {
+    remote: Remote,
+    worker: String,
+}
+
+/// Why a request has not had its effect.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The build is not this worker's any more.
+    #[error("the lease is over")]
+    Over,
+    /// So many bytes are there.
+    #[error("the server has only {0} bytes")]
+    Gap(u64),
+    #[error("{0}")]
+    Refused(aws::Error),
+    /// It may be tried again.
+    #[error("{0}")]
+    Unreachable(aws::Error),
+}
+
+impl Link {
+    pub fn new(remote: Remote, worker: String) -> Self {
+        Self { remote, worker }
+    }
+
+    /// Waits some time for a build.
+    pub async fn lease(&self, wanted: Option<Uuid>) -> Result<Option<Lease>, Failure> {
+        let query = wanted.map(|id| format!("?build={id}")).unwrap_or_default();
+        let body = words(&Asking { worker: self.worker.clone() })?;
+        let (status, body) = self.post(&format!("lease{query}"), None, body).await?;
+        match status {
+            StatusCode::NO_CONTENT => Ok(None),
+            _ => serde_json::from_slice(&body).map(Some).map_err(unread),
+        }
+    }
+
+    /// A piece of the archive of its files; empty at the end.
+    pub async fn files(&self, record: &Record, offset: u64) -> Result<Bytes, Failure> {
+        self.insist(record, &format!("files?offset={offset}"), Bytes::new()).await
+    }
+
+    pub async fn append(
+        &self,
+        record: &Record,
+        stream: Stream,
+        offset: u64,
+        bytes: Bytes,
+    ) -> Result<Told, Failure> {
+        let name = match stream {
+            Stream::Output => "output",
+            Stream::Events => "events",
+            Stream::Result => "result",
+        };
+        let answer = self.insist(record, &format!("{name}?offset={offset}"), bytes).await?;
+        serde_json::from_slice(&answer).map_err(unread)
+    }
+
+    /// A sign of life; answers after some seconds. Tried once, within `limit`.
+    pub async fn alive(&self, record: &Record, limit: Duration) -> Result<Told, Failure> {
+        let target = format!("{}/alive", record.build);
+        let asked = tokio::time::timeout(limit, self.post(&target, Some(record), Bytes::new())).await;
+        let late = || aws::Error::new("RequestTimeout", "The server did not answer in time.");
+        let (_, answer) = asked.map_err(|_| Failure::Unreachable(late()))??;
+        serde_json::from_slice(&answer).map_err(unread)
+    }
+
+    pub async fn finish(&self, record: &Record) -> Result<(), Failure> {
+        self.insist(record, "finish", Bytes::new()).await.map(drop)
+    }
+
+    pub async fn give_up(&self, record: &Record, why: String, again: bool) -> Result<(), Failure> {
+        self.insist(record, "give-up", words(&GivenUp { why, again })?).await.map(drop)
+    }
+
+    /// Until the server answers: all requests about a build may be repeated.
+    async fn insist(&self, record: &Record, what: &str, body: Bytes) -> Result<Bytes, Failure> {
+        let target = format!("{}/{what}", record.build);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.post(&target, Some(record), body.clone()).await {
+                Err(Failure::Unreachable(error)) => {
+                    tracing::debug!(%error, build.uuid = %record.build, "a request is repeated");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                done => return done.map(|(_, body)| body),
+            }
+        }
+    }
+
+    async fn post(
+        &self,
+        target: &str,
+        record: Option<&Record>,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let target = format!("{}{target}", WorkerEndpoint::PREFIX);
+        let token: Vec<_> = record.iter().map(|record| (TOKEN, record.token.as_str())).collect();
+        let answer = self.remote.post("codebuild", &target, &token, body).await;
+        let (parts, body) = answer.map_err(Failure::Unreachable)?.into_parts();
+        match parts.status {
+            status if status.is_success() => Ok((status, body)),
+            StatusCode::GONE => Err(Failure::Over),
+            status => Err(failure(status, &body)),
+        }
+    }
+}
+
+fn failure(status: StatusCode, body: &[u8]) -> Failure {
+    let told: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+    let error = aws::Error::new(text("__type"), text("message")).with_status(status.as_u16());
+    match (status, told["length"].as_u64()) {
+        (StatusCode::CONFLICT, Some(length)) => Failure::Gap(length),
+        (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS, _) => Failure::Unreachable(error),
+        (status, _) if status.is_server_error() => Failure::Unreachable(error),
+        _ => Failure::Refused(error),
+    }
+}
+
+fn words(value: &impl Serialize) -> Result<Bytes, Failure> {
+    let text = serde_json::to_vec(value).map_err(|error| Failure::Refused(aws::Error::internal(error)))?;
+    Ok(text.into())
+}
+
+/// An answer that is none: of something between the two, or of another version.
+fn unread(error: serde_json::Error) -> Failure {
+    Failure::Refused(aws::Error::new("UnreadableAnswer", format!("The server's answer: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_say_what_to_do() {
+        let of = |status: u16, body: &str| failure(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        assert!(matches!(of(409, r#"{"__type":"GapException","length":7}"#), Failure::Gap(7)));
+        assert!(matches!(of(409, ""), Failure::Refused(_)));
+        assert!(matches!(of(503, "<html>"), Failure::Unreachable(_)));
+        assert!(matches!(of(408, ""), Failure::Unreachable(_)));
+        let denied = of(403, r#"{"__type":"AccessDeniedException","message":"no"}"#);
+        assert!(matches!(denied, Failure::Refused(error) if error.code == "AccessDeniedException"));
+    }
+}
