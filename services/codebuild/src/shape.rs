@@ -36,12 +36,11 @@ pub(crate) fn project(record: &Project, webhook: Option<&Webhook>, endpoint: &st
 
 /// Without its secret.
 pub(crate) fn webhook(record: &Webhook, endpoint: &str) -> model::Webhook {
-    let is_there = record.is_manual() || record.url.is_some();
     model::Webhook {
         url: record.url.clone(),
         payload_url: Some(webhook::endpoint::url(endpoint, &record.address)),
         last_modified_secret: Some(record.secret_modified),
-        status: Some(if is_there { WebhookStatus::Active } else { WebhookStatus::Creating }),
+        status: Some(if record.is_unfinished() { WebhookStatus::Creating } else { WebhookStatus::Active }),
         ..record.settings.0.clone()
     }
 }

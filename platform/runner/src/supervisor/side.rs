@@ -59,6 +59,7 @@ echo "The build is paused. This opens a shell in it, in which codebuild-resume l
 echo "  stagewright build attach $CODEBUILD_BUILD_ID"
 echo pause >/codebuild/readonly/open/control
 read -r resumed </codebuild/readonly/open/resume
+rm -f /codebuild/output/tmp/paused.env /codebuild/output/tmp/paused.cwd
 "#;
 const RESUME: &str = r#"#!/bin/sh
 if [ ! -e /codebuild/readonly/open/paused ]; then
@@ -228,11 +229,29 @@ impl Serving {
                 _ = stopped.changed() => break,
             }
         }
+        self.hear_the_last(&mut told)?;
         self.running.clear();
         while let Some(ended) = self.commands.join_next().await {
             ended.map_err(io::Error::other)??;
         }
         Ok(())
+    }
+
+    /// What commands have told before the environment ended: who had ended by himself has an exit code.
+    fn hear_the_last(&mut self, told: &mut Vec<u8>) -> io::Result<()> {
+        let mut chunk = vec![0; CONTROL_BYTES];
+        loop {
+            // Read past Tokio, whose idea of readiness may be older.
+            match rustix::io::read(&self.control, &mut chunk) {
+                Ok(0) | Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Ok(length) => {
+                    told.extend_from_slice(&chunk[..length]);
+                    self.hear(told)?;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Takes whole lines away from what was told.

@@ -74,11 +74,12 @@ fn insert(tx: &mut WriteTx<'_>, batch: &Batch, token: Option<&(String, String)>)
     if let Some((token, request)) = token {
         if let Some(earlier) = tx.get::<Token>(&Token::key_of(scope, token))?
             && earlier.expires > batch.started
+            // What was deleted has to be asked for anew.
+            && let Some(first) = tx.get::<Batch>(&Batch::key_of(scope, &earlier.build))?
         {
-            let first = tx.get::<Batch>(&Batch::key_of(scope, &earlier.build))?;
-            return match first.filter(|_| earlier.request == *request) {
-                Some(first) => Ok(first.into_inner()),
-                None => Err(Error::ParameterMismatch),
+            return match earlier.request == *request {
+                true => Ok(first.into_inner()),
+                false => Err(Error::ParameterMismatch),
             };
         }
         note_token(tx, scope, token, request.clone(), &batch.id, batch.started)?;

@@ -15,8 +15,11 @@ pub struct Webhook {
     /// The last part of the address that it listens at. Who knows it proves nothing by that.
     pub address: String,
     pub sealed_secret: String,
+    /// One that the host was told and has not confirmed: it may sign with either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_next_secret: Option<String>,
     pub secret_modified: Timestamp,
-    /// Under which address the host's API has it. None while it is not registered, or if its user registers it himself.
+    /// Under which address the host's API has it. None until the host has confirmed it, and if its user registers it himself.
     pub url: Option<String>,
     pub settings: WebhookSettings,
 }
@@ -53,6 +56,11 @@ impl Webhook {
     /// What the secret is sealed for.
     pub fn purpose(scope: &Scope, project: &str) -> String {
         format!("codebuild/{}/{}/webhook/{project}", scope.account, scope.region.as_str())
+    }
+
+    /// Made, and not confirmed by the host: it may have it or not.
+    pub fn is_unfinished(&self) -> bool {
+        self.url.is_none() && !self.is_manual()
     }
 
     pub fn is_manual(&self) -> bool {

@@ -33,9 +33,32 @@ pub(crate) async fn register(
     webhook: &Webhook,
     secret: &str,
 ) -> Result<String, Error> {
-    let api = api(codebuild, project).await?;
-    let url = endpoint::url(&codebuild.config.endpoint, &webhook.address);
-    api.register(&Hook { url, secret: Secret::new(secret) }).await.map_err(|refusal| told(&refusal))
+    let hook = hook(codebuild, webhook, secret);
+    api(codebuild, project).await?.register(&hook).await.map_err(|refusal| told(&refusal))
+}
+
+/// As `register`, of a webhook that the host never had. If it is not known whether the host has it now, it is taken away
+/// again. The second is whether the host has none of it, in case of an error.
+pub(crate) async fn register_new(
+    codebuild: &CodeBuild,
+    project: &Project,
+    webhook: &Webhook,
+    secret: &str,
+) -> Result<String, (Error, bool)> {
+    let api = api(codebuild, project).await.map_err(|error| (error, true))?;
+    let hook = hook(codebuild, webhook, secret);
+    match api.register(&hook).await {
+        Ok(url) => Ok(url),
+        Err(refusal @ Refusal::Unavailable(_)) => {
+            let is_away = api.deregister(&hook.url).await.is_ok();
+            Err((told(&refusal), is_away))
+        }
+        Err(refusal) => Err((told(&refusal), true)),
+    }
+}
+
+fn hook(codebuild: &CodeBuild, webhook: &Webhook, secret: &str) -> Hook {
+    Hook { url: endpoint::url(&codebuild.config.endpoint, &webhook.address), secret: Secret::new(secret) }
 }
 
 /// A webhook that the host does not have, or does not let this credential see, is no obstacle: its deliveries are refused
