@@ -202,6 +202,10 @@ def test_a_stop_and_what_is_refused(aws, create_project):
     stopped = aws.codebuild.stop_build_batch(id=batch)["buildBatch"]
     assert (stopped["buildBatchStatus"], stopped["currentPhase"]) == ("STOPPED", "STOPPED")
     assert statuses(over(aws, batch))["slow"] == "STOPPED"
+    until(lambda: aws.codebuild.delete_build_batch(id=batch)["statusCode"] == "BATCH_DELETED", SECONDS, "it to go")
+    again = aws.codebuild.start_build_batch(projectName=project, idempotencyToken="same")["buildBatch"]["id"]
+    assert again != batch, "the token of what was deleted asks for it anew"
+    aws.codebuild.stop_build_batch(id=again)
 
     refused("ResourceNotFoundException", aws.codebuild.stop_build_batch, id="not:there")
     refused("ResourceNotFoundException", aws.codebuild.start_build_batch, projectName="not-there")

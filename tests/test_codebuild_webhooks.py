@@ -115,6 +115,15 @@ def create(aws, role):
     return create
 
 
+def deliver(hook, event, payload, secret, status=200):
+    body = json.dumps({"repository": {"full_name": "acme/site"}, "sender": {"id": 42}, **payload}).encode()
+    signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"x-github-event": event, "x-hub-signature-256": signature, "user-agent": "GitHub-Hookshot/1234"}
+    headers |= {"content-type": "application/json", "x-github-delivery": str(uuid.uuid4())}
+    answer = fetch(hook["payloadUrl"], "POST", body, headers)
+    assert answer.status == status, answer.body
+
+
 class Hook:
     """The webhook of a new project, with the secret that the host or the user was told."""
 
@@ -125,12 +134,7 @@ class Hook:
         self.secret = self.made.get("secret")
 
     def deliver(self, event, payload, secret=None, status=200):
-        body = json.dumps({"repository": {"full_name": "acme/site"}, "sender": {"id": 42}, **payload}).encode()
-        signature = "sha256=" + hmac.new((secret or self.secret).encode(), body, hashlib.sha256).hexdigest()
-        headers = {"x-github-event": event, "x-hub-signature-256": signature, "user-agent": "GitHub-Hookshot/1234"}
-        headers |= {"content-type": "application/json", "x-github-delivery": str(uuid.uuid4())}
-        answer = fetch(self.made["payloadUrl"], "POST", body, headers)
-        assert answer.status == status, answer.body
+        deliver(self.made, event, payload, secret or self.secret, status)
 
     def push(self, reference, after, before=NOTHING, **more):
         self.deliver("push", {"ref": reference, "before": before, "after": after}, **more)
@@ -259,6 +263,88 @@ def test_the_host_is_told_of_a_webhook(aws, create, api, kind):
         refused("ResourceNotFoundException", call, projectName=project)
 
 
+@pytest.fixture
+def faults(api):
+    yield api.faults
+    api.faults.clear()
+
+
+def told(api):
+    """What the host has of the one webhook that it has."""
+    (hook,) = api.hooks[KINDS["GITHUB"][1]].values()
+    return hook["config"]
+
+
+def test_a_secret_is_good_until_the_host_has_confirmed_the_next(aws, create, api, faults):
+    project = create()
+    made = aws.codebuild.create_webhook(projectName=project)["webhook"]
+    old = told(api)["secret"]
+    faults["PATCH"] = "unheard"
+    refused("OAuthProviderException", aws.codebuild.update_webhook, projectName=project, rotateSecret=True)
+    new = told(api)["secret"]
+    assert new != old
+    closed = {"action": "labeled"}
+    for secret in (old, new):
+        deliver(made, "issues", closed, secret)
+    faults.clear()
+    rotated = aws.codebuild.update_webhook(projectName=project, rotateSecret=True)["webhook"]
+    assert told(api)["secret"] == new and rotated["lastModifiedSecret"] > made["lastModifiedSecret"]
+    deliver(made, "issues", closed, new)
+    deliver(made, "issues", closed, old, status=403)
+    aws.codebuild.delete_webhook(projectName=project)
+
+
+def test_a_webhook_that_was_begun_is_finished_or_taken_away(aws, create, api, faults):
+    shown = lambda project: aws.codebuild.batch_get_projects(names=[project])["projects"][0]["webhook"]  # noqa: E731
+    first, second = create(), create()
+    lost = {"POST": "unheard", "DELETE": "refused"}
+    faults.update(lost)
+    refused("OAuthProviderException", aws.codebuild.create_webhook, projectName=first)
+    begun, secret = shown(first), told(api)["secret"]
+    assert begun["status"] == "CREATING" and told(api)["url"] == begun["payloadUrl"]
+    faults.clear()
+    made = aws.codebuild.create_webhook(projectName=first)["webhook"]
+    assert (made["status"], made["payloadUrl"]) == ("ACTIVE", begun["payloadUrl"])
+    assert told(api) == {**told(api), "url": made["payloadUrl"], "secret": secret}
+    aws.codebuild.delete_webhook(projectName=first)
+
+    faults.update(lost)
+    refused("OAuthProviderException", aws.codebuild.create_webhook, projectName=second)
+    faults.clear()
+    assert len(api.hooks[KINDS["GITHUB"][1]]) == 1
+    aws.codebuild.delete_webhook(projectName=second)
+    assert api.hooks[KINDS["GITHUB"][1]] == {}
+
+
+def test_a_webhook_starts_batches(aws, create, api, repository):
+    spec = {**json.loads(SPEC), "batch": {"build-list": [{"identifier": "one"}, {"identifier": "two"}]}}
+    project = create(buildspec=json.dumps(spec))
+    wanted = {"manualCreation": True, "buildType": "BUILD_BATCH"}
+    message = refused("InvalidInputException", aws.codebuild.create_webhook, projectName=project, **wanted)
+    assert "buildBatchConfig" in message
+    batch_role = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("codebuild:*"))
+    aws.codebuild.update_project(name=project, buildBatchConfig={"serviceRole": batch_role})
+    hook = Hook(aws, lambda: project, [[EVENT]], buildType="BUILD_BATCH")
+    hook.push("refs/heads/main", repository.second, before=repository.first)
+
+    def over():
+        ids = aws.codebuild.list_build_batches_for_project(projectName=project)["ids"]
+        batches = aws.codebuild.batch_get_build_batches(ids=ids)["buildBatches"] if ids else []
+        return [batch for batch in batches if batch["complete"]]
+
+    (batch,) = until(over, SECONDS, "the batch")
+    assert (batch["buildBatchStatus"], batch["sourceVersion"]) == ("SUCCEEDED", repository.second), batch
+    assert batch["initiator"] == "GitHub-Hookshot/1234"
+    (_, *builds) = hook.over(3)
+    for build in builds:
+        assert (exported(build)["EVENT"], exported(build)["HEAD_REF"]) == ("PUSH", "refs/heads/main")
+    path = f"/github/repos/acme/site/statuses/{repository.second}"
+    of = lambda: [one for one in api.statuses(path) if f"({project})" in one["context"]]  # noqa: E731
+    until(lambda: of()[-1:] and of()[-1]["state"] == "success", SECONDS, "the host to be told")
+    assert {one["context"] for one in of()} == {f"AWS CodeBuild BuildBatch us-east-1 ({project})"}
+    assert [one["state"] for one in of()] in (["pending", "success"], ["success"])
+
+
 def test_the_host_is_told_how_builds_stand(aws, create, api, repository):
     hook = Hook(aws, create)
     hook.push("refs/heads/broken", repository.second)
@@ -313,7 +399,8 @@ def test_badges(aws, create, repository):
         ({"filterGroups": [[{"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"}]]}, "InvalidInputException"),
         ({"branchFilter": "("}, "InvalidInputException"),
         ({"branchFilter": "x", "filterGroups": [[EVENT]]}, "InvalidInputException"),
-        ({"buildType": "BUILD_BATCH"}, "NotImplemented"),
+        ({"buildType": "BUILD_BATCH"}, "InvalidInputException"),
+        ({"buildType": "RUNNER_BUILDKITE_BUILD"}, "NotImplemented"),
         ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}, "NotImplemented"),
     ],
 )

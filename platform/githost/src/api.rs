@@ -1,8 +1,9 @@
-//! The part of the hosts' APIs that is called here: webhooks of a repository, and statuses of commits.
-//! Sources: GitHub REST API, "Repository webhooks", "Commit statuses"; GitLab REST API, "Project webhooks", "Commits";
+//! The part of the hosts' APIs that is called here: webhooks of a repository, statuses of commits, and roles.
+//! Sources: GitHub REST API, "Repository webhooks", "Commit statuses", "Collaborators"; GitLab REST API, "Project webhooks", "Commits";
 //! Bitbucket Cloud REST API, "Repositories", "Commit statuses".
 
 mod hook;
+mod people;
 mod status;
 
 use aws::remote::Transport;

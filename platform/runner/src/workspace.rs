@@ -8,10 +8,7 @@ use std::{
     ffi::{CStr, OsString},
     fs::{self, File},
     io,
-    os::{
-        fd::OwnedFd,
-        unix::ffi::OsStringExt,
-    },
+    os::{fd::OwnedFd, unix::ffi::OsStringExt},
     path::{Component, Path, PathBuf},
 };
 

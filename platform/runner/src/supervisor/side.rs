@@ -464,3 +464,49 @@ impl<'a> Stream<'a> {
         log.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command has told its exit code, and the environment ends before anybody has read it.
+    async fn exit_code_at_the_end() -> Option<i32> {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path().join("build"));
+        folder.create().unwrap();
+        fs::create_dir_all(folder.requests()).unwrap();
+        let control = dir.path().join("control");
+        make_pipe(&control).unwrap();
+        let (id, (ended, end)) = (Uuid::new_v4(), oneshot::channel());
+        let serving = Serving {
+            control: pipe::OpenOptions::new().read_write(true).open_receiver(&control).unwrap(),
+            scripts: File::create(dir.path().join("scripts")).unwrap(),
+            resume: None,
+            resumed: watch::channel(0).0,
+            paused: 0,
+            running: HashMap::from([(id, ended)]),
+            seen: HashSet::new(),
+            commands: JoinSet::new(),
+            shell: "/bin/sh",
+            output: Arc::new(Output {
+                folder: folder.clone(),
+                secrets: vec![],
+                journal: Mutex::new(Journal::open(&folder.events()).unwrap()),
+                log: Mutex::new(Log::open(&folder.output_log(), &[], 1024).unwrap()),
+            }),
+        };
+        write_end(&control, true).unwrap().write_all(format!("ended {id} 7\n").as_bytes()).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        stop.send_replace(true);
+        serving.serve(stopped).await.unwrap();
+        end.await.ok()
+    }
+
+    #[tokio::test]
+    async fn an_exit_code_that_was_told_outlasts_the_end_of_the_environment() {
+        // Which of the two is seen first is up to chance.
+        for _ in 0..20 {
+            assert_eq!(exit_code_at_the_end().await, Some(7));
+        }
+    }
+}

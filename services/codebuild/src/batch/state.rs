@@ -114,6 +114,12 @@ impl Batch {
         self
     }
 
+    /// Whose status the host is told.
+    pub(crate) fn commit(&self) -> Option<&String> {
+        let of_webhook = self.webhook.as_ref().and_then(|webhook| webhook.commit.as_ref());
+        of_webhook.or(self.resolved_source_version.as_ref())
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         self.ended.is_some()
     }

@@ -10,7 +10,7 @@ use super::{
     state::{End, Event},
 };
 use crate::{
-    driver::Entry,
+    driver::{Entry, report_batch},
     records::{Batch, Batchspec, Build, BuildId},
 };
 
@@ -45,6 +45,7 @@ pub(crate) fn change(
 ) -> Result<Option<Batch>, store::Error> {
     let Some(mut batch) = tx.get::<Batch>(&Batch::key_of(scope, id))? else { return Ok(None) };
     let was_complete = batch.record.is_complete();
+    let stood = (was_complete, batch.record.commit().cloned());
     if !batch.record.apply(event, at) {
         return Ok(None);
     }
@@ -53,6 +54,9 @@ pub(crate) fn change(
     if batch.is_complete() && !was_complete {
         tx.dequeue(BATCHES, &deadline_entry(batch.id.uuid))?;
         over(tx, &batch, at)?;
+    }
+    if stood != (batch.is_complete(), batch.commit().cloned()) {
+        report_batch(tx, &batch)?;
     }
     nudge(tx, &batch)?;
     Ok(Some(batch))

@@ -32,7 +32,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 pub(crate) use deliveries::DELIVERIES;
 pub(crate) use drive::Drive;
 pub(crate) use provision::stream_of;
-pub(crate) use statuses::report;
+pub(crate) use statuses::{report, report_batch};
 
 use crate::{
     CodeBuild,

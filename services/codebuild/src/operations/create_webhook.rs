@@ -1,6 +1,7 @@
 use aws::Ctx;
 use codebuild_model::{self as model, CreateWebhook, CreateWebhookOutput};
 
+use super::start_build_batch::check_batch_role;
 use crate::{
     CodeBuild,
     error::Error,
@@ -31,6 +32,7 @@ pub(super) async fn create_webhook(
         ..model::Webhook::default()
     };
     let settings = settings::complete(given, provider)?;
+    check_batch(&project, &settings)?;
     let (secret, sealed_secret) = new_secret(codebuild, ctx, &project.name)?;
     let webhook = Webhook {
         scope: ctx.scope.clone(),
@@ -53,6 +55,14 @@ pub(super) async fn create_webhook(
     Ok(CreateWebhookOutput { webhook: Some(shape::webhook(&webhook, &codebuild.config.endpoint)) })
 }
 
+/// A webhook that starts batches needs a project that has them. Errors: InvalidInput.
+pub(super) fn check_batch(project: &Project, webhook: &model::Webhook) -> Result<(), Error> {
+    match webhook.build_type == Some(model::WebhookBuildType::BuildBatch) {
+        true => check_batch_role(&project.name, &project.configuration.0),
+        false => Ok(()),
+    }
+}
+
 /// A webhook that another call has begun and not finished is gone on with: the host may have it, by its address and secret.
 async fn put_new(codebuild: &CodeBuild, webhook: Webhook) -> Result<Webhook, Error> {
     let write = codebuild.store.write(move |tx| {
@@ -60,8 +70,7 @@ async fn put_new(codebuild: &CodeBuild, webhook: Webhook) -> Result<Webhook, Err
             tx.put(&webhook)?;
             return Ok(webhook.clone());
         };
-        let is_resumed =
-            known.is_unfinished() && !webhook.is_manual() && known.provider == webhook.provider;
+        let is_resumed = known.is_unfinished() && !webhook.is_manual() && known.provider == webhook.provider;
         if !is_resumed {
             return Err(Error::WebhookExists(webhook.project.clone()));
         }
@@ -73,11 +82,7 @@ async fn put_new(codebuild: &CodeBuild, webhook: Webhook) -> Result<Webhook, Err
 }
 
 /// Has the host have it, and records that it has; or neither, as far as the host can be asked.
-async fn register(
-    codebuild: &CodeBuild,
-    project: &Project,
-    mut webhook: Webhook,
-) -> Result<Webhook, Error> {
+async fn register(codebuild: &CodeBuild, project: &Project, mut webhook: Webhook) -> Result<Webhook, Error> {
     let key = store::Record::key(&webhook);
     let purpose = Webhook::purpose(&webhook.scope, &webhook.project);
     let secret = codebuild.sealer.open_text(&purpose, &webhook.sealed_secret);

@@ -1,7 +1,7 @@
 use aws::Ctx;
 use codebuild_model::{self as model, UpdateWebhook, UpdateWebhookOutput};
 
-use super::create_webhook::new_secret;
+use super::create_webhook::{check_batch, new_secret};
 use crate::{
     CodeBuild,
     error::Error,
@@ -21,6 +21,7 @@ pub(super) async fn update_webhook(
     let project = codebuild.project(&ctx.scope, &input.project_name).await?;
     let before = codebuild.webhook(&ctx.scope, &project.name).await?;
     let settings = WebhookSettings(settings::complete(changed(&before, &input), before.provider)?);
+    check_batch(&project, &settings.0)?;
     let mut told = None;
     let after = match input.rotate_secret {
         Some(true) => {

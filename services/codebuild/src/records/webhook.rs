@@ -117,6 +117,41 @@ impl Record for Delivery {
     }
 }
 
+/// A pull request whose build waits for somebody's approval. Key: account, region, project, id of the pull request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Withheld {
+    pub scope: Scope,
+    pub project: String,
+    /// Of the webhook that it came by.
+    pub address: String,
+    /// Of the pull request.
+    pub request: String,
+    pub sender: String,
+    pub since: Timestamp,
+    pub change: Change,
+}
+
+impl Withheld {
+    pub const SINCE: &'static str = "since";
+
+    pub fn key_of(scope: &Scope, project: &str, request: &str) -> Key {
+        in_scope(scope).and(project).and(request)
+    }
+}
+
+impl Record for Withheld {
+    const KIND: &'static str = "codebuild/withheld-pull-request";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::key_of(&self.scope, &self.project, &self.request)
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        vec![Index::new(Self::SINCE, Key::empty().and_i64(self.since.as_millis()).join(&self.key()))]
+    }
+}
+
 /// What a webhook has told the build that it started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookStart {

@@ -92,7 +92,9 @@ impl WebhookEndpoint {
 
     fn is_genuine(&self, webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Result<bool, Answer> {
         let purpose = Webhook::purpose(&webhook.scope, &webhook.project);
-        for sealed in [Some(&webhook.sealed_secret), webhook.sealed_next_secret.as_ref()].into_iter().flatten() {
+        for sealed in
+            [Some(&webhook.sealed_secret), webhook.sealed_next_secret.as_ref()].into_iter().flatten()
+        {
             let secret = self.codebuild.sealer.open_text(&purpose, sealed).map_err(fault)?;
             if delivery::is_genuine(webhook.provider, headers, body, secret.as_bytes()) {
                 return Ok(true);

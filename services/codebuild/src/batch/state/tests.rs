@@ -25,6 +25,7 @@ pub(crate) fn batch(config: ProjectBuildBatchConfig) -> Batch {
         phases: vec![],
         fast_fail: false,
         failing_fast: false,
+        webhook: None,
         groups: vec![],
         artifacts: None,
     };
