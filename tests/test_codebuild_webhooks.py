@@ -139,10 +139,16 @@ class Hook:
     def push(self, reference, after, before=NOTHING, **more):
         self.deliver("push", {"ref": reference, "before": before, "after": after}, **more)
 
-    def pull_request(self, action, commit, fork=False):
+    def pull_request(self, action, commit, fork=False, author="stranger", sender=None):
         head = {"ref": "fix", "sha": commit, "repo": {"full_name": "stranger/site" if fork else "acme/site"}}
-        request = {"title": "Mend", "head": head, "base": {"ref": "main"}}
-        self.deliver("pull_request", {"action": action, "number": 7, "pull_request": request})
+        user = {"id": 7, "login": author}
+        request = {"title": "Mend", "head": head, "base": {"ref": "main"}, "user": user}
+        sender = {"id": 42, "login": sender or author}
+        self.deliver("pull_request", {"action": action, "number": 7, "pull_request": request, "sender": sender})
+
+    def comment(self, text, by):
+        issue, comment = {"number": 7, "pull_request": {}}, {"body": text, "user": {"id": 1, "login": by}}
+        self.deliver("issue_comment", {"action": "created", "issue": issue, "comment": comment})
 
     def builds(self):
         ids = self.aws.codebuild.list_builds_for_project(projectName=self.project, sortOrder="ASCENDING")["ids"]
@@ -314,6 +320,56 @@ def test_a_webhook_that_was_begun_is_finished_or_taken_away(aws, create, api, fa
     assert len(api.hooks[KINDS["GITHUB"][1]]) == 1
     aws.codebuild.delete_webhook(projectName=second)
     assert api.hooks[KINDS["GITHUB"][1]] == {}
+
+
+def test_a_pull_request_is_built_once_somebody_who_may_has_approved_it(aws, server, create, api, repository):
+    api.roles |= {"mia": "maintain", "reader": "read"}
+    hook = Hook(aws, create, [[EVENT]])
+    roles = ["GITHUB_WRITE", "GITHUB_MAINTAIN", "GITHUB_ADMIN"]
+    assert hook.made["pullRequestBuildPolicy"] == {
+        "requiresCommentApproval": "FORK_PULL_REQUESTS",
+        "approverRoles": roles,
+    }
+    policy = {"requiresCommentApproval": "ALL_PULL_REQUESTS", "approverRoles": ["GITHUB_MAINTAIN"]}
+    updated = aws.codebuild.update_webhook(projectName=hook.project, pullRequestBuildPolicy=policy)["webhook"]
+    assert updated["pullRequestBuildPolicy"] == policy
+    path = f"/github/repos/acme/site/statuses/{repository.asked}"
+    context = f"AWS CodeBuild us-east-1 ({hook.project})"
+    statuses = lambda: [one for one in api.statuses(path) if one["context"] == context]  # noqa: E731
+    hook.pull_request("opened", repository.asked, fork=True)
+    until(statuses, SECONDS, "the host to be told that it waits")
+    assert statuses()[0]["state"] == "failure"
+    assert statuses()[0]["description"] == "Pull request approval required for starting a build"
+    server.kill()
+    server.start()
+    approval = f"Looks good\r\n/codebuild_run({repository.asked})"
+    for text, by in [
+        (approval, "reader"),
+        (approval, "nobody"),
+        (f"/codebuild_run({repository.first})", "mia"),
+        ("/codebuild_run", "mia"),
+        (f"say /codebuild_run({repository.asked})", "mia"),
+    ]:
+        hook.comment(text, by)
+    # A maintainer's own push to a stranger's proposal approves nothing by itself.
+    hook.pull_request("synchronize", repository.asked, fork=True, sender="mia")
+    # Deliveries that start something are decided after those above, or beside them.
+    hook.push("refs/heads/main", repository.first)
+    hook.over(1)
+    for _ in range(2):
+        hook.comment(approval, "mia")
+    pushed, approved = hook.over(2)
+    assert approved["sourceVersion"] == f"pr/7^{{{repository.asked}}}", "what was looked at, and nothing newer"
+    assert (approved["resolvedSourceVersion"], exported(approved)["TRIGGER"]) == (repository.asked, "pr/7")
+    until(lambda: statuses()[-1]["state"] == "success", SECONDS, "the host to be told")
+    # Who may approve need not ask.
+    hook.pull_request("opened", repository.asked, author="mia")
+    *_, own = hook.over(3)
+    assert own["resolvedSourceVersion"] == repository.asked
+    for policy in ({"approverRoles": ["GITLAB_OWNER"]}, {"requiresCommentApproval": "SOME"}):
+        policy = {"requiresCommentApproval": "DISABLED", **policy}
+        arguments = {"projectName": hook.project, "pullRequestBuildPolicy": policy}
+        refused("InvalidInputException", aws.unchecked("codebuild").update_webhook, **arguments)
 
 
 def test_a_webhook_starts_batches(aws, create, api, repository):

@@ -73,7 +73,8 @@ class HostApi:
 
     def __init__(self):
         self.hooks, self.posted, self.refusal, numbers = {}, [], None, itertools.count(1)
-        self.faults = {}
+        # Roles of accounts, by name.
+        self.faults, self.roles = {}, {}
         api = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -84,6 +85,9 @@ class HostApi:
                     return self.answer(api.refusal or 503, {"message": "no"})
                 if not self.headers.get("Authorization", "").startswith(("Bearer ", "Basic ")):
                     return self.answer(401, {"message": "Bad credentials"})
+                if "/collaborators/" in path:
+                    role = api.roles.get(path.split("/")[-2])
+                    return self.answer(200 if role else 404, {"permission": "read", "role_name": role})
                 if "/status" in path:
                     api.posted.append((path, body))
                     return self.answer(201, {})

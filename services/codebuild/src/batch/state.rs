@@ -80,7 +80,7 @@ impl Group {
         Self { build, state: GroupState::Waiting, current: None, prior: vec![], repeats: None }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         matches!(self.state, GroupState::Succeeded | GroupState::Failed | GroupState::Skipped)
     }
 

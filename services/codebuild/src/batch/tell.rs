@@ -10,8 +10,8 @@ use super::{
     state::{End, Event},
 };
 use crate::{
-    driver::{Entry, report_batch},
-    records::{Batch, Batchspec, Build, BuildId},
+    driver::{Entry, MERGES, report_batch},
+    records::{Batch, Batchspec, Build, BuildId, Group},
 };
 
 /// A build of a batch is over.
@@ -89,6 +89,10 @@ fn entry(batch: &Batch) -> Entry {
 
 /// EventBridge knows no events of batches; the pipeline that waits for one is told all the same.
 fn over(tx: &mut WriteTx<'_>, batch: &Batch, at: Timestamp) -> Result<(), store::Error> {
+    let mut shards = batch.groups.iter().filter(|group| group.build.shard.is_some()).peekable();
+    if shards.peek().is_some() && shards.all(Group::is_over) {
+        tx.enqueue(MERGES, &batch.id.uuid.to_string(), &entry(batch), None)?;
+    }
     let detail = json!({"id": batch.id.to_string()});
     let event = Told::new(&batch.scope, compute::SOURCE, compute::ENDED, at, vec![], detail);
     tx.append(event::UNPUBLISHED_TOPIC, &event)

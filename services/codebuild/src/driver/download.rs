@@ -372,7 +372,10 @@ fn describe(
         say(&format!("Moving to directory {}", primary.directory.display()))?;
     }
     let modes = build.configuration.0.cache.iter().flat_map(|cache| cache.modes.iter().flatten());
-    for mode in modes.filter(|mode| **mode != CacheMode::LocalCustomCache) {
+    // What was fetched of Git repositories is kept for every build.
+    let without_effect =
+        |mode: &&CacheMode| !matches!(mode, CacheMode::LocalCustomCache | CacheMode::LocalSourceCache);
+    for mode in modes.filter(without_effect) {
         say(&format!("{mode} has no effect here"))?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use runner::{Folder, agent_line, mask};
 use tokio_util::io::ReaderStream;
 
 use super::{
-    Fault,
+    Fault, discover,
     download::{kept_buildspec, parse, phase_lines, place},
     drive::{Drive, Trouble},
     plan::expanded,
@@ -110,14 +110,15 @@ impl Uploading<'_, '_> {
             Err(Trouble::Fault(fault)) => return Err(Trouble::Fault(fault)),
             artifacts => artifacts,
         };
+        let discovered = discover::discover(self).await?;
         if let Ok(changes) = &artifacts
             && !changes.is_empty()
-            && !self.spec.reports.is_empty()
+            && !(self.spec.reports.is_empty() && discovered.is_empty())
         {
             // They are there, even if a report is refused.
             self.drive.commit(changes.clone(), None).await.map_err(Trouble::Fault)?;
         }
-        let refused = reports::take_in(self).await?;
+        let refused = reports::take_in(self, discovered).await?;
         let changes = artifacts?;
         match refused.is_empty() {
             true => Ok(changes),

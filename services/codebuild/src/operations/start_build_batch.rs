@@ -78,6 +78,7 @@ pub(crate) fn new_batch(
         failing_fast: false,
         groups: vec![],
         artifacts: None,
+        reports: vec![],
     })
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::{Artifact, BuildId, Configuration, WebhookStart, in_scope};
+use super::{Artifact, BuildId, Configuration, ReportId, WebhookStart, in_scope};
 use crate::buildspec::{self, BatchBuild, Shard};
 
 /// One batch of builds. Key: account, region, project, uuid.
@@ -35,6 +35,9 @@ pub struct Batch {
     pub groups: Vec<Group>,
     /// Set when the artifacts of the builds were combined.
     pub artifacts: Option<Artifact>,
+    /// Merged ones of a fan-out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<ReportId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

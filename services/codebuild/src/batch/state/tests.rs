@@ -26,6 +26,7 @@ pub(crate) fn batch(config: ProjectBuildBatchConfig) -> Batch {
         fast_fail: false,
         failing_fast: false,
         webhook: None,
+        reports: vec![],
         groups: vec![],
         artifacts: None,
     };
