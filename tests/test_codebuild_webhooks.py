@@ -150,20 +150,21 @@ class Hook:
         issue, comment = {"number": 7, "pull_request": {}}, {"body": text, "user": {"id": 1, "login": by}}
         self.deliver("issue_comment", {"action": "created", "issue": issue, "comment": comment})
 
-    def builds(self):
-        ids = self.aws.codebuild.list_builds_for_project(projectName=self.project, sortOrder="ASCENDING")["ids"]
-        return self.aws.codebuild.batch_get_builds(ids=ids)["builds"] if ids else []
-
     def over(self, count):
-        """The builds once there are so many and all are over; there must not be more."""
+        return over(self.aws, self.project, count)
 
-        def probe():
-            builds = self.builds()
-            return builds if len(builds) >= count and all(build["buildComplete"] for build in builds) else None
 
-        builds = until(probe, SECONDS, f"{count} builds of {self.project}")
-        assert len(builds) == count
-        return sorted(builds, key=lambda build: build["buildNumber"])
+def over(aws, project, count):
+    """The builds of a project once there are so many and all are over; there must not be more."""
+
+    def probe():
+        ids = aws.codebuild.list_builds_for_project(projectName=project, sortOrder="ASCENDING")["ids"]
+        builds = aws.codebuild.batch_get_builds(ids=ids)["builds"] if ids else []
+        return builds if len(builds) >= count and all(build["buildComplete"] for build in builds) else None
+
+    builds = until(probe, SECONDS, f"{count} builds of {project}")
+    assert len(builds) == count
+    return sorted(builds, key=lambda build: build["buildNumber"])
 
 
 def exported(build):
@@ -383,12 +384,12 @@ def test_a_webhook_starts_batches(aws, create, api, repository):
     hook = Hook(aws, lambda: project, [[EVENT]], buildType="BUILD_BATCH")
     hook.push("refs/heads/main", repository.second, before=repository.first)
 
-    def over():
+    def batches():
         ids = aws.codebuild.list_build_batches_for_project(projectName=project)["ids"]
         batches = aws.codebuild.batch_get_build_batches(ids=ids)["buildBatches"] if ids else []
         return [batch for batch in batches if batch["complete"]]
 
-    (batch,) = until(over, SECONDS, "the batch")
+    (batch,) = until(batches, SECONDS, "the batch")
     assert (batch["buildBatchStatus"], batch["sourceVersion"]) == ("SUCCEEDED", repository.second), batch
     assert batch["initiator"] == "GitHub-Hookshot/1234"
     (_, *builds) = hook.over(3)
@@ -399,6 +400,25 @@ def test_a_webhook_starts_batches(aws, create, api, repository):
     until(lambda: of()[-1:] and of()[-1]["state"] == "success", SECONDS, "the host to be told")
     assert {one["context"] for one in of()} == {f"AWS CodeBuild BuildBatch us-east-1 ({project})"}
     assert [one["state"] for one in of()] in (["pending", "success"], ["success"])
+
+
+def test_the_webhook_of_an_organisation_builds_its_repositories(aws, create, api, repository):
+    project = create(location="CODEBUILD_DEFAULT_WEBHOOK_SOURCE_LOCATION")
+    refused("InvalidInputException", aws.codebuild.create_webhook, projectName=project)
+    wanted = {"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}
+    groups = [[EVENT, {"type": "REPOSITORY_NAME", "pattern": "^si"}]]
+    made = aws.codebuild.create_webhook(projectName=project, filterGroups=groups, **wanted)["webhook"]
+    assert made["scopeConfiguration"] == wanted["scopeConfiguration"]
+    (hook,) = api.hooks["/github/orgs/acme/hooks"].values()
+    secret = hook["config"]["secret"]
+    pushed = {"ref": "refs/heads/main", "before": NOTHING, "after": repository.first}
+    for name in ("acme/site", "acme/other", "stranger/site"):
+        deliver(made, "push", {**pushed, "repository": {"full_name": name}}, secret)
+    (build,) = over(aws, project, 1)
+    assert build["source"]["location"] == "https://github.com/acme/site"
+    assert (build["buildStatus"], build["resolvedSourceVersion"]) == ("SUCCEEDED", repository.first), build["phases"]
+    aws.codebuild.delete_webhook(projectName=project)
+    assert api.hooks["/github/orgs/acme/hooks"] == {}
 
 
 def test_the_host_is_told_how_builds_stand(aws, create, api, repository):
@@ -457,7 +477,8 @@ def test_badges(aws, create, repository):
         ({"branchFilter": "x", "filterGroups": [[EVENT]]}, "InvalidInputException"),
         ({"buildType": "BUILD_BATCH"}, "InvalidInputException"),
         ({"buildType": "RUNNER_BUILDKITE_BUILD"}, "NotImplemented"),
-        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}, "NotImplemented"),
+        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}, "InvalidInputException"),
+        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_GLOBAL"}}, "NotImplemented"),
     ],
 )
 def test_what_makes_no_webhook(aws, create, api, settings, code):

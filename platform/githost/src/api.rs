@@ -27,8 +27,10 @@ pub struct Api {
     pub provider: Provider,
     /// `https://api.github.com`
     pub base: String,
-    /// `owner/name`
+    /// `owner/name`; of an organisation its name.
     pub path: String,
+    /// It is asked about a whole organisation of GitHub's.
+    pub is_organisation: bool,
     pub credential: Credential,
 }
 
@@ -83,6 +85,9 @@ impl Api {
     /// Where the API has the repository.
     fn repository(&self) -> String {
         match self.provider {
+            Provider::GitHub | Provider::GitHubEnterpriseServer if self.is_organisation => {
+                format!("/orgs/{}", self.path)
+            }
             Provider::GitHub | Provider::GitHubEnterpriseServer | Provider::AzureDevOps => {
                 format!("/repos/{}", self.path)
             }

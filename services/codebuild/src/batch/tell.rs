@@ -91,6 +91,8 @@ fn entry(batch: &Batch) -> Entry {
 fn over(tx: &mut WriteTx<'_>, batch: &Batch, at: Timestamp) -> Result<(), store::Error> {
     let mut shards = batch.groups.iter().filter(|group| group.build.shard.is_some()).peekable();
     if shards.peek().is_some() && shards.all(Group::is_over) {
+        // What was begun before a retry is not what is to be merged now.
+        tx.dequeue(MERGES, &batch.id.uuid.to_string())?;
         tx.enqueue(MERGES, &batch.id.uuid.to_string(), &entry(batch), None)?;
     }
     let detail = json!({"id": batch.id.to_string()});

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws::Timestamp;
-use codebuild_model::WebhookBuildType;
+use codebuild_model::{ProjectSource, WebhookBuildType};
 use githost::{
     Failure,
     api::Refusal,
@@ -23,9 +23,10 @@ use crate::{
     },
     records::{Batch, Build, BuildId, Delivery, Project, Webhook, Withheld},
     role::Role,
+    source::git::Repository,
     webhook::{
         filter::{Contents, admits, asks_for, may_admit},
-        host,
+        host::place,
         settings::{approves, is_withheld},
         start::{start, start_approved},
     },
@@ -148,69 +149,87 @@ fn clear_old(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<(), store::Error> {
     Ok(())
 }
 
+/// The repository in which something has happened, and how the project fetches it.
+struct Place {
+    repository: Repository,
+    source: ProjectSource,
+}
+
 impl Found {
+    /// None for a repository that is not the project's, or not its organisation's.
+    fn place(&self, name: &str) -> Option<Place> {
+        place(&self.webhook, &self.project, name).map(|(repository, source)| Place { repository, source })
+    }
+
     async fn decide(&self, codebuild: &CodeBuild, change: &Change) -> Result<Decision, String> {
         let Self { delivery, webhook, project } = self;
         let settings = &webhook.settings.0;
-        let is_of_project = host::repository(&project.configuration.0).is_ok_and(|repository| {
-            repository.provider == webhook.provider
-                && repository.path.eq_ignore_ascii_case(&change.repository)
-        });
-        if !is_of_project {
-            return Ok(Decision::Nothing);
-        }
+        let Some(place) = self.place(&change.repository) else { return Ok(Decision::Nothing) };
         if let What::Approval(approval) = &change.what {
-            return self.approved(codebuild, approval).await;
+            return self.approved(codebuild, &place, approval).await;
         }
         if !may_admit(settings, change) {
             return Ok(Decision::Nothing);
         }
-        let contents = contents(codebuild, webhook, project, change).await?;
+        let contents = contents(codebuild, webhook, project, &place, change).await?;
         if !admits(settings, change, &contents) {
             return Ok(Decision::Nothing);
         }
         match &change.what {
             What::PullRequest(request) if is_withheld(settings, change) => {
-                if self.are_trusted(codebuild, &request.contributors).await? {
-                    return Ok(self.start(change, &delivery.sender, Some(request), None));
+                if self.are_trusted(codebuild, &place, &request.contributors).await? {
+                    return Ok(self.start(change, &place, &delivery.sender, Some(request), None));
                 }
                 let withheld = Withheld {
                     scope: delivery.scope.clone(),
                     project: delivery.project.clone(),
                     address: webhook.address.clone(),
-                    request: request.id.clone(),
+                    request: Withheld::name(&change.repository, &request.id),
                     sender: delivery.sender.clone(),
                     since: Timestamp::now(),
                     change: change.clone(),
                 };
                 Ok(Decision::Withhold(Box::new(withheld)))
             }
-            _ => Ok(self.start(change, &delivery.sender, None, None)),
+            _ => Ok(self.start(change, &place, &delivery.sender, None, None)),
         }
     }
 
     /// Somebody has approved a pull request: what was withheld of it starts, if he may and it is still the same.
-    async fn approved(&self, codebuild: &CodeBuild, approval: &Approval) -> Result<Decision, String> {
+    async fn approved(
+        &self,
+        codebuild: &CodeBuild,
+        place: &Place,
+        approval: &Approval,
+    ) -> Result<Decision, String> {
         let Self { delivery, webhook, .. } = self;
-        let key = Withheld::key_of(&delivery.scope, &delivery.project, &approval.id);
+        let name = Withheld::name(&place.repository.path, &approval.id);
+        let key = Withheld::key_of(&delivery.scope, &delivery.project, &name);
         let found = codebuild.store.read(move |tx| tx.get::<Withheld>(&key)).await;
         let found = found.map_err(|error| error.to_string())?.map(Versioned::into_inner);
-        let Some(withheld) = found.filter(|withheld| withheld.address == webhook.address) else {
-            return Ok(Decision::Nothing);
+        let is_here = |withheld: &Withheld| {
+            let repository = &withheld.change.repository;
+            withheld.address == webhook.address && repository.eq_ignore_ascii_case(&place.repository.path)
         };
+        let Some(withheld) = found.filter(is_here) else { return Ok(Decision::Nothing) };
         let What::PullRequest(request) = &withheld.change.what else { return Ok(Decision::Nothing) };
         let is_this = request.commit.eq_ignore_ascii_case(&approval.commit);
-        if !is_this || !self.are_trusted(codebuild, std::slice::from_ref(&approval.by)).await? {
+        if !is_this || !self.are_trusted(codebuild, place, std::slice::from_ref(&approval.by)).await? {
             return Ok(Decision::Nothing);
         }
         let change = withheld.change.clone();
         let request = request.clone();
         let sender = withheld.sender.clone();
-        Ok(self.start(&change, &sender, Some(&request), Some(Box::new(withheld))))
+        Ok(self.start(&change, place, &sender, Some(&request), Some(Box::new(withheld))))
     }
 
     /// Whether all of these accounts may approve; nobody is nobody who may. Errors: what may go well later.
-    async fn are_trusted(&self, codebuild: &CodeBuild, accounts: &[String]) -> Result<bool, String> {
+    async fn are_trusted(
+        &self,
+        codebuild: &CodeBuild,
+        place: &Place,
+        accounts: &[String],
+    ) -> Result<bool, String> {
         let Self { webhook, project, .. } = self;
         if accounts.is_empty() {
             return Ok(false);
@@ -219,10 +238,9 @@ impl Found {
         let role = settings.service_role.as_deref().unwrap_or_default();
         let role = Role::of_project(&codebuild.client, &project.scope, role);
         let access = HostAccess { codebuild, scope: &project.scope, role: &role };
-        let repository = host::repository(settings).map_err(|error| error.to_string())?;
         let warn =
             |why: &str| tracing::warn!(project = project.name, why, "nobody can be asked who may approve");
-        let api = match access.api(&settings.source.clone().unwrap_or_default(), &repository).await {
+        let api = match access.api(&place.source, &place.repository).await {
             Ok(Some(api)) => api,
             Ok(None) => return Ok(false),
             Err(denied @ Denied::Fault(_)) => return Err(denied.message().to_owned()),
@@ -249,6 +267,7 @@ impl Found {
     fn start(
         &self,
         change: &Change,
+        place: &Place,
         sender: &str,
         request: Option<&PullRequest>,
         approved: Option<Box<Withheld>>,
@@ -256,7 +275,8 @@ impl Found {
         let Self { delivery, webhook, project } = self;
         let Some((version, told)) = start(webhook.provider, change) else { return Decision::Nothing };
         let version = request.map_or(version.clone(), |request| start_approved(request, &version));
-        let configuration = project.configuration.0.clone();
+        let mut configuration = project.configuration.0.clone();
+        configuration.source = Some(place.source.clone());
         let (scope, name) = (&delivery.scope, &delivery.project);
         let (sender, now) = (sender.to_owned(), Timestamp::now());
         if webhook.settings.0.build_type == Some(WebhookBuildType::BuildBatch) {
@@ -282,6 +302,7 @@ async fn contents(
     codebuild: &CodeBuild,
     webhook: &Webhook,
     project: &Project,
+    place: &Place,
     change: &Change,
 ) -> Result<Contents, String> {
     let (files, message) = asks_for(&webhook.settings.0);
@@ -295,9 +316,7 @@ async fn contents(
         settings.service_role.as_deref().unwrap_or_default(),
     );
     let access = HostAccess { codebuild, scope: &project.scope, role: &role };
-    let repository = host::repository(settings).map_err(|error| error.to_string())?;
-    let source = settings.source.clone().unwrap_or_default();
-    let (remote, _) = match access.remote(&source, &repository).await {
+    let (remote, _) = match access.remote(&place.source, &place.repository).await {
         Ok(remote) => remote,
         Err(denied @ Denied::Fault(_)) => return Err(denied.message().to_owned()),
         Err(denied) => {

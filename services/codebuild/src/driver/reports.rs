@@ -212,6 +212,7 @@ impl Taking<'_, '_, '_> {
             Err(package::Error::NothingFound) => {
                 Err(Stop::Refused("report files not found in build".to_owned()))
             }
+            Err(error) if error.is_of_machine() => Err(Stop::Fault(Fault::Io(std::io::Error::other(error)))),
             Err(error) => Err(Stop::Refused(error.to_string())),
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     records::{self, Batch, Build, Webhook, WebhookStart, Withheld},
     role::Role,
     source::{Origin, git, place},
+    webhook::host,
 };
 
 /// Builds whose hosts are to be told.
@@ -150,7 +151,8 @@ async fn tell_of_withheld(
     let Some(((withheld, webhook), project)) = found else { return Ok(()) };
     let What::PullRequest(pull_request) = &withheld.change.what else { return Ok(()) };
     let settings = &project.configuration.0;
-    let source = settings.source.clone().unwrap_or_default();
+    let placed = host::place(&webhook, &project, &withheld.change.repository);
+    let Some((_, source)) = placed else { return Ok(()) };
     let role =
         Role::of_project(&codebuild.client, scope, settings.service_role.as_deref().unwrap_or_default());
     let access = HostAccess { codebuild, scope, role: &role };

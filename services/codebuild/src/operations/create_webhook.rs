@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     records::{Project, Webhook, WebhookSettings},
     shape,
-    webhook::{endpoint::new_address, host, settings},
+    webhook::{endpoint::new_address, host, scope, settings},
 };
 
 /// Makes the webhook of a project, and registers it at the Git host unless the user wants to do that himself: then the answer
@@ -21,7 +21,7 @@ pub(super) async fn create_webhook(
     input: CreateWebhook,
 ) -> Result<CreateWebhookOutput, Error> {
     let project = codebuild.project(&ctx.scope, &input.project_name).await?;
-    let provider = host::repository(&project.configuration.0)?.provider;
+    let provider = host::provider(&project.configuration.0)?;
     let given = model::Webhook {
         branch_filter: input.branch_filter,
         filter_groups: input.filter_groups,
@@ -32,6 +32,7 @@ pub(super) async fn create_webhook(
         ..model::Webhook::default()
     };
     let settings = settings::complete(given, provider)?;
+    scope::check(&settings, &project.configuration.0)?;
     check_batch(&project, &settings)?;
     let (secret, sealed_secret) = new_secret(codebuild, ctx, &project.name)?;
     let webhook = Webhook {

@@ -117,14 +117,14 @@ impl Record for Delivery {
     }
 }
 
-/// A pull request whose build waits for somebody's approval. Key: account, region, project, id of the pull request.
+/// A pull request whose build waits for somebody's approval. Key: account, region, project, repository and id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Withheld {
     pub scope: Scope,
     pub project: String,
     /// Of the webhook that it came by.
     pub address: String,
-    /// Of the pull request.
+    /// As [`Withheld::name`] has it.
     pub request: String,
     pub sender: String,
     pub since: Timestamp,
@@ -133,6 +133,11 @@ pub struct Withheld {
 
 impl Withheld {
     pub const SINCE: &'static str = "since";
+
+    /// `owner/name#7`, for an organisation has many of a number.
+    pub fn name(repository: &str, id: &str) -> String {
+        format!("{}#{id}", repository.to_ascii_lowercase())
+    }
 
     pub fn key_of(scope: &Scope, project: &str, request: &str) -> Key {
         in_scope(scope).and(project).and(request)

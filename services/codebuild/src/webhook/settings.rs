@@ -30,9 +30,6 @@ pub(crate) fn complete(mut webhook: Webhook, provider: Provider) -> Result<Webho
             return Err(Error::InvalidInput(message));
         }
     }
-    if webhook.scope_configuration.is_some() {
-        return Err(Error::NotImplemented("scopeConfiguration".to_owned()));
-    }
     let is_github = matches!(provider, Provider::GitHub | Provider::GitHubEnterpriseServer);
     if webhook.manual_creation == Some(true) && !is_github {
         return invalid("Invalid webhook: manualCreation is only available for GitHub webhooks");
