@@ -184,6 +184,33 @@ def test_failures_decide_and_failed_builds_are_retried_alone(aws, create_project
     assert "depends on 'b', which is not there at line 1 column" in context["message"]
 
 
+def test_reports_of_shards_become_one(aws, create_project):
+    reporting = (
+        *("codebuild:CreateReportGroup", "codebuild:CreateReport", "codebuild:UpdateReport"),
+        *("codebuild:BatchPutTestCases", "codebuild:BatchPutCodeCoverages", "logs:*"),
+    )
+    role = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow(*reporting))
+    case = "<testcase name='$CODEBUILD_BATCH_BUILD_IDENTIFIER' time='$((CODEBUILD_SHARD_INDEX + 1))'/>"
+    write = f'echo "<testsuite>{case}</testsuite>" >unit.xml'
+    spec = {"reports": {"unit": {"files": "unit.xml"}}}
+    project = create_project({"build-fanout": {"parallelism": 2}}, [write], spec, serviceRole=role)
+    batch = run(aws, project)
+    assert batch["buildBatchStatus"] == "SUCCEEDED", batch
+    (merged,) = until(lambda: look(aws, batch["id"]).get("reportArns"), SECONDS, "the merged report")
+    (report,) = aws.codebuild.batch_get_reports(reportArns=[merged])["reports"]
+    group = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:report-group/{project}-unit"
+    assert (report["status"], report["executionId"], report["reportGroupArn"]) == ("SUCCEEDED", batch["arn"], group)
+    summary = report["testSummary"]
+    assert (summary["total"], summary["durationInNanoSeconds"]) == (2, 2_000_000_000)
+    cases = aws.codebuild.describe_test_cases(reportArn=merged)["testCases"]
+    assert sorted(case["name"] for case in cases) == ["BuildFanoutShard1", "BuildFanoutShard2"]
+    builds = aws.codebuild.batch_get_builds(ids=aws.codebuild.list_builds_for_project(projectName=project)["ids"])
+    shards = sorted(arn for build in builds["builds"] for arn in build.get("reportArns", []))
+    assert [arn.partition("report/")[2].partition(":")[0] for arn in shards] == [
+        f"{project}-unit-BuildFanoutShard{number}" for number in (1, 2)
+    ]
+
+
 def test_a_stop_and_what_is_refused(aws, create_project):
     project = create_project({"build-list": [{"identifier": "slow"}]}, ["sleep 60"])
     batch = aws.codebuild.start_build_batch(projectName=project, idempotencyToken="same")["buildBatch"]["id"]
@@ -202,6 +229,10 @@ def test_a_stop_and_what_is_refused(aws, create_project):
     stopped = aws.codebuild.stop_build_batch(id=batch)["buildBatch"]
     assert (stopped["buildBatchStatus"], stopped["currentPhase"]) == ("STOPPED", "STOPPED")
     assert statuses(over(aws, batch))["slow"] == "STOPPED"
+    until(lambda: aws.codebuild.delete_build_batch(id=batch)["statusCode"] == "BATCH_DELETED", SECONDS, "it to go")
+    again = aws.codebuild.start_build_batch(projectName=project, idempotencyToken="same")["buildBatch"]["id"]
+    assert again != batch, "the token of what was deleted asks for it anew"
+    aws.codebuild.stop_build_batch(id=again)
 
     refused("ResourceNotFoundException", aws.codebuild.stop_build_batch, id="not:there")
     refused("ResourceNotFoundException", aws.codebuild.start_build_batch, projectName="not-there")

@@ -209,6 +209,33 @@ def test_tests_of_a_failed_build_are_reported(aws, tested):
     assert f"Preparing to copy TEST report {report['arn']}" in log(aws, tested)
 
 
+def test_reports_that_no_buildspec_names_are_discovered(aws, build):
+    files = {"target/TEST-a.xml": JUNIT, "out/lcov.info": LCOV, "pom.xml": "<project/>", "node_modules/x/a.xml": JUNIT}
+
+    def groups(build):
+        arns = [report["reportGroupArn"] for report in reports(build)]
+        return sorted(arn.removeprefix(f"{GROUPS}/{build['projectName']}-") for arn in arns)
+
+    def reports(build):
+        return aws.codebuild.batch_get_reports(reportArns=build["reportArns"])["reports"]
+
+    found = build(files, {})
+    assert (found["buildStatus"], groups(found)) == ("SUCCEEDED", ["JUNITXML-AutoDiscovered", "LCOV-AutoDiscovered"])
+    tests = report_of(aws, found, "-JUNITXML-AutoDiscovered")
+    assert (tests["status"], tests["testSummary"]["total"]) == ("FAILED", 3), "without what others have tested"
+    assert report_of(aws, found, "-LCOV-AutoDiscovered")["codeCoverageSummary"]["linesCovered"] == 3
+    named = build(files, {"unit": {"files": "target/*.xml"}})
+    assert groups(named) == ["LCOV-AutoDiscovered", "unit"]
+    switch = [{"name": "CODEBUILD_CONFIG_AUTO_DISCOVER", "value": "false"}]
+    assert "reportArns" not in build(files, {}, environmentVariablesOverride=switch)
+    poor = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("logs:*"))
+    refused_all = build(files, {}, role=poor)
+    assert (refused_all["buildStatus"], refused_all.get("reportArns")) == ("SUCCEEDED", None)
+    assert "Skipping auto-discovered LCOV-AutoDiscovered: error creating report group: AccessDenied" in log(
+        aws, refused_all
+    )
+
+
 def test_cases_are_described(aws, tested):
     report = report_of(aws, tested, "-unit")["arn"]
     describe = aws.codebuild.describe_test_cases

@@ -115,6 +115,15 @@ def create(aws, role):
     return create
 
 
+def deliver(hook, event, payload, secret, status=200):
+    body = json.dumps({"repository": {"full_name": "acme/site"}, "sender": {"id": 42}, **payload}).encode()
+    signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"x-github-event": event, "x-hub-signature-256": signature, "user-agent": "GitHub-Hookshot/1234"}
+    headers |= {"content-type": "application/json", "x-github-delivery": str(uuid.uuid4())}
+    answer = fetch(hook["payloadUrl"], "POST", body, headers)
+    assert answer.status == status, answer.body
+
+
 class Hook:
     """The webhook of a new project, with the secret that the host or the user was told."""
 
@@ -125,35 +134,37 @@ class Hook:
         self.secret = self.made.get("secret")
 
     def deliver(self, event, payload, secret=None, status=200):
-        body = json.dumps({"repository": {"full_name": "acme/site"}, "sender": {"id": 42}, **payload}).encode()
-        signature = "sha256=" + hmac.new((secret or self.secret).encode(), body, hashlib.sha256).hexdigest()
-        headers = {"x-github-event": event, "x-hub-signature-256": signature, "user-agent": "GitHub-Hookshot/1234"}
-        headers |= {"content-type": "application/json", "x-github-delivery": str(uuid.uuid4())}
-        answer = fetch(self.made["payloadUrl"], "POST", body, headers)
-        assert answer.status == status, answer.body
+        deliver(self.made, event, payload, secret or self.secret, status)
 
     def push(self, reference, after, before=NOTHING, **more):
         self.deliver("push", {"ref": reference, "before": before, "after": after}, **more)
 
-    def pull_request(self, action, commit, fork=False):
+    def pull_request(self, action, commit, fork=False, author="stranger", sender=None):
         head = {"ref": "fix", "sha": commit, "repo": {"full_name": "stranger/site" if fork else "acme/site"}}
-        request = {"title": "Mend", "head": head, "base": {"ref": "main"}}
-        self.deliver("pull_request", {"action": action, "number": 7, "pull_request": request})
+        user = {"id": 7, "login": author}
+        request = {"title": "Mend", "head": head, "base": {"ref": "main"}, "user": user}
+        sender = {"id": 42, "login": sender or author}
+        self.deliver("pull_request", {"action": action, "number": 7, "pull_request": request, "sender": sender})
 
-    def builds(self):
-        ids = self.aws.codebuild.list_builds_for_project(projectName=self.project, sortOrder="ASCENDING")["ids"]
-        return self.aws.codebuild.batch_get_builds(ids=ids)["builds"] if ids else []
+    def comment(self, text, by):
+        issue, comment = {"number": 7, "pull_request": {}}, {"body": text, "user": {"id": 1, "login": by}}
+        self.deliver("issue_comment", {"action": "created", "issue": issue, "comment": comment})
 
     def over(self, count):
-        """The builds once there are so many and all are over; there must not be more."""
+        return over(self.aws, self.project, count)
 
-        def probe():
-            builds = self.builds()
-            return builds if len(builds) >= count and all(build["buildComplete"] for build in builds) else None
 
-        builds = until(probe, SECONDS, f"{count} builds of {self.project}")
-        assert len(builds) == count
-        return sorted(builds, key=lambda build: build["buildNumber"])
+def over(aws, project, count):
+    """The builds of a project once there are so many and all are over; there must not be more."""
+
+    def probe():
+        ids = aws.codebuild.list_builds_for_project(projectName=project, sortOrder="ASCENDING")["ids"]
+        builds = aws.codebuild.batch_get_builds(ids=ids)["builds"] if ids else []
+        return builds if len(builds) >= count and all(build["buildComplete"] for build in builds) else None
+
+    builds = until(probe, SECONDS, f"{count} builds of {project}")
+    assert len(builds) == count
+    return sorted(builds, key=lambda build: build["buildNumber"])
 
 
 def exported(build):
@@ -259,6 +270,157 @@ def test_the_host_is_told_of_a_webhook(aws, create, api, kind):
         refused("ResourceNotFoundException", call, projectName=project)
 
 
+@pytest.fixture
+def faults(api):
+    yield api.faults
+    api.faults.clear()
+
+
+def told(api):
+    """What the host has of the one webhook that it has."""
+    (hook,) = api.hooks[KINDS["GITHUB"][1]].values()
+    return hook["config"]
+
+
+def test_a_secret_is_good_until_the_host_has_confirmed_the_next(aws, create, api, faults):
+    project = create()
+    made = aws.codebuild.create_webhook(projectName=project)["webhook"]
+    old = told(api)["secret"]
+    faults["PATCH"] = "unheard"
+    refused("OAuthProviderException", aws.codebuild.update_webhook, projectName=project, rotateSecret=True)
+    new = told(api)["secret"]
+    assert new != old
+    closed = {"action": "labeled"}
+    for secret in (old, new):
+        deliver(made, "issues", closed, secret)
+    faults.clear()
+    rotated = aws.codebuild.update_webhook(projectName=project, rotateSecret=True)["webhook"]
+    assert told(api)["secret"] == new and rotated["lastModifiedSecret"] > made["lastModifiedSecret"]
+    deliver(made, "issues", closed, new)
+    deliver(made, "issues", closed, old, status=403)
+    aws.codebuild.delete_webhook(projectName=project)
+
+
+def test_a_webhook_that_was_begun_is_finished_or_taken_away(aws, create, api, faults):
+    shown = lambda project: aws.codebuild.batch_get_projects(names=[project])["projects"][0]["webhook"]  # noqa: E731
+    first, second = create(), create()
+    lost = {"POST": "unheard", "DELETE": "refused"}
+    faults.update(lost)
+    refused("OAuthProviderException", aws.codebuild.create_webhook, projectName=first)
+    begun, secret = shown(first), told(api)["secret"]
+    assert begun["status"] == "CREATING" and told(api)["url"] == begun["payloadUrl"]
+    faults.clear()
+    made = aws.codebuild.create_webhook(projectName=first)["webhook"]
+    assert (made["status"], made["payloadUrl"]) == ("ACTIVE", begun["payloadUrl"])
+    assert told(api) == {**told(api), "url": made["payloadUrl"], "secret": secret}
+    aws.codebuild.delete_webhook(projectName=first)
+
+    faults.update(lost)
+    refused("OAuthProviderException", aws.codebuild.create_webhook, projectName=second)
+    faults.clear()
+    assert len(api.hooks[KINDS["GITHUB"][1]]) == 1
+    aws.codebuild.delete_webhook(projectName=second)
+    assert api.hooks[KINDS["GITHUB"][1]] == {}
+
+
+def test_a_pull_request_is_built_once_somebody_who_may_has_approved_it(aws, server, create, api, repository):
+    api.roles |= {"mia": "maintain", "reader": "read"}
+    hook = Hook(aws, create, [[EVENT]])
+    roles = ["GITHUB_WRITE", "GITHUB_MAINTAIN", "GITHUB_ADMIN"]
+    assert hook.made["pullRequestBuildPolicy"] == {
+        "requiresCommentApproval": "FORK_PULL_REQUESTS",
+        "approverRoles": roles,
+    }
+    policy = {"requiresCommentApproval": "ALL_PULL_REQUESTS", "approverRoles": ["GITHUB_MAINTAIN"]}
+    updated = aws.codebuild.update_webhook(projectName=hook.project, pullRequestBuildPolicy=policy)["webhook"]
+    assert updated["pullRequestBuildPolicy"] == policy
+    path = f"/github/repos/acme/site/statuses/{repository.asked}"
+    context = f"AWS CodeBuild us-east-1 ({hook.project})"
+    statuses = lambda: [one for one in api.statuses(path) if one["context"] == context]  # noqa: E731
+    hook.pull_request("opened", repository.asked, fork=True)
+    until(statuses, SECONDS, "the host to be told that it waits")
+    assert statuses()[0]["state"] == "failure"
+    assert statuses()[0]["description"] == "Pull request approval required for starting a build"
+    server.kill()
+    server.start()
+    approval = f"Looks good\r\n/codebuild_run({repository.asked})"
+    for text, by in [
+        (approval, "reader"),
+        (approval, "nobody"),
+        (f"/codebuild_run({repository.first})", "mia"),
+        ("/codebuild_run", "mia"),
+        (f"say /codebuild_run({repository.asked})", "mia"),
+    ]:
+        hook.comment(text, by)
+    # A maintainer's own push to a stranger's proposal approves nothing by itself.
+    hook.pull_request("synchronize", repository.asked, fork=True, sender="mia")
+    # Deliveries that start something are decided after those above, or beside them.
+    hook.push("refs/heads/main", repository.first)
+    hook.over(1)
+    for _ in range(2):
+        hook.comment(approval, "mia")
+    pushed, approved = hook.over(2)
+    assert approved["sourceVersion"] == f"pr/7^{{{repository.asked}}}", "what was looked at, and nothing newer"
+    assert (approved["resolvedSourceVersion"], exported(approved)["TRIGGER"]) == (repository.asked, "pr/7")
+    until(lambda: statuses()[-1]["state"] == "success", SECONDS, "the host to be told")
+    # Who may approve need not ask.
+    hook.pull_request("opened", repository.asked, author="mia")
+    *_, own = hook.over(3)
+    assert own["resolvedSourceVersion"] == repository.asked
+    for policy in ({"approverRoles": ["GITLAB_OWNER"]}, {"requiresCommentApproval": "SOME"}):
+        policy = {"requiresCommentApproval": "DISABLED", **policy}
+        arguments = {"projectName": hook.project, "pullRequestBuildPolicy": policy}
+        refused("InvalidInputException", aws.unchecked("codebuild").update_webhook, **arguments)
+
+
+def test_a_webhook_starts_batches(aws, create, api, repository):
+    spec = {**json.loads(SPEC), "batch": {"build-list": [{"identifier": "one"}, {"identifier": "two"}]}}
+    project = create(buildspec=json.dumps(spec))
+    wanted = {"manualCreation": True, "buildType": "BUILD_BATCH"}
+    message = refused("InvalidInputException", aws.codebuild.create_webhook, projectName=project, **wanted)
+    assert "buildBatchConfig" in message
+    batch_role = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("codebuild:*"))
+    aws.codebuild.update_project(name=project, buildBatchConfig={"serviceRole": batch_role})
+    hook = Hook(aws, lambda: project, [[EVENT]], buildType="BUILD_BATCH")
+    hook.push("refs/heads/main", repository.second, before=repository.first)
+
+    def batches():
+        ids = aws.codebuild.list_build_batches_for_project(projectName=project)["ids"]
+        batches = aws.codebuild.batch_get_build_batches(ids=ids)["buildBatches"] if ids else []
+        return [batch for batch in batches if batch["complete"]]
+
+    (batch,) = until(batches, SECONDS, "the batch")
+    assert (batch["buildBatchStatus"], batch["sourceVersion"]) == ("SUCCEEDED", repository.second), batch
+    assert batch["initiator"] == "GitHub-Hookshot/1234"
+    (_, *builds) = hook.over(3)
+    for build in builds:
+        assert (exported(build)["EVENT"], exported(build)["HEAD_REF"]) == ("PUSH", "refs/heads/main")
+    path = f"/github/repos/acme/site/statuses/{repository.second}"
+    of = lambda: [one for one in api.statuses(path) if f"({project})" in one["context"]]  # noqa: E731
+    until(lambda: of()[-1:] and of()[-1]["state"] == "success", SECONDS, "the host to be told")
+    assert {one["context"] for one in of()} == {f"AWS CodeBuild BuildBatch us-east-1 ({project})"}
+    assert [one["state"] for one in of()] in (["pending", "success"], ["success"])
+
+
+def test_the_webhook_of_an_organisation_builds_its_repositories(aws, create, api, repository):
+    project = create(location="CODEBUILD_DEFAULT_WEBHOOK_SOURCE_LOCATION")
+    refused("InvalidInputException", aws.codebuild.create_webhook, projectName=project)
+    wanted = {"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}
+    groups = [[EVENT, {"type": "REPOSITORY_NAME", "pattern": "^si"}]]
+    made = aws.codebuild.create_webhook(projectName=project, filterGroups=groups, **wanted)["webhook"]
+    assert made["scopeConfiguration"] == wanted["scopeConfiguration"]
+    (hook,) = api.hooks["/github/orgs/acme/hooks"].values()
+    secret = hook["config"]["secret"]
+    pushed = {"ref": "refs/heads/main", "before": NOTHING, "after": repository.first}
+    for name in ("acme/site", "acme/other", "stranger/site"):
+        deliver(made, "push", {**pushed, "repository": {"full_name": name}}, secret)
+    (build,) = over(aws, project, 1)
+    assert build["source"]["location"] == "https://github.com/acme/site"
+    assert (build["buildStatus"], build["resolvedSourceVersion"]) == ("SUCCEEDED", repository.first), build["phases"]
+    aws.codebuild.delete_webhook(projectName=project)
+    assert api.hooks["/github/orgs/acme/hooks"] == {}
+
+
 def test_the_host_is_told_how_builds_stand(aws, create, api, repository):
     hook = Hook(aws, create)
     hook.push("refs/heads/broken", repository.second)
@@ -313,8 +475,10 @@ def test_badges(aws, create, repository):
         ({"filterGroups": [[{"type": "EVENT", "pattern": "WORKFLOW_JOB_QUEUED"}]]}, "InvalidInputException"),
         ({"branchFilter": "("}, "InvalidInputException"),
         ({"branchFilter": "x", "filterGroups": [[EVENT]]}, "InvalidInputException"),
-        ({"buildType": "BUILD_BATCH"}, "NotImplemented"),
-        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}, "NotImplemented"),
+        ({"buildType": "BUILD_BATCH"}, "InvalidInputException"),
+        ({"buildType": "RUNNER_BUILDKITE_BUILD"}, "NotImplemented"),
+        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}, "InvalidInputException"),
+        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_GLOBAL"}}, "NotImplemented"),
     ],
 )
 def test_what_makes_no_webhook(aws, create, api, settings, code):

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from harness.aws import Aws
 from harness.credentials import Credentials
 from harness.identities import allow, create_user, unique
 from harness.refusal import refused
@@ -223,6 +224,16 @@ def test_without_a_checksum_the_server_makes_one(aws, bucket):
     assert message.startswith("Expecting a single x-amz-checksum- header.")
 
 
+def test_a_checksum_that_is_not_computed_here_is_refused(aws, bucket):
+    client = aws.client("s3")
+    client.meta.events.register(
+        "before-sign.s3.PutObject", lambda request, **_: request.headers.add_header("x-amz-checksum-xxhash9", "AA==")
+    )
+    message = refused("InvalidRequest", client.put_object, Bucket=bucket, Key="unchecked", Body=CHECKED)
+    assert message == "The algorithm type you specified in x-amz-checksum- header is invalid."
+    refused("404", aws.s3.head_object, Bucket=bucket, Key="unchecked")
+
+
 def test_content_md5(aws, bucket):
     def put(md5):
         return {"Bucket": bucket, "Key": "k", "Body": b"hello", "ContentMD5": md5}
@@ -262,6 +273,23 @@ def test_tags(aws, bucket):
     refused("NoSuchKey", aws.s3.put_object_tagging, Bucket=bucket, Key="none", Tagging={"TagSet": tags})
     refused("NoSuchKey", aws.s3.get_object_tagging, Bucket=bucket, Key="none")
     refused("NoSuchKey", aws.s3.delete_object_tagging, Bucket=bucket, Key="none")
+
+
+def test_tags_are_copied_by_those_who_may(aws, server, bucket):
+    source = {"Bucket": bucket, "Key": "tagged"}
+    aws.s3.put_object(**source, Body=b"x", Tagging="a=1")
+    aws.s3.put_object(Bucket=bucket, Key="plain", Body=b"x")
+    reads = allow("s3:GetObject", "s3:PutObject", "s3:GetObjectTagging")
+    for statements, missing in (
+        ([reads], "s3:PutObjectTagging"),
+        ([allow("s3:*Object", "s3:PutObjectTagging")], "s3:GetObjectTagging"),
+    ):
+        copier = Aws(server.url, create_user(aws, *statements)[1]).s3
+        to = {"Bucket": bucket, "Key": "copy of tags"}
+        assert missing in refused("AccessDenied", copier.copy_object, **to, CopySource=source)
+        refused("404", aws.s3.head_object, **to)
+        copier.copy_object(**to, CopySource={**source, "Key": "plain"})
+        aws.s3.delete_object(**to)
 
 
 # ---------------------------------------------------------------- versions

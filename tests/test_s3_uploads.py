@@ -165,6 +165,9 @@ def test_checksums_of_an_upload(aws, bucket):
     parts = put_parts(aws, upload, *bodies)
     wrong = {"MultipartUpload": {"Parts": parts}, "ChecksumCRC32": "AAAAAA==", "ChecksumType": "FULL_OBJECT"}
     refused("BadDigest", aws.s3.complete_multipart_upload, **upload, **wrong)
+    other = {"MultipartUpload": {"Parts": parts}, "ChecksumSHA1": base64_of(hashlib.sha1(b"").digest())}
+    message = refused("InvalidRequest", aws.s3.complete_multipart_upload, **upload, **other)
+    assert "expected checksum Type: crc32, actual checksum Type: sha1" in message
     crc = base64_of(zlib.crc32(b"".join(bodies)).to_bytes(4, "big"))
     done = complete(aws, upload, parts, ChecksumCRC32=crc, ChecksumType="FULL_OBJECT")
     assert (done["ChecksumCRC32"], done["ChecksumType"]) == (crc, "FULL_OBJECT")

@@ -202,6 +202,8 @@ pub struct Builds {
     pub concurrency: usize,
     /// Folders of the host, beside its system folders, that builds in sandboxes may read: tool chains, caches.
     pub read_only_paths: Vec<PathBuf>,
+    /// What all local caches may have together; those that were not used for longest go.
+    pub local_cache_bytes: u64,
     /// In what builds run: `sandbox`, `container`, `auto`, or `workers`.
     pub executor: codebuild::Isolation,
     pub container: Containers,
@@ -379,6 +381,7 @@ impl Default for Builds {
         Self {
             concurrency,
             read_only_paths: Vec::new(),
+            local_cache_bytes: codebuild::CACHE_BYTES,
             executor: codebuild::Isolation::default(),
             container: Containers::default(),
             workers: Workers::default(),

@@ -68,20 +68,26 @@ class GitHubApi:
 
 class HostApi:
     """What GitHub, GitLab and Bitbucket have of webhooks and statuses, below any path. `hooks` has what is registered,
-    by the path of the list and number; while `refusal` is set it answers that status to everybody."""
+    by the path of the list and number; while `refusal` is set it answers that status to everybody, `faults`
+    has what becomes of methods: "unheard" is done and answered 503, "refused" is answered 503."""
 
     def __init__(self):
         self.hooks, self.posted, self.refusal, numbers = {}, [], None, itertools.count(1)
+        # Roles of accounts, by name.
+        self.faults, self.roles = {}, {}
         api = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def handle_any(self):
                 body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
                 path, _, number = self.path.partition("?")[0].partition("/hooks")
-                if api.refusal:
-                    return self.answer(api.refusal, {"message": "no"})
+                if api.refusal or api.faults.get(self.command) == "refused":
+                    return self.answer(api.refusal or 503, {"message": "no"})
                 if not self.headers.get("Authorization", "").startswith(("Bearer ", "Basic ")):
                     return self.answer(401, {"message": "Bad credentials"})
+                if "/collaborators/" in path:
+                    role = api.roles.get(path.split("/")[-2])
+                    return self.answer(200 if role else 404, {"permission": "read", "role_name": role})
                 if "/status" in path:
                     api.posted.append((path, body))
                     return self.answer(201, {})
@@ -98,7 +104,7 @@ class HostApi:
 
             def answer(self, status, value):
                 text = b"" if value is None else json.dumps(value).encode()
-                self.send_response(status)
+                self.send_response(503 if self.command in api.faults else status)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text)

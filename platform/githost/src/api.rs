@@ -1,8 +1,9 @@
-//! The part of the hosts' APIs that is called here: webhooks of a repository, and statuses of commits.
-//! Sources: GitHub REST API, "Repository webhooks", "Commit statuses"; GitLab REST API, "Project webhooks", "Commits";
+//! The part of the hosts' APIs that is called here: webhooks of a repository, statuses of commits, and roles.
+//! Sources: GitHub REST API, "Repository webhooks", "Commit statuses", "Collaborators"; GitLab REST API, "Project webhooks", "Commits";
 //! Bitbucket Cloud REST API, "Repositories", "Commit statuses".
 
 mod hook;
+mod people;
 mod status;
 
 use aws::remote::Transport;
@@ -26,8 +27,10 @@ pub struct Api {
     pub provider: Provider,
     /// `https://api.github.com`
     pub base: String,
-    /// `owner/name`
+    /// `owner/name`; of an organisation its name.
     pub path: String,
+    /// It is asked about a whole organisation of GitHub's.
+    pub is_organisation: bool,
     pub credential: Credential,
 }
 
@@ -82,6 +85,9 @@ impl Api {
     /// Where the API has the repository.
     fn repository(&self) -> String {
         match self.provider {
+            Provider::GitHub | Provider::GitHubEnterpriseServer if self.is_organisation => {
+                format!("/orgs/{}", self.path)
+            }
             Provider::GitHub | Provider::GitHubEnterpriseServer | Provider::AzureDevOps => {
                 format!("/repos/{}", self.path)
             }

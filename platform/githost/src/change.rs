@@ -17,6 +17,7 @@ pub enum What {
     Push(Push),
     PullRequest(PullRequest),
     Release(Release),
+    Approval(Approval),
 }
 
 /// A branch or tag was created or moved.
@@ -41,6 +42,34 @@ pub struct PullRequest {
     pub is_from_fork: bool,
     /// Of one that was merged, where the host tells it.
     pub merge_commit: Option<String>,
+    /// Names of the accounts that it comes from: whose proposal it is, and who has just changed it. Where the host tells them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contributors: Vec<String>,
+}
+
+/// A comment that asks for the build of a pull request that waits for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Of the pull request.
+    pub id: String,
+    /// That was looked at.
+    pub commit: String,
+    /// The name of the account that comments.
+    pub by: String,
+}
+
+impl Approval {
+    /// The commit that a comment approves: `/codebuild_run(<full id>)` on a line of its own.
+    /// Source: CodeBuild User Guide, "Pull request comment approval".
+    pub fn commit_of(comment: &str) -> Option<String> {
+        let approved = |line: &str| {
+            let commit = line.trim().strip_prefix("/codebuild_run(")?.strip_suffix(')')?.trim();
+            let is_commit =
+                crate::git::is_full(commit) && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+            is_commit.then(|| commit.to_ascii_lowercase())
+        };
+        comment.lines().find_map(approved)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,5 +117,24 @@ impl Push {
     /// `refs/heads/main`
     pub fn reference(&self) -> String {
         format!("{}{}", self.kind.folder(), self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_approves_a_whole_commit_on_a_line_of_its_own() {
+        let commit = "046e8b67481d53bdc86c3f6affdd5d1afae6d369";
+        let approved = |text: String| Approval::commit_of(&text);
+        assert_eq!(approved(format!("Looks good.\r\n/codebuild_run({commit})\r\n")).as_deref(), Some(commit));
+        for no in [
+            format!("see /codebuild_run({commit})"),
+            "/codebuild_run(046e8b6)".into(),
+            "/codebuild_run()".into(),
+        ] {
+            assert_eq!(approved(no), None);
+        }
     }
 }

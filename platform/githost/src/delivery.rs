@@ -72,6 +72,9 @@ fn is_sound(change: &Change) -> bool {
                     && optional(&request.merge_commit)
             }
             What::Release(release) => name(&release.tag),
+            What::Approval(approval) => {
+                is_commit(&approval.commit) && name(&approval.id) && name(&approval.by)
+            }
         }
 }
 
@@ -138,6 +141,7 @@ mod tests {
             destination_branch: "main".into(),
             is_from_fork: false,
             merge_commit: None,
+            contributors: vec![],
         });
         Change { repository: "acme/site".into(), actor: None, what }
     }

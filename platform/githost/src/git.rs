@@ -235,6 +235,7 @@ impl Fetched {
     }
 }
 
+/// Whether it has the length of a full id.
 pub(crate) fn is_full(commit: &str) -> bool {
     FULL_IDS.contains(&commit.len())
 }

@@ -9,14 +9,17 @@ use std::{
 
 use crate::{
     archive::{Error, Limits, Writer, extract_tree},
-    folder::{Folder, open_up, remove_tree},
+    folder::Folder,
     plan::Bind,
+    remove::remove_folder,
     workspace::{Entry, Kind, Workspace, WorkspaceError},
 };
 
 const ROOT: &str = "root";
 const READ_ONLY: &str = "readonly";
 const BINDS: &str = "binds";
+/// Folders within folders that are opened up: a workspace is walked no deeper.
+const MOST_LEVELS: usize = 256;
 
 /// Which way the files go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +54,7 @@ pub fn unpack(folder: &Folder, direction: Direction, archive: &Path) -> Result<(
         move |source| Error::Io { path, source }
     };
     let fresh = folder.path().join("carried");
-    remove_tree(&fresh).map_err(at(&fresh))?;
+    remove_folder(&fresh).map_err(at(&fresh))?;
     fs::create_dir(&fresh).map_err(at(&fresh))?;
     // As dense as it likes, for zeros are, and not as large.
     let limits = Limits { ratio: u64::MAX, ..Limits::default() };
@@ -63,11 +66,11 @@ pub fn unpack(folder: &Folder, direction: Direction, archive: &Path) -> Result<(
     for part in parts {
         let (old, new) = (folder.path().join(part), fresh.join(part));
         if fs::symlink_metadata(&new).is_ok_and(|found| found.is_dir()) {
-            remove_tree(&old).map_err(at(&old))?;
+            remove_folder(&old).map_err(at(&old))?;
             fs::rename(&new, &old).map_err(at(&new))?;
         }
     }
-    remove_tree(&fresh).map_err(at(&fresh))
+    remove_folder(&fresh).map_err(at(&fresh))
 }
 
 /// The folders of the plan where [`unpack`] has put them.
@@ -99,12 +102,25 @@ fn add<W: Write + io::Seek>(writer: &mut Writer<W>, name: &Path, place: &Path) -
 fn walk(workspace: &Workspace, place: &Path) -> io::Result<Vec<Entry>> {
     match workspace.walk(Path::new("/")) {
         Err(WorkspaceError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(place)?;
+            open_up(place, MOST_LEVELS)?;
             workspace.walk(Path::new("/"))
         }
         walked => walked,
     }
     .map_err(io::Error::other)
+}
+
+/// Gives the owner every right on the folders below `path`, without following links.
+fn open_up(path: &Path, levels: usize) -> io::Result<()> {
+    let levels = levels.checked_sub(1).ok_or_else(|| io::Error::other("its folders are nested too deep"))?;
+    fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path(), levels)?;
+        }
+    }
+    Ok(())
 }
 
 fn add_entry<W: Write + io::Seek>(

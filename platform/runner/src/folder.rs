@@ -19,6 +19,7 @@ use crate::{
     event::{Event, Status},
     plan::Plan,
     process::ProcessId,
+    remove::remove_folder,
     sandbox::Sandbox,
     workspace::Workspace,
 };
@@ -244,7 +245,7 @@ impl Folder {
 
     /// Deletes the folder with everything in it. Fine if it is gone already.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        remove_tree(&self.path)
+        remove_folder(&self.path)
     }
 
     /// Makes the supervisor's record outlast a failure of power. Without it a build that had begun would begin again.
@@ -259,31 +260,6 @@ impl Folder {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?.write_all(bytes)?;
         fs::rename(&draft, path)
     }
-}
-
-/// Deletes a folder with everything in it. Fine if it is gone already.
-pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // A build may leave folders that their owner cannot enter.
-            open_up(path)?;
-            fs::remove_dir_all(path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-/// Gives the owner every right on the folders below `path`, without following links.
-pub(crate) fn open_up(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,13 +5,10 @@
 //! build's root as root (`openat2`, `RESOLVE_IN_ROOT`), as the build itself would see it.
 
 use std::{
-    ffi::OsString,
+    ffi::{CStr, OsString},
     fs::{self, File},
     io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::ffi::OsStringExt,
-    },
+    os::{fd::OwnedFd, unix::ffi::OsStringExt},
     path::{Component, Path, PathBuf},
 };
 
@@ -20,8 +17,12 @@ use rustix::{
     io::Errno,
 };
 
+use crate::remove::remove_folder;
+
 /// Entries that one walk lists at most; a bound on memory.
 const MAX_ENTRIES: usize = 1_000_000;
+/// Levels of folders that a walk enters; paths of files have to be shorter than the kernel's limit anyway.
+const MAX_LEVELS: usize = 256;
 
 #[derive(Clone, Debug)]
 pub struct Workspace {
@@ -53,6 +54,8 @@ pub enum WorkspaceError {
     NotAFile(PathBuf),
     #[error("{0}: more than {MAX_ENTRIES} files")]
     TooManyEntries(PathBuf),
+    #[error("{0}: folders are nested more than {MAX_LEVELS} levels deep")]
+    TooDeep(PathBuf),
 }
 
 impl WorkspaceError {
@@ -61,12 +64,17 @@ impl WorkspaceError {
         move |source| Self::Io { path, source: source.into() }
     }
 
+    /// Whether it is the machine's, and not that of what the build has made.
+    pub fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if crate::is_of_machine(source))
+    }
+
     pub fn is_not_found(&self) -> bool {
         match self {
             Self::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
             }
-            Self::NotAFile(_) | Self::TooManyEntries(_) => false,
+            Self::NotAFile(_) | Self::TooManyEntries(_) | Self::TooDeep(_) => false,
         }
     }
 }
@@ -100,7 +108,7 @@ impl Workspace {
     /// As `create_directory`, and nothing is in it.
     pub fn empty_directory(&self, inside: &Path) -> io::Result<PathBuf> {
         let path = self.create_directory(inside)?;
-        fs::remove_dir_all(&path)?;
+        remove_folder(&path)?;
         fs::create_dir(&path)?;
         Ok(path)
     }
@@ -124,10 +132,24 @@ impl Workspace {
     }
 
     /// Everything below a folder, parents before their children, sorted by name. Links are listed, not entered.
+    /// Errors: `TooManyEntries`, `TooDeep`.
     pub fn walk(&self, inside: &Path) -> Result<Vec<Entry>, WorkspaceError> {
-        let folder = self.open(inside, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let base = self.open(inside, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut found = Vec::new();
-        walk_into(folder, Path::new(""), inside, &mut found)?;
+        let mut waiting = listing(&base, Path::new(""), inside)?;
+        while let Some(entry) = waiting.pop() {
+            if entry.kind == Kind::Directory {
+                if entry.path.components().count() > MAX_LEVELS {
+                    return Err(WorkspaceError::TooDeep(inside.to_owned()));
+                }
+                // By its path from the base, so that no descriptor is held for each level.
+                waiting.extend(listing(&base, &entry.path, inside)?);
+            }
+            found.push(entry);
+            if found.len() + waiting.len() > MAX_ENTRIES {
+                return Err(WorkspaceError::TooManyEntries(inside.to_owned()));
+            }
+        }
         Ok(found)
     }
 
@@ -146,52 +168,52 @@ impl Workspace {
     }
 }
 
-fn walk_into(
-    folder: OwnedFd,
-    path: &Path,
-    base: &Path,
-    found: &mut Vec<Entry>,
-) -> Result<(), WorkspaceError> {
-    let shown = base.join(path);
+/// What is in a folder below `base`, the last name first. `shown` is what messages call the base.
+fn listing(base: &OwnedFd, folder: &Path, shown: &Path) -> Result<Vec<Entry>, WorkspaceError> {
+    let shown_folder = shown.join(folder);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let place = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let opened = openat2(base, place, flags, Mode::empty(), beneath);
+    let opened = opened.map_err(WorkspaceError::io(&shown_folder))?;
     let mut names = Vec::new();
-    for entry in Dir::read_from(&folder).map_err(WorkspaceError::io(&shown))? {
-        let entry = entry.map_err(WorkspaceError::io(&shown))?;
+    for entry in Dir::read_from(&opened).map_err(WorkspaceError::io(&shown_folder))? {
+        let entry = entry.map_err(WorkspaceError::io(&shown_folder))?;
         let name = entry.file_name().to_owned();
         if name.as_bytes() != b"." && name.as_bytes() != b".." {
             names.push(name);
         }
-        if names.len() + found.len() > MAX_ENTRIES {
-            return Err(WorkspaceError::TooManyEntries(base.to_owned()));
+        if names.len() > MAX_ENTRIES {
+            return Err(WorkspaceError::TooManyEntries(shown.to_owned()));
         }
     }
-    names.sort();
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    let mut entries = Vec::with_capacity(names.len());
     for name in names {
-        let path = path.join(OsString::from_vec(name.as_bytes().to_vec()));
-        let shown = base.join(&path);
-        let stat = statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(WorkspaceError::io(&shown))?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => {
-                found.push(Entry { path: path.clone(), kind: Kind::Directory });
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let child = openat(folder.as_fd(), &name, flags, Mode::empty())
-                    .map_err(WorkspaceError::io(&shown))?;
-                walk_into(child, &path, base, found)?;
-            }
-            FileType::RegularFile => found.push(Entry { path, kind: Kind::File }),
-            FileType::Symlink => {
-                let target = readlinkat(&folder, &name, Vec::new()).map_err(WorkspaceError::io(&shown))?;
-                let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
-                found.push(Entry { path, kind: Kind::Symlink(target) });
-            }
-            // Sockets, pipes and devices have no content that could be kept.
-            FileType::Fifo
-            | FileType::Socket
-            | FileType::CharacterDevice
-            | FileType::BlockDevice
-            | FileType::Unknown => {}
+        let path = folder.join(OsString::from_vec(name.as_bytes().to_vec()));
+        if let Some(kind) = kind(&opened, &name).map_err(WorkspaceError::io(&shown.join(&path)))? {
+            entries.push(Entry { path, kind });
         }
     }
-    Ok(())
+    Ok(entries)
+}
+
+/// None for sockets, pipes and devices, which have no content that could be kept.
+fn kind(folder: &OwnedFd, name: &CStr) -> rustix::io::Result<Option<Kind>> {
+    let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => Some(Kind::Directory),
+        FileType::RegularFile => Some(Kind::File),
+        FileType::Symlink => {
+            let target = readlinkat(folder, name, Vec::new())?;
+            Some(Kind::Symlink(PathBuf::from(OsString::from_vec(target.into_bytes()))))
+        }
+        FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown => None,
+    })
 }
 
 #[cfg(test)]
@@ -276,6 +298,19 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, source.join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
             .unwrap();
         assert!(matches!(content(&workspace, "/codebuild/src/pipe"), Err(WorkspaceError::NotAFile(_))));
+    }
+
+    #[test]
+    fn walk_refuses_what_is_nested_without_end() {
+        let (_root, workspace, source) = workspace();
+        let mut deepest = source.clone();
+        deepest.extend(["d"; MAX_LEVELS]);
+        fs::create_dir_all(&deepest).unwrap();
+        fs::write(deepest.join("file"), "").unwrap();
+        assert_eq!(workspace.walk(Path::new("/codebuild/src")).unwrap().len(), MAX_LEVELS + 1);
+        fs::create_dir(deepest.join("e")).unwrap();
+        let refused = workspace.walk(Path::new("/codebuild/src")).unwrap_err();
+        assert_eq!(refused.to_string(), "/codebuild/src: folders are nested more than 256 levels deep");
     }
 
     #[test]

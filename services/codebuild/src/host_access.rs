@@ -123,7 +123,8 @@ impl HostAccess<'_> {
         let (remote, _) = self.remote(source, repository).await?;
         let missing = || Denied::Refused(format!("no credential of {} is known", repository.server_type()));
         let credential = remote.credential.ok_or_else(missing)?;
-        Ok(Some(Api { provider: repository.provider, base, path: repository.path.clone(), credential }))
+        let path = repository.path.clone();
+        Ok(Some(Api { provider: repository.provider, base, path, is_organisation: false, credential }))
     }
 
     /// The project's own authorisation, or else the account's.

@@ -52,7 +52,7 @@ pub use credentials::CredentialsEndpoint;
 pub use error::Error;
 pub use hosts::{GitHost, GitHosts};
 pub use operations::start_build::HOLD_MINUTES;
-pub use service::{CodeBuild, Config};
+pub use service::{CACHE_BYTES, CodeBuild, Config};
 pub use sessions::SessionEndpoint;
 pub use webhook::endpoint::WebhookEndpoint;
 pub use workers::WorkerEndpoint;

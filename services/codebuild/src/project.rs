@@ -11,6 +11,7 @@ use crate::{
     buildspec::MOST_BUILDS,
     error::Error,
     source::{Origin, Unusable, git},
+    webhook::scope,
 };
 
 const TIMEOUT_MINUTES: i32 = 60;
@@ -111,6 +112,9 @@ fn check_sources(project: &Project) -> Result<(), Error> {
         }
     }
     for source in std::iter::once(primary).chain(project.secondary_sources.iter().flatten()) {
+        if std::ptr::eq(source, primary) && scope::is_any_repository(source) {
+            continue;
+        }
         Origin::of(source).map_err(|Unusable(message)| Error::InvalidInput(message))?;
         if source.report_build_status == Some(true) && git::provider(&source.r#type).is_none() {
             return invalid(format!(

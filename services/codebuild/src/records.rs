@@ -16,4 +16,4 @@ pub use credential::{CredentialKind, SourceCredential};
 pub use reports::*;
 pub use resource_policy::*;
 pub use v1::*;
-pub use webhook::{Delivery, Webhook, WebhookSettings, WebhookStart};
+pub use webhook::{Delivery, Webhook, WebhookSettings, WebhookStart, Withheld};

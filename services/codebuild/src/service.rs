@@ -31,6 +31,9 @@ const LEASE: Duration = Duration::from_secs(10);
 /// A build that was taken up so often does not end by itself.
 const ATTEMPTS: u32 = 100;
 
+/// Of all local caches, unless the operator says otherwise.
+pub const CACHE_BYTES: u64 = 20 << 30;
+
 /// How the service is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -43,6 +46,8 @@ pub struct Config {
     pub network: Network,
     /// The folder of local caches; none: there are none.
     pub caches: Option<std::path::PathBuf>,
+    /// What all local caches may have together.
+    pub most_cache_bytes: u64,
     pub containers: Containers,
     pub git_hosts: GitHosts,
 }
@@ -57,6 +62,7 @@ impl Config {
             queue: 1000,
             network: Network::Host,
             caches: None,
+            most_cache_bytes: CACHE_BYTES,
             containers: Containers::default(),
             git_hosts: GitHosts::new(),
         }

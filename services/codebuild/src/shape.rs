@@ -36,12 +36,11 @@ pub(crate) fn project(record: &Project, webhook: Option<&Webhook>, endpoint: &st
 
 /// Without its secret.
 pub(crate) fn webhook(record: &Webhook, endpoint: &str) -> model::Webhook {
-    let is_there = record.is_manual() || record.url.is_some();
     model::Webhook {
         url: record.url.clone(),
         payload_url: Some(webhook::endpoint::url(endpoint, &record.address)),
         last_modified_secret: Some(record.secret_modified),
-        status: Some(if is_there { WebhookStatus::Active } else { WebhookStatus::Creating }),
+        status: Some(if record.is_unfinished() { WebhookStatus::Creating } else { WebhookStatus::Active }),
         ..record.settings.0.clone()
     }
 }
@@ -217,6 +216,8 @@ pub(crate) fn batch(record: &Batch) -> model::BuildBatch {
         secondary_sources: Some(configuration.secondary_sources.unwrap_or_default()),
         secondary_source_versions: Some(configuration.secondary_source_versions.unwrap_or_default()),
         artifacts: Some(artifacts(&record.artifacts.clone().unwrap_or_default())),
+        report_arns: Some(record.reports.iter().map(|report| report.arn(&record.scope)).collect())
+            .filter(|reports: &Vec<String>| !reports.is_empty()),
         secondary_artifacts: Some(vec![]),
         cache: configuration.cache,
         environment: configuration.environment,
@@ -347,6 +348,14 @@ pub(crate) fn report_group(record: &ReportGroup) -> model::ReportGroup {
             true => model::ReportGroupStatusType::Deleting,
             false => model::ReportGroupStatusType::Active,
         }),
+    }
+}
+
+/// Of report groups that nobody has made by himself.
+pub(crate) fn no_export() -> model::ReportExportConfig {
+    model::ReportExportConfig {
+        export_config_type: Some(model::ReportExportConfigType::NoExport),
+        s3_destination: None,
     }
 }
 

@@ -20,7 +20,7 @@ pub fn starts_pipelines(provider: Provider, change: &Change) -> bool {
         What::PullRequest(request) => {
             !request.is_from_fork && (provider != Provider::Bitbucket || request.action != Action::Closed)
         }
-        What::Release(_) => false,
+        What::Release(_) | What::Approval(_) => false,
     }
 }
 
@@ -29,7 +29,7 @@ pub fn event(connection: &Connection, change: &Change, delivery: &str, at: Times
     let (commit, more) = match &change.what {
         What::Push(push) => (&push.commit, of_push(push)),
         What::PullRequest(request) => (&request.commit, of_pull_request(request)),
-        What::Release(_) => return None,
+        What::Release(_) | What::Approval(_) => return None,
     };
     let mut detail = json!({
         "connection-arn": connection.arn(),
@@ -88,6 +88,7 @@ mod tests {
                 destination_branch: name(),
                 is_from_fork,
                 merge_commit: None,
+                contributors: vec![],
             });
             Change { repository: "acme/site".into(), actor: None, what }
         };

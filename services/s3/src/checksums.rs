@@ -216,10 +216,7 @@ impl Declared {
     pub fn new(fields: Fields, algorithm: Option<&str>, trailer: Option<&str>) -> Result<Self, Error> {
         let given = fields.given();
         if given.len() > 1 {
-            return Err(Error::InvalidRequest(
-                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-                    .to_owned(),
-            ));
+            return Err(several());
         }
         if let Some((algorithm, value)) = given.into_iter().next() {
             check_form(algorithm, &value)?;
@@ -286,6 +283,38 @@ impl Fields {
             Algorithm::Sha1 => &mut self.sha1,
             Algorithm::Sha256 => &mut self.sha256,
         }
+    }
+}
+
+/// Only one checksum may be given.
+pub fn several() -> Error {
+    Error::InvalidRequest(
+        "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.".to_owned(),
+    )
+}
+
+/// All of an upload has the checksum that was named at its beginning.
+pub fn mismatch(expected: Algorithm, given: Algorithm) -> Error {
+    Error::InvalidRequest(format!(
+        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+        expected.as_str().to_lowercase(),
+        given.as_str().to_lowercase()
+    ))
+}
+
+/// Errors: `InvalidRequest` where a header names a checksum that is not computed here: what it says would not be held
+/// against the bytes.
+pub fn check_headers<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+    let mut named = names.into_iter().filter_map(|name| name.strip_prefix("x-amz-checksum-"));
+    let is_known = |name: &str| {
+        matches!(name, "algorithm" | "mode" | "type")
+            || ALGORITHMS.iter().any(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name))
+    };
+    match named.all(is_known) {
+        true => Ok(()),
+        false => Err(Error::InvalidRequest(
+            "The algorithm type you specified in x-amz-checksum- header is invalid.".to_owned(),
+        )),
     }
 }
 
@@ -382,6 +411,13 @@ mod tests {
         concatenated.extend(BASE64.decode(&b.value).unwrap());
         assert_eq!(whole.value, format!("{}-2", checksum(Algorithm::Sha256, &concatenated).value));
         assert_eq!(of_parts(Algorithm::Sha256, ChecksumType::Composite, [(Some(&a), 1), (None, 1)]), None);
+    }
+
+    #[test]
+    fn headers_that_nothing_is_held_against_are_refused() {
+        assert!(check_headers(["x-amz-checksum-sha256", "x-amz-checksum-mode", "x-amz-meta-a"]).is_ok());
+        let refused = check_headers(["x-amz-checksum-xxhash3"]).unwrap_err().to_string();
+        assert_eq!(refused, "The algorithm type you specified in x-amz-checksum- header is invalid.");
     }
 
     #[test]

@@ -152,6 +152,7 @@ impl Platform {
         let executor = builds.executor();
         let build_config = codebuild::Config {
             caches: Some(config.data.join("caches")),
+            most_cache_bytes: config.builds.local_cache_bytes,
             containers: builds::containers(&config.builds),
             git_hosts: config.git_hosts.clone(),
             ..codebuild::Config::new(endpoint.clone(), config.builds.concurrency)

@@ -68,7 +68,7 @@ fn described(provider: Provider, hook: &Hook) -> Value {
     let (url, secret) = (&hook.url, hook.secret.reveal());
     match provider {
         Provider::GitHub | Provider::GitHubEnterpriseServer | Provider::AzureDevOps => json!({
-            "name": "web", "active": true, "events": ["push", "pull_request", "release"],
+            "name": "web", "active": true, "events": ["push", "pull_request", "release", "issue_comment"],
             "config": {"url": url, "content_type": "json", "insecure_ssl": "0", "secret": secret},
         }),
         Provider::GitLab | Provider::GitLabSelfManaged => json!({

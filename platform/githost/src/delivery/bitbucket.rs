@@ -96,6 +96,7 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
         destination_branch: pullrequest.destination.branch.name,
         is_from_fork: from.is_none_or(|from| from.full_name != repository.full_name),
         merge_commit: pullrequest.merge_commit.map(|commit| commit.hash),
+        contributors: Vec::new(),
     });
     let actor = actor.and_then(|actor| actor.account_id);
     Ok(vec![Change { repository: repository.full_name, actor, what }])

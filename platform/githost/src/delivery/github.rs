@@ -29,6 +29,7 @@ struct PullRequest {
     title: String,
     head: Head,
     base: Base,
+    user: Option<Sender>,
     #[serde(default)]
     merged: bool,
     merge_commit_sha: Option<String>,
@@ -67,8 +68,31 @@ struct Repository {
 }
 
 #[derive(Deserialize)]
+struct CommentDelivery {
+    action: String,
+    issue: Issue,
+    comment: Comment,
+    repository: Repository,
+    sender: Option<Sender>,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    number: u64,
+    /// It is one.
+    pull_request: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Comment {
+    body: Option<String>,
+    user: Option<Sender>,
+}
+
+#[derive(Deserialize)]
 struct Sender {
     id: u64,
+    login: Option<String>,
 }
 
 pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
@@ -80,7 +104,8 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
         }
         "pull_request" => {
             let told: PullRequestDelivery = parse(body)?;
-            let what = pull_request(&told.action, told.number, told.pull_request, &told.repository);
+            let sender = told.sender.as_ref().and_then(|sender| sender.login.clone());
+            let what = pull_request(&told.action, told.number, told.pull_request, &told.repository, sender);
             Ok(change(told.repository, told.sender, what))
         }
         "release" => {
@@ -94,6 +119,15 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
             let release = change::Release { name: title(&name.unwrap_or_default()), tag, is_prerelease };
             Ok(change(told.repository, told.sender, Some(What::Release(release))))
         }
+        "issue_comment" => {
+            let told: CommentDelivery = parse(body)?;
+            let is_new = told.action == "created" && told.issue.pull_request.is_some();
+            let commit = change::Approval::commit_of(told.comment.body.as_deref().unwrap_or_default());
+            let by = told.comment.user.and_then(|user| user.login);
+            let (true, Some(commit), Some(by)) = (is_new, commit, by) else { return Ok(Vec::new()) };
+            let approval = change::Approval { id: told.issue.number.to_string(), commit, by };
+            Ok(change(told.repository, told.sender, Some(What::Approval(approval))))
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -103,7 +137,13 @@ fn change(repository: Repository, sender: Option<Sender>, what: Option<What>) ->
     what.map(|what| Change { repository: repository.full_name, actor, what }).into_iter().collect()
 }
 
-fn pull_request(action: &str, number: u64, told: PullRequest, repository: &Repository) -> Option<What> {
+fn pull_request(
+    action: &str,
+    number: u64,
+    told: PullRequest,
+    repository: &Repository,
+    sender: Option<String>,
+) -> Option<What> {
     let action = match action {
         "opened" => Action::Created,
         "reopened" => Action::Reopened,
@@ -122,5 +162,14 @@ fn pull_request(action: &str, number: u64, told: PullRequest, repository: &Repos
         is_from_fork: told.head.repo.is_none_or(|from| from.full_name != repository.full_name),
         // Before the merge it names a commit that the host has made for a try.
         merge_commit: told.merge_commit_sha.filter(|_| told.merged),
+        // Both, or nobody: that the author is trusted says nothing of whoever else has changed it.
+        contributors: told
+            .user
+            .and_then(|user| user.login)
+            .zip(sender)
+            .map(<[String; 2]>::from)
+            .into_iter()
+            .flatten()
+            .collect(),
     }))
 }

@@ -107,5 +107,6 @@ fn merge_request(told: MergeRequest) -> Option<What> {
         destination_branch: told.target_branch,
         is_from_fork: told.source_project_id != told.target_project_id,
         merge_commit: told.merge_commit_sha,
+        contributors: Vec::new(),
     }))
 }

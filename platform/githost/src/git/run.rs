@@ -39,20 +39,27 @@ impl Place<'_> {
 
     /// Errors: it takes too long, or too much room.
     async fn run(&self, arguments: &[&str]) -> Result<Output, Failure> {
-        let running = self.command(arguments).output();
-        tokio::pin!(running);
-        let deadline = tokio::time::sleep(LONGEST);
-        tokio::pin!(deadline);
+        tokio::select! {
+            output = self.command(arguments).output() => Ok(output?),
+            () = tokio::time::sleep(LONGEST) => Err(Failure::TooSlow),
+            outgrown = self.outgrown() => {
+                outgrown?;
+                Err(Failure::TooLarge(self.largest))
+            }
+        }
+    }
+
+    /// Ends when the folder has become larger than it may. What a host sends may be millions of files, so they are counted
+    /// where nobody else waits.
+    async fn outgrown(&self) -> io::Result<()> {
         let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                output = &mut running => return Ok(output?),
-                () = &mut deadline => return Err(Failure::TooSlow),
-                _ = looks.tick() => {
-                    if size(self.folder) > self.largest {
-                        return Err(Failure::TooLarge(self.largest));
-                    }
-                }
+            looks.tick().await;
+            let folder = self.folder.to_owned();
+            let found = tokio::task::spawn_blocking(move || size(&folder)).await;
+            if found.map_err(io::Error::other)? > self.largest {
+                return Ok(());
             }
         }
     }
@@ -113,7 +120,7 @@ fn settings(remote: &Remote) -> Vec<(String, String)> {
     settings
 }
 
-/// Bytes of the files in a folder.
+/// Bytes of the files in a folder. Blocks.
 pub(crate) fn size(folder: &Path) -> u64 {
     let entries = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
     entries

@@ -26,3 +26,10 @@ pub enum Error {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
+
+impl Error {
+    /// Whether it is the machine's, and not the archive's or its files'.
+    pub fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if crate::is_of_machine(source))
+    }
+}

@@ -107,6 +107,20 @@ mod tests {
     use crate::archive::{Limits, extract};
 
     #[test]
+    fn a_full_disk_is_the_machines() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = folder.path().join("content");
+        fs::write(&content, "x").unwrap();
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut writer = Writer::new(full);
+        let added = writer.add_file(Path::new("content"), &mut File::open(&content).unwrap());
+        let error = added.and_then(|()| writer.finish().map(drop)).unwrap_err();
+        assert!(error.is_of_machine(), "{error}");
+        let escape = crate::archive::Error::Escape("../x".into());
+        assert!(!escape.is_of_machine());
+    }
+
+    #[test]
     fn what_is_written_can_be_unpacked() {
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("run.sh");

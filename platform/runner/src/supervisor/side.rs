@@ -59,6 +59,7 @@ echo "The build is paused. This opens a shell in it, in which codebuild-resume l
 echo "  stagewright build attach $CODEBUILD_BUILD_ID"
 echo pause >/codebuild/readonly/open/control
 read -r resumed </codebuild/readonly/open/resume
+rm -f /codebuild/output/tmp/paused.env /codebuild/output/tmp/paused.cwd
 "#;
 const RESUME: &str = r#"#!/bin/sh
 if [ ! -e /codebuild/readonly/open/paused ]; then
@@ -228,11 +229,29 @@ impl Serving {
                 _ = stopped.changed() => break,
             }
         }
+        self.hear_the_last(&mut told)?;
         self.running.clear();
         while let Some(ended) = self.commands.join_next().await {
             ended.map_err(io::Error::other)??;
         }
         Ok(())
+    }
+
+    /// What commands have told before the environment ended: who had ended by himself has an exit code.
+    fn hear_the_last(&mut self, told: &mut Vec<u8>) -> io::Result<()> {
+        let mut chunk = vec![0; CONTROL_BYTES];
+        loop {
+            // Read past Tokio, whose idea of readiness may be older.
+            match rustix::io::read(&self.control, &mut chunk) {
+                Ok(0) | Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Ok(length) => {
+                    told.extend_from_slice(&chunk[..length]);
+                    self.hear(told)?;
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Takes whole lines away from what was told.
@@ -443,5 +462,51 @@ impl<'a> Stream<'a> {
         let mut log = self.output.log();
         log.output(&line)?;
         log.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command has told its exit code, and the environment ends before anybody has read it.
+    async fn exit_code_at_the_end() -> Option<i32> {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path().join("build"));
+        folder.create().unwrap();
+        fs::create_dir_all(folder.requests()).unwrap();
+        let control = dir.path().join("control");
+        make_pipe(&control).unwrap();
+        let (id, (ended, end)) = (Uuid::new_v4(), oneshot::channel());
+        let serving = Serving {
+            control: pipe::OpenOptions::new().read_write(true).open_receiver(&control).unwrap(),
+            scripts: File::create(dir.path().join("scripts")).unwrap(),
+            resume: None,
+            resumed: watch::channel(0).0,
+            paused: 0,
+            running: HashMap::from([(id, ended)]),
+            seen: HashSet::new(),
+            commands: JoinSet::new(),
+            shell: "/bin/sh",
+            output: Arc::new(Output {
+                folder: folder.clone(),
+                secrets: vec![],
+                journal: Mutex::new(Journal::open(&folder.events()).unwrap()),
+                log: Mutex::new(Log::open(&folder.output_log(), &[], 1024).unwrap()),
+            }),
+        };
+        write_end(&control, true).unwrap().write_all(format!("ended {id} 7\n").as_bytes()).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        stop.send_replace(true);
+        serving.serve(stopped).await.unwrap();
+        end.await.ok()
+    }
+
+    #[tokio::test]
+    async fn an_exit_code_that_was_told_outlasts_the_end_of_the_environment() {
+        // Which of the two is seen first is up to chance.
+        for _ in 0..20 {
+            assert_eq!(exit_code_at_the_end().await, Some(7));
+        }
     }
 }

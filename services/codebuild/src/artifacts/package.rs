@@ -32,6 +32,18 @@ pub(crate) enum Error {
     Io(#[from] io::Error),
 }
 
+impl Error {
+    /// Whether it is the machine's, and may go better another time.
+    pub fn is_of_machine(&self) -> bool {
+        match self {
+            Self::NothingFound | Self::NoBaseDirectory(_) => false,
+            Self::Workspace(error) => error.is_of_machine(),
+            Self::Archive(error) => error.is_of_machine(),
+            Self::Io(_) => true,
+        }
+    }
+}
+
 /// A file of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Item {

@@ -119,7 +119,12 @@ fn version(batch: &Batch, identifier: &str) -> Option<String> {
             !matches!(source.r#type, Source::S3 | Source::Codepipeline | Source::NoSource)
         });
     match resolved {
-        Some(commit) if is_git && identifier != crate::buildspec::DOWNLOAD_SOURCE => Some(commit),
+        Some(commit) if is_git && identifier != crate::buildspec::DOWNLOAD_SOURCE => {
+            // That of a fork has no other name in this repository.
+            let request = batch.source_version.as_deref().filter(|version| version.starts_with("pr/"));
+            let request = request.and_then(|version| version.split("^{").next());
+            Some(request.map(|request| format!("{request}^{{{commit}}}")).unwrap_or(commit))
+        }
         _ => batch.source_version.clone(),
     }
 }

@@ -80,7 +80,7 @@ impl Group {
         Self { build, state: GroupState::Waiting, current: None, prior: vec![], repeats: None }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         matches!(self.state, GroupState::Succeeded | GroupState::Failed | GroupState::Skipped)
     }
 
@@ -112,6 +112,12 @@ impl Batch {
         self.enter(Kind::DownloadBatchspec, at);
         self.settle(at);
         self
+    }
+
+    /// Whose status the host is told.
+    pub(crate) fn commit(&self) -> Option<&String> {
+        let of_webhook = self.webhook.as_ref().and_then(|webhook| webhook.commit.as_ref());
+        of_webhook.or(self.resolved_source_version.as_ref())
     }
 
     pub(crate) fn is_complete(&self) -> bool {

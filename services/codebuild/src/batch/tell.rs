@@ -10,8 +10,8 @@ use super::{
     state::{End, Event},
 };
 use crate::{
-    driver::Entry,
-    records::{Batch, Batchspec, Build, BuildId},
+    driver::{Entry, MERGES, report_batch},
+    records::{Batch, Batchspec, Build, BuildId, Group},
 };
 
 /// A build of a batch is over.
@@ -45,6 +45,7 @@ pub(crate) fn change(
 ) -> Result<Option<Batch>, store::Error> {
     let Some(mut batch) = tx.get::<Batch>(&Batch::key_of(scope, id))? else { return Ok(None) };
     let was_complete = batch.record.is_complete();
+    let stood = (was_complete, batch.record.commit().cloned());
     if !batch.record.apply(event, at) {
         return Ok(None);
     }
@@ -53,6 +54,9 @@ pub(crate) fn change(
     if batch.is_complete() && !was_complete {
         tx.dequeue(BATCHES, &deadline_entry(batch.id.uuid))?;
         over(tx, &batch, at)?;
+    }
+    if stood != (batch.is_complete(), batch.commit().cloned()) {
+        report_batch(tx, &batch)?;
     }
     nudge(tx, &batch)?;
     Ok(Some(batch))
@@ -85,6 +89,12 @@ fn entry(batch: &Batch) -> Entry {
 
 /// EventBridge knows no events of batches; the pipeline that waits for one is told all the same.
 fn over(tx: &mut WriteTx<'_>, batch: &Batch, at: Timestamp) -> Result<(), store::Error> {
+    let mut shards = batch.groups.iter().filter(|group| group.build.shard.is_some()).peekable();
+    if shards.peek().is_some() && shards.all(Group::is_over) {
+        // What was begun before a retry is not what is to be merged now.
+        tx.dequeue(MERGES, &batch.id.uuid.to_string())?;
+        tx.enqueue(MERGES, &batch.id.uuid.to_string(), &entry(batch), None)?;
+    }
     let detail = json!({"id": batch.id.to_string()});
     let event = Told::new(&batch.scope, compute::SOURCE, compute::ENDED, at, vec![], detail);
     tx.append(event::UNPUBLISHED_TOPIC, &event)

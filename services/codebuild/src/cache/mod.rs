@@ -7,6 +7,7 @@
 //! Source: CodeBuild User Guide, "Cache builds to improve performance" and "Build specification reference", cache.
 
 mod evaluate;
+mod limit;
 mod pack;
 mod paths;
 mod place;

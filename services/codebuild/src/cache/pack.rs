@@ -160,10 +160,7 @@ pub(super) fn unpack(file: File, folder: &Folder, source: &Path, paths: &[CacheP
 }
 
 fn clear(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        cleared => cleared,
-    }
+    runner::remove_folder(folder)
 }
 
 struct Merge<'a> {

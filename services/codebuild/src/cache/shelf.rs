@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use aws::{
@@ -15,6 +16,7 @@ use codebuild_model::{CacheType, ProjectCache};
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
+use super::limit;
 use crate::{driver::Drive, records::Build, source::s3};
 
 const CHUNK: usize = 256 * 1024;
@@ -25,7 +27,7 @@ const DIGEST: &str = "codebuild-cache-sha256";
 
 pub(super) enum Shelf {
     S3 { client: Box<Client>, bucket: String, prefix: String },
-    Local(PathBuf),
+    Local { folder: PathBuf, all: PathBuf, most_bytes: u64 },
 }
 
 fn refused(error: &aws::Error) -> String {
@@ -39,7 +41,11 @@ impl Shelf {
                 return Err("this server keeps no local caches".to_owned());
             };
             let scope = &build.scope;
-            return Ok(Self::Local(caches.join(scope.account.as_str()).join(scope.region.as_str())));
+            return Ok(Self::Local {
+                folder: caches.join(scope.account.as_str()).join(scope.region.as_str()),
+                all: caches.clone(),
+                most_bytes: drive.codebuild.config.most_cache_bytes,
+            });
         }
         let client = drive.role.client().await.map_err(|error| refused(&error))?;
         let location = settings.location.as_deref().unwrap_or_default();
@@ -63,7 +69,7 @@ impl Shelf {
                     Err(error) => Err(refused(&error)),
                 }
             }
-            Self::Local(folder) => {
+            Self::Local { folder, .. } => {
                 let modified = modified(&folder.join(name));
                 Ok(modified.filter(|at| is_younger(*at, since)).map(|_| String::new()))
             }
@@ -88,7 +94,7 @@ impl Shelf {
                     }
                 }
             }
-            Self::Local(folder) => {
+            Self::Local { folder, .. } => {
                 let (within, start) = start.rsplit_once('/').unwrap_or(("", start));
                 for entry in fs::read_dir(folder.join(within)).into_iter().flatten().flatten() {
                     let name = entry.file_name().to_string_lossy().into_owned();
@@ -110,7 +116,11 @@ impl Shelf {
                 let (_, body) = client.get_object(&object).await.map_err(|error| refused(&error))?;
                 s3::spool(body, spool).await.map_err(|error| error.to_string())
             }
-            Self::Local(folder) => File::open(folder.join(name)).map_err(|error| error.to_string()),
+            Self::Local { folder, .. } => {
+                let file = File::open(folder.join(name)).map_err(|error| error.to_string())?;
+                limit::use_now(&file);
+                Ok(file)
+            }
         }
     }
 
@@ -127,10 +137,22 @@ impl Shelf {
                 };
                 client.put_object(put).await.map(|_| ()).map_err(|error| refused(&error))
             }
-            Self::Local(folder) => {
-                let path = folder.join(name);
-                let put = tokio::task::spawn_blocking(move || replace(file, &path));
-                put.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+            Self::Local { folder, all, most_bytes } => {
+                let bytes = file.metadata().map_err(|error| error.to_string())?.len();
+                if bytes > *most_bytes {
+                    return Err(format!("it has {bytes} bytes, and all local caches may have {most_bytes}"));
+                }
+                let (path, all, most) = (folder.join(name), all.clone(), *most_bytes);
+                let put = tokio::task::spawn_blocking(move || {
+                    replace(file, &path)?;
+                    limit::keep_within(&all, most, SystemTime::now())
+                });
+                let gone =
+                    put.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+                if gone > 0 {
+                    tracing::info!(gone, "local caches that were not used for longest were removed");
+                }
+                Ok(())
             }
         }
     }
@@ -153,7 +175,7 @@ fn modified(path: &Path) -> Option<Timestamp> {
 fn replace(mut file: File, path: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
-    let draft = folder.join(format!("draft-{}", Uuid::new_v4()));
+    let draft = folder.join(format!("{}{}", limit::DRAFT, Uuid::new_v4()));
     let written = File::create_new(&draft).and_then(|mut draft| {
         io::copy(&mut file, &mut draft)?;
         draft.sync_data()

@@ -1,31 +1,43 @@
-//! What webhooks have delivered, decided by their filters: a change starts one build, or none.
+//! What webhooks have delivered, decided by their filters: a change starts one build, or none, or one that waits for
+//! approval.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws::Timestamp;
+use codebuild_model::{ProjectSource, WebhookBuildType};
 use githost::{
     Failure,
-    change::{Change, What},
+    api::Refusal,
+    change::{Approval, Change, PullRequest, What},
 };
-use store::{Claimed, Versioned, WriteTx};
+use store::{Claimed, Key, Range, Record, Versioned, WriteTx};
 
+use super::statuses::report_withheld;
 use crate::{
     CodeBuild,
     error::Error,
     host_access::{Denied, HostAccess},
-    operations::start_build::{new_build, number},
-    records::{Build, BuildId, Delivery, Project, Webhook},
+    operations::{
+        start_build::{new_build, number},
+        start_build_batch::{self, new_batch},
+    },
+    records::{Batch, Build, BuildId, Delivery, Project, Webhook, Withheld},
     role::Role,
+    source::git::Repository,
     webhook::{
         filter::{Contents, admits, asks_for, may_admit},
-        host,
-        settings::is_withheld,
-        start::start,
+        host::place,
+        settings::{approves, is_withheld},
+        start::{start, start_approved},
     },
 };
 
 /// Deliveries that wait to be decided: address and name.
 pub(crate) const DELIVERIES: &str = "codebuild/deliveries";
+/// A pull request that nobody has approved for so long is forgotten.
+const WITHHELD_FOR: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Forgotten ones that are cleared away with each new one.
+const CLEARED: usize = 20;
 
 /// May be done again: a change leaves the delivery in the transaction that makes its build.
 pub(super) async fn decide(codebuild: Arc<CodeBuild>, claimed: Claimed) -> Result<(), String> {
@@ -34,19 +46,38 @@ pub(super) async fn decide(codebuild: Arc<CodeBuild>, claimed: Claimed) -> Resul
     let key = Delivery::key_of(&address, &name);
     loop {
         let found = find(&codebuild, &key).await.map_err(text)?;
-        let change = found.as_ref().and_then(|(delivery, ..)| delivery.changes.first().cloned());
-        let (Some((delivery, webhook, project)), Some(change)) = (found, change) else {
+        let change = found.as_ref().and_then(|found| found.delivery.changes.first().cloned());
+        let (Some(found), Some(change)) = (found, change) else {
             let claimed = claimed.clone();
             return codebuild.store.write(move |tx| tx.complete(&claimed)).await.map_err(text);
         };
-        let build = build(&codebuild, &delivery, &webhook, &project, &change).await?;
+        let decision = found.decide(&codebuild, &change).await?;
         let (key, config) = (key.clone(), codebuild.config.clone());
-        let write = codebuild.store.write(move |tx| take(tx, &key, &change, build.as_ref(), &config));
+        let write = codebuild.store.write(move |tx| take(tx, &key, &change, &decision, &config));
         write.await.map_err(|error| error.to_string())?;
     }
 }
 
-type Found = (Delivery, Webhook, Project);
+/// A delivery with its webhook and project.
+struct Found {
+    delivery: Delivery,
+    webhook: Webhook,
+    project: Project,
+}
+
+/// What becomes of a change.
+enum Decision {
+    Nothing,
+    /// Its build waits for approval.
+    Withhold(Box<Withheld>),
+    /// The second is what was withheld until now.
+    Start(Started, Option<Box<Withheld>>),
+}
+
+enum Started {
+    Build(Box<Build>),
+    Batch(Box<Batch>),
+}
 
 /// None if the delivery, its webhook or its project is gone.
 async fn find(codebuild: &CodeBuild, key: &store::Key) -> Result<Option<Found>, store::Error> {
@@ -57,17 +88,18 @@ async fn find(codebuild: &CodeBuild, key: &store::Key) -> Result<Option<Found>, 
         let webhook = tx.get::<Webhook>(&Webhook::key_of(scope, name))?.map(Versioned::into_inner);
         let webhook = webhook.filter(|webhook| webhook.address == delivery.address);
         let project = tx.get::<Project>(&Project::key_of(scope, name))?.map(Versioned::into_inner);
-        Ok::<_, store::Error>(webhook.zip(project).map(|(webhook, project)| (delivery, webhook, project)))
+        let found = webhook.zip(project);
+        Ok::<_, store::Error>(found.map(|(webhook, project)| Found { delivery, webhook, project }))
     });
     read.await
 }
 
-/// The first change leaves the delivery, and its build begins. Errors: TooManyQueued, so that it is tried again.
+/// The first change leaves the delivery, and what was decided begins. Errors: TooManyQueued, so that it is tried again.
 fn take(
     tx: &mut WriteTx<'_>,
     key: &store::Key,
     change: &Change,
-    build: Option<&Build>,
+    decision: &Decision,
     config: &crate::Config,
 ) -> Result<(), Error> {
     let Some(mut delivery) = tx.get::<Delivery>(key)? else { return Ok(()) };
@@ -77,42 +109,191 @@ fn take(
     }
     delivery.record.changes.remove(0);
     tx.update(&delivery)?;
-    match build.map(|build| number(tx, build, config)) {
-        None | Some(Ok(_) | Err(Error::ProjectNotFound(_))) => Ok(()),
-        Some(Err(error @ Error::TooManyOfProject { .. })) => {
+    let (started, approved) = match decision {
+        Decision::Nothing => return Ok(()),
+        Decision::Withhold(withheld) => {
+            clear_old(tx, withheld.since)?;
+            tx.put(withheld.as_ref())?;
+            return Ok(report_withheld(tx, withheld)?);
+        }
+        Decision::Start(started, approved) => (started, approved),
+    };
+    if let Some(approved) = approved {
+        let key = approved.key();
+        if tx.get::<Withheld>(&key)?.is_none_or(|known| known.change != approved.change) {
+            // Approved twice, or it has changed since.
+            return Ok(());
+        }
+        tx.delete::<Withheld>(&key)?;
+    }
+    let begun = match started {
+        Started::Build(build) => number(tx, build, config).map(drop),
+        Started::Batch(batch) => start_build_batch::put(tx, batch).map(drop),
+    };
+    match begun {
+        Ok(()) | Err(Error::ProjectNotFound(_)) => Ok(()),
+        Err(error @ Error::TooManyOfProject { .. }) => {
             tracing::warn!(%error, "a webhook could not start a build");
             Ok(())
         }
-        Some(Err(error)) => Err(error),
+        Err(error) => Err(error),
     }
 }
 
-/// The build that a change starts. None if it starts none.
-async fn build(
-    codebuild: &CodeBuild,
-    delivery: &Delivery,
-    webhook: &Webhook,
-    project: &Project,
-    change: &Change,
-) -> Result<Option<Build>, String> {
-    let settings = &webhook.settings.0;
-    let is_of_project = host::repository(&project.configuration.0).is_ok_and(|repository| {
-        repository.provider == webhook.provider && repository.path.eq_ignore_ascii_case(&change.repository)
-    });
-    if !is_of_project || is_withheld(settings, change) || !may_admit(settings, change) {
-        return Ok(None);
+fn clear_old(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<(), store::Error> {
+    let limit = now.as_millis().saturating_sub(i64::try_from(WITHHELD_FOR.as_millis()).unwrap_or(i64::MAX));
+    let old = Range::between(Key::empty().and_i64(i64::MIN), Key::empty().and_i64(limit));
+    for withheld in tx.scan_index::<Withheld>(Withheld::SINCE, old, CLEARED)?.into_records() {
+        tx.delete::<Withheld>(&withheld.key())?;
     }
-    let contents = contents(codebuild, webhook, project, change).await?;
-    if !admits(settings, change, &contents) {
-        return Ok(None);
+    Ok(())
+}
+
+/// The repository in which something has happened, and how the project fetches it.
+struct Place {
+    repository: Repository,
+    source: ProjectSource,
+}
+
+impl Found {
+    /// None for a repository that is not the project's, or not its organisation's.
+    fn place(&self, name: &str) -> Option<Place> {
+        place(&self.webhook, &self.project, name).map(|(repository, source)| Place { repository, source })
     }
-    let (version, told) = start(webhook.provider, change);
-    let configuration = project.configuration.0.clone();
-    let (scope, name) = (&delivery.scope, &delivery.project);
-    let sender = delivery.sender.clone();
-    let build =
-        new_build(scope, BuildId::of_build(name), sender, Timestamp::now(), configuration, Some(version));
-    Ok(Some(Build { webhook: Some(told), ..build }))
+
+    async fn decide(&self, codebuild: &CodeBuild, change: &Change) -> Result<Decision, String> {
+        let Self { delivery, webhook, project } = self;
+        let settings = &webhook.settings.0;
+        let Some(place) = self.place(&change.repository) else { return Ok(Decision::Nothing) };
+        if let What::Approval(approval) = &change.what {
+            return self.approved(codebuild, &place, approval).await;
+        }
+        if !may_admit(settings, change) {
+            return Ok(Decision::Nothing);
+        }
+        let contents = contents(codebuild, webhook, project, &place, change).await?;
+        if !admits(settings, change, &contents) {
+            return Ok(Decision::Nothing);
+        }
+        match &change.what {
+            What::PullRequest(request) if is_withheld(settings, change) => {
+                if self.are_trusted(codebuild, &place, &request.contributors).await? {
+                    return Ok(self.start(change, &place, &delivery.sender, Some(request), None));
+                }
+                let withheld = Withheld {
+                    scope: delivery.scope.clone(),
+                    project: delivery.project.clone(),
+                    address: webhook.address.clone(),
+                    request: Withheld::name(&change.repository, &request.id),
+                    sender: delivery.sender.clone(),
+                    since: Timestamp::now(),
+                    change: change.clone(),
+                };
+                Ok(Decision::Withhold(Box::new(withheld)))
+            }
+            _ => Ok(self.start(change, &place, &delivery.sender, None, None)),
+        }
+    }
+
+    /// Somebody has approved a pull request: what was withheld of it starts, if he may and it is still the same.
+    async fn approved(
+        &self,
+        codebuild: &CodeBuild,
+        place: &Place,
+        approval: &Approval,
+    ) -> Result<Decision, String> {
+        let Self { delivery, webhook, .. } = self;
+        let name = Withheld::name(&place.repository.path, &approval.id);
+        let key = Withheld::key_of(&delivery.scope, &delivery.project, &name);
+        let found = codebuild.store.read(move |tx| tx.get::<Withheld>(&key)).await;
+        let found = found.map_err(|error| error.to_string())?.map(Versioned::into_inner);
+        let is_here = |withheld: &Withheld| {
+            let repository = &withheld.change.repository;
+            withheld.address == webhook.address && repository.eq_ignore_ascii_case(&place.repository.path)
+        };
+        let Some(withheld) = found.filter(is_here) else { return Ok(Decision::Nothing) };
+        let What::PullRequest(request) = &withheld.change.what else { return Ok(Decision::Nothing) };
+        let is_this = request.commit.eq_ignore_ascii_case(&approval.commit);
+        if !is_this || !self.are_trusted(codebuild, place, std::slice::from_ref(&approval.by)).await? {
+            return Ok(Decision::Nothing);
+        }
+        let change = withheld.change.clone();
+        let request = request.clone();
+        let sender = withheld.sender.clone();
+        Ok(self.start(&change, place, &sender, Some(&request), Some(Box::new(withheld))))
+    }
+
+    /// Whether all of these accounts may approve; nobody is nobody who may. Errors: what may go well later.
+    async fn are_trusted(
+        &self,
+        codebuild: &CodeBuild,
+        place: &Place,
+        accounts: &[String],
+    ) -> Result<bool, String> {
+        let Self { webhook, project, .. } = self;
+        if accounts.is_empty() {
+            return Ok(false);
+        }
+        let settings = &project.configuration.0;
+        let role = settings.service_role.as_deref().unwrap_or_default();
+        let role = Role::of_project(&codebuild.client, &project.scope, role);
+        let access = HostAccess { codebuild, scope: &project.scope, role: &role };
+        let warn =
+            |why: &str| tracing::warn!(project = project.name, why, "nobody can be asked who may approve");
+        let api = match access.api(&place.source, &place.repository).await {
+            Ok(Some(api)) => api,
+            Ok(None) => return Ok(false),
+            Err(denied @ Denied::Fault(_)) => return Err(denied.message().to_owned()),
+            Err(denied) => {
+                warn(denied.message());
+                return Ok(false);
+            }
+        };
+        for account in accounts {
+            match api.role(account).await {
+                Ok(Some(role)) if approves(&webhook.settings.0, &role) => {}
+                Ok(_) => return Ok(false),
+                Err(Refusal::Unavailable(why)) => return Err(why),
+                Err(refusal) => {
+                    warn(&refusal.to_string());
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The build or the batch that a change starts, of the commit of `request` alone if it is given.
+    fn start(
+        &self,
+        change: &Change,
+        place: &Place,
+        sender: &str,
+        request: Option<&PullRequest>,
+        approved: Option<Box<Withheld>>,
+    ) -> Decision {
+        let Self { delivery, webhook, project } = self;
+        let Some((version, told)) = start(webhook.provider, change) else { return Decision::Nothing };
+        let version = request.map_or(version.clone(), |request| start_approved(request, &version));
+        let mut configuration = project.configuration.0.clone();
+        configuration.source = Some(place.source.clone());
+        let (scope, name) = (&delivery.scope, &delivery.project);
+        let (sender, now) = (sender.to_owned(), Timestamp::now());
+        if webhook.settings.0.build_type == Some(WebhookBuildType::BuildBatch) {
+            return match new_batch(scope, name, sender, now, configuration, Some(version)) {
+                Ok(batch) => {
+                    let batch = Batch { webhook: Some(told), ..batch }.submit();
+                    Decision::Start(Started::Batch(Box::new(batch)), approved)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a webhook could not start a batch");
+                    Decision::Nothing
+                }
+            };
+        }
+        let build = new_build(scope, BuildId::of_build(name), sender, now, configuration, Some(version));
+        Decision::Start(Started::Build(Box::new(Build { webhook: Some(told), ..build })), approved)
+    }
 }
 
 /// What the commit says and changes, if filters ask for it. What payloads tell of files is not asked: it is cut off, and not
@@ -121,6 +302,7 @@ async fn contents(
     codebuild: &CodeBuild,
     webhook: &Webhook,
     project: &Project,
+    place: &Place,
     change: &Change,
 ) -> Result<Contents, String> {
     let (files, message) = asks_for(&webhook.settings.0);
@@ -134,9 +316,7 @@ async fn contents(
         settings.service_role.as_deref().unwrap_or_default(),
     );
     let access = HostAccess { codebuild, scope: &project.scope, role: &role };
-    let repository = host::repository(settings).map_err(|error| error.to_string())?;
-    let source = settings.source.clone().unwrap_or_default();
-    let (remote, _) = match access.remote(&source, &repository).await {
+    let (remote, _) = match access.remote(&place.source, &place.repository).await {
         Ok(remote) => remote,
         Err(denied @ Denied::Fault(_)) => return Err(denied.message().to_owned()),
         Err(denied) => {
@@ -163,7 +343,7 @@ async fn contents(
                 What::PullRequest(request) => {
                     Some(fetched.changed_since(&request.destination_branch, &request.commit).await?)
                 }
-                What::Release(_) => None,
+                What::Release(_) | What::Approval(_) => None,
             };
         }
         Ok::<_, Failure>(contents)
@@ -182,6 +362,6 @@ fn commit(change: &Change) -> Option<&str> {
     match &change.what {
         What::Push(push) => Some(&push.commit),
         What::PullRequest(request) => Some(&request.commit),
-        What::Release(_) => None,
+        What::Release(_) | What::Approval(_) => None,
     }
 }

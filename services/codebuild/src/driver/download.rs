@@ -243,6 +243,9 @@ fn refused(error: s3::Error, key: &str, which: &str) -> Trouble {
             let aws::Error { code, message, status, .. } = error;
             Outcome::failed("CLIENT_ERROR", format!("{code}: {message} status code: {status} {which}"))
         }),
+        s3::Error::Archive(error) if error.is_of_machine() => {
+            Trouble::Fault(Fault::Io(std::io::Error::other(error)))
+        }
         s3::Error::Archive(error) => client_error(format!("error while unpacking {key}: {error} {which}")),
         s3::Error::Invalid(message) => {
             client_error(format!("error while downloading key {key}, error: {message}"))
@@ -369,7 +372,10 @@ fn describe(
         say(&format!("Moving to directory {}", primary.directory.display()))?;
     }
     let modes = build.configuration.0.cache.iter().flat_map(|cache| cache.modes.iter().flatten());
-    for mode in modes.filter(|mode| **mode != CacheMode::LocalCustomCache) {
+    // What was fetched of Git repositories is kept for every build.
+    let without_effect =
+        |mode: &&CacheMode| !matches!(mode, CacheMode::LocalCustomCache | CacheMode::LocalSourceCache);
+    for mode in modes.filter(without_effect) {
         say(&format!("{mode} has no effect here"))?;
     }
     Ok(())

@@ -7,12 +7,14 @@
 
 pub(crate) mod commands;
 mod deliveries;
+mod discover;
 mod download;
 mod drive;
 mod finish;
 mod follow;
 mod git_source;
 mod log;
+mod merge;
 pub(crate) mod plan;
 mod provision;
 mod queue;
@@ -31,8 +33,9 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 pub(crate) use deliveries::DELIVERIES;
 pub(crate) use drive::Drive;
+pub(crate) use merge::MERGES;
 pub(crate) use provision::stream_of;
-pub(crate) use statuses::report;
+pub(crate) use statuses::{report, report_batch};
 
 use crate::{
     CodeBuild,
@@ -95,6 +98,7 @@ pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
     loops.spawn(crate::expiry::run(codebuild.clone()));
     codebuild.git.clean_up();
     loops.spawn(queue::work_off(codebuild.clone(), DELIVERIES, deliveries::decide));
+    loops.spawn(queue::work_off(codebuild.clone(), MERGES, merge::merge));
     loops.spawn(queue::work_off(codebuild, statuses::REPORTS, statuses::tell));
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {

@@ -3,23 +3,32 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use codebuild_model::{ProjectSource, StatusType};
-use githost::api::{Refusal, State, Status};
-use store::{Claimed, WriteTx};
+use aws::Scope;
+use codebuild_model::{BatchReportModeType, Project, ProjectSource, StatusType, WebhookBuildType};
+use githost::{
+    api::{Refusal, State, Status},
+    change::What,
+};
+use store::{Claimed, Versioned, WriteTx};
 
 use super::Entry;
 use crate::{
     CodeBuild, environment,
     host_access::{Denied, HostAccess},
-    records::Build,
+    records::{self, Batch, Build, Webhook, WebhookStart, Withheld},
     role::Role,
     source::{Origin, git, place},
+    webhook::host,
 };
 
 /// Builds whose hosts are to be told.
 pub(super) const REPORTS: &str = "codebuild/status-reports";
 /// What the entry of a build that has just begun ends with.
 const BEGUN: &str = ":begun";
+/// What the entry of a batch begins with.
+const OF_BATCH: &str = "batch:";
+/// What the entry of a pull request that waits for approval begins with.
+const OF_WITHHELD: &str = "withheld:";
 
 /// Has the host told how the build stands, if it is to be told. It belongs into the transaction that changes the build.
 pub(crate) fn report(tx: &mut WriteTx<'_>, build: &Build) -> Result<(), store::Error> {
@@ -30,12 +39,45 @@ pub(crate) fn report(tx: &mut WriteTx<'_>, build: &Build) -> Result<(), store::E
     tx.enqueue(REPORTS, &format!("{}{when}", build.id.uuid), &Entry::of(build), None).map(drop)
 }
 
-/// Those that webhooks have started, and those of projects that want it.
+/// As `report`, of a batch.
+pub(crate) fn report_batch(tx: &mut WriteTx<'_>, batch: &Batch) -> Result<(), store::Error> {
+    let settings = &batch.configuration.0;
+    if !is_wanted(settings, batch.webhook.is_some()) || one_by_one(settings) || batch.commit().is_none() {
+        return Ok(());
+    }
+    let when = if batch.is_complete() { ":ended" } else { BEGUN };
+    let entry = Entry { scope: batch.scope.clone(), build: batch.id.clone() };
+    tx.enqueue(REPORTS, &format!("{OF_BATCH}{}{when}", batch.id.uuid), &entry, None).map(drop)
+}
+
+/// As `report`, of a pull request that waits for approval.
+pub(super) fn report_withheld(tx: &mut WriteTx<'_>, withheld: &Withheld) -> Result<(), store::Error> {
+    let Withheld { scope, project, request, .. } = withheld;
+    let id = format!("{OF_WITHHELD}{}/{}/{project}/{request}", scope.account, scope.region.as_str());
+    tx.dequeue(REPORTS, &id)?;
+    tx.enqueue(REPORTS, &id, &(scope, project, request), None).map(drop)
+}
+
+/// Those that webhooks have started, and those of projects that want it. For the builds of a batch the batch speaks, unless
+/// each is to speak for itself.
 fn is_reported(build: &Build) -> bool {
-    let source = build.configuration.0.source.as_ref();
-    let wanted = source.is_some_and(|source| source.report_build_status == Some(true));
-    let at_host = source.is_some_and(|source| git::provider(&source.r#type).is_some());
-    at_host && build.on_behalf_of.is_none() && !build.is_sandbox() && (wanted || build.webhook.is_some())
+    let settings = &build.configuration.0;
+    let for_itself = build.part_of.is_none() || one_by_one(settings);
+    let is_own = build.on_behalf_of.is_none() && !build.is_sandbox();
+    is_own && for_itself && is_wanted(settings, build.webhook.is_some())
+}
+
+fn is_wanted(settings: &Project, by_webhook: bool) -> bool {
+    settings.source.as_ref().is_some_and(|source| {
+        git::provider(&source.r#type).is_some() && (by_webhook || source.report_build_status == Some(true))
+    })
+}
+
+/// Whether the builds of a batch have statuses of their own, and the batch none.
+fn one_by_one(settings: &Project) -> bool {
+    let config = settings.build_batch_config.as_ref();
+    config.and_then(|config| config.batch_report_mode.as_ref())
+        == Some(&BatchReportModeType::ReportIndividualBuilds)
 }
 
 fn commit(build: &Build) -> Option<&String> {
@@ -46,12 +88,25 @@ fn commit(build: &Build) -> Option<&String> {
 /// Telling it twice leaves what telling it once leaves.
 pub(super) async fn tell(codebuild: Arc<CodeBuild>, claimed: Claimed) -> Result<(), String> {
     let text = |error: store::Error| error.to_string();
+    if claimed.id.starts_with(OF_WITHHELD) {
+        let (scope, project, request) = claimed.payload.parse().map_err(text)?;
+        tell_of_withheld(&codebuild, &scope, project, request).await?;
+        return codebuild.store.write(move |tx| tx.complete(&claimed)).await.map_err(text);
+    }
     let entry: Entry = claimed.payload.parse().map_err(text)?;
-    let build = codebuild.find_build(&entry.key()).await.map_err(text)?;
     // The end has an entry of its own.
-    let build = build.filter(|build| !(build.is_complete() && claimed.id.ends_with(BEGUN)));
-    if let Some(build) = build {
-        tell_of(&codebuild, &build).await?;
+    let is_over = |is_complete: bool| is_complete && claimed.id.ends_with(BEGUN);
+    if claimed.id.starts_with(OF_BATCH) {
+        let key = Batch::key_of(&entry.scope, &entry.build);
+        let batch = codebuild.store.read(move |tx| tx.get::<Batch>(&key)).await.map_err(text)?;
+        if let Some(batch) = batch.filter(|batch| !is_over(batch.is_complete())) {
+            tell_of_batch(&codebuild, &batch).await?;
+        }
+    } else {
+        let build = codebuild.find_build(&entry.key()).await.map_err(text)?;
+        if let Some(build) = build.filter(|build| !is_over(build.is_complete())) {
+            tell_of(&codebuild, &build).await?;
+        }
     }
     codebuild.store.write(move |tx| tx.complete(&claimed)).await.map_err(text)
 }
@@ -59,13 +114,75 @@ pub(super) async fn tell(codebuild: Arc<CodeBuild>, claimed: Claimed) -> Result<
 /// Errors: what may go well later.
 async fn tell_of(codebuild: &CodeBuild, build: &Build) -> Result<(), String> {
     let source = build.configuration.0.source.clone().unwrap_or_default();
-    let (Ok(Origin::Git(repository)), Some(commit)) = (Origin::of(&source), commit(build)) else {
-        return Ok(());
-    };
+    let Some(commit) = commit(build) else { return Ok(()) };
     let role = Role::of(&codebuild.client, build);
     let access = HostAccess { codebuild, scope: &build.scope, role: &role };
-    let warn = |why: &str| tracing::warn!(build.id = %build.id, why, "the host was not told of the build");
-    let api = match access.api(&source, &repository).await {
+    post(&access, &source, &status(build, &source, commit)).await
+}
+
+/// Errors: what may go well later.
+async fn tell_of_batch(codebuild: &CodeBuild, batch: &Batch) -> Result<(), String> {
+    let settings = &batch.configuration.0;
+    let source = settings.source.clone().unwrap_or_default();
+    let Some(commit) = batch.commit() else { return Ok(()) };
+    let role = settings.service_role.as_deref().unwrap_or_default();
+    let role = Role::of_project(&codebuild.client, &batch.scope, role);
+    let access = HostAccess { codebuild, scope: &batch.scope, role: &role };
+    post(&access, &source, &status_of_batch(batch, &source, commit)).await
+}
+
+/// Errors: what may go well later.
+async fn tell_of_withheld(
+    codebuild: &CodeBuild,
+    scope: &Scope,
+    project: String,
+    request: String,
+) -> Result<(), String> {
+    let (of_withheld, of_project) =
+        (Withheld::key_of(scope, &project, &request), records::Project::key_of(scope, &project));
+    let read = codebuild.store.read(move |tx| {
+        let withheld = tx.get::<Withheld>(&of_withheld)?.map(Versioned::into_inner);
+        let webhook = tx.get::<Webhook>(&of_project)?.map(Versioned::into_inner);
+        let project = tx.get::<records::Project>(&of_project)?.map(Versioned::into_inner);
+        Ok::<_, store::Error>(withheld.zip(webhook).zip(project))
+    });
+    let found = read.await.map_err(|error| error.to_string())?;
+    // Approved meanwhile, or gone.
+    let Some(((withheld, webhook), project)) = found else { return Ok(()) };
+    let What::PullRequest(pull_request) = &withheld.change.what else { return Ok(()) };
+    let settings = &project.configuration.0;
+    let placed = host::place(&webhook, &project, &withheld.change.repository);
+    let Some((_, source)) = placed else { return Ok(()) };
+    let role =
+        Role::of_project(&codebuild.client, scope, settings.service_role.as_deref().unwrap_or_default());
+    let access = HostAccess { codebuild, scope, role: &role };
+    let is_batch = webhook.settings.0.build_type == Some(WebhookBuildType::BuildBatch);
+    let region = scope.region.as_str();
+    let config = source.build_status_config.as_ref();
+    // What stands for a build has no value yet, and such a context would stay as it is for ever.
+    let context = given(config.and_then(|config| config.context.as_ref())).filter(|text| !text.contains('$'));
+    let status = Status {
+        commit: pull_request.commit.clone(),
+        state: State::Failed,
+        context: context.cloned().unwrap_or_else(|| {
+            default_context(if is_batch { "BuildBatch " } else { "" }, scope, &project.name)
+        }),
+        // In CodeBuild's words.
+        description: "Pull request approval required for starting a build".to_owned(),
+        target_url: format!(
+            "https://{region}.console.aws.amazon.com/codesuite/codebuild/projects/{}?region={region}",
+            project.name
+        ),
+    };
+    post(&access, &source, &status).await
+}
+
+/// Errors: what may go well later.
+async fn post(access: &HostAccess<'_>, source: &ProjectSource, status: &Status) -> Result<(), String> {
+    let Ok(Origin::Git(repository)) = Origin::of(source) else { return Ok(()) };
+    let warn =
+        |why: &str| tracing::warn!(context = status.context, why, "the host was not told how a build stands");
+    let api = match access.api(source, &repository).await {
         Ok(Some(api)) => api,
         Ok(None) => return Ok(()),
         Err(denied @ Denied::Fault(_)) => return Err(denied.message().to_owned()),
@@ -74,7 +191,7 @@ async fn tell_of(codebuild: &CodeBuild, build: &Build) -> Result<(), String> {
             return Ok(());
         }
     };
-    match api.report(&status(build, &source, commit)).await {
+    match api.report(status).await {
         Ok(()) => Ok(()),
         Err(Refusal::Unavailable(why)) => Err(why),
         Err(refusal) => {
@@ -84,30 +201,79 @@ async fn tell_of(codebuild: &CodeBuild, build: &Build) -> Result<(), String> {
     }
 }
 
+fn stands(status: &StatusType) -> (State, &'static str) {
+    match status {
+        StatusType::InProgress => (State::Running, "in progress"),
+        StatusType::Succeeded => (State::Succeeded, "succeeded"),
+        StatusType::Failed => (State::Failed, "failed"),
+        StatusType::TimedOut => (State::Failed, "timed out"),
+        StatusType::Stopped => (State::Stopped, "stopped"),
+        StatusType::Fault | StatusType::Other(_) => (State::Error, "could not be run"),
+    }
+}
+
 fn status(build: &Build, source: &ProjectSource, commit: &str) -> Status {
-    let (state, description) = match build.status() {
-        StatusType::InProgress => (State::Running, "Build in progress"),
-        StatusType::Succeeded => (State::Succeeded, "Build succeeded"),
-        StatusType::Failed => (State::Failed, "Build failed"),
-        StatusType::TimedOut => (State::Failed, "Build timed out"),
-        StatusType::Stopped => (State::Stopped, "Build stopped"),
-        StatusType::Fault | StatusType::Other(_) => (State::Error, "Build could not be run"),
-    };
+    let (state, description) = stands(&build.status());
     let variables = environment::told(build, &place(build).unwrap_or_default());
     let config = source.build_status_config.as_ref();
-    let set =
-        |text: Option<&String>| text.filter(|text| !text.is_empty()).map(|text| expand(text, &variables));
-    let context = set(config.and_then(|config| config.context.as_ref()));
-    let target_url = set(config.and_then(|config| config.target_url.as_ref()));
+    let given = given(config.and_then(|config| config.context.as_ref()));
+    let context = given.map(|text| expand(text, &variables));
+    let context = context.unwrap_or_else(|| default_context("", &build.scope, &build.id.project));
+    // Builds of a batch must not take each other's place.
+    let tells_apart = given.is_some_and(|text| text.contains("CODEBUILD_BATCH_BUILD_IDENTIFIER"));
+    let identifier = build.part_of.as_ref().filter(|_| !tells_apart).map(|part| &part.identifier);
+    let target_url = config.and_then(|config| config.target_url.as_ref());
     Status {
         commit: commit.to_owned(),
         state,
-        context: context.unwrap_or_else(|| {
-            format!("AWS CodeBuild {} ({})", build.scope.region.as_str(), build.id.project)
-        }),
-        description: description.to_owned(),
-        target_url: target_url.unwrap_or_else(|| variables["CODEBUILD_BUILD_URL"].clone()),
+        context: identifier.map(|name| format!("{context} {name}")).unwrap_or(context),
+        description: format!("Build {description}"),
+        target_url: self::given(target_url)
+            .map_or_else(|| variables["CODEBUILD_BUILD_URL"].clone(), |text| expand(text, &variables)),
     }
+}
+
+fn status_of_batch(batch: &Batch, source: &ProjectSource, commit: &str) -> Status {
+    let (state, description) = stands(&batch.status());
+    let region = batch.scope.region.as_str();
+    let url = format!(
+        "https://{region}.console.aws.amazon.com/codebuild/home?region={region}#/build-batches/{}/view/new",
+        batch.id
+    );
+    let mut variables: BTreeMap<String, String> = [
+        ("AWS_REGION", region.to_owned()),
+        ("AWS_DEFAULT_REGION", region.to_owned()),
+        ("CODEBUILD_BUILD_ARN", batch.arn()),
+        ("CODEBUILD_BUILD_ID", batch.id.to_string()),
+        ("CODEBUILD_BUILD_NUMBER", batch.number.to_string()),
+        ("CODEBUILD_BUILD_URL", url.clone()),
+        ("CODEBUILD_INITIATOR", batch.initiator.clone()),
+        ("CODEBUILD_SOURCE_VERSION", batch.source_version.clone().unwrap_or_default()),
+        ("CODEBUILD_RESOLVED_SOURCE_VERSION", batch.resolved_source_version.clone().unwrap_or_default()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let of_webhook = batch.webhook.iter().flat_map(WebhookStart::variables);
+    variables.extend(of_webhook.map(|(name, value)| (name.to_owned(), value)));
+    let config = source.build_status_config.as_ref();
+    let expanded = |text: Option<&String>| given(text).map(|text| expand(text, &variables));
+    Status {
+        commit: commit.to_owned(),
+        state,
+        context: expanded(config.and_then(|config| config.context.as_ref()))
+            .unwrap_or_else(|| default_context("BuildBatch ", &batch.scope, &batch.id.project)),
+        description: format!("Build batch {description}"),
+        target_url: expanded(config.and_then(|config| config.target_url.as_ref())).unwrap_or(url),
+    }
+}
+
+fn given(text: Option<&String>) -> Option<&String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// `AWS CodeBuild us-east-1 (demo)`
+fn default_context(kind: &str, scope: &Scope, project: &str) -> String {
+    format!("AWS CodeBuild {kind}{} ({project})", scope.region.as_str())
 }
 
 /// `$NAME` and `${NAME}` by the variables of the build; names that it does not have become nothing.
@@ -136,7 +302,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        records::WebhookStart,
+        records::{PartOf, WebhookStart},
         service::change,
         state::{
             Change,
@@ -158,6 +324,38 @@ mod tests {
         assert_eq!((told.state, told.context.as_str()), (State::Running, "AWS CodeBuild us-east-1 (demo)"));
         assert!(told.target_url.contains("codebuild/home"));
         assert!(!is_reported(&build));
+    }
+
+    #[test]
+    fn a_batch_speaks_for_its_builds_or_each_for_itself() {
+        use codebuild_model::{BatchReportModeType as Mode, BuildStatusConfig, ProjectBuildBatchConfig};
+        let mut build = build();
+        build.part_of = Some(PartOf { batch: build.id.uuid, identifier: "unit".into(), shard: None });
+        let with = |build: &Build, mode: Mode, context: Option<&str>| {
+            let mut build = build.clone();
+            let settings = &mut build.configuration.0;
+            settings.source = Some(ProjectSource {
+                r#type: SourceType::Github,
+                report_build_status: Some(true),
+                build_status_config: context.map(|context| BuildStatusConfig {
+                    context: Some(context.to_owned()),
+                    ..BuildStatusConfig::default()
+                }),
+                ..ProjectSource::default()
+            });
+            settings.build_batch_config = Some(ProjectBuildBatchConfig {
+                batch_report_mode: Some(mode),
+                ..ProjectBuildBatchConfig::default()
+            });
+            let source = build.configuration.0.source.clone().unwrap();
+            (is_reported(&build), status(&build, &source, "c").context)
+        };
+        assert!(!with(&build, Mode::ReportAggregatedBatch, None).0);
+        let alone = with(&build, Mode::ReportIndividualBuilds, None);
+        assert_eq!(alone, (true, "AWS CodeBuild us-east-1 (demo) unit".to_owned()));
+        assert_eq!(with(&build, Mode::ReportIndividualBuilds, Some("ci")).1, "ci unit");
+        let named = Some("ci/$CODEBUILD_BATCH_BUILD_IDENTIFIER");
+        assert_eq!(with(&build, Mode::ReportIndividualBuilds, named).1, "ci/unit");
     }
 
     /// Whether a host is to be told of each of these changes to a build.

@@ -12,7 +12,7 @@ use runner::{Folder, agent_line, mask};
 use tokio_util::io::ReaderStream;
 
 use super::{
-    Fault,
+    Fault, discover,
     download::{kept_buildspec, parse, phase_lines, place},
     drive::{Drive, Trouble},
     plan::expanded,
@@ -89,6 +89,14 @@ fn client_error(message: impl Into<String>) -> Trouble {
     Trouble::Ends(Outcome::failed("CLIENT_ERROR", message))
 }
 
+/// A build is not to blame for the machine's disk.
+fn not_packed(error: package::Error) -> Trouble {
+    match error.is_of_machine() {
+        true => Trouble::Fault(Fault::Io(std::io::Error::other(error))),
+        false => client_error(error.to_string()),
+    }
+}
+
 fn refused(error: aws::Error) -> Trouble {
     Trouble::of(error, |error| {
         let aws::Error { code, message, .. } = error;
@@ -102,14 +110,15 @@ impl Uploading<'_, '_> {
             Err(Trouble::Fault(fault)) => return Err(Trouble::Fault(fault)),
             artifacts => artifacts,
         };
+        let discovered = discover::discover(self).await?;
         if let Ok(changes) = &artifacts
             && !changes.is_empty()
-            && !self.spec.reports.is_empty()
+            && !(self.spec.reports.is_empty() && discovered.is_empty())
         {
             // They are there, even if a report is refused.
             self.drive.commit(changes.clone(), None).await.map_err(Trouble::Fault)?;
         }
-        let refused = reports::take_in(self).await?;
+        let refused = reports::take_in(self, discovered).await?;
         let changes = artifacts?;
         match refused.is_empty() {
             true => Ok(changes),
@@ -152,7 +161,7 @@ impl Uploading<'_, '_> {
             self.say(&format!("Preparing to copy secondary artifacts {identifier}"))?;
         }
         let spec = expanded(identifier, declared, &self.evaluated);
-        let items = self.gather(&spec).await?.map_err(|error| client_error(error.to_string()))?;
+        let items = self.gather(&spec).await?.map_err(not_packed)?;
         let Build { id, scope, .. } = self.build;
         let name = spec.name.as_deref().filter(|name| !name.is_empty());
         let destination = destination(artifacts, &id.project, id.uuid, name, spec.s3_prefix.as_deref())
@@ -207,10 +216,7 @@ impl Uploading<'_, '_> {
         let (workspace, spool) = (self.folder.workspace(), self.folder.path().to_owned());
         let packed = tokio::task::spawn_blocking(move || zip(&workspace, &items, nameless_file(&spool)?));
         let packed: Result<Package, package::Error> = packed.await.map_err(std::io::Error::other)?;
-        packed.map_err(|error| match error {
-            package::Error::Io(error) => Trouble::Fault(Fault::Io(error)),
-            error => client_error(error.to_string()),
-        })
+        packed.map_err(not_packed)
     }
 
     async fn put_package(
@@ -241,7 +247,7 @@ impl Uploading<'_, '_> {
         item: &Item,
     ) -> Result<(), Trouble> {
         let file = self.folder.workspace().open_file(&item.path);
-        let file = file.map_err(|error| client_error(error.to_string()))?;
+        let file = file.map_err(|error| not_packed(error.into()))?;
         let key = format!("{prefix}{}", item.name.to_string_lossy());
         let put = self.object(artifacts, destination, &key, file);
         client.put_object(put).await.map(|_| ()).map_err(refused)

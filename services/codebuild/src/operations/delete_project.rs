@@ -19,7 +19,7 @@ pub(super) async fn delete_project(
     let (scope, name) = (ctx.scope.clone(), project_name(&input.name).to_owned());
     if let Ok(project) = codebuild.project(&scope, &name).await
         && let Ok(webhook) = codebuild.webhook(&scope, &project.name).await
-        && webhook.url.is_some()
+        && !webhook.is_manual()
         && let Err(error) = host::deregister(codebuild, &project, &webhook).await
     {
         tracing::warn!(%error, project = project.name, "its webhook stays at the Git host, and is refused here");

@@ -12,7 +12,8 @@ pub(super) async fn delete_webhook(
 ) -> Result<DeleteWebhookOutput, Error> {
     let project = codebuild.project(&ctx.scope, &input.project_name).await?;
     let webhook = codebuild.webhook(&ctx.scope, &project.name).await?;
-    if webhook.url.is_some() {
+    // One that the host has not confirmed may be there all the same.
+    if !webhook.is_manual() {
         host::deregister(codebuild, &project, &webhook).await?;
     }
     let key = store::Record::key(&webhook);

@@ -30,7 +30,7 @@ mod retry_build;
 mod retry_build_batch;
 mod sharing;
 pub(crate) mod start_build;
-mod start_build_batch;
+pub(crate) mod start_build_batch;
 mod start_build_connection;
 mod start_command_execution;
 mod start_sandbox;

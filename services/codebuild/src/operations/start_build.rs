@@ -139,6 +139,7 @@ pub(super) async fn queue(codebuild: &CodeBuild, ctx: &Ctx, new: New) -> Result<
         Origin::Batch(wanted) => {
             build.id.uuid = wanted.build;
             build.part_of = Some(wanted.part_of.clone());
+            build.webhook = wanted.batch.webhook.clone();
             build.auto_retry = None;
         }
         Origin::AutoRetry(earlier) => {

@@ -1,4 +1,4 @@
-use aws::{Ctx, protocol::json};
+use aws::{Ctx, Scope, Timestamp, protocol::json};
 use codebuild_model::{
     Project as Settings, START_BUILD_BATCH, StartBuild, StartBuildBatch, StartBuildBatchOutput,
 };
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     CodeBuild, batch,
+    driver::report_batch,
     error::Error,
     project::{complete, override_with},
     records::{Batch, BatchCounter, BuildId, Configuration, Project, Token},
@@ -31,34 +32,13 @@ pub(super) async fn start_build_batch(
     let name = project_name(&input.project_name);
     let project = codebuild.project(&ctx.scope, name).await?;
     let settings = override_with(project.configuration.0, &overrides(&input))?;
-    let mut settings = complete(with_batch_config(settings, &input), &default_key(ctx))?;
-    let config = settings.build_batch_config.get_or_insert_default();
-    if config.service_role.as_deref().is_none_or(str::is_empty) {
-        let message = format!("Project {name} has no service role for batches: buildBatchConfig must be set");
-        return Err(Error::InvalidInput(message));
-    }
-    config.timeout_in_mins.get_or_insert(batch::TIMEOUT_MINUTES);
+    let settings = complete(with_batch_config(settings, &input), &default_key(ctx))?;
     let version = input.source_version.clone().or_else(|| settings.source_version.clone());
     let version = version.filter(|version| !version.is_empty());
     check_pipeline_version(&settings, version.as_deref())?;
-    let batch = Batch {
-        scope: ctx.scope.clone(),
-        id: BuildId { project: name.to_owned(), uuid: Uuid::new_v4() },
-        number: 0,
-        initiator: initiator(ctx, version.as_deref()),
-        started: ctx.now(),
-        resumed: ctx.now(),
-        ended: None,
-        configuration: Configuration(settings),
-        source_version: version,
-        resolved_source_version: None,
-        debug_session: input.debug_session_enabled == Some(true),
-        phases: vec![],
-        fast_fail: false,
-        failing_fast: false,
-        groups: vec![],
-        artifacts: None,
-    };
+    let initiator = initiator(ctx, version.as_deref());
+    let batch = new_batch(&ctx.scope, name, initiator, ctx.now(), settings, version)?;
+    let batch = Batch { debug_session: input.debug_session_enabled == Some(true), ..batch };
     let token = input.idempotency_token.clone().map(|token| {
         let input = StartBuildBatch { idempotency_token: None, ..input };
         let request = json::to_value(&input, &START_BUILD_BATCH).to_string();
@@ -69,20 +49,71 @@ pub(super) async fn start_build_batch(
     Ok(StartBuildBatchOutput { build_batch: Some(shape::batch(&batch)) })
 }
 
+/// A batch that has yet to be submitted. Errors: InvalidInput if the project has no service role for batches.
+pub(crate) fn new_batch(
+    scope: &Scope,
+    project: &str,
+    initiator: String,
+    at: Timestamp,
+    mut settings: Settings,
+    source_version: Option<String>,
+) -> Result<Batch, Error> {
+    check_batch_role(project, &settings)?;
+    settings.build_batch_config.get_or_insert_default().timeout_in_mins.get_or_insert(batch::TIMEOUT_MINUTES);
+    Ok(Batch {
+        scope: scope.clone(),
+        id: BuildId { project: project.to_owned(), uuid: Uuid::new_v4() },
+        number: 0,
+        initiator,
+        started: at,
+        resumed: at,
+        ended: None,
+        configuration: Configuration(settings),
+        source_version,
+        resolved_source_version: None,
+        webhook: None,
+        debug_session: false,
+        phases: vec![],
+        fast_fail: false,
+        failing_fast: false,
+        groups: vec![],
+        artifacts: None,
+        reports: vec![],
+    })
+}
+
+/// Errors: InvalidInput.
+pub(crate) fn check_batch_role(project: &str, settings: &Settings) -> Result<(), Error> {
+    let role = settings.build_batch_config.as_ref().and_then(|config| config.service_role.as_deref());
+    match role.is_none_or(str::is_empty) {
+        true => Err(Error::InvalidInput(format!(
+            "Project {project} has no service role for batches: buildBatchConfig must be set"
+        ))),
+        false => Ok(()),
+    }
+}
+
 fn insert(tx: &mut WriteTx<'_>, batch: &Batch, token: Option<&(String, String)>) -> Result<Batch, Error> {
-    let (scope, project) = (&batch.scope, &batch.id.project);
+    let scope = &batch.scope;
     if let Some((token, request)) = token {
         if let Some(earlier) = tx.get::<Token>(&Token::key_of(scope, token))?
             && earlier.expires > batch.started
+            // What was deleted has to be asked for anew.
+            && let Some(first) = tx.get::<Batch>(&Batch::key_of(scope, &earlier.build))?
         {
-            let first = tx.get::<Batch>(&Batch::key_of(scope, &earlier.build))?;
-            return match first.filter(|_| earlier.request == *request) {
-                Some(first) => Ok(first.into_inner()),
-                None => Err(Error::ParameterMismatch),
+            return match earlier.request == *request {
+                true => Ok(first.into_inner()),
+                false => Err(Error::ParameterMismatch),
             };
         }
         note_token(tx, scope, token, request.clone(), &batch.id, batch.started)?;
     }
+    put(tx, batch)
+}
+
+/// Writes the record of a new batch, and what drives it. Errors: ProjectNotFound.
+pub(crate) fn put(tx: &mut WriteTx<'_>, batch: &Batch) -> Result<Batch, Error> {
+    let (scope, project) = (&batch.scope, &batch.id.project);
     // Deleted since it was looked at.
     if !tx.exists::<Project>(&Project::key_of(scope, project))? {
         let arn = scope.arn("codebuild", format_args!("project/{project}"));
@@ -95,6 +126,7 @@ fn insert(tx: &mut WriteTx<'_>, batch: &Batch, token: Option<&(String, String)>)
     tx.put(&batch)?;
     batch::watch_deadline(tx, &batch)?;
     batch::nudge(tx, &batch)?;
+    report_batch(tx, &batch)?;
     Ok(batch)
 }
 

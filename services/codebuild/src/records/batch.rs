@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::{Artifact, BuildId, Configuration, in_scope};
+use super::{Artifact, BuildId, Configuration, ReportId, WebhookStart, in_scope};
 use crate::buildspec::{self, BatchBuild, Shard};
 
 /// One batch of builds. Key: account, region, project, uuid.
@@ -22,6 +22,9 @@ pub struct Batch {
     pub configuration: Configuration,
     pub source_version: Option<String>,
     pub resolved_source_version: Option<String>,
+    /// What a webhook has told, if one has started it; its builds are told the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookStart>,
     pub debug_session: bool,
     /// In the order in which the batch came to them, retries included; the last one is open.
     pub phases: Vec<BatchPhase>,
@@ -32,6 +35,9 @@ pub struct Batch {
     pub groups: Vec<Group>,
     /// Set when the artifacts of the builds were combined.
     pub artifacts: Option<Artifact>,
+    /// Merged ones of a fan-out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<ReportId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

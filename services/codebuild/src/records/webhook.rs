@@ -15,8 +15,11 @@ pub struct Webhook {
     /// The last part of the address that it listens at. Who knows it proves nothing by that.
     pub address: String,
     pub sealed_secret: String,
+    /// One that the host was told and has not confirmed: it may sign with either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_next_secret: Option<String>,
     pub secret_modified: Timestamp,
-    /// Under which address the host's API has it. None while it is not registered, or if its user registers it himself.
+    /// Under which address the host's API has it. None until the host has confirmed it, and if its user registers it himself.
     pub url: Option<String>,
     pub settings: WebhookSettings,
 }
@@ -53,6 +56,11 @@ impl Webhook {
     /// What the secret is sealed for.
     pub fn purpose(scope: &Scope, project: &str) -> String {
         format!("codebuild/{}/{}/webhook/{project}", scope.account, scope.region.as_str())
+    }
+
+    /// Made, and not confirmed by the host: it may have it or not.
+    pub fn is_unfinished(&self) -> bool {
+        self.url.is_none() && !self.is_manual()
     }
 
     pub fn is_manual(&self) -> bool {
@@ -106,6 +114,46 @@ impl Record for Delivery {
 
     fn indexes(&self) -> Vec<Index> {
         vec![Index::new(Self::RECEIVED, Key::empty().and_i64(self.received.as_millis()).join(&self.key()))]
+    }
+}
+
+/// A pull request whose build waits for somebody's approval. Key: account, region, project, repository and id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Withheld {
+    pub scope: Scope,
+    pub project: String,
+    /// Of the webhook that it came by.
+    pub address: String,
+    /// As [`Withheld::name`] has it.
+    pub request: String,
+    pub sender: String,
+    pub since: Timestamp,
+    pub change: Change,
+}
+
+impl Withheld {
+    pub const SINCE: &'static str = "since";
+
+    /// `owner/name#7`, for an organisation has many of a number.
+    pub fn name(repository: &str, id: &str) -> String {
+        format!("{}#{id}", repository.to_ascii_lowercase())
+    }
+
+    pub fn key_of(scope: &Scope, project: &str, request: &str) -> Key {
+        in_scope(scope).and(project).and(request)
+    }
+}
+
+impl Record for Withheld {
+    const KIND: &'static str = "codebuild/withheld-pull-request";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::key_of(&self.scope, &self.project, &self.request)
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        vec![Index::new(Self::SINCE, Key::empty().and_i64(self.since.as_millis()).join(&self.key()))]
     }
 }
 

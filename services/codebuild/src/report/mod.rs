@@ -6,6 +6,8 @@
 
 pub(crate) mod coverage;
 mod json;
+pub(crate) mod merged;
+pub(crate) mod recognise;
 pub(crate) mod results;
 mod xml;
 
@@ -56,6 +58,11 @@ impl Format {
     pub fn parse(text: &str) -> Option<Self> {
         let found = Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
         found.map(|(_, format)| *format)
+    }
+
+    /// `JUNITXML`
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, format)| *format == self).map_or("", |(name, _)| name)
     }
 
     /// The kind of the report groups that take it.

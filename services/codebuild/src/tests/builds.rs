@@ -36,6 +36,20 @@ async fn failed_build_still_uploads_and_is_failed() {
 }
 
 #[tokio::test]
+async fn a_build_that_nests_folders_without_end_is_told_so_and_leaves_nothing() {
+    let world = World::new().await;
+    world.create("demo", |project| project.artifacts = Some(s3_artifacts("out"))).await;
+    let spec = "version: 0.2\nphases: {build: {commands: ['mkdir -p $(printf \"d/%.0s\" $(seq 1800))']}}\n\
+                artifacts: {files: ['**/*']}\n";
+    let id = world.start_spec("demo", spec).await;
+    let build = world.end(&id).await;
+    let (code, message) = context(&build, "UPLOAD_ARTIFACTS");
+    assert_eq!(code, "CLIENT_ERROR");
+    assert!(message.ends_with("folders are nested more than 256 levels deep"), "{message}");
+    assert_eq!(world.folders(), 0);
+}
+
+#[tokio::test]
 async fn early_failure_skips_what_follows() {
     let world = World::new().await;
     world.create("demo", |_| {}).await;

@@ -100,3 +100,18 @@ async fn kept_on_the_machine_until_it_is_invalidated() {
     world.call(InvalidateProjectCache { project_name: "demo".into() }).await.unwrap();
     assert_eq!(run(&world, "three", "").await.0, "none");
 }
+
+#[tokio::test]
+async fn local_caches_have_no_more_than_they_may_together() {
+    let mut config = crate::Config::new("http://127.0.0.1:4000", 4);
+    let folder = tempfile::tempdir().unwrap();
+    config.caches = Some(folder.path().to_owned());
+    config.most_cache_bytes = 100;
+    let world = World::with(config).await;
+    let modes = Some(vec![CacheMode::LocalCustomCache, CacheMode::LocalSourceCache]);
+    let cache = ProjectCache { r#type: CacheType::Local, modes, ..ProjectCache::default() };
+    world.create("demo", |project| project.cache = Some(cache)).await;
+    let (_, log) = run(&world, "one", "").await;
+    assert!(log.contains("Unable to upload cache: it has") && !log.contains("has no effect"), "{log}");
+    assert_eq!(run(&world, "two", "").await.0, "none");
+}

@@ -75,9 +75,7 @@ impl WebhookEndpoint {
         let webhook = self.find(address.to_owned()).await?.ok_or_else(unknown)?;
         let _slot = self.slots.acquire().await.map_err(fault)?;
         let body = aws::http::read_within(body, LONGEST_BODY_BYTES, LONGEST).await.map_err(unread)?;
-        let purpose = Webhook::purpose(&webhook.scope, &webhook.project);
-        let secret = self.codebuild.sealer.open_text(&purpose, &webhook.sealed_secret).map_err(fault)?;
-        if !delivery::is_genuine(webhook.provider, &parts.headers, &body, secret.as_bytes()) {
+        if !self.is_genuine(&webhook, &parts.headers, &body)? {
             tracing::warn!(
                 project = webhook.project,
                 "a delivery was refused: its signature or token is not valid"
@@ -90,6 +88,19 @@ impl WebhookEndpoint {
             Err(Unusable::Ignored(why)) => Ok((StatusCode::OK, why.to_owned())),
             Err(Unusable::Malformed(why)) => Err((StatusCode::BAD_REQUEST, why)),
         }
+    }
+
+    fn is_genuine(&self, webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Result<bool, Answer> {
+        let purpose = Webhook::purpose(&webhook.scope, &webhook.project);
+        for sealed in
+            [Some(&webhook.sealed_secret), webhook.sealed_next_secret.as_ref()].into_iter().flatten()
+        {
+            let secret = self.codebuild.sealer.open_text(&purpose, sealed).map_err(fault)?;
+            if delivery::is_genuine(webhook.provider, headers, body, secret.as_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn find(&self, address: String) -> Result<Option<Webhook>, Answer> {

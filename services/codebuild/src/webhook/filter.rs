@@ -29,6 +29,8 @@ pub(crate) fn event(change: &Change) -> &'static str {
         },
         What::Release(release) if release.is_prerelease => "PRERELEASED",
         What::Release(_) => "RELEASED",
+        // Filters cannot ask for it.
+        What::Approval(_) => "PULL_REQUEST_APPROVAL",
     }
 }
 
@@ -101,7 +103,7 @@ fn admits_branch(pattern: &str, change: &Change) -> bool {
         What::PullRequest(request) if !matches!(request.action, Action::Merged | Action::Closed) => {
             Some(request.source_branch.as_str())
         }
-        What::PullRequest(_) | What::Release(_) => return false,
+        What::PullRequest(_) | What::Release(_) | What::Approval(_) => return false,
     };
     match (pattern, branch) {
         ("", _) => true,
@@ -182,6 +184,7 @@ mod tests {
             destination_branch: "main".into(),
             is_from_fork: false,
             merge_commit: None,
+            contributors: vec![],
         }))
     }
 

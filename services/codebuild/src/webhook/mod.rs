@@ -3,5 +3,6 @@
 pub(crate) mod endpoint;
 pub(crate) mod filter;
 pub(crate) mod host;
+pub(crate) mod scope;
 pub(crate) mod settings;
 pub(crate) mod start;

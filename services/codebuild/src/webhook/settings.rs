@@ -1,8 +1,8 @@
 //! What a webhook may be told to do. Pure.
 
 use codebuild_model::{
-    PullRequestBuildCommentApproval as Approval, PullRequestBuildPolicy, Webhook, WebhookBuildType,
-    WebhookFilterType,
+    PullRequestBuildApproverRole as Role, PullRequestBuildCommentApproval as Approval,
+    PullRequestBuildPolicy, Webhook, WebhookBuildType, WebhookFilterType,
 };
 use githost::Provider;
 use githost::change::{Change, What};
@@ -10,6 +10,9 @@ use githost::change::{Change, What};
 use super::filter;
 use crate::error::Error;
 
+/// From the least on.
+const GITHUB_ROLES: [Role; 5] =
+    [Role::GithubRead, Role::GithubTriage, Role::GithubWrite, Role::GithubMaintain, Role::GithubAdmin];
 /// Groups, and filters of one group, at most.
 const MOST: usize = 50;
 
@@ -18,11 +21,14 @@ const MOST: usize = 50;
 pub(crate) fn complete(mut webhook: Webhook, provider: Provider) -> Result<Webhook, Error> {
     let invalid = |message: &str| Err(Error::InvalidInput(message.to_owned()));
     match webhook.build_type.get_or_insert(WebhookBuildType::Build) {
-        WebhookBuildType::Build => {}
-        other => return Err(Error::NotImplemented(format!("buildType {other}"))),
-    }
-    if webhook.scope_configuration.is_some() {
-        return Err(Error::NotImplemented("scopeConfiguration".to_owned()));
+        WebhookBuildType::Build | WebhookBuildType::BuildBatch => {}
+        other @ WebhookBuildType::RunnerBuildkiteBuild => {
+            return Err(Error::NotImplemented(format!("The webhook's buildType {other}")));
+        }
+        other @ WebhookBuildType::Other(_) => {
+            let message = format!("Invalid webhook: buildType '{other}' is none of BUILD, BUILD_BATCH");
+            return Err(Error::InvalidInput(message));
+        }
     }
     let is_github = matches!(provider, Provider::GitHub | Provider::GitHubEnterpriseServer);
     if webhook.manual_creation == Some(true) && !is_github {
@@ -32,9 +38,7 @@ pub(crate) fn complete(mut webhook: Webhook, provider: Provider) -> Result<Webho
         requires_comment_approval: Approval::ForkPullRequests,
         ..PullRequestBuildPolicy::default()
     });
-    if policy.approver_roles.as_ref().is_some_and(|roles| !roles.is_empty()) {
-        return Err(Error::NotImplemented("approverRoles".to_owned()));
-    }
+    complete_policy(policy, is_github)?;
     let groups = webhook.filter_groups.as_deref().unwrap_or_default();
     let branch_filter = webhook.branch_filter.as_deref().unwrap_or_default();
     if !groups.is_empty() && !branch_filter.is_empty() {
@@ -57,7 +61,41 @@ pub(crate) fn complete(mut webhook: Webhook, provider: Provider) -> Result<Webho
     Ok(webhook)
 }
 
-/// Whether a pull request waits for somebody's approval.
+/// Who approves, if it is not said, are those who may write. Errors: NotImplemented for hosts whose comments are not read.
+fn complete_policy(policy: &mut PullRequestBuildPolicy, is_github: bool) -> Result<(), Error> {
+    if let Approval::Other(other) = &policy.requires_comment_approval {
+        return Err(Error::InvalidInput(format!(
+            "Invalid pull request build policy: requiresCommentApproval '{other}' is none of DISABLED, \
+             ALL_PULL_REQUESTS, FORK_PULL_REQUESTS"
+        )));
+    }
+    let roles = policy.approver_roles.get_or_insert_default();
+    if !is_github && !roles.is_empty() {
+        return Err(Error::NotImplemented("approverRoles of this source provider".to_owned()));
+    }
+    if let Some(other) = roles.iter().find(|role| !GITHUB_ROLES.contains(role)) {
+        return Err(Error::InvalidInput(format!(
+            "Invalid pull request build policy: the approver role '{other}' does not fit the source provider"
+        )));
+    }
+    let is_open = policy.requires_comment_approval == Approval::Disabled;
+    if is_github && !is_open && roles.is_empty() {
+        *roles = GITHUB_ROLES[2..].to_vec();
+    }
+    if policy.approver_roles.as_ref().is_some_and(Vec::is_empty) {
+        policy.approver_roles = None;
+    }
+    Ok(())
+}
+
+/// Whether an account of this role may approve, and needs no approval.
+pub(crate) fn approves(webhook: &Webhook, role: &str) -> bool {
+    let policy = webhook.pull_request_build_policy.as_ref();
+    let mut roles = policy.and_then(|policy| policy.approver_roles.as_ref()).into_iter().flatten();
+    roles.any(|approver| approver.as_str() == role)
+}
+
+/// Whether a pull request waits for somebody's approval, unless it comes from one who may give it.
 pub(crate) fn is_withheld(webhook: &Webhook, change: &Change) -> bool {
     let What::PullRequest(request) = &change.what else { return false };
     let policy = webhook.pull_request_build_policy.as_ref();
@@ -87,6 +125,9 @@ mod tests {
         let group = vec![filter(WebhookFilterType::HeadRef, "x")];
         let without_event = Webhook { filter_groups: Some(vec![group]), ..Webhook::default() };
         assert!(refusal(without_event).contains("type EVENT"));
+        let policy = completed.pull_request_build_policy.as_ref().unwrap();
+        assert_eq!(policy.approver_roles.as_deref(), Some(&GITHUB_ROLES[2..]));
+        assert!(approves(&completed, "GITHUB_ADMIN") && !approves(&completed, "GITHUB_READ"));
         let manual = Webhook { manual_creation: Some(true), ..Webhook::default() };
         assert!(refusal(manual).contains("manualCreation"));
     }
@@ -105,6 +146,7 @@ mod tests {
                 destination_branch: "main".into(),
                 is_from_fork,
                 merge_commit: None,
+                contributors: vec![],
             }),
         };
         let of = |approval| Webhook {

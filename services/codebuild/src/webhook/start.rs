@@ -1,19 +1,19 @@
 //! From a change to the build that it starts. Pure.
 
 use githost::Provider;
-use githost::change::{Change, Reference, What};
+use githost::change::{Change, PullRequest, Reference, What};
 
 use super::filter::event;
 use crate::records::WebhookStart;
 
-/// What is built, and what the build is told.
-pub(crate) fn start(provider: Provider, change: &Change) -> (String, WebhookStart) {
+/// What is built, and what the build is told. None for what starts nothing by itself.
+pub(crate) fn start(provider: Provider, change: &Change) -> Option<(String, WebhookStart)> {
     let told = WebhookStart {
         event: event(change).to_owned(),
         actor: change.actor.clone(),
         ..WebhookStart::default()
     };
-    match &change.what {
+    Some(match &change.what {
         What::Push(push) => {
             let start = WebhookStart {
                 trigger: format!("{}/{}", push.kind.as_str(), push.name),
@@ -51,6 +51,15 @@ pub(crate) fn start(provider: Provider, change: &Change) -> (String, WebhookStar
             };
             (reference, start)
         }
+        What::Approval(_) => return None,
+    })
+}
+
+/// The commit of a pull request that was approved, and no other that has come to it since.
+pub(crate) fn start_approved(request: &PullRequest, version: &str) -> String {
+    match version.starts_with("pr/") {
+        true => format!("pr/{}^{{{}}}", request.id, request.commit),
+        false => version.to_owned(),
     }
 }
 
@@ -79,7 +88,7 @@ impl WebhookStart {
 
 #[cfg(test)]
 mod tests {
-    use githost::change::{Action, PullRequest, Push};
+    use githost::change::{Action, Push};
 
     use super::*;
 
@@ -88,7 +97,7 @@ mod tests {
         let change = |what| Change { repository: "a/b".into(), actor: Some("42".into()), what };
         let push =
             Push { commit: "c".into(), kind: Reference::Tag, name: "v1".into(), before: Some("p".into()) };
-        let (version, told) = start(Provider::GitHub, &change(What::Push(push)));
+        let (version, told) = start(Provider::GitHub, &change(What::Push(push))).unwrap();
         assert_eq!((version.as_str(), told.trigger.as_str()), ("c", "tag/v1"));
         let expected = [
             ("CODEBUILD_WEBHOOK_EVENT", "PUSH"),
@@ -107,10 +116,14 @@ mod tests {
             destination_branch: "main".into(),
             is_from_fork,
             merge_commit: None,
+            contributors: vec![],
         };
-        let version =
-            |provider, is_from_fork| start(provider, &change(What::PullRequest(request(is_from_fork)))).0;
+        let version = |provider, is_from_fork| {
+            start(provider, &change(What::PullRequest(request(is_from_fork)))).unwrap().0
+        };
         assert_eq!(version(Provider::GitHub, false), "pr/7");
+        assert_eq!(start_approved(&request(true), "pr/7"), "pr/7^{c}");
+        assert_eq!(start_approved(&request(false), "c"), "c");
         assert_eq!(
             (version(Provider::GitLab, false), version(Provider::GitLab, true)),
             ("c".into(), "pr/7".into())

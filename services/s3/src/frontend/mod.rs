@@ -23,13 +23,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws::http::{self as wire, HttpService, Peer};
 use aws::{Gateway, gateway::Origin};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 
-use crate::S3;
 use crate::error::Error;
+use crate::{S3, checksums};
 use authentication::{Access, Keys};
 pub use chunks::Trailers;
 use exchange::Exchange;
@@ -81,6 +81,9 @@ impl Frontend {
             Ok(request) => forms::filled_in(request).await,
             Err(error) => return finish(error_document::response(&error, &exchange), &exchange),
         };
+        if let Err(error) = checksums::check_headers(request.headers().keys().map(HeaderName::as_str)) {
+            return finish(error_document::response(&error, &exchange), &exchange);
+        }
         let bucket = cors.as_ref().and_then(|_| self.hosts.bucket_of(&request));
         let again = ranges::without_an_unusable_one(&request);
         let mut response = self.respond(&exchange, request).await;

@@ -38,8 +38,9 @@ macro_rules! served {
                 let exchange = &self.0;
                 let ctx = exchange.begin("CopyObject", &request);
                 let conditions = conditions(&request);
-                let questions = copy_object::questions(&request.input, conditions.as_ref().ok());
-                let handled = copy_object::copy_object(&exchange.s3, &ctx, request.input, conditions);
+                let takes_tags = copy_object::takes_tags(&exchange.s3, &request.input).await;
+                let questions = copy_object::questions(&request.input, conditions.as_ref().ok(), takes_tags);
+                let handled = copy_object::copy_object(&exchange.s3, &ctx, request.input, conditions, takes_tags);
                 exchange.answer(exchange.s3.serve(&ctx, questions, exchange.parameters(), handled).await)
             }
             $(

@@ -7,7 +7,7 @@ use store::WriteTx;
 use uuid::Uuid;
 
 use crate::access::Question;
-use crate::checksums::{Algorithm, Fields, StoredChecksum};
+use crate::checksums::{self, Algorithm, Fields, StoredChecksum};
 use crate::conditions::WriteConditions;
 use crate::error::Error;
 use crate::events::{self, Created, Teller};
@@ -46,9 +46,14 @@ pub async fn complete_multipart_upload(
     ctx: &Ctx,
     mut input: CompleteMultipartUploadInput,
 ) -> Result<CompleteMultipartUploadOutput, Error> {
+    let mut given = crate::checksum_fields!(input).given().into_iter();
+    let checksum = given.next();
+    if given.next().is_some() {
+        return Err(checksums::several());
+    }
     let completion = Completion {
         conditions: WriteConditions::new(input.if_match.take(), input.if_none_match.take())?,
-        checksum: crate::checksum_fields!(input).given().into_iter().next(),
+        checksum,
         checksum_type: input.checksum_type.as_ref().map(|kind| kind.as_str().to_owned()),
         size: input.mpu_object_size.and_then(|size| u64::try_from(size).ok()),
         parts: input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default(),
@@ -90,7 +95,7 @@ fn complete(tx: &mut WriteTx<'_>, ctx: &Ctx, wanted: &Completion) -> Result<(Ver
     };
     let uploaded = versions::parts(tx, &upload.id)?;
     let assembled = multipart::assemble(&upload, &uploaded, wanted.parts.clone())?;
-    check(wanted, &assembled)?;
+    check(wanted, &upload, &assembled)?;
     for part in uploaded.iter().filter(|part| assembled.numbers.binary_search(&part.number).is_err()) {
         tx.delete::<Part>(&Part::key_of(&upload.id, part.number))?;
     }
@@ -118,7 +123,7 @@ fn completed_before(tx: &mut WriteTx<'_>, wanted: &Completion) -> Result<Option<
 }
 
 /// Holds what the client says of the whole object against what its parts make up.
-fn check(wanted: &Completion, assembled: &Assembled) -> Result<(), Error> {
+fn check(wanted: &Completion, upload: &Upload, assembled: &Assembled) -> Result<(), Error> {
     if wanted.size.is_some_and(|size| size != assembled.size) {
         let message = format!(
             "The provided 'x-amz-mp-object-size' header value {} does not match what was computed: {}",
@@ -136,13 +141,15 @@ fn check(wanted: &Completion, assembled: &Assembled) -> Result<(), Error> {
             computed.map_or("", |checksum| checksum.kind.as_str())
         )));
     }
-    match (&wanted.checksum, computed) {
-        (Some((algorithm, value)), Some(checksum))
-            if *algorithm == checksum.algorithm && plain(value) != plain(&checksum.value) =>
-        {
-            Err(Error::BadChecksum { algorithm: *algorithm })
-        }
-        (Some(_) | None, _) => Ok(()),
+    let Some((algorithm, value)) = &wanted.checksum else { return Ok(()) };
+    let expected = upload.checksum_algorithm.unwrap_or(checksums::DEFAULT);
+    if *algorithm != expected {
+        return Err(checksums::mismatch(expected, *algorithm));
+    }
+    match computed {
+        Some(checksum) if plain(value) == plain(&checksum.value) => Ok(()),
+        // Without one of each part there is nothing that could prove it.
+        Some(_) | None => Err(Error::BadChecksum { algorithm: *algorithm }),
     }
 }
 

@@ -60,7 +60,22 @@ impl Source {
     }
 }
 
-pub fn questions(input: &CopyObjectInput, conditions: Option<&WriteConditions>) -> Vec<Question> {
+/// Whether a copy takes tags along, which is asked about by itself.
+pub async fn takes_tags(s3: &S3, input: &CopyObjectInput) -> bool {
+    if replaces(input.tagging_directive.as_ref().map(TaggingDirective::as_str)) {
+        return false;
+    }
+    let Ok(source) = Source::of(&input.copy_source) else { return false };
+    let found = find(s3, source.wanted(ReadConditions::default())).await;
+    found.is_ok_and(|found| !found.object.tags.is_empty())
+}
+
+/// `takes_tags` is the answer of [`takes_tags`].
+pub fn questions(
+    input: &CopyObjectInput,
+    conditions: Option<&WriteConditions>,
+    takes_tags: bool,
+) -> Vec<Question> {
     let encryption = input.server_side_encryption.as_ref().map(ServerSideEncryption::as_str);
     let put = Question::object("s3:PutObject", &input.bucket, &input.key)
         .when("s3:x-amz-server-side-encryption", encryption)
@@ -73,7 +88,12 @@ pub fn questions(input: &CopyObjectInput, conditions: Option<&WriteConditions>) 
             .into_iter()
             .collect();
     questions.push(put);
-    if replaces(input.tagging_directive.as_ref().map(TaggingDirective::as_str)) {
+    if takes_tags && let Ok(source) = Source::of(&input.copy_source) {
+        let (plain, versioned) = ("s3:GetObjectTagging", "s3:GetObjectVersionTagging");
+        let id = source.version_id.as_deref();
+        questions.push(Question::version(plain, versioned, &source.bucket, &source.key, id));
+    }
+    if takes_tags || replaces(input.tagging_directive.as_ref().map(TaggingDirective::as_str)) {
         questions.push(Question::object("s3:PutObjectTagging", &input.bucket, &input.key));
     }
     if conditions.is_some_and(|conditions| conditions.if_match.is_some()) {
@@ -83,12 +103,13 @@ pub fn questions(input: &CopyObjectInput, conditions: Option<&WriteConditions>) 
 }
 
 /// Copies an object of up to 5 GiB. The copy is one piece, whatever the source was made of. `replacing` is asked of the
-/// object that the copy replaces.
+/// object that the copy replaces. Tags go along if `takes_tags`, for then the caller was asked whether he may.
 pub async fn copy_object(
     s3: &S3,
     ctx: &Ctx,
     mut input: CopyObjectInput,
     replacing: Result<WriteConditions, Error>,
+    takes_tags: bool,
 ) -> Result<CopyObjectOutput, Error> {
     names::check_key(&input.key)?;
     let replacing = replacing?;
@@ -117,6 +138,10 @@ pub async fn copy_object(
             "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
                 .to_owned(),
         ));
+    }
+    if !replaces_tags && !takes_tags && !found.object.tags.is_empty() {
+        // They came since the caller was asked about.
+        return Err(Error::SlowDown);
     }
     let algorithm = input.checksum_algorithm.as_ref().map(|algorithm| Algorithm::parse(algorithm.as_str()));
     let received = take(s3, &found, algorithm.transpose()?).await?;

@@ -66,11 +66,7 @@ pub async fn upload(s3: &S3, bucket: &str, key: &str, id: &str) -> Result<Upload
 fn check_algorithm(upload: &Upload, declared: &mut Declared) -> Result<(), Error> {
     let wanted = upload.checksum_algorithm;
     match (wanted, declared.algorithm) {
-        (Some(wanted), Some(given)) if wanted != given => Err(Error::InvalidRequest(format!(
-            "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-            wanted.as_str().to_lowercase(),
-            given.as_str().to_lowercase()
-        ))),
+        (Some(wanted), Some(given)) if wanted != given => Err(checksums::mismatch(wanted, given)),
         (wanted, _) => {
             // Where none was named, a part may bring any; only CRC64NVME then makes up the object's.
             declared.algorithm = declared.algorithm.or(wanted).or(Some(checksums::DEFAULT));

@@ -65,7 +65,7 @@ async fn remove_one(folder: &Path) -> io::Result<()> {
         end_builds(&builds).await?;
     }
     let folder = folder.to_owned();
-    tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || runner::remove_folder(&folder)).await.map_err(io::Error::other)?
 }
 
 /// Ends the builds of a folder, and takes their folders away.

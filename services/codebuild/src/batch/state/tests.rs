@@ -25,6 +25,8 @@ pub(crate) fn batch(config: ProjectBuildBatchConfig) -> Batch {
         phases: vec![],
         fast_fail: false,
         failing_fast: false,
+        webhook: None,
+        reports: vec![],
         groups: vec![],
         artifacts: None,
     };

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::Refusal;
 
 /// Of one report.
-const MAX_FILES: usize = 50_000;
+pub(super) const MAX_FILES: usize = 50_000;
 /// Lines and branches that are told one by one, of one report.
 const MAX_LINES: usize = 4_000_000;
 const MAX_PATH_BYTES: usize = 1024;

@@ -39,7 +39,7 @@ impl CaseStatus {
         }
     }
 
-    fn is_bad(self) -> bool {
+    pub(super) fn is_bad(self) -> bool {
         matches!(self, Self::Failed | Self::Error)
     }
 }

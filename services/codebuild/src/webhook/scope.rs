@@ -1,0 +1,131 @@
+//! Webhooks of a whole organisation. Pure.
+//! Source: CodeBuild User Guide, "GitHub global and organization webhooks".
+
+use codebuild_model::{Project as Settings, ProjectSource, ScopeConfiguration, Webhook, WebhookScopeType};
+use githost::Provider;
+
+use crate::{error::Error, source::git};
+
+/// Instead of the location of a project whose builds are started by the webhook of an organisation: theirs is the repository in
+/// which something has happened.
+pub(crate) const ANY_REPOSITORY: &str = "CODEBUILD_DEFAULT_WEBHOOK_SOURCE_LOCATION";
+
+/// Whether a source is any repository of an organisation.
+pub(crate) fn is_any_repository(source: &ProjectSource) -> bool {
+    git::provider(&source.r#type).is_some_and(is_github) && source.location.as_deref() == Some(ANY_REPOSITORY)
+}
+
+fn is_github(provider: Provider) -> bool {
+    matches!(provider, Provider::GitHub | Provider::GitHubEnterpriseServer)
+}
+
+/// Checks that a webhook fits the source of its project. Errors: InvalidInput, NotImplemented.
+pub(crate) fn check(webhook: &Webhook, settings: &Settings) -> Result<(), Error> {
+    let invalid = |message: &str| Err(Error::InvalidInput(format!("Invalid webhook: {message}")));
+    let source = settings.source.clone().unwrap_or_default();
+    let Some(scope) = &webhook.scope_configuration else {
+        return match is_any_repository(&source) {
+            true => invalid(&format!(
+                "scopeConfiguration must be given with the source location {ANY_REPOSITORY}"
+            )),
+            false => Ok(()),
+        };
+    };
+    match &scope.scope {
+        WebhookScopeType::GithubOrganization => {}
+        other => return Err(Error::NotImplemented(format!("scopeConfiguration of the scope {other}"))),
+    }
+    if !is_any_repository(&source) {
+        return invalid(&format!(
+            "scopeConfiguration needs a GitHub source with the location {ANY_REPOSITORY}"
+        ));
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if scope.name.is_empty() || !scope.name.chars().all(is_name) {
+        return invalid("the name of scopeConfiguration is none of an organisation");
+    }
+    match git::provider(&source.r#type)
+        .and_then(|provider| at_host(scope, provider, &format!("{}/x", scope.name)))
+    {
+        Some(_) => Ok(()),
+        None => invalid(
+            "the domain of scopeConfiguration must be given for GITHUB_ENTERPRISE, and for no other source",
+        ),
+    }
+}
+
+/// The repository of an organisation in which something has happened. None if it is another's.
+pub(crate) fn repository(
+    scope: &ScopeConfiguration,
+    provider: Provider,
+    name: &str,
+) -> Option<git::Repository> {
+    let (owner, _) = name.split_once('/')?;
+    let is_own = owner.eq_ignore_ascii_case(&scope.name);
+    is_own.then(|| at_host(scope, provider, name)).flatten()
+}
+
+/// The organisation, as if it were a repository: for what its host is asked.
+pub(crate) fn organisation(scope: &ScopeConfiguration, provider: Provider) -> Option<git::Repository> {
+    let any = at_host(scope, provider, &format!("{}/x", scope.name))?;
+    Some(git::Repository { path: scope.name.clone(), ..any })
+}
+
+fn at_host(scope: &ScopeConfiguration, provider: Provider, path: &str) -> Option<git::Repository> {
+    let domain = scope.domain.as_deref().filter(|domain| !domain.is_empty());
+    let origin = match (provider.public_url(), domain) {
+        (Some(public), None) => public.to_owned(),
+        (None, Some(domain)) => format!("https://{}", domain.trim_start_matches("https://")),
+        _ => return None,
+    };
+    git::Repository::parse(&format!("{origin}/{path}"), provider)
+}
+
+#[cfg(test)]
+mod tests {
+    use codebuild_model::SourceType;
+
+    use super::*;
+
+    fn scope(name: &str, domain: Option<&str>) -> ScopeConfiguration {
+        ScopeConfiguration {
+            name: name.into(),
+            domain: domain.map(str::to_owned),
+            scope: WebhookScopeType::GithubOrganization,
+        }
+    }
+
+    #[test]
+    fn repositories_are_the_organisations_own() {
+        let of = |name: &str| repository(&scope("Acme", None), Provider::GitHub, name).map(|found| found.url);
+        assert_eq!(of("acme/site").as_deref(), Some("https://github.com/acme/site"));
+        for other in ["acme2/site", "acme", "acme/../x", "x/acme"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+        let own = scope("acme", Some("git.example.com:8443"));
+        let found = repository(&own, Provider::GitHubEnterpriseServer, "acme/a").unwrap();
+        assert_eq!((found.authority.as_str(), found.path.as_str()), ("git.example.com:8443", "acme/a"));
+        assert_eq!(organisation(&own, Provider::GitHubEnterpriseServer).unwrap().path, "acme");
+    }
+
+    #[test]
+    fn scope_and_location_belong_together() {
+        let checked = |location: &str, kind: SourceType, scope: Option<ScopeConfiguration>| {
+            let source =
+                ProjectSource { location: Some(location.into()), r#type: kind, ..ProjectSource::default() };
+            let settings = Settings { source: Some(source), ..Settings::default() };
+            let webhook = Webhook { scope_configuration: scope, ..Webhook::default() };
+            check(&webhook, &settings).map_err(|error| error.to_string())
+        };
+        let github = || SourceType::Github;
+        assert_eq!(checked(ANY_REPOSITORY, github(), Some(scope("acme", None))), Ok(()));
+        assert_eq!(checked("https://github.com/a/b", github(), None), Ok(()));
+        assert!(checked("https://github.com/a/b", github(), Some(scope("a", None))).is_err());
+        assert!(checked(ANY_REPOSITORY, github(), None).is_err());
+        assert!(checked(ANY_REPOSITORY, github(), Some(scope("a/b", None))).is_err());
+        assert!(checked(ANY_REPOSITORY, github(), Some(scope("a", Some("evil.example.com")))).is_err());
+        assert!(checked(ANY_REPOSITORY, SourceType::GithubEnterprise, Some(scope("a", None))).is_err());
+        let global = ScopeConfiguration { scope: WebhookScopeType::GithubGlobal, ..scope("a", None) };
+        assert!(checked(ANY_REPOSITORY, github(), Some(global)).unwrap_err().contains("not built yet"));
+    }
+}
