@@ -18,6 +18,7 @@ mod inputs;
 pub(crate) mod jobs;
 mod purge;
 mod removed;
+mod replication;
 mod rules;
 mod start;
 mod step;

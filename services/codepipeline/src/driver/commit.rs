@@ -226,6 +226,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                     resolved_configuration: BTreeMap::new(),
                     commands: None,
                     inputs: Vec::new(),
+                    elsewhere: Vec::new(),
                     outputs: Vec::new(),
                     outputs_removed_at: None,
                     report: Report::default(),
@@ -290,7 +291,10 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         let Some(declared) = definition.action(&record.stage, &record.action) else { return Ok(Ok(())) };
         if providers::provider(&declared.action_type_id).is_none() {
             record.by_worker = true;
-            return jobs::begin(self, declared, record);
+            if record.elsewhere.is_empty() {
+                return jobs::begin(self, declared, record);
+            }
+            // What it takes is copied first.
         }
         Step::of(self.pipeline, record, Task::Start).enqueue(self.tx, None)?;
         Ok(Ok(()))

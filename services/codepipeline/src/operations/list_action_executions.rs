@@ -7,6 +7,7 @@ use codepipeline_model::{
 use store::{Page, Range, ReadTx};
 
 use crate::CodePipeline;
+use crate::definition::scope_of_action;
 use crate::definitions::Definitions;
 use crate::engine::ActionStatus;
 use crate::error::Error;
@@ -72,7 +73,9 @@ fn details(
         }
         let definition = definitions.get(tx, pipeline.id, record.version)?;
         let declared = definition.as_ref().and_then(|found| found.action(&record.stage, &record.action));
-        details.push(detail(&record, declared, pipeline.scope.region.as_str()));
+        let home = &pipeline.scope;
+        let scope = declared.map_or_else(|| home.clone(), |declared| scope_of_action(declared, home));
+        details.push(detail(&record, declared, scope.region.as_str()));
     }
     Ok((details, next))
 }

@@ -7,6 +7,7 @@ use store::{Page, Range, ReadTx};
 
 use super::list_action_executions::artifacts;
 use crate::CodePipeline;
+use crate::definition::scope_of_rule;
 use crate::definitions::Definitions;
 use crate::error::Error;
 use crate::records::{Pipeline, RuleExecution};
@@ -71,12 +72,14 @@ fn details(
         let definition = definitions.get(tx, pipeline.id, record.version)?;
         let declared =
             definition.as_ref().and_then(|found| found.rule(&record.stage, record.condition, &record.rule));
+        let home = &pipeline.scope;
+        let scope = declared.map_or_else(|| home.clone(), |declared| scope_of_rule(declared, home));
         let input = RuleExecutionInput {
             rule_type_id: declared.map(|declared| declared.rule_type_id.clone()),
             configuration: declared.and_then(|declared| declared.configuration.clone()),
             resolved_configuration: Some(record.resolved_configuration.clone()),
             role_arn: declared.and_then(|declared| declared.role_arn.clone()),
-            region: Some(pipeline.scope.region.as_str().to_owned()),
+            region: Some(scope.region.as_str().to_owned()),
             input_artifacts: Some(artifacts(&record.inputs)),
         };
         details.push(detail(record, input));

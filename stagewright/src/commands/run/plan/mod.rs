@@ -68,6 +68,7 @@ impl Plan {
         let account = account(&declaration, &mut findings);
         let region = region(&declaration, wishes);
 
+        stay_at_home(&mut declaration, &region, &mut notes);
         set_variables(&mut declaration, &wishes.variables, &mut findings);
         let left_out = leave_out(&mut declaration, wishes, &mut findings);
         leave_out_rules(&mut declaration, wishes, &mut notes, &mut findings);
@@ -105,6 +106,24 @@ fn region(declaration: &PipelineDeclaration, wishes: &Wishes) -> Region {
     let by_region = declaration.artifact_stores.as_ref().filter(|stores| stores.len() == 1);
     let only = by_region.and_then(|stores| stores.keys().next()?.parse().ok());
     wishes.region.clone().or(only).unwrap_or_else(default_region)
+}
+
+/// A local run has one region, in which everything is made: actions and rules of others run there, too.
+fn stay_at_home(declaration: &mut PipelineDeclaration, region: &Region, notes: &mut Vec<String>) {
+    for stage in &mut declaration.stages {
+        for action in &mut stage.actions {
+            if let Some(elsewhere) = action.region.take_if(|other| other != region.as_str()) {
+                notes.push(format!("{}/{}: runs in {region} instead of {elsewhere}", stage.name, action.name));
+            }
+        }
+        let conditions = texts::conditions_mut(stage).flat_map(|(_, conditions)| conditions);
+        for rule in conditions.flat_map(|condition| &mut condition.rules).flatten() {
+            rule.region = None;
+        }
+    }
+    if let Some(stores) = &mut declaration.artifact_stores {
+        stores.retain(|of, _| of == region.as_str());
+    }
 }
 
 /// A value given on the command line takes the place of the default, so that creating the pipeline starts its run.

@@ -274,4 +274,10 @@ fn the_region_is_that_of_the_only_store() {
     let store = pipeline.as_object_mut().unwrap().remove("artifactStore").unwrap();
     pipeline["artifactStores"] = json!({"eu-west-1": store});
     assert_eq!(plan(&pipeline, &Wishes::default()).unwrap().region.as_str(), "eu-west-1");
+
+    pipeline["artifactStores"]["us-east-1"] = json!({"type": "S3", "location": "here"});
+    pipeline["stages"][1]["actions"][0]["region"] = json!("eu-west-1");
+    let plan = plan(&pipeline, &Wishes::default()).unwrap();
+    assert_eq!(plan.notes, ["Two/Make: runs in us-east-1 instead of eu-west-1"]);
+    assert!(plan.needs.buckets.contains_key("here") && !plan.needs.buckets.contains_key("artifacts"));
 }
