@@ -126,7 +126,8 @@ impl OfAction<'_> {
             if made_in.region == self.scope.region {
                 continue;
             }
-            let copy = [("s3:GetObject", made_in.region.as_str()), ("s3:PutObject", self.scope.region.as_str())];
+            let copy =
+                [("s3:GetObject", made_in.region.as_str()), ("s3:PutObject", self.scope.region.as_str())];
             for (action, region) in copy {
                 let Some(resource) = self.objects_in(region) else { continue };
                 let permission = Permission { role: self.declaration.role_arn.clone(), action, resource };
