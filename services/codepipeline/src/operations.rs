@@ -336,7 +336,7 @@ fn find_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline, id: &str) -> Result<
 }
 
 /// The execution that was started last.
-fn newest_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline) -> Result<Option<Execution>, Error> {
+pub(crate) fn newest_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline) -> Result<Option<Execution>, Error> {
     let newest_first = store::Range::prefix(Execution::of_pipeline(pipeline.id)).descending();
     Ok(tx.scan::<Execution>(newest_first, 1)?.into_records().into_iter().next())
 }

@@ -94,7 +94,9 @@ async fn of_batch(server: &impl Calls, batch: String) -> Result<Build, Error> {
     let builds = server.call(BatchGetBuilds { ids: vec![id.clone()] }).await?.builds;
     if let Some(build) = builds.into_iter().flatten().next() {
         let of_build = look_at(server, build).await;
-        known.messages.extend(of_build.messages.into_iter().map(|text| format!("Build {name} ({id}): {text}")));
+        known
+            .messages
+            .extend(of_build.messages.into_iter().map(|text| format!("Build {name} ({id}): {text}")));
         known.log = of_build.log;
     }
     known.messages.retain(|text| !text.is_empty());

@@ -394,6 +394,8 @@ impl Job {
             revisions: BTreeMap::new(),
             pipeline: self.pipeline.name.clone(),
             commands: self.rule.commands.clone(),
+            secrets: BTreeMap::new(),
+            github: None,
             compute: codepipeline.compute.clone(),
         }
     }

@@ -13,11 +13,13 @@ use super::replication::Copies;
 use super::step::{Entry, Step, Task, WORK};
 use super::{PAUSE, now, rules};
 use crate::CodePipeline;
+use crate::catalogue::Owner;
 use crate::definition::{self, Definition};
 use crate::engine::{ActionStatus, Event};
 use crate::providers::{Approval, ErrorDetails, Outcome, Provider, Report, Trouble, Work};
-use crate::records::{ActionExecution, Execution, Pipeline};
+use crate::records::{ActionExecution, Execution, Pipeline, Secrets};
 use crate::role::Role;
+use crate::secrets;
 use crate::variables;
 
 /// Actions that are worked on at one time. Waiting for a build or an approval takes none of them.
@@ -135,6 +137,8 @@ struct Job {
     definition: Arc<Definition>,
     execution: Execution,
     action: ActionExecution,
+    /// Of partners' actions, which alone have some.
+    secrets: Option<Secrets>,
 }
 
 impl Job {
@@ -156,8 +160,18 @@ impl Job {
                 return Ok(None);
             }
             let definition = definitions.get(tx, step.pipeline, action.version)?;
+            let Some(definition) = definition else { return Ok(None) };
+            let declared = definition.action(&action.stage, &action.action);
+            let of_partner = |declared: &codepipeline_model::ActionDeclaration| {
+                declared.action_type_id.owner.as_str() == Owner::ThirdParty.as_str()
+            };
+            let secrets = match declared.is_some_and(of_partner) {
+                true => tx.get::<Secrets>(&Secrets::key_of(step.pipeline, action.version))?,
+                false => None,
+            };
+            let secrets = secrets.map(store::Versioned::into_inner);
             let pipeline = pipeline.into_inner();
-            Ok(definition.map(|definition| Self { pipeline, definition, execution, action }))
+            Ok(Some(Self { pipeline, definition, execution, action, secrets }))
         });
         read.await
     }
@@ -229,8 +243,16 @@ impl Job {
             revisions,
             pipeline: self.pipeline.name.clone(),
             commands: self.action.commands.clone(),
+            secrets: self.secrets(codepipeline)?,
+            github: codepipeline.github.clone(),
             compute: codepipeline.compute.clone(),
         })
+    }
+
+    fn secrets(&self, codepipeline: &CodePipeline) -> Result<BTreeMap<String, aws::Secret>, Trouble> {
+        let Some(secrets) = &self.secrets else { return Ok(BTreeMap::new()) };
+        let opened = secrets::open(secrets, &codepipeline.sealer, &self.action.stage, &self.action.action);
+        opened.map_err(|error| Trouble::configuration(format!("The secrets of the action: {error}")))
     }
 
     /// What the approver is told; `None` if nobody is asked.

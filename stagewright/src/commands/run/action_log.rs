@@ -93,7 +93,9 @@ impl Work {
 
 /// Whether a configuration of CodeBuild asks for a batch.
 fn is_batch(configuration: Option<&aws::Map<String>>) -> bool {
-    configuration.and_then(|set| set.get("BatchEnabled")).is_some_and(|told| told.eq_ignore_ascii_case("true"))
+    configuration
+        .and_then(|set| set.get("BatchEnabled"))
+        .is_some_and(|told| told.eq_ignore_ascii_case("true"))
 }
 
 /// A place in the log of a work.

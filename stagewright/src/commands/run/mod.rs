@@ -294,7 +294,8 @@ async fn introduce(view: &View, intent: &Intent) -> Result<(), Failure> {
 /// Which condition has failed the execution, if no action did: those the picture shows.
 async fn tell_condition(view: &View, follower: &Follower<'_>) -> Result<(), Failure> {
     let Execution { pipeline, id } = &follower.execution;
-    let facts = gather::gather(&follower.client, pipeline, Some(id.clone())).await.map_err(Failure::failed)?;
+    let facts =
+        gather::gather(&follower.client, pipeline, Some(id.clone())).await.map_err(Failure::failed)?;
     let failure = explanation::explain(&facts).failure.filter(|failure| failure.action.is_none());
     let Some(failure) = failure else { return Ok(()) };
     let object = json!({"type": "condition", "stage": failure.stage, "message": failure.sentence,

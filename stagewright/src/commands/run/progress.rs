@@ -223,8 +223,9 @@ impl Progress {
     pub fn running(&self, providers: &[&str]) -> impl Iterator<Item = (&str, &str)> {
         let actions =
             self.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
-        let running = actions
-            .filter(move |(_, action)| action.status == Status::InProgress && providers.contains(&action.provider.as_str()));
+        let running = actions.filter(move |(_, action)| {
+            action.status == Status::InProgress && providers.contains(&action.provider.as_str())
+        });
         running.map(|(stage, action)| (stage.name.as_str(), action.name.as_str()))
     }
 

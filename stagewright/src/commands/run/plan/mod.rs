@@ -113,7 +113,8 @@ fn stay_at_home(declaration: &mut PipelineDeclaration, region: &Region, notes: &
     for stage in &mut declaration.stages {
         for action in &mut stage.actions {
             if let Some(elsewhere) = action.region.take_if(|other| other != region.as_str()) {
-                notes.push(format!("{}/{}: runs in {region} instead of {elsewhere}", stage.name, action.name));
+                notes
+                    .push(format!("{}/{}: runs in {region} instead of {elsewhere}", stage.name, action.name));
             }
         }
         let conditions = texts::conditions_mut(stage).flat_map(|(_, conditions)| conditions);

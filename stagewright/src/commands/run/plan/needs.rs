@@ -89,8 +89,9 @@ fn of_action(
 ) {
     needs.trust_pipeline(action.role_arn.as_deref(), declaration);
     let configuration = action.configuration.as_ref();
-    let mut setting =
-        |key: &str| setting(declaration, configuration?.get(key)?, key, &format!("{place} configuration.{key}"), findings);
+    let mut setting = |key: &str| {
+        setting(declaration, configuration?.get(key)?, key, &format!("{place} configuration.{key}"), findings)
+    };
     match action.action_type_id.provider.as_str() {
         "CodeBuild" => needs.projects.extend(setting("ProjectName")),
         "S3" if action.action_type_id.category.as_str() == "Deploy" => {

@@ -228,7 +228,9 @@ fn rules_have_what_they_name_and_know_the_commit() {
     check_findings(
         &pipeline,
         &Wishes::default(),
-        expect!["Two onFailure.conditions[0].rules[0].commands[1]: #{Src.AuthorId} is nothing that git or the definition tells of the folder; give it with --source-var Fetch.AuthorId=VALUE"],
+        expect![
+            "Two onFailure.conditions[0].rules[0].commands[1]: #{Src.AuthorId} is nothing that git or the definition tells of the folder; give it with --source-var Fetch.AuthorId=VALUE"
+        ],
     );
     let wishes = Wishes { source_variables: vec![pair("Fetch.AuthorId", "dana")], ..Wishes::default() };
     let plan = plan(&pipeline, &wishes).unwrap();
@@ -247,7 +249,9 @@ fn rules_that_are_not_served_are_refused_unless_they_are_left_out() {
     check_findings(
         &pipeline,
         &Wishes::default(),
-        expect!["Two onSuccess: the type of rule 'Alarm' (CloudWatchAlarm) is not served; leave out all that is not with --skip-unserved"],
+        expect![
+            "Two onSuccess: the type of rule 'Alarm' (CloudWatchAlarm) is not served; leave out all that is not with --skip-unserved"
+        ],
     );
     let plan = plan(&pipeline, &Wishes { skip_unserved: true, ..Wishes::default() }).unwrap();
     assert!(plan.declaration.stages[1].on_success.is_none());

@@ -22,7 +22,9 @@ fn rules_of<'a>(
 }
 
 /// The slots for conditions that a stage has, for changes.
-pub fn conditions_mut(stage: &mut StageDeclaration) -> impl Iterator<Item = (&'static str, &mut Vec<Condition>)> {
+pub fn conditions_mut(
+    stage: &mut StageDeclaration,
+) -> impl Iterator<Item = (&'static str, &mut Vec<Condition>)> {
     let before = stage.before_entry.iter_mut().map(|before| ("beforeEntry", &mut before.conditions));
     let success = stage.on_success.iter_mut().map(|success| ("onSuccess", &mut success.conditions));
     let failure = stage.on_failure.iter_mut().filter_map(|failure| failure.conditions.as_mut());
@@ -51,7 +53,8 @@ pub fn for_each_mut(declaration: &mut PipelineDeclaration, mut visit: impl FnMut
                     let settings = rule.configuration.iter_mut().flatten();
                     settings.for_each(|(key, value)| visit(&format!("{place}.configuration.{key}"), value));
                     let commands = rule.commands.iter_mut().flatten().enumerate();
-                    commands.for_each(|(index, command)| visit(&format!("{place}.commands[{index}]"), command));
+                    commands
+                        .for_each(|(index, command)| visit(&format!("{place}.commands[{index}]"), command));
                 }
             }
         }
