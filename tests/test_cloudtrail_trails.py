@@ -11,10 +11,10 @@ import time
 import pytest
 
 from harness.eventually import until
-from harness.identities import allow, create_role, create_user, trust, unique
+from harness.identities import allow, create_role, create_user, policy, trust, unique
 from harness.refusal import refused
 from harness.server import ACCOUNT, REGION, Server
-from harness.trail import DELIVERED_SECONDS, Trail
+from harness.trail import DELIVERED_SECONDS, PRINCIPAL, Trail
 
 ROUNDS = 6
 SOAK_ROUNDS = 60
@@ -151,7 +151,8 @@ def test_what_a_trail_cannot_be(aws, make):
         ({"IsMultiRegionTrail": True, "IncludeGlobalServiceEvents": False}, "InvalidParameterCombinationException"),
         ({"CloudWatchLogsRoleArn": f"arn:aws:iam::{ACCOUNT}:role/r"}, "InvalidParameterCombinationException"),
         ({"IsOrganizationTrail": True}, "OrganizationsNotInUseException"),
-        ({"SnsTopicName": "t"}, "NotImplemented"),
+        ({"SnsTopicName": "no topic"}, "InvalidSnsTopicNameException"),
+        ({"SnsTopicName": f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue"}, "InvalidSnsTopicNameException"),
         ({"KmsKeyId": "alias/k"}, "NotImplemented"),
         ({"TagsList": [{"Key": "aws:x", "Value": "y"}]}, "InvalidTagParameterException"),
     ]:
@@ -191,6 +192,60 @@ def test_the_role_of_a_log_group_has_to_be_passed(aws, make):
         CloudWatchLogsRoleArn=f"arn:aws:iam::{ACCOUNT}:role/r",
     )
     assert "iam:PassRole" in message and name in message
+
+
+def test_a_topic_is_told_of_each_log_file(aws, make):
+    trail = make()
+    name = unique("files")
+    topic = aws.sns.create_topic(Name=name)["TopicArn"]
+    queue = aws.sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue_arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    send = {**allow("sqs:SendMessage", on=queue_arn), "Principal": {"Service": "sns.amazonaws.com"}}
+    aws.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy(send)})
+    raw = {"RawMessageDelivery": "true"}
+    aws.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn, Attributes=raw)
+    bodies = []
+
+    def told(count):
+        def probe():
+            found = aws.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            for message in found.get("Messages", []):
+                aws.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                bodies.append(message["Body"])
+            return len(bodies) >= count
+
+        until(probe, DELIVERED_SECONDS, f"{count} messages")
+
+    def admit(arn):
+        condition = {"StringEquals": {"aws:SourceArn": arn}}
+        publish = {**allow("sns:Publish", on=topic, condition=condition), "Principal": PRINCIPAL}
+        aws.sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy(publish))
+
+    change = {"Name": trail.name, "SnsTopicName": "is-not-there"}
+    refused("InsufficientSnsTopicPolicyException", aws.cloudtrail.update_trail, **change)
+    admit(f"{trail.arn}-other")
+    change["SnsTopicName"] = name
+    message = refused("InsufficientSnsTopicPolicyException", aws.cloudtrail.update_trail, **change)
+    assert message == "SNS Topic does not exist or the topic policy is incorrect!"
+    admit(trail.arn)
+    answer = aws.cloudtrail.update_trail(**change)
+    assert (answer["SnsTopicName"], answer["SnsTopicARN"]) == (name, topic)
+    told(1)
+    assert bodies == ["CloudTrail validation message."]
+    trail.start()
+    make_groups(aws, 1)
+    told(2)
+    (key, *_) = trail.files()
+    assert json.loads(bodies[1]) == {"s3Bucket": trail.bucket, "s3ObjectKey": [key]}
+    status = until(lambda: "LatestNotificationTime" in trail.status() and trail.status(), DELIVERED_SECONDS, "the time")
+    assert "LatestNotificationError" not in status
+
+    admit(f"{trail.arn}-other")
+    make_groups(aws, 1)
+    until(lambda: trail.status().get("LatestNotificationError"), DELIVERED_SECONDS, "the refusal to be told of")
+    assert aws.cloudtrail.get_trail(Name=trail.name)["Trail"]["SnsTopicARN"] == topic
+    aws.cloudtrail.update_trail(Name=trail.name, SnsTopicName="")
+    assert "SnsTopicARN" not in aws.cloudtrail.get_trail(Name=trail.name)["Trail"]
 
 
 def test_tags(aws, make):
@@ -247,6 +302,42 @@ def test_objects_are_data_events_of_selected_buckets(aws, make):
     trail.stop()
     found = [(record["eventName"], record["requestParameters"]["key"]) for record in trail.records()]
     assert sorted(found) == [("DeleteObject", "in/a"), ("PutObject", "in/a")]
+
+
+def test_messages_of_queues_are_data_events_and_their_contents_are_hidden(aws, make):
+    trail = make()
+    name = unique("messages")
+    queue = aws.sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    fields = [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::SQS::Queue"]},
+        {"Field": "resources.ARN", "Equals": [arn]},
+    ]
+    selectors = [{"FieldSelectors": fields}]
+    aws.cloudtrail.put_event_selectors(TrailName=trail.name, AdvancedEventSelectors=selectors)
+    trail.start()
+    other = aws.sqs.create_queue(QueueName=unique("messages"))["QueueUrl"]
+    aws.sqs.send_message(QueueUrl=other, MessageBody="of another queue")
+    aws.sqs.send_message(QueueUrl=queue, MessageBody="between us")
+    (message,) = aws.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+    aws.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    wanted = {"SendMessage", "ReceiveMessage", "DeleteMessage"}
+
+    def all_of_them():
+        records = trail.records()
+        return records if {record["eventName"] for record in records} >= wanted else None
+
+    records = until(all_of_them, DELIVERED_SECONDS, "the records of messages")
+    assert {record["eventName"] for record in records} == wanted, "management events and other queues are not taken"
+    assert {(record["eventCategory"], record["managementEvent"]) for record in records} == {("Data", False)}
+    assert {(known["ARN"], known["type"]) for record in records for known in record["resources"]} == {
+        (arn, "AWS::SQS::Queue")
+    }
+    assert "between us" not in json.dumps(records)
+    for name in wanted:
+        lookup = [{"AttributeKey": "EventName", "AttributeValue": name}]
+        assert aws.cloudtrail.lookup_events(LookupAttributes=lookup)["Events"] == []
 
 
 def test_advanced_selectors(aws, make):

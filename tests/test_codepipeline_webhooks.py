@@ -33,7 +33,7 @@ def server(tmp_path_factory, github):
     """A server that knows the address of GitHub's API."""
     folder = tmp_path_factory.mktemp("server")
     config = folder / "stagewright.toml"
-    config.write_text(f'[github]\napi = "{github.url}"\n')
+    config.write_text(f'[github]\napi = "{github.url}"\n[git_hosts."github.com"]\nurl = "{github.url}"\n')
     server = Server(folder, "--config", config).start()
     yield server
     assert server.stop() == 0, server.log_tail()
@@ -328,8 +328,10 @@ def test_what_cannot_be_registered_is_said(aws, place, pipeline, github):
     assert github.hooks == {}
 
 
-def test_without_an_api_of_github_nothing_is_registered(start):
-    server = start()
+def test_without_an_api_of_github_nothing_is_registered(start, tmp_path, github):
+    config = tmp_path / "stagewright.toml"
+    config.write_text(f'[git_hosts."github.com"]\nurl = "{github.url}"\n')
+    server = start("--config", config)
     aws = Aws(server.url, server.administrator)
     source = {"Owner": "acme", "Repo": "site", "Branch": "main", "OAuthToken": TOKEN}
     pipeline = create_pipeline(aws, make_place(aws), "ThirdParty", "GitHub", **source)

@@ -90,11 +90,23 @@ def test_buses_come_in_pages(events):
 def test_what_a_bus_cannot_have(events):
     with refused("ValidationException", "must not contain '/'"):
         events.create_event_bus(Name="aws.partner/x")
-    queue = {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead"}
-    with refused("NotImplemented", "Dead-letter queues"):
-        events.create_event_bus(Name=unique("bus"), DeadLetterConfig=queue)
+    for queue in ("dead.fifo", "somewhere/else"):
+        dead = {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"}
+        with refused("ValidationException", "DeadLetterConfig must name a standard queue"):
+            events.create_event_bus(Name=unique("bus"), DeadLetterConfig=dead)
     with refused("NotImplemented", "Customer managed keys"):
         events.create_event_bus(Name=unique("bus"), KmsKeyIdentifier="alias/mine")
+
+
+def test_the_queue_of_a_bus_is_shown_and_changed(events):
+    name = unique("bus")
+    queues = [{"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"} for queue in ("one", "two")]
+    assert events.create_event_bus(Name=name, DeadLetterConfig=queues[0])["DeadLetterConfig"] == queues[0]
+    assert events.update_event_bus(Name=name, Description="other")["DeadLetterConfig"] == queues[0]
+    assert events.update_event_bus(Name=name, DeadLetterConfig=queues[1])["DeadLetterConfig"] == queues[1]
+    assert events.describe_event_bus(Name=name)["DeadLetterConfig"] == queues[1]
+    assert "DeadLetterConfig" not in events.update_event_bus(Name=name, DeadLetterConfig={})
+    assert "DeadLetterConfig" not in events.describe_event_bus(Name=name)
 
 
 def test_permissions_of_a_bus(events, bus):

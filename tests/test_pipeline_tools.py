@@ -346,6 +346,39 @@ def test_the_log_of_a_failed_build_is_in_the_explanation(server, aws, place):
     assert watched.returncode == 1 and "| about to fail" in watched.stdout
 
 
+
+def test_the_logs_of_failed_commands_and_batches_are_in_every_view(server, aws, place):
+    batches = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("codebuild:*", "logs:*", "s3:*"))
+    project = unique("project")
+    builds = [{"identifier": "good"}, {"identifier": "bad", "env": {"variables": {"CODE": "4"}}}]
+    spec = {"version": 0.2, "batch": {"build-list": builds}}
+    spec["phases"] = {"build": {"commands": ["echo part ${CODE:-0}", "exit ${CODE:-0}"]}}
+    aws.codebuild.create_project(
+        name=project,
+        source={"type": "CODEPIPELINE", "buildspec": json.dumps(spec)},
+        artifacts={"type": "CODEPIPELINE"},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=batches,
+        buildBatchConfig={"serviceRole": batches},
+    )
+    role = create_role(aws, trust(Service="codepipeline.amazonaws.com"), allow("s3:*", "logs:*", "codebuild:*"))
+    inputs = {"inputArtifacts": [{"name": "App"}]}
+    settings = {"ProjectName": project, "BatchEnabled": "true"}
+    run = action("Run", "Compute", "Commands", {}, commands=["echo about to fail", "exit 5"], **inputs)
+    make = action("Make", "Build", "CodeBuild", settings, **inputs)
+    for failing, line, log in [(run, "| about to fail", "about to fail"), (make, "| bad: part 4", "part 4")]:
+        pipeline = SitePipeline(aws, {**place, "role": role})
+        declaration = pipeline.declaration()
+        declaration["stages"][1] = {"name": "Work", "actions": [failing]}
+        pipeline.put_source("one")
+        aws.codepipeline.create_pipeline(pipeline=declaration)
+        pipeline.wait(pipeline.executions()[0]["pipelineExecutionId"], "Failed")
+        failure = explained(server, pipeline.name)["failure"]
+        assert any(log in known for known in failure["log"]), failure
+        watched = tool(server, "pipeline", "watch", pipeline.name)
+        assert watched.returncode == 1 and line in watched.stdout, watched.stdout
+
+
 def validated(server, tmp_path, declaration, *arguments, who=None):
     """What `validate --server` finds in a declaration: `(exit code, findings)`."""
     file = tmp_path / "pipeline.json"

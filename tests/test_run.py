@@ -89,6 +89,47 @@ def test_a_failing_build_ends_with_its_error_and_the_end_of_its_log(run):
     assert "this is the reason" in (run.output / "logs" / "S2-Make.log").read_text()
 
 
+def test_failing_commands_end_with_the_end_of_their_log(run):
+    run.write("page.txt", "hello")
+    lines = ["echo this is the reason", "exit 3"]
+    run.define([source()], [action("Make", "Compute", "Commands", inputs=["Code"], commands=lines)])
+    done = run.run()
+    assert done.returncode == 1
+    assert "Make | this is the reason" in done.stdout.splitlines()
+    assert "this is the reason" in (run.output / "logs" / "S2-Make.log").read_text()
+
+
+def rule(name, provider, **members):
+    kind = {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"}
+    return {"name": name, "ruleTypeId": kind, **members}
+
+
+def conditions(*rules):
+    return {"conditions": [{"result": "FAIL", "rules": list(rules)}]}
+
+
+def test_conditions_find_what_they_need_and_say_why_they_fail(run, commit):
+    run.buildspec("echo built")
+    id = commit()
+    inputs = {"inputArtifacts": [{"name": "Code"}]}
+    own = {"roleArn": "arn:aws:iam::123456789012:role/rules", **inputs}
+    look = rule("Look", "Commands", commands=["test '#{Src.CommitId}' = " + id, "cat buildspec.yml"], **own)
+    check = rule("Check", "CodeBuild", configuration={"ProjectName": "check"}, **inputs)
+    run.define([source(namespace="Src")], [build()])
+    definition = json.loads(run.definition.read_text())
+    definition["stages"][1] |= {"beforeEntry": conditions(look, check)}
+    run.definition.write_text(json.dumps(definition))
+    done = run.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    definition["stages"][1]["onSuccess"] = conditions(rule("Fail", "Commands", commands=["echo no luck; exit 7"], **own))
+    run.definition.write_text(json.dumps(definition))
+    done = run.run()
+    assert done.returncode == 1
+    assert "The condition ON_SUCCESS of stage 'S2' was not met: rule 'Fail' (Commands) failed" in done.stdout
+    assert "| no luck" in done.stdout.splitlines()
+
+
 def test_an_approval_without_a_terminal_ends_the_run(run):
     run.buildspec("true")
     run.define([source()], [approval()], [build()])

@@ -142,6 +142,15 @@ pub struct TlsFiles {
 pub struct Github {
     /// The API that webhooks are registered with: `https://api.github.com`, or that of a server of one's own.
     pub api: Option<String>,
+    /// Seconds between two looks at the branch of a source action of version 1; as on AWS, about a minute.
+    pub poll_seconds: Option<std::num::NonZeroU32>,
+}
+
+impl Github {
+    pub fn poll_interval(&self) -> Duration {
+        let seconds = self.poll_seconds.map(|seconds| u64::from(seconds.get()));
+        seconds.map_or(codepipeline::POLL_INTERVAL, Duration::from_secs)
+    }
 }
 
 /// `[smtp]`: the mail server for subscriptions by e-mail.

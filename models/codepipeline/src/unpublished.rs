@@ -98,6 +98,7 @@ aws::structure! { ACTION_DETAIL: ActionDetail = Structure "ActionDetail" {
     external_execution_id: Option<String> = "externalExecutionId" TEXT;
     external_execution_url: Option<String> = "externalExecutionUrl" TEXT;
     percent_complete: Option<i32> = "percentComplete" NUMBER;
+    log_stream_arn: Option<String> = "logStreamARN" TEXT;
     error_details: Option<ErrorDetails> = "errorDetails" ERROR_DETAILS;
     last_updated_by: Option<String> = "lastUpdatedBy" TEXT;
     // Of an approval that waits.
@@ -144,6 +145,7 @@ aws::structure! { RULE_DETAIL: RuleDetail = Structure "RuleDetail" {
     looks_at: Option<Timestamp> = "looksAt" MOMENT;
     summary: Option<String> = "summary" TEXT;
     external_execution_id: Option<String> = "externalExecutionId" TEXT;
+    log_stream_arn: Option<String> = "logStreamARN" TEXT;
     error_details: Option<ErrorDetails> = "errorDetails" ERROR_DETAILS;
     resolved_configuration: Option<aws::Map<String>> = "resolvedConfiguration" RESOLVED_ACTION_CONFIGURATION_MAP;
 } }

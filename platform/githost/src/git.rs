@@ -138,6 +138,16 @@ impl Fetched {
         arguments
     }
 
+    /// The newest commit of a branch, without fetching it. `None`: there is no such branch.
+    pub async fn head(&self, branch: &str) -> Result<Option<String>, Failure> {
+        let reference = format!("refs/heads/{branch}");
+        let told =
+            self.git(&["ls-remote", "--quiet", "--end-of-options", &self.remote.url, &reference]).await?;
+        // Its last part may be a pattern to git: only the very name counts.
+        let lines = told.lines().filter_map(|line| line.split_once('\t'));
+        Ok(lines.filter(|(_, name)| *name == reference).map(|(id, _)| id.to_owned()).next())
+    }
+
     /// Fetches a commit with its files, or else the newest of a branch. Answers the commit's full id.
     pub async fn take(&self, branch: &str, commit: Option<&str>) -> Result<String, Failure> {
         match commit {

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::CloudTrail;
 use crate::event::{event, region_of, user_name};
 use crate::records::{Entry, LONGEST_SPAN_MILLIS, Segment};
-use crate::resource::is_object;
-use crate::selection::{Caller, store_once};
+use crate::resource::data_type;
+use crate::selection::{Caller, take_in};
 
 /// How many records of reads may wait; then calls wait for their place.
 const WAITING: usize = 4096;
@@ -54,13 +54,7 @@ impl Auditor for CloudTrail {
         self.store
             .write(move |tx| {
                 let Audited { entry, caller } = call.as_ref();
-                store_once(
-                    tx,
-                    entry,
-                    &entry.event_id,
-                    std::slice::from_ref(entry),
-                    std::slice::from_ref(caller),
-                )
+                take_in(tx, entry, &entry.event_id, std::slice::from_ref(entry), std::slice::from_ref(caller))
             })
             .await
             .map_err(Error::internal)
@@ -81,7 +75,7 @@ impl CloudTrail {
 fn entry(record: &AuditRecord, now: Timestamp) -> Result<Entry, serde_json::Error> {
     let event_id = event_id(now);
     let ctx = &record.ctx;
-    let is_management = !record.resources.iter().any(|arn| is_object(arn));
+    let is_management = data_type(&record.event_source, &record.event_name, &record.resources).is_none();
     let mut resources = record.resources.clone();
     resources.sort();
     resources.dedup();
@@ -200,7 +194,7 @@ async fn write(store: &Store, segments: Vec<Gathered>) {
         let batch = segments.clone();
         let written = store.write(move |tx| {
             for Gathered { segment, callers } in batch.iter() {
-                store_once(tx, segment, &segment.id, &segment.entries, callers)?;
+                take_in(tx, segment, &segment.id, &segment.entries, callers)?;
             }
             Ok::<_, store::Error>(())
         });

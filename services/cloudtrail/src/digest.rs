@@ -137,6 +137,7 @@ mod tests {
             log_group: None,
             selectors: Selectors::default(),
             insights_set: false,
+            topic: None,
             tags: Default::default(),
             logging: true,
             draining: false,

@@ -39,6 +39,10 @@ pub enum Error {
         "The S3 key prefix may have up to 200 characters, and must not begin with a slash or end with one."
     )]
     InvalidPrefix,
+    #[error("{0} is no valid name or ARN of an SNS topic.")]
+    InvalidTopicName(String),
+    #[error("SNS Topic does not exist or the topic policy is incorrect!")]
+    InsufficientTopicPolicy,
     #[error("{0}")]
     InvalidLogGroupArn(String),
     #[error("{0}")]
@@ -92,6 +96,8 @@ impl From<Error> for aws::Error {
             Error::InsufficientBucketPolicy(_) => "InsufficientS3BucketPolicyException",
             Error::InvalidBucketName(_) => "InvalidS3BucketNameException",
             Error::InvalidPrefix => "InvalidS3PrefixException",
+            Error::InvalidTopicName(_) => "InvalidSnsTopicNameException",
+            Error::InsufficientTopicPolicy => "InsufficientSnsTopicPolicyException",
             Error::InvalidLogGroupArn(_) => "InvalidCloudWatchLogsLogGroupArnException",
             Error::InvalidLogsRole(_) => "InvalidCloudWatchLogsRoleArnException",
             Error::LogsUnavailable => "CloudWatchLogsDeliveryUnavailableException",

@@ -15,7 +15,7 @@ use crate::resource::{resource_type, short_name};
 
 pub use key_pair::KeyPair;
 pub use pending::{DeliveredFile, DigestChain, Link, PlannedFile, Undelivered, Unsent, Waiting, Way};
-pub use trail::{Closing, Course, LogGroup, Progress, Trail};
+pub use trail::{Closing, Course, LogGroup, Notices, Progress, Trail};
 pub use v1::*;
 
 mod v1 {
@@ -37,7 +37,7 @@ mod v1 {
         pub access_key_id: Option<String>,
         /// ARNs.
         pub resources: Vec<String>,
-        /// Data events (S3 objects) are kept, but LookupEvents does not show them.
+        /// Data events (S3 objects, messages of queues) are handed over to trails and not kept.
         pub is_management: bool,
         /// The whole record as JSON.
         pub event: EventText,

@@ -11,7 +11,7 @@ pub fn resource_type(arn: &str) -> Option<&'static str> {
         ("iam", "role") => "AWS::IAM::Role",
         ("iam", "policy") => "AWS::IAM::Policy",
         ("iam", "instance-profile") => "AWS::IAM::InstanceProfile",
-        ("s3", _) if resource.contains('/') => "AWS::S3::Object",
+        ("s3", _) if resource.contains('/') => OBJECT,
         ("s3", _) => "AWS::S3::Bucket",
         ("codepipeline", "webhook") => "AWS::CodePipeline::Webhook",
         ("codepipeline", "actiontype") => "AWS::CodePipeline::CustomActionType",
@@ -24,7 +24,7 @@ pub fn resource_type(arn: &str) -> Option<&'static str> {
         ("logs", "log-group") => "AWS::Logs::LogGroup",
         ("lambda", "function") => "AWS::Lambda::Function",
         ("sns", _) => "AWS::SNS::Topic",
-        ("sqs", _) => "AWS::SQS::Queue",
+        ("sqs", _) => QUEUE,
         _ => return None,
     })
 }
@@ -42,8 +42,31 @@ pub fn short_name(arn: &str) -> &str {
     resource.rsplit(['/', ':']).next().unwrap_or(resource)
 }
 
-/// Calls on objects of S3 are data events; all others are management events.
-pub fn is_object(arn: &str) -> bool {
+/// Types of data events, as selectors name them.
+pub const OBJECT: &str = "AWS::S3::Object";
+pub const QUEUE: &str = "AWS::SQS::Queue";
+
+/// Calls with messages. Source: SQS Developer Guide, "Logging Amazon SQS API calls using AWS CloudTrail".
+const MESSAGE_CALLS: [&str; 7] = [
+    "SendMessage",
+    "SendMessageBatch",
+    "ReceiveMessage",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
+];
+
+/// What a call has worked with if it is a data event: an object of S3, or messages of a queue. `None`: it is a management
+/// event.
+pub fn data_type(event_source: &str, event_name: &str, resources: &[String]) -> Option<&'static str> {
+    if resources.iter().any(|arn| is_object(arn)) {
+        return Some(OBJECT);
+    }
+    (event_source == "sqs.amazonaws.com" && MESSAGE_CALLS.contains(&event_name)).then_some(QUEUE)
+}
+
+fn is_object(arn: &str) -> bool {
     arn.split_once(":s3:::").is_some_and(|(_, rest)| rest.contains('/'))
 }
 
@@ -70,6 +93,15 @@ mod tests {
             assert_eq!(resource_type(arn), expected_type, "{arn}");
             assert_eq!(short_name(arn), expected_name, "{arn}");
         }
-        assert!(is_object("arn:aws:s3:::b/k") && !is_object("arn:aws:s3:::b"));
+    }
+
+    #[test]
+    fn data_events_are_about_objects_and_messages() {
+        let kind = |source: &str, name: &str, arn: &str| data_type(source, name, &[arn.to_owned()]);
+        assert_eq!(kind("s3.amazonaws.com", "GetObject", "arn:aws:s3:::b/k"), Some(OBJECT));
+        assert_eq!(kind("s3.amazonaws.com", "CreateBucket", "arn:aws:s3:::b"), None);
+        let queue = "arn:aws:sqs:eu-west-1:123456789012:q";
+        assert_eq!(kind("sqs.amazonaws.com", "ReceiveMessage", queue), Some(QUEUE));
+        assert_eq!(kind("sqs.amazonaws.com", "CreateQueue", queue), None);
     }
 }

@@ -6,6 +6,7 @@ use store::{Range, Record, WriteTx};
 
 use crate::event::GLOBAL_SOURCES;
 use crate::records::{Closing, Entry, Trail, Undelivered, Waiting, Way};
+use crate::resource::data_type;
 use crate::selector::Facts;
 
 /// Trails of an account that log: five in each region at most.
@@ -29,7 +30,7 @@ struct Call<'a> {
 }
 
 /// Hands calls of one account, region and kind to the trails that want them, and to EventBridge if any does.
-/// `id` is that of the record which keeps them; `callers` are those of the entries, in their order.
+/// `id` is that of the record which keeps them, or would; `callers` are those of the entries, in their order.
 fn hand_over(
     tx: &mut WriteTx<'_>,
     id: &str,
@@ -54,12 +55,17 @@ fn hand_over(
         if wanted.is_empty() {
             continue;
         }
+        let bucket = undelivered(trail, Way::Bucket, id, &wanted, &calls);
+        if tx.exists::<Undelivered>(&bucket.key())? {
+            // It was handed over before, and nobody knew.
+            continue;
+        }
         for number in &wanted {
             announced[*number] = true;
         }
-        let ways = [Some(Way::Bucket), trail.log_group.as_ref().map(|_| Way::LogGroup)];
-        for way in ways.into_iter().flatten() {
-            tx.put(&undelivered(trail, way, id, &wanted, &calls))?;
+        tx.put(&bucket)?;
+        if trail.log_group.is_some() {
+            tx.put(&undelivered(trail, Way::LogGroup, id, &wanted, &calls))?;
         }
     }
     for (call, announced) in calls.iter().zip(announced) {
@@ -116,7 +122,7 @@ fn wants(trail: &Trail, call: Call<'_>) -> bool {
         source: &entry.event_source,
         name: &entry.event_name,
         read_only: entry.read_only,
-        is_management: entry.is_management,
+        data_type: data_type(&entry.event_source, &entry.event_name, &entry.resources),
         resources: &entry.resources,
         caller_arn: call.caller.arn.as_deref(),
     };
@@ -149,17 +155,20 @@ fn announce(tx: &mut WriteTx<'_>, entry: &Entry) -> Result<(), store::Error> {
     tx.append(event::TOPIC, &event)
 }
 
-/// Stores a record once, and hands over the calls that it keeps, with who made each: storing it again changes nothing.
-pub fn store_once<R: Record>(
+/// Stores a record, and hands over the calls that it keeps, with who made each: doing it again changes nothing. Data
+/// events, which nobody looks up, are handed over and not kept.
+pub fn take_in<R: Record>(
     tx: &mut WriteTx<'_>,
     record: &R,
     id: &str,
     entries: &[Entry],
     callers: &[Caller],
 ) -> Result<(), store::Error> {
-    if tx.exists::<R>(&record.key())? {
-        return Ok(());
+    if entries.iter().any(|entry| entry.is_management) {
+        if tx.exists::<R>(&record.key())? {
+            return Ok(());
+        }
+        tx.put(record)?;
     }
-    tx.put(record)?;
     hand_over(tx, id, entries, callers)
 }

@@ -5,9 +5,10 @@ use cloudtrail_model as model;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::resource::{OBJECT, QUEUE};
 
-/// The type of data events that are recorded here.
-const OBJECT: &str = "AWS::S3::Object";
+/// The types of data events that are recorded here.
+const RECORDED: [&str; 2] = [OBJECT, QUEUE];
 /// Types that basic selectors know on AWS.
 const BASIC_TYPES: [&str; 3] = [OBJECT, "AWS::Lambda::Function", "AWS::DynamoDB::Table"];
 const EXCLUDABLE_SOURCES: [&str; 2] = ["kms.amazonaws.com", "rdsdata.amazonaws.com"];
@@ -62,7 +63,8 @@ pub struct Facts<'e> {
     pub source: &'e str,
     pub name: &'e str,
     pub read_only: bool,
-    pub is_management: bool,
+    /// Of a data event; none: it is a management event.
+    pub data_type: Option<&'static str>,
     /// ARNs.
     pub resources: &'e [String],
     pub caller_arn: Option<&'e str>,
@@ -117,7 +119,7 @@ impl Basic {
             Access::Read => facts.read_only,
             Access::Write => !facts.read_only,
         };
-        let wanted = if facts.is_management {
+        let wanted = if facts.data_type.is_none() {
             self.management && !self.excluded_sources.iter().any(|source| source == facts.source)
         } else {
             let mut prefixes = self.objects.iter().flatten();
@@ -170,12 +172,12 @@ impl Field {
     fn admits(&self, facts: &Facts<'_>) -> bool {
         let read_only = facts.read_only.to_string();
         let values: Vec<&str> = match self.field.as_str() {
-            "eventCategory" => vec![if facts.is_management { "Management" } else { "Data" }],
+            "eventCategory" => vec![if facts.data_type.is_none() { "Management" } else { "Data" }],
             "readOnly" => vec![&read_only],
             "eventName" => vec![facts.name],
             "eventSource" => vec![facts.source],
             "eventType" => vec!["AwsApiCall"],
-            "resources.type" => vec![OBJECT],
+            "resources.type" => facts.data_type.into_iter().collect(),
             "resources.ARN" => facts.resources.iter().map(String::as_str).collect(),
             "userIdentity.arn" => facts.caller_arn.into_iter().collect(),
             // There is no console session here.
@@ -250,6 +252,7 @@ fn basic(given: &model::EventSelector) -> Result<Basic, Error> {
     let objects = resources.iter().map(|resource| {
         let kind = resource.r#type.as_deref().unwrap_or_default();
         if kind != OBJECT {
+            // Messages of queues are for advanced selectors.
             let known = BASIC_TYPES.contains(&kind);
             return Err(if known { not_recorded(kind) } else { unknown_type(kind) });
         }
@@ -268,7 +271,9 @@ fn basic(given: &model::EventSelector) -> Result<Basic, Error> {
 }
 
 fn not_recorded(kind: &str) -> Error {
-    Error::NotImplemented(format!("Data events of {kind} are not recorded here; those of {OBJECT} are."))
+    Error::NotImplemented(format!(
+        "Data events of {kind} are not recorded here; those of {OBJECT} and {QUEUE} are."
+    ))
 }
 
 fn unknown_type(kind: &str) -> Error {
@@ -321,7 +326,7 @@ fn advanced(given: &model::AdvancedEventSelector) -> Result<Advanced, Error> {
     }
     match (category, kind) {
         ("Data", None) => Err(invalid("The field resources.type is required for Data events.")),
-        ("Data", Some(kind)) if kind != OBJECT => {
+        ("Data", Some(kind)) if !RECORDED.contains(&kind) => {
             Err(if kind.starts_with("AWS::") { not_recorded(kind) } else { unknown_type(kind) })
         }
         _ => Ok(Advanced { name: given.name.clone(), fields }),

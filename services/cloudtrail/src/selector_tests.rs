@@ -1,12 +1,12 @@
 use super::*;
 
 fn facts(resources: &[String], read_only: bool) -> Facts<'_> {
-    let is_management = !resources.iter().any(|arn| arn.contains('/'));
+    let data_type = resources.iter().any(|arn| arn.contains('/')).then_some(OBJECT);
     Facts {
         source: "s3.amazonaws.com",
         name: if read_only { "GetObject" } else { "PutObject" },
         read_only,
-        is_management,
+        data_type,
         resources,
         caller_arn: Some("arn:aws:iam::123456789012:user/jane"),
     }
@@ -115,4 +115,17 @@ fn advanced_selectors_that_make_no_sense_are_refused() {
     ] {
         assert_eq!(advanced_of(fields), Err(message.to_owned()));
     }
+}
+
+#[test]
+fn messages_of_queues_are_for_advanced_selectors() {
+    let queue = ["arn:aws:sqs:eu-west-1:123456789012:q".to_owned()];
+    let messages = Facts { source: "sqs.amazonaws.com", data_type: Some(QUEUE), ..facts(&queue, false) };
+    let data = |kind: &str| {
+        advanced_of(&[("eventCategory", "Equals", &["Data"]), ("resources.type", "Equals", &[kind])])
+    };
+    assert!(data(QUEUE).unwrap().admit(&messages));
+    assert!(!data(OBJECT).unwrap().admit(&messages));
+    assert!(!Selectors::default().admit(&messages));
+    assert!(!basic_of(&["arn:aws:s3"], model::ReadWriteType::All).unwrap().admit(&messages));
 }

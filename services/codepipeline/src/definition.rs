@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::Scope;
 use codepipeline_model::{
     self as model, ActionDeclaration, ArtifactStore, ExecutionMode, PipelineDeclaration, PipelineType,
     RuleDeclaration, StageDeclaration, StageRetryMode,
@@ -132,6 +133,23 @@ impl Definition {
         let single = self.declaration.artifact_store.as_ref();
         single.or_else(|| self.declaration.artifact_stores.as_ref()?.get(region))
     }
+}
+
+/// Where an action's work is done: its own region, or else the pipeline's. There a person decides in any case.
+pub fn scope_of_action(action: &ActionDeclaration, home: &Scope) -> Scope {
+    let region = action.region.as_deref().filter(|_| !is_manual_approval(action));
+    scope_of(region, home)
+}
+
+/// Where a rule is evaluated.
+pub fn scope_of_rule(rule: &RuleDeclaration, home: &Scope) -> Scope {
+    scope_of(rule.region.as_deref(), home)
+}
+
+fn scope_of(region: Option<&str>, home: &Scope) -> Scope {
+    // What is no region does not pass the check.
+    let region = region.and_then(|region| region.parse().ok());
+    Scope { region: region.unwrap_or_else(|| home.region.clone()), ..home.clone() }
 }
 
 /// Names of the artifacts that an action makes, in its order.

@@ -6,7 +6,8 @@
 //! was being worked on is claimed again when its lease ends: carrying it out twice does no harm, because a provider
 //! finds what it began by the action execution id, and the engine refuses a result that it has already.
 //!
-//! Nothing polls: a build that ends wakes its action by the event that CodeBuild publishes ([`changes`]).
+//! Nothing polls: a build that ends wakes its action by the event that CodeBuild publishes ([`changes`]). Only branches of
+//! GitHub's version 1, of which nobody tells, are looked at ([`polls`]).
 
 mod additional;
 mod announce;
@@ -16,8 +17,10 @@ mod cleanup;
 mod commit;
 mod inputs;
 pub(crate) mod jobs;
+pub(crate) mod polls;
 mod purge;
 mod removed;
+mod replication;
 mod rules;
 mod start;
 mod step;
@@ -55,6 +58,9 @@ pub(crate) async fn run(codepipeline: Arc<CodePipeline>) {
     loops.spawn(cleanup::run(codepipeline.clone()));
     loops.spawn(cleanup::run_sweeps(codepipeline.clone()));
     loops.spawn(cleanup::run_removals(codepipeline.clone()));
+    for _ in 0..polls::POLLERS {
+        loops.spawn(polls::run(codepipeline.clone()));
+    }
     loops.spawn(changes::run(codepipeline.clone(), aws::event::TOPIC));
     loops.spawn(changes::run(codepipeline, aws::event::UNPUBLISHED_TOPIC));
     // The loops never end by themselves; one that panicked must not go unnoticed.

@@ -50,7 +50,7 @@ pub enum Error {
     #[error("Pipeline execution '{id}' is not the latest execution in stage '{stage}'")]
     NotLatestPipelineExecution { id: String, stage: String },
     #[error("The condition of stage '{stage}' cannot be overridden: {why}")]
-    ConditionNotOverridable { stage: String, why: &'static str },
+    ConditionNotOverridable { stage: String, why: Cow<'static, str> },
     #[error("There is no action execution with id '{0}'")]
     ActionExecutionNotFound(String),
     #[error("Stage '{stage}' cannot be rolled back: {why}")]
@@ -177,7 +177,9 @@ impl Error {
             Refusal::NotLatestExecution => {
                 Self::NotLatestPipelineExecution { id: execution, stage: stage.to_owned() }
             }
-            Refusal::ConditionNotOverridable { stage, why } => Self::ConditionNotOverridable { stage, why },
+            Refusal::ConditionNotOverridable { stage, why } => {
+                Self::ConditionNotOverridable { stage, why: why.into() }
+            }
             Refusal::UnableToRollback { stage, why } => {
                 Self::UnableToRollbackStage { stage, why: why.into() }
             }

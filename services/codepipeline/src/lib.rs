@@ -35,6 +35,7 @@ pub mod webhooks;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,12 +51,16 @@ pub use settings::Settings;
 
 use crate::definitions::Definitions;
 use crate::providers::Provider;
+use crate::providers::github::GitHubHost;
 
 /// The name under which roles admit this service.
 pub const PRINCIPAL: &str = "codepipeline.amazonaws.com";
 
 /// How long a claim on work holds without a sign of life: how long a crash delays what was under way.
 const LEASE: Duration = Duration::from_secs(10);
+
+/// About as often as AWS looks.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The service's state. [`router`] serves its API, [`CodePipeline::run`] drives its pipelines.
 pub struct CodePipeline {
@@ -69,6 +74,8 @@ pub struct CodePipeline {
     lease: Duration,
     settings: Settings,
     config: Config,
+    /// Where sources of GitHub are fetched.
+    github: Option<Arc<GitHubHost>>,
     /// Where the commands of compute actions run.
     compute: Option<Arc<dyn Compute>>,
     /// Does the work of its action types instead of those who do it here.
@@ -76,13 +83,21 @@ pub struct CodePipeline {
 }
 
 /// What the operator says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The server's own address as others reach it: that of webhooks begins with it.
     pub endpoint: String,
     /// The API of GitHub, or of a server that speaks it, with which webhooks are registered:
     /// `https://api.github.com`. None: they cannot be.
     pub github_api: Option<String>,
+    /// Between two looks at a branch of GitHub's version 1.
+    pub poll_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { endpoint: String::new(), github_api: None, poll_interval: POLL_INTERVAL }
+    }
 }
 
 impl CodePipeline {
@@ -98,6 +113,7 @@ impl CodePipeline {
             lease: LEASE,
             settings: Settings::default(),
             config: Config::default(),
+            github: None,
             compute: None,
             stand_in: None,
         }
@@ -106,6 +122,14 @@ impl CodePipeline {
     #[must_use]
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Where sources of GitHub are, `https://github.com`, and a folder for what is being fetched. Without it they fail, and
+    /// say so.
+    #[must_use]
+    pub fn with_github(mut self, url: String, folder: &Path) -> Self {
+        self.github = Some(Arc::new(GitHubHost::new(folder, url)));
         self
     }
 
@@ -141,6 +165,9 @@ impl CodePipeline {
     /// Drives all pipelines until the future is dropped. Dropping it at any point loses nothing: what was under way is
     /// taken up again, here or elsewhere, when its lease has ended.
     pub async fn run(self: Arc<Self>) {
+        if let Some(github) = &self.github {
+            github.clean_up();
+        }
         driver::run(self).await;
     }
 

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use aws::Scope;
+use aws::{Region, Scope};
 use codepipeline_model::{ActionDeclaration, PipelineDeclaration};
 
-use crate::definition::{inputs, outputs};
+use crate::definition::{inputs, outputs, scope_of_action};
 use crate::variables;
 
 /// The length of a pipeline's name in the keys of its artifacts.
@@ -30,6 +30,7 @@ pub enum Resource {
     },
     Project {
         name: String,
+        region: Region,
         /// What its builds do with artifacts as the project's own role: call, and objects.
         artifacts: Vec<(&'static str, String)>,
     },
@@ -72,7 +73,9 @@ impl Needs {
         for (stage_index, stage) in declaration.stages.iter().enumerate() {
             for (index, action) in stage.actions.iter().enumerate() {
                 let path = format!("pipeline.stages[{stage_index}].actions[{index}]");
-                OfAction { declaration, scope, action, path }.note(&mut needs);
+                let home = scope;
+                let scope = &scope_of_action(action, home);
+                OfAction { declaration, home, scope, action, path }.note(&mut needs);
             }
         }
         needs
@@ -85,6 +88,9 @@ impl Needs {
 
 struct OfAction<'a> {
     declaration: &'a PipelineDeclaration,
+    /// Of the pipeline.
+    home: &'a Scope,
+    /// Of the action's work.
     scope: &'a Scope,
     action: &'a ActionDeclaration,
     path: String,
@@ -97,6 +103,7 @@ impl OfAction<'_> {
             let assume = Permission { role: role.clone(), action: "sts:AssumeRole", resource: own.clone() };
             needs.permissions.entry(assume).or_insert_with(|| format!("{}.roleArn", self.path));
         }
+        self.copies(needs);
         let id = &self.action.action_type_id;
         match (id.owner.as_str(), id.category.as_str(), id.provider.as_str()) {
             ("AWS", _, "CodeCommit") => self.codecommit(needs),
@@ -107,6 +114,25 @@ impl OfAction<'_> {
             // A worker gets credentials of the role that reach the artifacts.
             ("Custom" | "ThirdParty", _, _) => self.artifacts(needs, true, true),
             _ => {}
+        }
+    }
+
+    /// What other regions have made is copied by the pipeline's role.
+    fn copies(&self, needs: &mut Needs) {
+        let makers = self.declaration.stages.iter().flat_map(|stage| &stage.actions);
+        let is_input = |output: &str| inputs(self.action).any(|input| input == output);
+        for maker in makers.filter(|maker| outputs(maker).any(is_input)) {
+            let made_in = scope_of_action(maker, self.home);
+            if made_in.region == self.scope.region {
+                continue;
+            }
+            let copy =
+                [("s3:GetObject", made_in.region.as_str()), ("s3:PutObject", self.scope.region.as_str())];
+            for (action, region) in copy {
+                let Some(resource) = self.objects_in(region) else { continue };
+                let permission = Permission { role: self.declaration.role_arn.clone(), action, resource };
+                needs.permissions.entry(permission).or_insert_with(|| self.path.clone());
+            }
         }
     }
 
@@ -153,7 +179,9 @@ impl OfAction<'_> {
             self.allowed(needs, call, arn.clone());
         }
         let artifacts = self.objects(true, true);
-        needs.resource(self.configuration("ProjectName"), Resource::Project { name: project, artifacts });
+        let region = self.scope.region.clone();
+        let project = Resource::Project { name: project, region, artifacts };
+        needs.resource(self.configuration("ProjectName"), project);
     }
 
     fn approval(&self, needs: &mut Needs) {
@@ -171,16 +199,18 @@ impl OfAction<'_> {
     }
 
     fn objects(&self, reads: bool, writes: bool) -> Vec<(&'static str, String)> {
-        let stores = self.declaration.artifact_stores.as_ref();
-        let store = self.declaration.artifact_store.as_ref();
-        let Some(store) = store.or_else(|| stores?.get(self.scope.region.as_str())) else {
-            return Vec::new();
-        };
-        let name: String = self.declaration.name.chars().take(KEY_LENGTH).collect();
-        let objects = format!("{}/{name}/*", self.bucket_arn(&store.location));
+        let Some(objects) = self.objects_in(self.scope.region.as_str()) else { return Vec::new() };
         let reads = (reads && inputs(self.action).next().is_some()).then_some("s3:GetObject");
         let writes = (writes && outputs(self.action).next().is_some()).then_some("s3:PutObject");
         reads.into_iter().chain(writes).map(|call| (call, objects.clone())).collect()
+    }
+
+    /// The pipeline's artifacts in a region.
+    fn objects_in(&self, region: &str) -> Option<String> {
+        let stores = self.declaration.artifact_stores.as_ref();
+        let store = self.declaration.artifact_store.as_ref().or_else(|| stores?.get(region))?;
+        let name: String = self.declaration.name.chars().take(KEY_LENGTH).collect();
+        Some(format!("{}/{name}/*", self.bucket_arn(&store.location)))
     }
 
     fn allowed(&self, needs: &mut Needs, action: &'static str, resource: String) {
@@ -267,9 +297,9 @@ mod tests {
         expect![[r#"
             pipeline.artifactStore.location: Bucket("artifacts")
             pipeline.stages[0].actions[0].configuration.BranchName: Branch { repository: "web", branch: "main" }
-            pipeline.stages[1].actions[0].configuration.ProjectName: Project { name: "make", artifacts: [("s3:GetObject", "arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*")] }
+            pipeline.stages[1].actions[0].configuration.ProjectName: Project { name: "make", region: Region("us-east-1"), artifacts: [("s3:GetObject", "arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*")] }
             pipeline.stages[1].actions[1].configuration.BucketName: Bucket("site")
-            pipeline.stages[1].actions[3].configuration.ProjectName: Project { name: "many", artifacts: [("s3:GetObject", "arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*")] }"#]]
+            pipeline.stages[1].actions[3].configuration.ProjectName: Project { name: "many", region: Region("us-east-1"), artifacts: [("s3:GetObject", "arn:aws:s3:::artifacts/a-pipeline-with-a-lo/*")] }"#]]
         .assert_eq(&resources.join("\n"));
     }
 

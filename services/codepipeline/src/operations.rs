@@ -2,6 +2,7 @@
 
 mod acknowledge_job;
 mod acknowledge_third_party_job;
+mod attempts;
 mod clean_up_artifacts;
 mod create_custom_action_type;
 mod create_pipeline;
@@ -27,6 +28,7 @@ mod list_rule_executions;
 mod list_rule_types;
 mod list_tags_for_resource;
 mod list_webhooks;
+mod of_stage;
 mod override_stage_condition;
 mod poll_for_jobs;
 mod poll_for_third_party_jobs;
@@ -334,7 +336,7 @@ fn find_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline, id: &str) -> Result<
 }
 
 /// The execution that was started last.
-fn newest_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline) -> Result<Option<Execution>, Error> {
+pub(crate) fn newest_execution(tx: &mut ReadTx<'_>, pipeline: &Pipeline) -> Result<Option<Execution>, Error> {
     let newest_first = store::Range::prefix(Execution::of_pipeline(pipeline.id)).descending();
     Ok(tx.scan::<Execution>(newest_first, 1)?.into_records().into_iter().next())
 }

@@ -4,6 +4,7 @@ mod codebuild;
 mod codecommit;
 mod codestar_source_connection;
 mod commands;
+pub(crate) mod github;
 mod invoke_pipeline;
 mod manual_approval;
 mod s3_deploy;
@@ -43,9 +44,10 @@ pub trait Provider: Send + Sync {
     }
 }
 
-static PROVIDERS: [&dyn Provider; 8] = [
+static PROVIDERS: [&dyn Provider; 9] = [
     &codecommit::CodeCommit,
     &codestar_source_connection::CodeStarSourceConnection,
+    &github::GitHub,
     &s3_source::S3Source,
     &codebuild::CodeBuild,
     &commands::CommandsAction,

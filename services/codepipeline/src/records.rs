@@ -8,6 +8,7 @@ pub mod action_type;
 mod cleanup;
 mod job;
 mod pending_change;
+mod polled;
 mod secrets;
 mod start;
 mod v1;
@@ -18,6 +19,7 @@ pub use action_type::ActionType;
 pub use cleanup::{Cleanup, Removal};
 pub use job::Job;
 pub use pending_change::PendingChange;
+pub use polled::Polled;
 pub use secrets::{SecretValue, Secrets};
 pub use start::Start;
 pub use v1::{

@@ -48,7 +48,7 @@ mod tests {
     fn hosts_are_checked_and_github_has_its_api() {
         let read = |text: &str| {
             let given: BTreeMap<String, GitHost> = toml::from_str(text).unwrap();
-            let github = Github { api: Some("https://api.github.com".to_owned()) };
+            let github = Github { api: Some("https://api.github.com".to_owned()), ..Github::default() };
             git_hosts(given, &github).map_err(|error| error.to_string())
         };
         let hosts = read("[\"Git.example.com:8443\"]\nurl = \"http://10.0.0.1/git/\"").unwrap();

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws::{Error, Remote, Timestamp};
-use codebuild_model::BatchGetBuilds;
+use aws::{Error, Timestamp};
+use codebuild_model::{BatchGetBuildBatches, BatchGetBuilds, BuildGroup, StatusType};
 use codepipeline_model::{DescribePipelineExecution, DescribePipelineExecutionOutput};
 use logs_model::GetLogEvents;
 
 use super::{Build, Facts};
+use crate::commands::run::action_log::{self, Calls, Stream, Work};
 use crate::commands::run::view::clean;
 
 /// Lines of a log that are shown.
@@ -16,45 +17,93 @@ const LOG_LINES: i32 = 20;
 const AT_ONCE: usize = 100;
 
 /// What there is to know of an execution; without an id, of the one that was started last.
-pub async fn gather(remote: &Remote, pipeline: &str, execution: Option<String>) -> Result<Facts, Error> {
+pub async fn gather(server: &impl Calls, pipeline: &str, execution: Option<String>) -> Result<Facts, Error> {
     let describe =
         DescribePipelineExecution { pipeline_name: pipeline.to_owned(), pipeline_execution_id: execution };
-    let execution = remote.call(describe).await?;
-    let builds = builds(remote, &execution).await;
+    let execution = server.call(describe).await?;
+    let builds = builds(server, &execution).await;
     Ok(Facts { execution, builds, now: Timestamp::now() })
 }
 
-/// The builds that somebody would ask about: those that run, and those that failed.
-async fn builds(remote: &Remote, execution: &DescribePipelineExecutionOutput) -> BTreeMap<String, Build> {
+/// The work that somebody would ask about: what runs, and what failed.
+async fn builds(server: &impl Calls, execution: &DescribePipelineExecutionOutput) -> BTreeMap<String, Build> {
     let asked = |status: Option<&str>| matches!(status, Some("InProgress" | "Failed"));
     let actions = execution.stages.iter().flat_map(|stage| &stage.actions);
     let of_actions = actions
-        .filter(|action| action.action_type_id.provider == "CodeBuild" && asked(action.status.as_deref()))
-        .filter_map(|action| action.external_execution_id.clone());
+        .filter(|action| asked(action.status.as_deref()))
+        .filter_map(|action| Some((action.external_execution_id.clone()?, Work::of_action(action)?)));
     let rules = execution.stages.iter().flat_map(|stage| &stage.conditions).flat_map(|found| &found.rules);
     let of_rules = rules
-        .filter(|rule| rule.provider == "CodeBuild" && asked(Some(&rule.status)))
-        .filter_map(|rule| rule.external_execution_id.clone());
-    let ids: Vec<String> = of_actions.chain(of_rules).collect();
-    let mut builds = BTreeMap::new();
-    for ids in ids.chunks(AT_ONCE) {
-        match remote.call(BatchGetBuilds { ids: ids.to_vec() }).await {
-            Ok(answer) => {
-                for build in answer.builds.unwrap_or_default() {
-                    let id = build.id.clone().unwrap_or_default();
-                    builds.insert(id, look_at(remote, build).await);
-                }
+        .filter(|rule| asked(Some(&rule.status)))
+        .filter_map(|rule| Some((rule.external_execution_id.clone()?, Work::of_rule(rule)?)));
+    let mut known = BTreeMap::new();
+    let mut builds = Vec::new();
+    for (id, work) in of_actions.chain(of_rules) {
+        match work {
+            Work::Build(_) => builds.push(id),
+            Work::Batch(batch) => {
+                let found = of_batch(server, batch).await;
+                known.insert(id, found.unwrap_or_else(unreadable));
             }
-            Err(error) => {
-                let unknown = Build { unreadable: Some(error.message), ..Build::default() };
-                builds.extend(ids.iter().map(|id| (id.clone(), unknown.clone())));
+            Work::Stream(stream) => {
+                let mut build = Build::default();
+                build.add_log(server, stream).await;
+                known.insert(id, build);
             }
         }
     }
-    builds
+    for ids in builds.chunks(AT_ONCE) {
+        match server.call(BatchGetBuilds { ids: ids.to_vec() }).await {
+            Ok(answer) => {
+                for build in answer.builds.unwrap_or_default() {
+                    let id = build.id.clone().unwrap_or_default();
+                    known.insert(id, look_at(server, build).await);
+                }
+            }
+            Err(error) => {
+                let unknown = unreadable(error);
+                known.extend(ids.iter().map(|id| (id.clone(), unknown.clone())));
+            }
+        }
+    }
+    known
 }
 
-async fn look_at(remote: &Remote, build: codebuild_model::Build) -> Build {
+fn unreadable(error: Error) -> Build {
+    Build { unreadable: Some(error.message), ..Build::default() }
+}
+
+/// A batch, with the log of its first build that has failed.
+async fn of_batch(server: &impl Calls, batch: String) -> Result<Build, Error> {
+    let found = server.call(BatchGetBuildBatches { ids: vec![batch] }).await?.build_batches;
+    let Some(batch) = found.into_iter().flatten().next() else { return Ok(Build::default()) };
+    let phases = batch.phases.iter().flatten();
+    let messages = phases.flat_map(|phase| phase.contexts.iter().flatten());
+    let mut known = Build {
+        phase: batch.current_phase.clone(),
+        messages: messages.filter_map(|context| context.message.clone()).collect(),
+        ..Build::default()
+    };
+    let has_failed = |group: &&BuildGroup| {
+        let current = group.current_build_summary.as_ref();
+        let status = current.and_then(|current| current.build_status.as_ref());
+        matches!(status, Some(StatusType::Failed | StatusType::Fault | StatusType::TimedOut))
+    };
+    let failed = batch.build_groups.iter().flatten().filter(has_failed).find_map(action_log::build_of);
+    let Some((name, id)) = failed else { return Ok(known) };
+    let builds = server.call(BatchGetBuilds { ids: vec![id.clone()] }).await?.builds;
+    if let Some(build) = builds.into_iter().flatten().next() {
+        let of_build = look_at(server, build).await;
+        known
+            .messages
+            .extend(of_build.messages.into_iter().map(|text| format!("Build {name} ({id}): {text}")));
+        known.log = of_build.log;
+    }
+    known.messages.retain(|text| !text.is_empty());
+    Ok(known)
+}
+
+async fn look_at(server: &impl Calls, build: codebuild_model::Build) -> Build {
     let phases = build.phases.unwrap_or_default();
     let messages = phases.iter().flat_map(|phase| phase.contexts.iter().flatten());
     let messages = messages.filter_map(|context| context.message.clone()).filter(|text| !text.is_empty());
@@ -66,23 +115,29 @@ async fn look_at(remote: &Remote, build: codebuild_model::Build) -> Build {
         messages: messages.collect(),
         ..Build::default()
     };
-    let place = build.logs.and_then(|logs| logs.group_name.zip(logs.stream_name));
-    let Some((group, stream)) = place else { return known };
-    let get = GetLogEvents {
-        log_group_name: Some(group),
-        log_stream_name: stream,
-        limit: Some(LOG_LINES),
-        start_from_head: Some(false),
-        ..GetLogEvents::default()
-    };
-    match remote.call(get).await {
-        Ok(page) => {
-            let lines = page.events.unwrap_or_default().into_iter().filter_map(|event| event.message);
-            known.log = lines.map(|line| clean(&line)).collect();
-        }
-        // The build has chosen its stream, and has not made it yet.
-        Err(error) if error.code == "ResourceNotFoundException" => {}
-        Err(error) => known.messages.push(format!("Its log could not be read: {}", error.message)),
+    if let Some((group, name)) = build.logs.and_then(|logs| logs.group_name.zip(logs.stream_name)) {
+        known.add_log(server, Stream { group, name }).await;
     }
     known
+}
+
+impl Build {
+    async fn add_log(&mut self, server: &impl Calls, stream: Stream) {
+        let get = GetLogEvents {
+            log_group_name: Some(stream.group),
+            log_stream_name: stream.name,
+            limit: Some(LOG_LINES),
+            start_from_head: Some(false),
+            ..GetLogEvents::default()
+        };
+        match server.call(get).await {
+            Ok(page) => {
+                let lines = page.events.unwrap_or_default().into_iter().filter_map(|event| event.message);
+                self.log = lines.map(|line| clean(&line)).collect();
+            }
+            // The build has chosen its stream, and has not made it yet.
+            Err(error) if error.code == "ResourceNotFoundException" => {}
+            Err(error) => self.messages.push(format!("Its log could not be read: {}", error.message)),
+        }
+    }
 }

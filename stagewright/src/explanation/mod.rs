@@ -19,7 +19,7 @@ pub use permission::Missing;
 /// What is known.
 pub struct Facts {
     pub execution: DescribePipelineExecutionOutput,
-    /// Builds of actions and rules that run or have failed, by the id of the build.
+    /// Builds, batches and commands of actions and rules that run or have failed, by the id of the build, batch or run.
     pub builds: BTreeMap<String, Build>,
     pub now: Timestamp,
 }

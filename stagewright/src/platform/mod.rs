@@ -166,10 +166,17 @@ impl Platform {
             build_config,
         ));
         let reachable_at = endpoint.trim_end_matches('/').to_owned();
-        let webhooks =
-            codepipeline::Config { endpoint: reachable_at.clone(), github_api: config.github.api.clone() };
-        let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone());
-        let codepipeline = codepipeline.with_config(webhooks).with_settings(config.pipelines.settings());
+        let webhooks = codepipeline::Config {
+            endpoint: reachable_at.clone(),
+            github_api: config.github.api.clone(),
+            poll_interval: config.github.poll_interval(),
+        };
+        let github = config.git_hosts.get("github.com").and_then(|host| host.url.clone());
+        let github = github.or_else(|| githost::Provider::GitHub.public_url().map(str::to_owned));
+        let codepipeline = CodePipeline::new(store.clone(), client.clone(), sealer.clone())
+            .with_config(webhooks)
+            .with_settings(config.pipelines.settings())
+            .with_github(github.unwrap_or_default(), &config.data.join("codepipeline"));
         let codepipeline = Arc::new(codepipeline.with_compute(codebuild.clone()));
         let guard = Guard::new(bound, config.sns.refused_networks.clone());
         let eventbridge =

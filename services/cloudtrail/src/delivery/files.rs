@@ -7,7 +7,7 @@ use aws::{Region, Timestamp};
 use store::{Claimed, Range, ReadTx};
 use uuid::Uuid;
 
-use super::{Failure, holds};
+use super::{Failure, holds, notices};
 use crate::CloudTrail;
 use crate::log_file;
 use crate::records::{DeliveredFile, DigestChain, PlannedFile, Trail, Undelivered, Way};
@@ -149,6 +149,7 @@ async fn finish(
     file: DeliveredFile,
 ) -> Result<(), store::Error> {
     let (validates, from) = (trail.validates, trail.started.unwrap_or_default());
+    let trail = trail.clone();
     let write = cloudtrail.store.write(move |tx| {
         let known = tx.get::<PlannedFile>(&PlannedFile::key_of(plan.trail))?;
         if known.is_none_or(|known| *known != plan) {
@@ -160,6 +161,7 @@ async fn finish(
             tx.delete::<Undelivered>(&key)?;
         }
         tx.delete::<PlannedFile>(&PlannedFile::key_of(plan.trail))?;
+        notices::enqueue(tx, &trail, &plan)?;
         if validates {
             tx.put(&file)?;
             let chain = DigestChain::key_of(plan.trail, &plan.region);

@@ -10,6 +10,7 @@
 mod digests;
 mod files;
 mod log_group;
+pub(crate) mod notices;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 
 use crate::CloudTrail;
 use crate::records::{
-    Closing, Course, DeliveredFile, DigestChain, PlannedFile, Progress, Trail, Undelivered, Way,
+    Closing, Course, DeliveredFile, DigestChain, Notices, PlannedFile, Progress, Trail, Undelivered, Way,
 };
 
 pub(crate) use digests::begin as begin_digests;
@@ -101,6 +102,7 @@ pub(crate) async fn run(cloudtrail: Arc<CloudTrail>) {
     for _ in 0..WORKERS {
         loops.spawn(work(cloudtrail.clone()));
     }
+    loops.spawn(async move { notices::work(&cloudtrail).await });
     // The loops never end by themselves; one that panicked must not go unnoticed.
     while let Some(ended) = loops.join_next().await {
         tracing::error!(?ended, "a loop of the delivery of trails ended");
@@ -314,6 +316,7 @@ async fn forget(store: &Store, trail: Uuid, claimed: &Claimed) -> Result<(), Fai
     delete_all::<DeliveredFile>(store, DeliveredFile::of_trail(trail)).await?;
     delete_all::<DigestChain>(store, DigestChain::of_trail(trail)).await?;
     delete_all::<Progress>(store, Progress::key_of(trail)).await?;
+    delete_all::<Notices>(store, Notices::key_of(trail)).await?;
     let claimed = claimed.clone();
     Ok(store.write(move |tx| tx.complete(&claimed)).await?)
 }

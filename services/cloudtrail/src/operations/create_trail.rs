@@ -14,8 +14,8 @@ use crate::selector::Selectors;
 const LIMIT: u64 = 5;
 
 /// Makes a trail, which does not log before StartLogging.
-/// Errors: names, `BucketDoesNotExist`, `InsufficientBucketPolicy`, `TrailExists`, `TooManyTrails`, what the log group
-/// or its role lack, `NotImplemented` (topics, keys). Source: CloudTrail API Reference, CreateTrail.
+/// Errors: names, `BucketDoesNotExist`, `InsufficientBucketPolicy`, `InsufficientTopicPolicy`, `TrailExists`,
+/// `TooManyTrails`, what the log group or its role lack, `NotImplemented` (keys). Source: CloudTrail API Reference, CreateTrail.
 pub(super) async fn create_trail(
     cloudtrail: &CloudTrail,
     ctx: &Ctx,
@@ -23,7 +23,6 @@ pub(super) async fn create_trail(
 ) -> Result<CreateTrailOutput, Error> {
     trail_name::check(&input.name)?;
     let unserved = trail_settings::Unserved {
-        sns_topic: input.sns_topic_name.as_deref(),
         kms_key: input.kms_key_id.as_deref(),
         of_organization: input.is_organization_trail,
     };
@@ -41,6 +40,7 @@ pub(super) async fn create_trail(
         multi_region: input.is_multi_region_trail.unwrap_or(false),
         validates: input.enable_log_file_validation.unwrap_or(false),
         log_group: trail_settings::log_group(group.as_deref(), role.as_deref())?,
+        topic: trail_settings::topic(input.sns_topic_name.as_deref().unwrap_or_default())?,
         selectors: Selectors::default(),
         insights_set: false,
         tags: own_tags,
@@ -50,6 +50,7 @@ pub(super) async fn create_trail(
         stopped: None,
     };
     trail_settings::check(cloudtrail, &trail).await?;
+    trail_settings::check_topic(cloudtrail, &trail).await?;
     let new = trail.clone();
     let write = cloudtrail.store.write(move |tx| {
         let account = new.scope.account.to_string();
@@ -73,6 +74,8 @@ pub(super) async fn create_trail(
         name: shown.name,
         s3_bucket_name: shown.s3_bucket_name,
         s3_key_prefix: shown.s3_key_prefix,
+        sns_topic_name: shown.sns_topic_name,
+        sns_topic_arn: shown.sns_topic_arn,
         include_global_service_events: shown.include_global_service_events,
         is_multi_region_trail: shown.is_multi_region_trail,
         trail_arn: shown.trail_arn,

@@ -4,7 +4,7 @@ use cloudtrail_model::{GetTrailStatus, GetTrailStatusOutput};
 use super::{TrailName, find};
 use crate::CloudTrail;
 use crate::error::Error;
-use crate::records::Progress;
+use crate::records::{Notices, Progress};
 
 /// Errors: `TrailNotFound`. Source: CloudTrail API Reference, GetTrailStatus.
 pub(super) async fn get_trail_status(
@@ -16,9 +16,11 @@ pub(super) async fn get_trail_status(
     let read = cloudtrail.store.read(move |tx| {
         let trail = find(tx, &ctx, &name)?;
         let progress = tx.get::<Progress>(&Progress::key_of(trail.id))?;
-        Ok::<_, Error>((trail, progress.map(store::Versioned::into_inner).unwrap_or_default()))
+        let notices = tx.get::<Notices>(&Notices::key_of(trail.id))?;
+        let notices = notices.map(|known| known.into_inner().course).unwrap_or_default();
+        Ok::<_, Error>((trail, progress.map(store::Versioned::into_inner).unwrap_or_default(), notices))
     });
-    let (trail, Progress { files, digests, log_group, .. }) = read.await?;
+    let (trail, Progress { files, digests, log_group, .. }, notices) = read.await?;
     let text = |time: Option<Timestamp>| Some(time.map(Timestamp::to_iso8601_secs).unwrap_or_default());
     Ok(GetTrailStatusOutput {
         is_logging: Some(trail.logging),
@@ -31,11 +33,12 @@ pub(super) async fn get_trail_status(
         latest_digest_delivery_time: digests.succeeded,
         latest_digest_delivery_error: digests.error,
         latest_delivery_attempt_time: text(files.attempted),
-        latest_notification_attempt_time: Some(String::new()),
-        latest_notification_attempt_succeeded: Some(String::new()),
+        latest_notification_attempt_time: text(notices.attempted),
+        latest_notification_attempt_succeeded: text(notices.succeeded),
+        latest_notification_time: notices.succeeded,
+        latest_notification_error: notices.error,
         latest_delivery_attempt_succeeded: text(files.succeeded),
         time_logging_started: text(trail.started),
         time_logging_stopped: text(trail.stopped),
-        ..GetTrailStatusOutput::default()
     })
 }

@@ -3,32 +3,61 @@
 use aws::Client;
 use cloudtrail_model as model;
 
+use crate::delivery::notices;
 use crate::error::Error;
 use crate::records::{LogGroup, Trail};
 use crate::{CloudTrail, bucket, role};
 
+const LONGEST_TOPIC_NAME: usize = 256;
+/// As observed.
+const VALIDATION_MESSAGE: &str = "CloudTrail validation message.";
+
 /// The members of both calls that are not a trail's own.
 pub struct Unserved<'i> {
-    pub sns_topic: Option<&'i str>,
     pub kms_key: Option<&'i str>,
     pub of_organization: Option<bool>,
 }
 
 impl Unserved<'_> {
-    /// Errors: `NotImplemented` for topics and keys, `NoOrganization`.
+    /// Errors: `NotImplemented` for keys, `NoOrganization`.
     pub fn check(&self) -> Result<(), Error> {
         let is_set = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
         if self.of_organization == Some(true) {
             return Err(Error::NoOrganization);
-        }
-        if is_set(self.sns_topic) {
-            return Err(Error::NotImplemented("SnsTopicName of trails is not built yet.".to_owned()));
         }
         if is_set(self.kms_key) {
             return Err(Error::NotImplemented("KmsKeyId of trails is not built yet.".to_owned()));
         }
         Ok(())
     }
+}
+
+/// A topic as a call names it, an empty text for none. Errors: `InvalidTopicName`.
+pub fn topic(given: &str) -> Result<Option<String>, Error> {
+    let name = match given.parse::<aws::Arn>() {
+        Ok(arn) if arn.service == "sns" => arn.resource,
+        Ok(_) => String::new(),
+        Err(_) => given.to_owned(),
+    };
+    let fits = (1..=LONGEST_TOPIC_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    match given {
+        "" => Ok(None),
+        _ if fits => Ok(Some(given.to_owned())),
+        _ => Err(Error::InvalidTopicName(given.to_owned())),
+    }
+}
+
+/// Whether the topic takes what CloudTrail publishes; so its subscribers get a message that says so, as on AWS.
+/// Errors: `InsufficientTopicPolicy`.
+pub async fn check_topic(cloudtrail: &CloudTrail, trail: &Trail) -> Result<(), Error> {
+    let Some(topic_arn) = trail.topic_arn() else { return Ok(()) };
+    let message = VALIDATION_MESSAGE.to_owned();
+    let published = notices::publish(&cloudtrail.client, trail, &topic_arn, message).await;
+    published.map_err(|error| match error.is_fault() {
+        true => Error::Passed(error),
+        false => Error::InsufficientTopicPolicy,
+    })
 }
 
 /// A log group and its role as a call names them, empty texts for none. Errors: `InvalidParameterCombination`.
@@ -89,6 +118,8 @@ pub fn shown(trail: &Trail) -> model::Trail {
         name: Some(trail.name.clone()),
         s3_bucket_name: Some(trail.bucket.clone()),
         s3_key_prefix: trail.prefix.clone(),
+        sns_topic_name: trail.topic.clone(),
+        sns_topic_arn: trail.topic_arn(),
         include_global_service_events: Some(trail.global_events),
         is_multi_region_trail: Some(trail.multi_region),
         home_region: Some(trail.scope.region.to_string()),

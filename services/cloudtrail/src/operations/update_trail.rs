@@ -16,7 +16,6 @@ pub(super) async fn update_trail(
 ) -> Result<UpdateTrailOutput, Error> {
     let name = TrailName::of(ctx, &input.name)?;
     let unserved = trail_settings::Unserved {
-        sns_topic: input.sns_topic_name.as_deref(),
         kms_key: input.kms_key_id.as_deref(),
         of_organization: input.is_organization_trail,
     };
@@ -25,6 +24,9 @@ pub(super) async fn update_trail(
     let known = cloudtrail.store.read(move |tx| find_at_home(tx, &caller, &sought)).await?;
     let changed = changed(known, &input)?;
     trail_settings::check(cloudtrail, &changed).await?;
+    if input.sns_topic_name.is_some() {
+        trail_settings::check_topic(cloudtrail, &changed).await?;
+    }
     let caller = ctx.clone();
     let write = cloudtrail.store.write(move |tx| {
         // Whether it logs may have changed meanwhile, and its selectors and tags.
@@ -52,6 +54,8 @@ pub(super) async fn update_trail(
         name: shown.name,
         s3_bucket_name: shown.s3_bucket_name,
         s3_key_prefix: shown.s3_key_prefix,
+        sns_topic_name: shown.sns_topic_name,
+        sns_topic_arn: shown.sns_topic_arn,
         include_global_service_events: shown.include_global_service_events,
         is_multi_region_trail: shown.is_multi_region_trail,
         trail_arn: shown.trail_arn,
@@ -76,6 +80,9 @@ fn changed(mut trail: Trail, input: &UpdateTrail) -> Result<Trail, Error> {
         let role = input.cloud_watch_logs_role_arn.as_deref();
         let role = role.or(known.map(|known| known.role_arn.as_str()));
         trail.log_group = trail_settings::log_group(arn, role)?;
+    }
+    if let Some(topic) = &input.sns_topic_name {
+        trail.topic = trail_settings::topic(topic)?;
     }
     trail.global_events = input.include_global_service_events.unwrap_or(trail.global_events);
     trail.multi_region = input.is_multi_region_trail.unwrap_or(trail.multi_region);

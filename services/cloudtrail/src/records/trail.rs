@@ -23,6 +23,9 @@ pub struct Trail {
     pub validates: bool,
     /// ARN of a log group that gets the events, too, with the role that writes them.
     pub log_group: Option<LogGroup>,
+    /// Name or ARN of the topic that is told of log files, as it was given.
+    #[serde(default)]
+    pub topic: Option<String>,
     pub selectors: Selectors,
     /// Whether insights were once set, to none.
     pub insights_set: bool,
@@ -60,6 +63,13 @@ pub struct Progress {
     pub next_digest: Timestamp,
 }
 
+/// How telling the topic went. Key: the trail's id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notices {
+    pub trail: Uuid,
+    pub course: Course,
+}
+
 /// How one kind of delivery went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Course {
@@ -93,6 +103,15 @@ impl Trail {
 
     pub fn arn(&self) -> String {
         self.scope.arn("cloudtrail", format!("trail/{}", self.name)).to_string()
+    }
+
+    /// The ARN of the topic; a name is that of a topic of the home region.
+    pub fn topic_arn(&self) -> Option<String> {
+        let topic = self.topic.as_deref()?;
+        Some(match topic.starts_with("arn:") {
+            true => topic.to_owned(),
+            false => self.scope.arn("sns", topic).to_string(),
+        })
     }
 }
 
@@ -142,6 +161,21 @@ impl Record for Closing {
 
     fn key(&self) -> Key {
         Self::key_of(self.trail.id)
+    }
+}
+
+impl Notices {
+    pub fn key_of(trail: Uuid) -> Key {
+        Key::of(trail.to_string())
+    }
+}
+
+impl Record for Notices {
+    const KIND: &'static str = "cloudtrail/notices";
+    const VERSION: u32 = 1;
+
+    fn key(&self) -> Key {
+        Self::key_of(self.trail)
     }
 }
 

@@ -1,24 +1,10 @@
-//! Action types of AWS's partners. The first two are worked on by AWS itself, with the partner's credentials; of the
+//! Action types of AWS's partners. The first is worked on by AWS itself, with the partner's credentials; of the
 //! others the partner's own worker takes the jobs, and their properties are set on its page and not published.
 //! Source: CodePipeline User Guide, "Action structure reference" and "Product and service integrations".
 
 use super::{BuiltIn, Category, Key};
 
 pub(super) const TABLE: &[BuiltIn] = &[
-    BuiltIn::third_party(
-        Category::Source,
-        "GitHub",
-        &[
-            Key::required("Owner", "The user or the organisation that owns the repository."),
-            Key::required("Repo", "The repository's name."),
-            Key::required("Branch", "The branch whose changes start the pipeline."),
-            Key::secret("OAuthToken", "The token with which the repository is read."),
-            Key::optional("PollForSourceChanges", "Whether changes start the pipeline; true if left out."),
-        ],
-    )
-    .outputs(1, 1)
-    .entity_url("https://github.com/{Config:Owner}/{Config:Repo}/tree/{Config:Branch}")
-    .revision_url("https://github.com/{Config:Owner}/{Config:Repo}/commit/{RevisionId}"),
     BuiltIn::third_party(
         Category::Deploy,
         "AlexaSkillsKit",

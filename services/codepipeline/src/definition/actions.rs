@@ -8,7 +8,6 @@ use codepipeline_model::{ActionDeclaration, ActionTypeId, PipelineDeclaration, P
 use super::check::{Findings, Placed, placed};
 use super::{inputs, outputs};
 use crate::catalogue::{ActionType, ActionTypes, QUERYABLE_LENGTH, is_queryable_value};
-use crate::error::Error;
 use crate::variables;
 
 const MAX_ACTIONS: usize = 1_000;
@@ -296,7 +295,5 @@ fn check_region(placed: &Placed<'_>, region: &aws::Region, findings: &mut Findin
             placed.action.name
         );
         findings.action(placed.path("region"), message);
-    } else {
-        findings.add(placed.path("region"), Error::NotImplemented("An action in another region"));
     }
 }

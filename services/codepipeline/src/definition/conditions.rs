@@ -30,12 +30,16 @@ pub(crate) fn declared(stage: &StageDeclaration, condition: ConditionType) -> &[
 
 /// The roles of all rules that have one of their own.
 pub(crate) fn roles(declaration: &PipelineDeclaration) -> impl Iterator<Item = &str> {
+    rules(declaration).filter_map(|rule| rule.role_arn.as_deref())
+}
+
+/// All rules.
+pub(super) fn rules(declaration: &PipelineDeclaration) -> impl Iterator<Item = &RuleDeclaration> {
     let conditions = declaration
         .stages
         .iter()
         .flat_map(|stage| TYPES.into_iter().flat_map(move |condition| declared(stage, condition)));
-    let rules = conditions.flat_map(|condition| &condition.rules).flatten();
-    rules.filter_map(|rule| rule.role_arn.as_deref())
+    conditions.flat_map(|condition| &condition.rules).flatten()
 }
 
 /// The member of a stage in which a condition is declared.

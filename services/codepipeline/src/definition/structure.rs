@@ -120,11 +120,7 @@ fn check_variables(declaration: &PipelineDeclaration, findings: &mut Findings) {
 fn check_artifact_stores(declaration: &PipelineDeclaration, region: &aws::Region, findings: &mut Findings) {
     match (&declaration.artifact_store, &declaration.artifact_stores) {
         (Some(_), None) => {
-            let abroad =
-                declaration.stages.iter().flat_map(|stage| &stage.actions).any(|action| {
-                    action.region.as_deref().is_some_and(|elsewhere| elsewhere != region.as_str())
-                });
-            if abroad {
+            if regions(declaration).any(|elsewhere| elsewhere != region.as_str()) {
                 let message = "Your pipeline contains actions in more than one region. Use 'pipeline.artifactStores' \
                                instead of 'pipeline.artifactStore'";
                 findings.structure("pipeline.artifactStore", message);
@@ -139,9 +135,8 @@ fn check_artifact_stores(declaration: &PipelineDeclaration, region: &aws::Region
                     findings.add("pipeline.artifactStores", Error::Validation(message));
                 }
             }
-            let actions = declaration.stages.iter().flat_map(|stage| &stage.actions);
-            let used = actions.filter_map(|action| action.region.as_deref());
-            let needed: BTreeSet<&str> = std::iter::once(region.as_str()).chain(used).collect();
+            let needed: BTreeSet<&str> =
+                std::iter::once(region.as_str()).chain(regions(declaration)).collect();
             for missing in needed.into_iter().filter(|region| !stores.contains_key(*region)) {
                 let message =
                     format!("The following region is missing in 'pipeline.artifactStores': {missing}.");
@@ -154,4 +149,11 @@ fn check_artifact_stores(declaration: &PipelineDeclaration, region: &aws::Region
             findings.structure("pipeline", message);
         }
     }
+}
+
+/// The regions that actions and rules name.
+fn regions(declaration: &PipelineDeclaration) -> impl Iterator<Item = &str> {
+    let actions = declaration.stages.iter().flat_map(|stage| &stage.actions);
+    let actions = actions.filter_map(|action| action.region.as_deref());
+    actions.chain(conditions::rules(declaration).filter_map(|rule| rule.region.as_deref()))
 }

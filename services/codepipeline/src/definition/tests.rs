@@ -279,6 +279,38 @@ fn artifact_stores_and_regions() {
 }
 
 #[test]
+fn work_in_another_region_needs_a_store_there() {
+    let abroad = |value: &mut Value| value["stages"][1]["actions"][0]["region"] = json!("eu-west-1");
+    refused(
+        abroad,
+        expect![[r#"
+            pipeline.artifactStore
+              InvalidStructureException: Your pipeline contains actions in more than one region. Use 'pipeline.artifactStores' instead of 'pipeline.artifactStore'
+        "#]],
+    );
+    refused(
+        |value| {
+            abroad(value);
+            let store = value.as_object_mut().unwrap().remove("artifactStore").unwrap();
+            value["artifactStores"] = json!({"us-east-1": store});
+        },
+        expect![[r#"
+            pipeline.artifactStores
+              InvalidStructureException: The following region is missing in 'pipeline.artifactStores': eu-west-1.
+        "#]],
+    );
+    refused(
+        |value| value["stages"][0]["actions"][0]["region"] = json!("eu-west-1"),
+        expect![[r#"
+            pipeline.artifactStore
+              InvalidStructureException: Your pipeline contains actions in more than one region. Use 'pipeline.artifactStores' instead of 'pipeline.artifactStore'
+            pipeline.stages[0].actions[0].region
+              InvalidActionDeclarationException: Action 'Code' cannot run in region 'eu-west-1': source, custom and third-party actions run in the region of the pipeline
+        "#]],
+    );
+}
+
+#[test]
 fn triggers_are_for_connections() {
     let push = json!([{"tags": {"includes": ["v[1"]}, "branches": {}}]);
     let git = json!({"sourceActionName": "Code", "push": push});

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::additional;
 use super::commit::{Commit, Fault};
-use crate::definition::Definition;
+use crate::definition::{Definition, scope_of_action};
 use crate::engine::{ActionState, Change, ExecutionState, StageState, Subject};
 use crate::providers::{Artifact, cut};
 use crate::records::{ActionExecution, Execution};
@@ -47,7 +47,10 @@ pub(super) fn publish(commit: &mut Commit<'_, '_>, change: &Change) -> Result<()
             let action = commit.action(*id)?.clone();
             let definition = commit.definition(action.version)?;
             describe_action(&mut detail, &action, &definition, *state);
-            detail.insert("region".into(), json!(commit.pipeline.scope.region.as_str()));
+            let declared = definition.action(&action.stage, &action.action);
+            let home = &commit.pipeline.scope;
+            let scope = declared.map_or_else(|| home.clone(), |declared| scope_of_action(declared, home));
+            detail.insert("region".into(), json!(scope.region.as_str()));
             retried(&mut detail, *retried_at);
             "Action"
         }

@@ -277,6 +277,12 @@ fn mark(
     Ok(places)
 }
 
+/// What an action has made, and the copies that were made for it.
+fn own(action: &ActionExecution) -> Vec<&Artifact> {
+    let is_copy = |input: &&Artifact| action.elsewhere.iter().any(|original| original.name == input.name);
+    action.outputs.iter().chain(action.inputs.iter().filter(is_copy)).collect()
+}
+
 /// The attempts of an execution that have made artifacts, which are there.
 fn artifacts(
     tx: &mut ReadTx<'_>,
@@ -284,7 +290,7 @@ fn artifacts(
     execution: ExecutionId,
 ) -> Result<Vec<ActionExecution>, Fault> {
     let mut actions = actions(tx, pipeline, execution)?;
-    actions.retain(|action| !action.outputs.is_empty() && action.outputs_removed_at.is_none());
+    actions.retain(|action| !own(action).is_empty() && action.outputs_removed_at.is_none());
     Ok(actions)
 }
 
@@ -298,7 +304,14 @@ fn actions(
 }
 
 fn places(actions: &[ActionExecution]) -> Vec<Artifact> {
-    actions.iter().flat_map(|action| action.outputs.iter().cloned()).collect()
+    let mut places: Vec<Artifact> = Vec::new();
+    for artifact in actions.iter().flat_map(own) {
+        // Several actions may share a copy.
+        if !places.contains(artifact) {
+            places.push(artifact.clone());
+        }
+    }
+    places
 }
 
 /// Deletes what was marked.

@@ -10,6 +10,7 @@ use super::announce;
 use super::cleanup;
 use super::inputs;
 use super::jobs;
+use super::polls;
 use super::rules::{NewRule, RuleStep};
 use super::step::{self, Step, Task};
 use crate::definition::Definition;
@@ -19,7 +20,7 @@ use crate::engine::{
     ExecutionStatus, Moment, Refusal, RuleExecutionId, StageState, Subject,
 };
 use crate::error::Error;
-use crate::providers::{self, ErrorDetails, Report};
+use crate::providers::{self, ErrorDetails, Report, github};
 use crate::records::{
     ActionExecution, ArtifactRevision, Execution, ExecutionTrigger, Live, Pipeline, Rerun, RuleExecution,
     SourceOverride,
@@ -226,6 +227,7 @@ impl<'a, 'tx> Commit<'a, 'tx> {
                     resolved_configuration: BTreeMap::new(),
                     commands: None,
                     inputs: Vec::new(),
+                    elsewhere: Vec::new(),
                     outputs: Vec::new(),
                     outputs_removed_at: None,
                     report: Report::default(),
@@ -290,7 +292,13 @@ impl<'a, 'tx> Commit<'a, 'tx> {
         let Some(declared) = definition.action(&record.stage, &record.action) else { return Ok(Ok(())) };
         if providers::provider(&declared.action_type_id).is_none() {
             record.by_worker = true;
-            return jobs::begin(self, declared, record);
+            if record.elsewhere.is_empty() {
+                return jobs::begin(self, declared, record);
+            }
+            // What it takes is copied first.
+        }
+        if github::is_polled(&declared.action_type_id, &record.resolved_configuration) {
+            polls::enqueue(self.tx, self.pipeline, definition)?;
         }
         Step::of(self.pipeline, record, Task::Start).enqueue(self.tx, None)?;
         Ok(Ok(()))

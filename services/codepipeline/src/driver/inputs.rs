@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::commit::{Commit, Fault};
+use super::replication;
 use aws::Timestamp;
 
 use crate::artifacts;
@@ -22,8 +23,8 @@ pub(super) fn prepare(
         let message = format!("The definition has no action '{}' in stage '{}'", record.action, record.stage);
         return Ok(Err(ErrorDetails::new("ConfigurationError", message)));
     };
-    let region = commit.pipeline.scope.region.as_str().to_owned();
-    if let Some(store) = definition.artifact_store(&region) {
+    let scope = definition::scope_of_action(declared, &commit.pipeline.scope);
+    if let Some(store) = definition.artifact_store(scope.region.as_str()) {
         let name = &commit.pipeline.name;
         let outputs = definition::outputs(declared);
         record.outputs =
@@ -31,7 +32,14 @@ pub(super) fn prepare(
     }
     for input in definition::inputs(declared) {
         match input_artifact(commit, definition, record.execution, input)? {
-            Ok(artifact) => record.inputs.push(artifact),
+            Ok(made) => {
+                let here =
+                    replication::place(definition, &scope, &commit.pipeline.name, record.execution, &made);
+                if here != made {
+                    record.elsewhere.push(made);
+                }
+                record.inputs.push(here);
+            }
             Err(absent) => {
                 if let Absent::Removed(at) = absent {
                     commit.met_removed = Some((input.to_owned(), at));

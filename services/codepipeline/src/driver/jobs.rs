@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::commit::{Cause, Commit, Fault};
 use super::step::{self, Step, Task};
 use crate::catalogue::{self, ActionType, CLIENT_ID, CLIENT_TOKEN, Executor, Owner};
-use crate::engine::{ActionStatus, Moment};
+use crate::engine::{ActionExecutionId, ActionStatus, Event, Moment};
 use crate::jobs::{self, State, Status};
 use crate::providers::ErrorDetails;
 use crate::records::{self, ActionExecution, Job};
@@ -64,6 +64,29 @@ pub(super) fn begin(
     };
     put_new(commit, &job, &action_type)?;
     Ok(Ok(()))
+}
+
+impl Commit<'_, '_> {
+    /// Makes the first job of an action that had to wait for its inputs, unless it has ended, or has it already.
+    pub(super) fn begin_job(&mut self, id: ActionExecutionId) -> Result<(), Fault> {
+        let record = self.action(id)?.clone();
+        let is_open = !self.tx.scan_index::<Job>(Job::OPEN, Job::open_of(id), 1)?.records.is_empty();
+        if record.status != ActionStatus::InProgress || is_open {
+            return Ok(());
+        }
+        let definition = self.definition(record.version)?;
+        let Some(declared) = definition.action(&record.stage, &record.action) else { return Ok(()) };
+        match begin(self, declared, &record)? {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let failed = Event::ActionFailed { execution: record.execution, action: id };
+                match self.apply(failed, &Cause { error: Some(error), ..Cause::default() }) {
+                    Ok(()) | Err(Fault::Refused(_)) => Ok(()),
+                    Err(error @ Fault::Error(_)) => Err(error),
+                }
+            }
+        }
+    }
 }
 
 /// Goes on with the work of a job in another one, which the worker gets at a later poll.

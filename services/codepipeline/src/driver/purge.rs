@@ -9,8 +9,8 @@ use super::PAUSE;
 use crate::CodePipeline;
 use crate::error::Error;
 use crate::records::{
-    ActionExecution, Cleanup, Definition, Execution, Job, PendingChange, PushedRevision, RuleExecution,
-    Secrets,
+    ActionExecution, Cleanup, Definition, Execution, Job, PendingChange, Polled, PushedRevision,
+    RuleExecution, Secrets,
 };
 
 const PURGES: &str = "codepipeline/purges";
@@ -43,8 +43,9 @@ async fn next(codepipeline: &CodePipeline) -> Result<(), Error> {
         let pushed = take::<PushedRevision>(tx, Range::prefix(PushedRevision::of_pipeline(pipeline)))?;
         tx.delete::<Cleanup>(&Cleanup::key_of(pipeline))?;
         let rules = take::<RuleExecution>(tx, Range::prefix(RuleExecution::of_pipeline(pipeline)))?;
+        let polled = take::<Polled>(tx, Range::prefix(Polled::of_pipeline(pipeline)))?;
         let changes = take::<PendingChange>(tx, Range::prefix(PendingChange::of_pipeline(pipeline)))?;
-        if changes && definitions && executions && actions && secrets && jobs && pushed && rules {
+        if polled && changes && definitions && executions && actions && secrets && jobs && pushed && rules {
             tx.complete(&claimed)?;
         } else {
             tx.release(&claimed, std::time::Duration::ZERO)?;

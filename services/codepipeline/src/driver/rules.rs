@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws::{Scope, Timestamp};
+use codepipeline_model::RuleDeclaration;
 use serde::{Deserialize, Serialize};
 use store::{Claimed, WriteTx};
 use uuid::Uuid;
 
 use super::commit::{Cause, Commit, Fault};
+use super::replication::{self, Copies};
 use super::step::{TIMERS, Task, WORK};
 use super::work::{Again, complete};
 use super::{inputs, now};
 use crate::CodePipeline;
-use crate::definition::Definition;
+use crate::definition::{Definition, scope_of_rule};
 use crate::engine::{
     ActionExecutionId, ConditionType, Event, ExecutionId, Name, RuleExecutionId, RuleStatus, Verdict,
 };
@@ -97,6 +99,7 @@ impl NewRule {
             resolved_configuration: BTreeMap::new(),
             commands: None,
             inputs: Vec::new(),
+            elsewhere: Vec::new(),
             report: Report::default(),
             error: None,
             look_at: None,
@@ -137,7 +140,15 @@ impl Commit<'_, '_> {
         };
         for input in declared.input_artifacts.iter().flatten() {
             match inputs::input_artifact(self, &definition, record.execution, &input.name)? {
-                Ok(artifact) => record.inputs.push(artifact),
+                Ok(made) => {
+                    let scope = scope_of_rule(declared, &self.pipeline.scope);
+                    let name = &self.pipeline.name;
+                    let here = replication::place(&definition, &scope, name, record.execution, &made);
+                    if here != made {
+                        record.elsewhere.push(made);
+                    }
+                    record.inputs.push(here);
+                }
                 Err(absent) => return configuration_error(absent.message(&input.name)),
             }
         }
@@ -344,19 +355,29 @@ impl Job {
             let provider = &declared.rule_type_id.provider;
             Trouble::configuration(format!("The rule provider {provider} is not available here"))
         })?;
-        let role = declared.role_arn.as_deref();
         let external_id = self.rule.report.external_execution_id.as_deref();
-        let work = self.work(codepipeline, role);
+        let work = self.work(codepipeline, declared);
         match (task, external_id) {
-            (Task::Start, _) => provider.start(&work).await.map(Some),
+            (Task::Start, _) => {
+                let copies = Copies {
+                    home: &self.pipeline.scope,
+                    scope: &work.scope,
+                    definition: &self.definition,
+                    inputs: &self.rule.inputs,
+                    elsewhere: &self.rule.elsewhere,
+                };
+                copies.make(codepipeline, &self.rule.id.to_string()).await?;
+                provider.start(&work).await.map(Some)
+            }
             (Task::Observe(_), id) => provider.observe(&work, id).await.map(Some),
             (Task::Stop | Task::StopLate, Some(id)) => provider.stop(&work, id).await.map(|()| None),
             (Task::Stop | Task::StopLate, None) | (Task::TimeOut | Task::JobTimeOut(_), _) => Ok(None),
         }
     }
 
-    fn work(&self, codepipeline: &CodePipeline, role: Option<&str>) -> Work {
-        let scope = self.pipeline.scope.clone();
+    fn work(&self, codepipeline: &CodePipeline, declared: &RuleDeclaration) -> Work {
+        let scope = scope_of_rule(declared, &self.pipeline.scope);
+        let role = declared.role_arn.as_deref();
         let store = self.definition.artifact_store(scope.region.as_str());
         let pipeline_role = &self.definition.declaration.role_arn;
         Work {
@@ -373,6 +394,8 @@ impl Job {
             revisions: BTreeMap::new(),
             pipeline: self.pipeline.name.clone(),
             commands: self.rule.commands.clone(),
+            secrets: BTreeMap::new(),
+            github: None,
             compute: codepipeline.compute.clone(),
         }
     }

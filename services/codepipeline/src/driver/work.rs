@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::Scope;
 use store::Claimed;
 use tokio::sync::Semaphore;
 
 use super::commit::{Cause, Commit, Fault};
+use super::replication::Copies;
 use super::step::{Entry, Step, Task, WORK};
 use super::{PAUSE, now, rules};
 use crate::CodePipeline;
+use crate::catalogue::Owner;
 use crate::definition::{self, Definition};
 use crate::engine::{ActionStatus, Event};
 use crate::providers::{Approval, ErrorDetails, Outcome, Provider, Report, Trouble, Work};
-use crate::records::{ActionExecution, Execution, Pipeline};
+use crate::records::{ActionExecution, Execution, Pipeline, Secrets};
 use crate::role::Role;
+use crate::secrets;
 use crate::variables;
 
 /// Actions that are worked on at one time. Waiting for a build or an approval takes none of them.
@@ -108,6 +112,9 @@ async fn work(codepipeline: &CodePipeline, claimed: &Claimed) -> Result<(), Agai
     let Some(job) = Job::load(codepipeline, &step).await? else {
         return Ok(complete(codepipeline, claimed).await?);
     };
+    if job.action.by_worker && step.task == Task::Start {
+        return hand_over(codepipeline, claimed, &job).await;
+    }
     match job.perform(codepipeline, step.task).await {
         Ok(Some(outcome)) => Ok(report(codepipeline, claimed, &job, outcome).await?),
         Ok(None) => Ok(complete(codepipeline, claimed).await?),
@@ -130,6 +137,8 @@ struct Job {
     definition: Arc<Definition>,
     execution: Execution,
     action: ActionExecution,
+    /// Of partners' actions, which alone have some.
+    secrets: Option<Secrets>,
 }
 
 impl Job {
@@ -151,8 +160,18 @@ impl Job {
                 return Ok(None);
             }
             let definition = definitions.get(tx, step.pipeline, action.version)?;
+            let Some(definition) = definition else { return Ok(None) };
+            let declared = definition.action(&action.stage, &action.action);
+            let of_partner = |declared: &codepipeline_model::ActionDeclaration| {
+                declared.action_type_id.owner.as_str() == Owner::ThirdParty.as_str()
+            };
+            let secrets = match declared.is_some_and(of_partner) {
+                true => tx.get::<Secrets>(&Secrets::key_of(step.pipeline, action.version))?,
+                false => None,
+            };
+            let secrets = secrets.map(store::Versioned::into_inner);
             let pipeline = pipeline.into_inner();
-            Ok(definition.map(|definition| Self { pipeline, definition, execution, action }))
+            Ok(Some(Self { pipeline, definition, execution, action, secrets }))
         });
         read.await
     }
@@ -162,7 +181,10 @@ impl Job {
         let external_id = self.action.report.external_execution_id.as_deref();
         let provider = self.provider(codepipeline)?;
         match (task, external_id) {
-            (Task::Start, _) => provider.start(&self.work(codepipeline)?).await.map(Some),
+            (Task::Start, _) => {
+                self.copy_inputs(codepipeline).await?;
+                provider.start(&self.work(codepipeline)?).await.map(Some)
+            }
             (Task::Observe(_), Some(id)) => provider.observe(&self.work(codepipeline)?, id).await.map(Some),
             (Task::Stop | Task::StopLate, Some(id)) => {
                 provider.stop(&self.work(codepipeline)?, id).await.map(|()| None)
@@ -182,8 +204,24 @@ impl Job {
         declared.ok_or_else(|| Trouble::configuration("The definition has no such action"))
     }
 
+    fn scope(&self) -> Result<Scope, Trouble> {
+        Ok(definition::scope_of_action(self.declared()?, &self.pipeline.scope))
+    }
+
+    /// Makes the copies that the action takes.
+    async fn copy_inputs(&self, codepipeline: &CodePipeline) -> Result<(), Trouble> {
+        let copies = Copies {
+            home: &self.pipeline.scope,
+            scope: &self.scope()?,
+            definition: &self.definition,
+            inputs: &self.action.inputs,
+            elsewhere: &self.action.elsewhere,
+        };
+        copies.make(codepipeline, &self.action.id.to_string()).await
+    }
+
     fn work(&self, codepipeline: &CodePipeline) -> Result<Work, Trouble> {
-        let scope = self.pipeline.scope.clone();
+        let scope = self.scope()?;
         let pipeline_role = &self.definition.declaration.role_arn;
         let action_role = self.declared()?.role_arn.as_deref();
         let session = self.action.id.to_string();
@@ -205,8 +243,16 @@ impl Job {
             revisions,
             pipeline: self.pipeline.name.clone(),
             commands: self.action.commands.clone(),
+            secrets: self.secrets(codepipeline)?,
+            github: codepipeline.github.clone(),
             compute: codepipeline.compute.clone(),
         })
+    }
+
+    fn secrets(&self, codepipeline: &CodePipeline) -> Result<BTreeMap<String, aws::Secret>, Trouble> {
+        let Some(secrets) = &self.secrets else { return Ok(BTreeMap::new()) };
+        let opened = secrets::open(secrets, &codepipeline.sealer, &self.action.stage, &self.action.action);
+        opened.map_err(|error| Trouble::configuration(format!("The secrets of the action: {error}")))
     }
 
     /// What the approver is told; `None` if nobody is asked.
@@ -221,6 +267,31 @@ impl Job {
             endpoint: codepipeline.config.endpoint.clone(),
         }))
     }
+}
+
+/// A worker gets the job once the copies are there that it takes.
+async fn hand_over(codepipeline: &CodePipeline, claimed: &Claimed, job: &Job) -> Result<(), Again> {
+    match job.copy_inputs(codepipeline).await {
+        Ok(()) => {}
+        Err(Trouble::Refused(error)) => {
+            let outcome = Outcome::Failed(Report::default(), error);
+            return Ok(report(codepipeline, claimed, job, outcome).await?);
+        }
+        Err(Trouble::Unavailable(why)) => return Err(Again::Unavailable(why)),
+    }
+    let (definitions, pipeline, claimed) =
+        (codepipeline.definitions.clone(), job.pipeline.clone(), claimed.clone());
+    let (id, moment) = (job.action.id, now());
+    let write = codepipeline.store.write(move |tx| {
+        let current = tx.get::<Pipeline>(&Pipeline::key_of(&pipeline.scope, &pipeline.name))?;
+        if let Some(current) = current.filter(|current| current.id == pipeline.id) {
+            let mut commit = Commit::load(tx, &definitions, &current, moment)?;
+            commit.begin_job(id)?;
+            commit.finish()?;
+        }
+        Ok::<_, Fault>(tx.complete(&claimed)?)
+    });
+    Ok(write.await?)
 }
 
 /// Gives the engine the outcome, and takes the entry out of the queue in the same transaction.

@@ -109,21 +109,24 @@ pub(super) async fn check_declaration(
     for role in action_roles.chain(conditions::roles(declaration)) {
         assumable(Some(role)).client().await.map_err(refused)?;
     }
-    let stores =
-        declaration.artifact_store.iter().chain(declaration.artifact_stores.iter().flat_map(|s| s.values()));
-    for store in stores {
+    let home = declaration.artifact_store.iter().map(|store| (scope.region.as_str(), store));
+    let stores = declaration.artifact_stores.iter().flatten().map(|(region, store)| (region.as_str(), store));
+    for (region, store) in home.chain(stores) {
         let bucket = &store.location;
         // A role that may not ask where the bucket is may still write to it.
-        if let Err(error) = client.bucket_location(bucket).await
-            && error.code == "NoSuchBucket"
-        {
-            return Err(Error::InvalidStructure(format!(
-                "An error occurred while validating the artifact bucket '{bucket}': No bucket with the name {bucket} \
-                 was found. Choose a valid artifact bucket in '{region}', or create a new artifact bucket to use in \
-                 your pipeline.",
-                region = scope.region
-            )));
-        }
+        let what = match client.bucket_location(bucket).await {
+            Err(error) if error.code == "NoSuchBucket" => {
+                format!("No bucket with the name {bucket} was found")
+            }
+            Ok(location) if location != region => {
+                format!("The bucket named {bucket} is not located in the {region} AWS region")
+            }
+            Ok(_) | Err(_) => continue,
+        };
+        return Err(Error::InvalidStructure(format!(
+            "An error occurred while validating the artifact bucket '{bucket}': {what}. Choose a valid artifact bucket \
+             in '{region}', or create a new artifact bucket to use in your pipeline."
+        )));
     }
     Ok(action_types)
 }

@@ -1,19 +1,19 @@
-use aws::{Ctx, Timestamp};
+use aws::Ctx;
 use codepipeline_model::{
     ActionDeclaration, ActionExecutionDetail, ActionExecutionInput, ActionExecutionOutput,
     ActionExecutionResult, ArtifactDetail, ErrorDetails, ListActionExecutions, ListActionExecutionsOutput,
-    S3Location, StartTimeRange,
+    S3Location,
 };
-use store::{Page, Range, ReadTx};
+use store::ReadTx;
 
+use super::attempts::{self, Wanted};
 use crate::CodePipeline;
+use crate::definition::scope_of_action;
 use crate::definitions::Definitions;
 use crate::engine::ActionStatus;
 use crate::error::Error;
 use crate::providers::Artifact;
 use crate::records::{ActionExecution, Pipeline};
-
-const PAGE: usize = 100;
 
 /// The action executions of a pipeline, newest first; by request those of one execution, or the last attempt at each
 /// of its actions. Errors: `PipelineNotFound`, `PipelineExecutionNotFound`, `InvalidNextToken`.
@@ -24,30 +24,15 @@ pub(super) async fn list_action_executions(
     input: ListActionExecutions,
 ) -> Result<ListActionExecutionsOutput, Error> {
     let start = super::page_start(ctx, input.next_token.as_ref())?;
-    let size = super::page_size(input.max_results, PAGE);
+    let size = super::page_size(input.max_results, attempts::PAGE);
     let (scope, definitions) = (ctx.scope.clone(), codepipeline.definitions.clone());
+    let filter = input.filter.unwrap_or_default();
+    let wanted =
+        Wanted { execution: filter.pipeline_execution_id, latest: filter.latest_in_pipeline_execution };
     let read = codepipeline.store.read(move |tx| {
         let pipeline = super::find_pipeline(tx, &scope, &input.pipeline_name)?;
-        let filter = input.filter.clone().unwrap_or_default();
-        let latest = filter.latest_in_pipeline_execution.as_ref();
-        let of = filter.pipeline_execution_id.as_ref().or(latest.map(|latest| &latest.pipeline_execution_id));
-        let mut since = None;
-        let page = match of {
-            Some(id) => {
-                let execution = super::find_execution(tx, &pipeline, id)?;
-                if latest.is_some_and(|latest| latest.start_time_range == StartTimeRange::Latest) {
-                    since = execution.resumed_at;
-                }
-                let prefix = ActionExecution::of_execution(pipeline.id, execution.id);
-                let range = Range::prefix(prefix).after(start.clone()).descending();
-                tx.scan_index::<ActionExecution>(ActionExecution::EXECUTION, range, size)?
-            }
-            None => {
-                let range = Range::prefix(ActionExecution::of_pipeline(pipeline.id));
-                tx.scan::<ActionExecution>(range.after(start.clone()).descending(), size)?
-            }
-        };
-        details(tx, &definitions, &pipeline, page, latest.is_some(), since)
+        let (records, next) = attempts::page(tx, &pipeline, &wanted, start.clone(), size)?;
+        Ok::<_, Error>((details(tx, &definitions, &pipeline, records)?, next))
     });
     let (details, next) = read.await?;
     Ok(ListActionExecutionsOutput {
@@ -60,28 +45,17 @@ fn details(
     tx: &mut ReadTx<'_>,
     definitions: &Definitions,
     pipeline: &Pipeline,
-    page: Page<ActionExecution>,
-    latest_only: bool,
-    since: Option<Timestamp>,
-) -> Result<(Vec<ActionExecutionDetail>, Option<store::Key>), Error> {
-    let next = page.next.clone();
-    let mut details = Vec::with_capacity(page.records.len());
-    for record in page.into_records() {
-        if since.is_some_and(|since| record.started_at < since) || (latest_only && !is_latest(tx, &record)?) {
-            continue;
-        }
+    records: Vec<ActionExecution>,
+) -> Result<Vec<ActionExecutionDetail>, Error> {
+    let mut details = Vec::with_capacity(records.len());
+    for record in records {
         let definition = definitions.get(tx, pipeline.id, record.version)?;
         let declared = definition.as_ref().and_then(|found| found.action(&record.stage, &record.action));
-        details.push(detail(&record, declared, pipeline.scope.region.as_str()));
+        let home = &pipeline.scope;
+        let scope = declared.map_or_else(|| home.clone(), |declared| scope_of_action(declared, home));
+        details.push(detail(&record, declared, scope.region.as_str()));
     }
-    Ok((details, next))
-}
-
-fn is_latest(tx: &mut ReadTx<'_>, record: &ActionExecution) -> Result<bool, Error> {
-    let prefix = ActionExecution::of_action(record.pipeline, record.execution, &record.stage, &record.action);
-    let range = Range::prefix(prefix).descending();
-    let page = tx.scan_index::<ActionExecution>(ActionExecution::ACTION, range, 1)?;
-    Ok(page.records.first().is_some_and(|latest| latest.id == record.id))
+    Ok(details)
 }
 
 fn detail(

@@ -1,17 +1,17 @@
-use aws::{Ctx, Timestamp};
+use aws::Ctx;
 use codepipeline_model::{
     ErrorDetails, ListRuleExecutions, ListRuleExecutionsOutput, RuleExecutionDetail, RuleExecutionInput,
-    RuleExecutionOutput, RuleExecutionResult, StartTimeRange,
+    RuleExecutionOutput, RuleExecutionResult,
 };
-use store::{Page, Range, ReadTx};
+use store::ReadTx;
 
+use super::attempts::{self, Wanted};
 use super::list_action_executions::artifacts;
 use crate::CodePipeline;
+use crate::definition::scope_of_rule;
 use crate::definitions::Definitions;
 use crate::error::Error;
 use crate::records::{Pipeline, RuleExecution};
-
-const PAGE: usize = 100;
 
 /// The rule executions of a pipeline, newest first; by request those of one execution, or the last evaluation of each
 /// of its rules. Errors: `PipelineNotFound`, `PipelineExecutionNotFound`, `InvalidNextToken`.
@@ -22,30 +22,15 @@ pub(super) async fn list_rule_executions(
     input: ListRuleExecutions,
 ) -> Result<ListRuleExecutionsOutput, Error> {
     let start = super::page_start(ctx, input.next_token.as_ref())?;
-    let size = super::page_size(input.max_results, PAGE);
+    let size = super::page_size(input.max_results, attempts::PAGE);
     let (scope, definitions) = (ctx.scope.clone(), codepipeline.definitions.clone());
+    let filter = input.filter.unwrap_or_default();
+    let wanted =
+        Wanted { execution: filter.pipeline_execution_id, latest: filter.latest_in_pipeline_execution };
     let read = codepipeline.store.read(move |tx| {
         let pipeline = super::find_pipeline(tx, &scope, &input.pipeline_name)?;
-        let filter = input.filter.clone().unwrap_or_default();
-        let latest = filter.latest_in_pipeline_execution.as_ref();
-        let of = filter.pipeline_execution_id.as_ref().or(latest.map(|latest| &latest.pipeline_execution_id));
-        let mut since = None;
-        let page = match of {
-            Some(id) => {
-                let execution = super::find_execution(tx, &pipeline, id)?;
-                if latest.is_some_and(|latest| latest.start_time_range == StartTimeRange::Latest) {
-                    since = execution.resumed_at;
-                }
-                let prefix = RuleExecution::of_execution(pipeline.id, execution.id);
-                let range = Range::prefix(prefix).after(start.clone()).descending();
-                tx.scan_index::<RuleExecution>(RuleExecution::EXECUTION, range, size)?
-            }
-            None => {
-                let range = Range::prefix(RuleExecution::of_pipeline(pipeline.id));
-                tx.scan::<RuleExecution>(range.after(start.clone()).descending(), size)?
-            }
-        };
-        details(tx, &definitions, &pipeline, page, latest.is_some(), since)
+        let (records, next) = attempts::page(tx, &pipeline, &wanted, start.clone(), size)?;
+        Ok::<_, Error>((details(tx, &definitions, &pipeline, records)?, next))
     });
     let (details, next) = read.await?;
     Ok(ListRuleExecutionsOutput {
@@ -58,36 +43,26 @@ fn details(
     tx: &mut ReadTx<'_>,
     definitions: &Definitions,
     pipeline: &Pipeline,
-    page: Page<RuleExecution>,
-    latest_only: bool,
-    since: Option<Timestamp>,
-) -> Result<(Vec<RuleExecutionDetail>, Option<store::Key>), Error> {
-    let next = page.next.clone();
-    let mut details = Vec::with_capacity(page.records.len());
-    for record in page.into_records() {
-        if since.is_some_and(|since| record.started_at < since) || (latest_only && !is_latest(tx, &record)?) {
-            continue;
-        }
+    records: Vec<RuleExecution>,
+) -> Result<Vec<RuleExecutionDetail>, Error> {
+    let mut details = Vec::with_capacity(records.len());
+    for record in records {
         let definition = definitions.get(tx, pipeline.id, record.version)?;
         let declared =
             definition.as_ref().and_then(|found| found.rule(&record.stage, record.condition, &record.rule));
+        let home = &pipeline.scope;
+        let scope = declared.map_or_else(|| home.clone(), |declared| scope_of_rule(declared, home));
         let input = RuleExecutionInput {
             rule_type_id: declared.map(|declared| declared.rule_type_id.clone()),
             configuration: declared.and_then(|declared| declared.configuration.clone()),
             resolved_configuration: Some(record.resolved_configuration.clone()),
             role_arn: declared.and_then(|declared| declared.role_arn.clone()),
-            region: Some(pipeline.scope.region.as_str().to_owned()),
+            region: Some(scope.region.as_str().to_owned()),
             input_artifacts: Some(artifacts(&record.inputs)),
         };
         details.push(detail(record, input));
     }
-    Ok((details, next))
-}
-
-fn is_latest(tx: &mut ReadTx<'_>, record: &RuleExecution) -> Result<bool, Error> {
-    let range = Range::prefix(record.of_rule()).descending();
-    let page = tx.scan_index::<RuleExecution>(RuleExecution::RULE, range, 1)?;
-    Ok(page.records.first().is_some_and(|latest| latest.id == record.id))
+    Ok(details)
 }
 
 fn detail(record: RuleExecution, input: RuleExecutionInput) -> RuleExecutionDetail {

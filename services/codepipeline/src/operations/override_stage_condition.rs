@@ -1,8 +1,8 @@
 use aws::Ctx;
 use codepipeline_model::{ConditionType as Declared, OverrideStageCondition, OverrideStageConditionOutput};
 
+use super::of_stage::OfStage;
 use crate::CodePipeline;
-use crate::driver::{self, Cause, Commit, Fault};
 use crate::engine::{ConditionType, Event, Refusal};
 use crate::error::Error;
 
@@ -14,39 +14,22 @@ pub(super) async fn override_stage_condition(
     ctx: &Ctx,
     input: OverrideStageCondition,
 ) -> Result<OverrideStageConditionOutput, Error> {
-    let (scope, definitions, moment) = (ctx.scope.clone(), codepipeline.definitions.clone(), driver::now());
     let condition = match input.condition_type {
         Declared::OnSuccess => ConditionType::OnSuccess,
         // Other values do not pass the gateway's validation.
         Declared::BeforeEntry | Declared::Other(_) => ConditionType::BeforeEntry,
     };
-    let (name, id, stage) =
-        (input.pipeline_name.clone(), input.pipeline_execution_id.clone(), input.stage_name.clone());
-    let cause = Cause { by: Some(ctx.caller.principal.arn()), ..Cause::default() };
-    let write = codepipeline.store.write(move |tx| {
-        let pipeline = super::find_pipeline(tx, &scope, &input.pipeline_name)?;
-        let unknown = |error| match error {
-            Error::PipelineExecutionNotFound { .. } => Error::ConditionNotOverridable {
-                stage: input.stage_name.clone(),
-                why: "the pipeline does not have this execution",
-            },
-            other => other,
-        };
-        let record = super::find_execution(tx, &pipeline, &input.pipeline_execution_id).map_err(unknown)?;
-        let ended = super::ended(tx, &definitions, &pipeline, &record)?;
-        let stage = input.stage_name.clone();
-        let mut commit = Commit::load(tx, &definitions, &pipeline, moment)?;
-        commit.apply(Event::ConditionOverridden { execution: record.id, stage, condition, ended }, &cause)?;
-        commit.finish()
-    });
+    let (name, id, stage) = (input.pipeline_name, input.pipeline_execution_id, input.stage_name);
+    let of = OfStage { pipeline: name.clone(), execution: id.clone(), stage: stage.clone() };
+    let event =
+        move |execution, stage, ended| Event::ConditionOverridden { execution, stage, condition, ended };
+    let refused = |stage, why| Error::ConditionNotOverridable { stage, why };
     let explained = |refusal: Refusal| match refusal {
         // Those with which a stage retry would be refused for the same reason.
-        Refusal::StageNotRetryable { stage, why } => Error::ConditionNotOverridable { stage, why },
-        Refusal::ExecutionNotInProgress(_) => {
-            Error::ConditionNotOverridable { stage: stage.clone(), why: "the execution has ended" }
-        }
+        Refusal::StageNotRetryable { stage, why } => refused(stage, why.into()),
+        Refusal::ExecutionNotInProgress(_) => refused(stage, "the execution has ended".into()),
         other => Error::of_refusal(other, &name, &id, &stage),
     };
-    write.await.map_err(|fault: Fault| super::explain(fault, explained))?;
+    of.ask(codepipeline, ctx, refused, event, explained).await?;
     Ok(OverrideStageConditionOutput {})
 }

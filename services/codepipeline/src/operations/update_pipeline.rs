@@ -60,6 +60,7 @@ pub(super) async fn update_pipeline(
             start_again(&mut commit, id, again)?;
         }
         commit.finish()?;
+        driver::polls::enqueue(tx, &pipeline, &definition)?;
         Ok(definition.declaration.clone())
     });
     let pipeline = write.await.map_err(|fault| super::explain(fault, Error::internal))?;
@@ -90,11 +91,13 @@ fn again(
 /// The revisions that an execution took, or was to take, for the sources that the definition has and can be told one.
 fn same_revisions(definition: &Definition, newest: &Execution) -> Vec<SourceOverride> {
     let sources = definition.actions().map(|(_, action)| action).filter(|action| {
-        action.action_type_id.category.as_str() == "Source" && action.action_type_id.owner.as_str() == "AWS"
+        // Nobody but its worker knows what the revisions of a source of one's own are.
+        action.action_type_id.category.as_str() == "Source"
+            && action.action_type_id.owner.as_str() != "Custom"
     });
     let overrides = sources.flat_map(|source| {
         let kind = match source.action_type_id.provider.as_str() {
-            "CodeCommit" | "CodeStarSourceConnection" => Some("COMMIT_ID"),
+            "CodeCommit" | "CodeStarSourceConnection" | "GitHub" => Some("COMMIT_ID"),
             "S3" => Some("S3_OBJECT_VERSION_ID"),
             "ECR" => Some("IMAGE_DIGEST"),
             _ => None,

@@ -35,11 +35,12 @@ pub(super) async fn validate_pipeline(
         let findings = violations.into_iter().map(of_violation).collect();
         return Ok(ValidatePipelineOutput { findings });
     }
-    let caller = codepipeline.client.as_caller(ctx.caller.clone(), ctx.scope.clone());
+    let caller_in = |scope| codepipeline.client.as_caller(ctx.caller.clone(), scope);
+    let caller = caller_in(ctx.scope.clone());
     let mut needs = Needs::of(&declaration, &ctx.scope);
     let mut findings = roles(codepipeline, &ctx.scope, &declaration).await;
     findings.extend(resources::missing(&caller, &needs.resources).await);
-    let of_builds = build_roles::look(&caller, &ctx.scope, &needs.resources, &mut needs.permissions).await;
+    let of_builds = build_roles::look(&caller_in, &ctx.scope, &needs.resources, &mut needs.permissions).await;
     findings.extend(of_builds);
     findings.extend(permissions::lacking(&caller, &needs.permissions).await);
     Ok(ValidatePipelineOutput { findings })

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws::{Client, Compute, Scope, Timestamp};
+use aws::{Client, Compute, Scope, Secret, Timestamp};
 use codepipeline_model::ActionTypeId;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{ActionExecutionId, ApprovalToken};
 use crate::providers::Commands;
+use crate::providers::github::GitHubHost;
 use crate::role::Role;
 
 /// One action execution, ready to be worked on: configuration resolved, artifacts placed.
@@ -30,6 +31,10 @@ pub struct Work {
     pub pipeline: String,
     /// Of compute actions and rules.
     pub commands: Option<Commands>,
+    /// Secret values of the configuration, by key.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Where sources of GitHub are fetched.
+    pub(crate) github: Option<Arc<GitHubHost>>,
     /// Where commands run.
     pub(crate) compute: Option<Arc<dyn Compute>>,
     pub(crate) role: Role,

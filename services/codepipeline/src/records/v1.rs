@@ -295,6 +295,9 @@ pub struct ActionExecution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<Commands>,
     pub inputs: Vec<Artifact>,
+    /// Where those inputs lie that are copied into the store of the action's region before it starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Artifact>,
     /// The keys are chosen before the action starts.
     pub outputs: Vec<Artifact>,
     /// When they were given up for deletion, as the pipeline's artifact retention says.
@@ -391,6 +394,9 @@ pub struct RuleExecution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<Commands>,
     pub inputs: Vec<Artifact>,
+    /// As those of an action.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Artifact>,
     pub report: Report,
     pub error: Option<ErrorDetails>,
     /// When its provider wants to look again, milliseconds since 1970.

@@ -162,6 +162,7 @@ impl Arrival {
             event: Some(self.event.clone()),
             ingested: self.ingested,
             hops: self.hops,
+            passed_on: false,
             status: Status::Pending,
             attempts: 0,
             trouble: None,

@@ -120,11 +120,14 @@ async fn carry_out(eventbridge: &EventBridge, claimed: &Claimed) -> Result<(), s
 
 /// Keeps what became of a delivery for as long as its event is kept.
 fn record(tx: &mut WriteTx<'_>, delivery: &Delivery) -> Result<(), store::Error> {
+    let key = store::Record::key(delivery);
     let is_kept = tx.exists::<Observed>(&Observed::key_of(&delivery.topic, delivery.seq))?;
     if is_kept || delivery.status == Status::Pending {
-        tx.put(delivery)?;
+        // An attempt that ran out of time may have passed the event on.
+        let passed_on = tx.get::<Delivery>(&key)?.is_some_and(|known| known.passed_on);
+        tx.put(&Delivery { passed_on, ..delivery.clone() })?;
     } else {
-        tx.delete::<Delivery>(&store::Record::key(delivery))?;
+        tx.delete::<Delivery>(&key)?;
     }
     Ok(())
 }
@@ -247,6 +250,7 @@ mod tests {
             event: None,
             ingested: Timestamp::from_millis(0),
             hops: 0,
+            passed_on: false,
             status: Status::Pending,
             attempts,
             trouble: None,

@@ -17,6 +17,7 @@ pub(super) async fn describe_event_bus(
     Ok(DescribeEventBusOutput {
         arn: Some(bus.arn()),
         policy: bus.policy(),
+        dead_letter_config: bus.dead_letter_config(),
         name: Some(bus.name),
         description: bus.description,
         creation_time: bus.created,

@@ -63,16 +63,20 @@ fn dead_letter_arn(target: &model::Target, scope: &Scope) -> Result<Option<Strin
     let Some(arn) = target.dead_letter_config.as_ref().and_then(|config| config.arn.clone()) else {
         return Ok(None);
     };
-    let parsed: Option<Arn> = arn.parse().ok();
-    let is_here = |arn: &Arn| arn.account == scope.account.as_str() && arn.region == scope.region.as_str();
-    let destination = parsed.filter(is_here).as_ref().and_then(Destination::of);
-    match destination {
-        Some(Destination::Queue { is_fifo: false }) => Ok(Some(arn)),
-        Some(_) | None => Err(Error::Validation(format!(
+    match is_dead_letter_queue(&arn, scope) {
+        true => Ok(Some(arn)),
+        false => Err(Error::Validation(format!(
             "DeadLetterConfig for target {} must name a standard queue of Amazon SQS in the account and region of the rule.",
             target.id
         ))),
     }
+}
+
+/// Whether an ARN is that of a standard queue of the account and region.
+pub(super) fn is_dead_letter_queue(arn: &str, scope: &Scope) -> bool {
+    let is_here = |arn: &Arn| arn.account == scope.account.as_str() && arn.region == scope.region.as_str();
+    let destination = arn.parse().ok().filter(is_here).as_ref().and_then(Destination::of);
+    matches!(destination, Some(Destination::Queue { is_fifo: false }))
 }
 
 pub(super) fn of_record(target: &Target) -> model::Target {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use aws::{Scope, Timestamp};
+use events_model::DeadLetterConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Key, ReadTx, Record, WriteTx};
@@ -17,6 +18,9 @@ pub struct Bus {
     /// The statements of its policy.
     pub statements: Vec<Value>,
     pub tags: BTreeMap<String, String>,
+    /// The queue for events that the bus cannot decrypt.
+    #[serde(default)]
+    pub dead_letter_arn: Option<String>,
     /// `None` for the default bus, which nobody made.
     pub created: Option<Timestamp>,
     pub updated: Option<Timestamp>,
@@ -30,6 +34,7 @@ impl Bus {
             description: None,
             statements: Vec::new(),
             tags: BTreeMap::new(),
+            dead_letter_arn: None,
             created: None,
             updated: None,
         }
@@ -56,6 +61,11 @@ impl Bus {
 
     pub fn arn_of(scope: &Scope, name: &str) -> String {
         scope.arn("events", format!("event-bus/{name}")).to_string()
+    }
+
+    /// As the API shows the queue.
+    pub fn dead_letter_config(&self) -> Option<DeadLetterConfig> {
+        self.dead_letter_arn.clone().map(|arn| DeadLetterConfig { arn: Some(arn) })
     }
 
     /// The policy document; `None` without statements.

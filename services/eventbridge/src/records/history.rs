@@ -49,6 +49,9 @@ pub struct Delivery {
     pub ingested: Timestamp,
     /// How many buses have passed it on.
     pub hops: u32,
+    /// It is on the bus that is its target: noted in the transaction that put it there.
+    #[serde(default)]
+    pub passed_on: bool,
     pub status: Status,
     pub attempts: u32,
     /// Of the last attempt that failed.

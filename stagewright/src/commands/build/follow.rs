@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::attach;
 use super::prepare::{ARTIFACTS, BUCKET};
-use crate::commands::run::build_log::BuildLog;
+use crate::commands::run::action_log::{ActionLog, Work};
 use crate::commands::run::view::{Closed, View, clean};
 
 /// Between two looks.
@@ -37,7 +37,7 @@ pub struct Follower<'a> {
     client: Client,
     view: &'a View,
     id: String,
-    log: BuildLog,
+    log: ActionLog,
     /// Gets the whole log.
     log_file: PathBuf,
     /// Phases whose end was told.
@@ -48,7 +48,7 @@ pub struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     pub fn new(client: Client, view: &'a View, id: String, log_file: PathBuf) -> Self {
-        let log = BuildLog::of(id.clone());
+        let log = ActionLog::of(Work::Build(id.clone()));
         Self { client, view, id, log, log_file, told: 0, remote: None }
     }
 

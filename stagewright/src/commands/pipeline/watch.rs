@@ -9,7 +9,7 @@ use codepipeline_model::{DescribePipelineExecution, DescribePipelineExecutionOut
 use tokio::time::{Instant, sleep};
 
 use super::super::explain::print_explanation;
-use super::super::run::build_log::BuildLog;
+use super::super::run::action_log::{ActionLog, Work};
 use super::super::run::progress::{Change, Ending, Place, Progress};
 use super::super::run::view::{Form, View, clean};
 use super::super::server_access::ServerAccess;
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "The key needs the permission codepipeline:DescribePipelineExecution on the pipeline; for builds \
-                  and their logs codebuild:BatchGetBuilds and logs:GetLogEvents.\n\nExit codes: 0 it succeeded, 1 it did \
+    after_help = "The key needs the permission codepipeline:DescribePipelineExecution on the pipeline; for \
+                  logs logs:GetLogEvents, for builds codebuild:BatchGetBuilds and codebuild:BatchGetBuildBatches.\n\nExit codes: 0 it succeeded, 1 it did \
                   not, 2 wrong usage, 130 ended by Ctrl-C. The execution goes on whatever becomes of the watch."
 )]
 pub struct Arguments {
@@ -68,7 +68,7 @@ struct Watch {
     view: View,
     execution: DescribePipelineExecutionOutput,
     progress: Progress,
-    builds: HashMap<(String, String), (String, BuildLog)>,
+    found: HashMap<(String, String), ActionLog>,
     /// What it waits for was told already.
     told: Vec<(Kind, String, Option<String>)>,
 }
@@ -86,7 +86,7 @@ impl Watch {
         };
         let execution = remote.call(describe).await?;
         let progress = picture::progress(&execution);
-        Ok(Self { remote, view, execution, progress, builds: HashMap::new(), told: Vec::new() })
+        Ok(Self { remote, view, execution, progress, found: HashMap::new(), told: Vec::new() })
     }
 
     async fn follow(&mut self) -> Result<Ending, Error> {
@@ -163,18 +163,18 @@ impl Watch {
 
     fn find_logs(&mut self) {
         for stage in &self.execution.stages {
-            for action in stage.actions.iter().filter(|one| one.action_type_id.provider == "CodeBuild") {
-                let Some(build) = &action.external_execution_id else { continue };
+            for action in &stage.actions {
+                let Some(work) = Work::of_action(action) else { continue };
                 let place = (stage.stage_name.clone(), action.action_name.clone());
-                if self.builds.get(&place).is_none_or(|(known, _)| known != build) {
-                    self.builds.insert(place, (build.clone(), BuildLog::of(build.clone())));
+                if self.found.get(&place).is_none_or(|known| *known.work() != work) {
+                    self.found.insert(place, ActionLog::of(work));
                 }
             }
         }
     }
 
     async fn read_logs(&mut self) -> Result<(), Error> {
-        for ((stage, action), (_, log)) in &mut self.builds {
+        for ((stage, action), log) in &mut self.found {
             let place = Place { stage: stage.clone(), action: action.clone() };
             loop {
                 let lines = match log.read(&self.remote).await {

@@ -1,4 +1,4 @@
-//! Follows an execution to its end: tells the view what happens, reads the logs of its builds, has approvals answered.
+//! Follows an execution to its end: tells the view what happens, reads the logs of its work, has approvals answered.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use codepipeline_model::{
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
 
-use super::build_log::BuildLog;
+use super::action_log::{ActionLog, Work};
 use super::progress::{Change, Ending, Place, Progress};
 use super::view::{Closed, View, clean};
 use crate::platform::Platform;
@@ -69,7 +69,7 @@ pub struct Follower<'a> {
     pub progress: Progress,
     /// Folder that gets the whole log of each action; must be there.
     pub logs: PathBuf,
-    builds: HashMap<(String, String), BuildLog>,
+    found: HashMap<(String, String), ActionLog>,
     /// Approvals that came while another one was asked for.
     unasked: VecDeque<Change>,
 }
@@ -92,7 +92,7 @@ impl<'a> Follower<'a> {
             approver,
             progress,
             logs,
-            builds: HashMap::new(),
+            found: HashMap::new(),
             unasked: VecDeque::new(),
         }
     }
@@ -257,32 +257,27 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Actions whose work is a build have a log.
     fn find_logs(&mut self, details: &[ActionExecutionDetail]) {
         for detail in details {
-            let provider = detail.input.as_ref().and_then(|input| input.action_type_id.as_ref());
-            let result = detail.output.as_ref().and_then(|output| output.execution_result.as_ref());
-            let build = result.and_then(|result| result.external_execution_id.clone());
-            if provider.is_some_and(|id| id.provider == "CodeBuild")
-                && let (Some(stage), Some(action), Some(build)) =
-                    (detail.stage_name.clone(), detail.action_name.clone(), build)
+            if let (Some(stage), Some(action), Some(work)) =
+                (detail.stage_name.clone(), detail.action_name.clone(), Work::of_execution(detail))
             {
-                self.builds.entry((stage, action)).or_insert_with(|| BuildLog::of(build));
+                self.found.entry((stage, action)).or_insert_with(|| ActionLog::of(work));
             }
         }
     }
 
-    /// Whether a build may have begun whose log is not found yet.
+    /// Whether work may have begun whose log is not found yet.
     fn awaits_log(&self) -> bool {
         let is_known =
-            |stage: &str, action: &str| self.builds.contains_key(&(stage.to_owned(), action.to_owned()));
-        self.progress.running("CodeBuild").any(|(stage, action)| !is_known(stage, action))
+            |stage: &str, action: &str| self.found.contains_key(&(stage.to_owned(), action.to_owned()));
+        self.progress.running(&["CodeBuild", "Commands"]).any(|(stage, action)| !is_known(stage, action))
     }
 
     /// Whether there was anything new.
     async fn read_logs(&mut self) -> Result<bool, Error> {
         let mut is_new = false;
-        let places: Vec<_> = self.builds.keys().cloned().collect();
+        let places: Vec<_> = self.found.keys().cloned().collect();
         for (stage, action) in places {
             is_new |= self.read_log(&Place { stage, action }).await?;
         }
@@ -291,7 +286,7 @@ impl<'a> Follower<'a> {
 
     async fn read_log(&mut self, place: &Place) -> Result<bool, Error> {
         let key = (place.stage.clone(), place.action.clone());
-        let Some(log) = self.builds.get_mut(&key) else { return Ok(false) };
+        let Some(log) = self.found.get_mut(&key) else { return Ok(false) };
         let mut is_new = false;
         loop {
             let lines = log.read(&self.client).await?;

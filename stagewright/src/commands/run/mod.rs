@@ -3,8 +3,8 @@
 //! The whole platform is started for as long as the command runs, on a folder that goes away with it. What is not there
 //! is what a definition cannot hold: [`plan`] says what has to be made, [`prepare`] makes it, [`follow`] shows the run.
 
+pub mod action_log;
 pub mod arguments;
-pub mod build_log;
 pub mod follow;
 mod interrupt;
 pub mod output;
@@ -28,7 +28,7 @@ use codepipeline_model::PipelineDeclaration;
 use serde_json::json;
 
 pub use arguments::Arguments;
-use follow::{Approver, Followed, Follower};
+use follow::{Approver, Execution, Followed, Follower};
 pub use interrupt::{Interrupt, Interrupts};
 use output::Output;
 use plan::{Findings, Plan, Wishes};
@@ -38,6 +38,7 @@ use view::{Form, View};
 
 use crate::commands::failed;
 use crate::definition_file;
+use crate::explanation::{self, gather};
 use crate::platform::local::Local;
 use crate::tracing_output;
 
@@ -257,6 +258,9 @@ async fn run_on(
     if let Followed::Unanswered(_) = &followed {
         follower.stop("Nobody was there to approve").await.map_err(Failure::failed)?;
     }
+    if followed == Followed::Over(Ending::Failed) {
+        tell_condition(view, &follower).await?;
+    }
     leave(view, intent, &follower).await?;
     match followed {
         Followed::Over(Ending::Succeeded) => Ok(()),
@@ -285,6 +289,22 @@ async fn introduce(view: &View, intent: &Intent) -> Result<(), Failure> {
     let object = json!({"type": "start", "pipeline": intent.original.name, "notes": lines});
     view.object(object).await.map_err(Failure::failed)?;
     view.say(lines.iter().map(|line| view::clean(line)).collect()).await.map_err(Failure::failed)
+}
+
+/// Which condition has failed the execution, if no action did: those the picture shows.
+async fn tell_condition(view: &View, follower: &Follower<'_>) -> Result<(), Failure> {
+    let Execution { pipeline, id } = &follower.execution;
+    let facts =
+        gather::gather(&follower.client, pipeline, Some(id.clone())).await.map_err(Failure::failed)?;
+    let failure = explanation::explain(&facts).failure.filter(|failure| failure.action.is_none());
+    let Some(failure) = failure else { return Ok(()) };
+    let object = json!({"type": "condition", "stage": failure.stage, "message": failure.sentence,
+        "log": failure.log});
+    view.object(object).await.map_err(Failure::failed)?;
+    let texts = std::iter::once(failure.sentence).chain(failure.details);
+    let log = failure.log.into_iter().map(|line| format!("| {line}"));
+    let lines = texts.chain(log).map(|line| view::clean(&line)).collect();
+    view.say(lines).await.map_err(Failure::failed)
 }
 
 /// Leaves what was made, and says where.

@@ -220,11 +220,12 @@ impl Progress {
     }
 
     /// Stage and name of the actions of a provider that are in progress.
-    pub fn running(&self, provider: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub fn running(&self, providers: &[&str]) -> impl Iterator<Item = (&str, &str)> {
         let actions =
             self.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
-        let running = actions
-            .filter(move |(_, action)| action.status == Status::InProgress && action.provider == provider);
+        let running = actions.filter(move |(_, action)| {
+            action.status == Status::InProgress && providers.contains(&action.provider.as_str())
+        });
         running.map(|(stage, action)| (stage.name.as_str(), action.name.as_str()))
     }
 

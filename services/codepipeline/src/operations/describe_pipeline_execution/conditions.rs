@@ -80,6 +80,7 @@ fn rule(
         looks_at: record.look_at.filter(|_| running).map(Timestamp::from_millis),
         summary: record.report.summary,
         external_execution_id: record.report.external_execution_id,
+        log_stream_arn: record.report.log_stream_arn,
         error_details: record
             .error
             .map(|error| ErrorDetails { code: Some(error.code), message: Some(error.message) }),

@@ -135,6 +135,7 @@ fn detail(
     detail.external_execution_id = report.external_execution_id;
     detail.external_execution_url = report.external_execution_url;
     detail.percent_complete = report.percent_complete;
+    detail.log_stream_arn = report.log_stream_arn;
     detail.error_details =
         attempt.error.map(|error| ErrorDetails { code: Some(error.code), message: Some(error.message) });
     detail.last_updated_by = attempt.updated_by;

@@ -15,14 +15,16 @@ const CODEBUILD: &str = "codebuild.amazonaws.com";
 /// Build projects that are not there, and roles of projects that are not or do not admit CodeBuild; what the others must be
 /// allowed is noted in `permissions`.
 pub(super) async fn look(
-    caller: &Client,
+    caller: &(dyn Fn(Scope) -> Client + Sync),
     scope: &Scope,
     needs: &[Need],
     permissions: &mut BTreeMap<Permission, String>,
 ) -> Vec<PipelineFinding> {
     let mut findings = Vec::new();
     for need in needs {
-        let Resource::Project { name, artifacts } = &need.resource else { continue };
+        let Resource::Project { name, region, artifacts } = &need.resource else { continue };
+        let scope = &Scope { region: region.clone(), ..scope.clone() };
+        let caller = &caller(scope.clone());
         let project = match caller.call(BatchGetProjects { names: vec![name.clone()] }).await {
             Ok(found) => found.projects.into_iter().flatten().next(),
             Err(error) => {

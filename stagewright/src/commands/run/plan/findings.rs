@@ -64,10 +64,14 @@ impl fmt::Display for Findings {
     }
 }
 
-/// `Build/Compile configuration` → `pipeline.stages[1].actions[0].configuration`; none if the place is no action.
+/// `Build/Compile configuration` → `pipeline.stages[1].actions[0].configuration`, `Build onSuccess` →
+/// `pipeline.stages[1].onSuccess`; none if the place is neither of an action nor of a stage.
 fn in_file(declaration: &PipelineDeclaration, place: &str) -> Option<String> {
     let (name, member) = place.split_once(' ').unwrap_or((place, ""));
-    let (stage, action) = name.split_once('/')?;
+    let Some((stage, action)) = name.split_once('/') else {
+        let index = declaration.stages.iter().position(|declared| declared.name == name)?;
+        return (!member.is_empty()).then(|| format!("pipeline.stages[{index}].{member}"));
+    };
     let stage_index = declaration.stages.iter().position(|declared| declared.name == stage)?;
     let actions = &declaration.stages[stage_index].actions;
     let index = actions.iter().position(|declared| declared.name == action)?;

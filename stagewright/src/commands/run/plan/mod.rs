@@ -4,12 +4,13 @@
 mod findings;
 mod needs;
 mod sources;
+mod texts;
 
 use std::collections::BTreeMap;
 
 use aws::{AccountId, Arn, Region};
 use codepipeline::definition::check;
-use codepipeline::providers;
+use codepipeline::{providers, rules};
 use codepipeline_model::{ActionDeclaration, PipelineDeclaration};
 
 pub use findings::Findings;
@@ -67,8 +68,10 @@ impl Plan {
         let account = account(&declaration, &mut findings);
         let region = region(&declaration, wishes);
 
+        stay_at_home(&mut declaration, &region, &mut notes);
         set_variables(&mut declaration, &wishes.variables, &mut findings);
         let left_out = leave_out(&mut declaration, wishes, &mut findings);
+        leave_out_rules(&mut declaration, wishes, &mut notes, &mut findings);
         let sources = sources::replace(&mut declaration, commits, &wishes.source_variables, &mut findings);
         ask_at_the_prompt(&mut declaration, &mut notes);
         // Somebody has started this run; what would start others is beside the point.
@@ -103,6 +106,25 @@ fn region(declaration: &PipelineDeclaration, wishes: &Wishes) -> Region {
     let by_region = declaration.artifact_stores.as_ref().filter(|stores| stores.len() == 1);
     let only = by_region.and_then(|stores| stores.keys().next()?.parse().ok());
     wishes.region.clone().or(only).unwrap_or_else(default_region)
+}
+
+/// A local run has one region, in which everything is made: actions and rules of others run there, too.
+fn stay_at_home(declaration: &mut PipelineDeclaration, region: &Region, notes: &mut Vec<String>) {
+    for stage in &mut declaration.stages {
+        for action in &mut stage.actions {
+            if let Some(elsewhere) = action.region.take_if(|other| other != region.as_str()) {
+                notes
+                    .push(format!("{}/{}: runs in {region} instead of {elsewhere}", stage.name, action.name));
+            }
+        }
+        let conditions = texts::conditions_mut(stage).flat_map(|(_, conditions)| conditions);
+        for rule in conditions.flat_map(|condition| &mut condition.rules).flatten() {
+            rule.region = None;
+        }
+    }
+    if let Some(stores) = &mut declaration.artifact_stores {
+        stores.retain(|of, _| of == region.as_str());
+    }
 }
 
 /// A value given on the command line takes the place of the default, so that creating the pipeline starts its run.
@@ -166,6 +188,43 @@ fn leave_out(
     }
     declaration.stages.retain(|stage| !stage.actions.is_empty());
     left_out
+}
+
+/// Takes out the rules that nobody evaluates, and conditions of which nothing is left.
+fn leave_out_rules(
+    declaration: &mut PipelineDeclaration,
+    wishes: &Wishes,
+    notes: &mut Vec<String>,
+    findings: &mut Findings,
+) {
+    for stage in &mut declaration.stages {
+        let name = stage.name.clone();
+        for (member, conditions) in texts::conditions_mut(stage) {
+            for rules in conditions.iter_mut().filter_map(|condition| condition.rules.as_mut()) {
+                rules.retain(|rule| {
+                    let is_served = rules::provider(&rule.rule_type_id).is_some();
+                    let (rule, kind) = (&rule.name, &rule.rule_type_id.provider);
+                    if !is_served && wishes.skip_unserved {
+                        notes.push(format!("{name} {member}: without the rule '{rule}' ({kind})"));
+                    } else if !is_served {
+                        let message = format!(
+                            "the type of rule '{rule}' ({kind}) is not served; leave out all that is not with \
+                             --skip-unserved"
+                        );
+                        findings.add(format!("{name} {member}"), message);
+                    }
+                    is_served
+                });
+            }
+            conditions.retain(|condition| condition.rules.as_ref().is_some_and(|rules| !rules.is_empty()));
+        }
+        stage.before_entry.take_if(|before| before.conditions.is_empty());
+        stage.on_success.take_if(|success| success.conditions.is_empty());
+        if let Some(failure) = &mut stage.on_failure {
+            failure.conditions.take_if(|conditions| conditions.is_empty());
+        }
+        stage.on_failure.take_if(|failure| failure.conditions.is_none() && failure.result.is_none());
+    }
 }
 
 /// Sources of any kind are replaced.

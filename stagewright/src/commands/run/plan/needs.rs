@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{AccountId, Arn};
 use codepipeline::variables;
-use codepipeline_model::{ActionDeclaration, PipelineDeclaration};
+use codepipeline_model::{ActionDeclaration, PipelineDeclaration, RuleDeclaration};
 use s3::NewBucket;
 
 use super::findings::Findings;
 use super::sources::SourceObject;
+use super::texts;
 
 /// Who may assume a role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,13 @@ pub struct Needs {
 impl Needs {
     pub fn trust_service(&mut self, role: &str, service: &str) {
         self.roles.entry(role.to_owned()).or_default().services.insert(service.to_owned());
+    }
+
+    /// An action's or a rule's own role is assumed by the pipeline's.
+    fn trust_pipeline(&mut self, role: Option<&str>, declaration: &PipelineDeclaration) {
+        if let Some(role) = role {
+            self.roles.entry(role.to_owned()).or_default().roles.insert(declaration.role_arn.clone());
+        }
     }
 
     fn bucket(&mut self, name: &str) -> &mut NewBucket {
@@ -62,6 +70,9 @@ pub fn of(
             let place = format!("{}/{}", stage.name, action.name);
             of_action(declaration, action, &place, &mut needs, findings);
         }
+        for (place, rule) in texts::rules(stage) {
+            of_rule(declaration, rule, &format!("{} {place}", stage.name), &mut needs, findings);
+        }
     }
     for role in needs.roles.keys() {
         check_account(role, account, findings);
@@ -76,20 +87,10 @@ fn of_action(
     needs: &mut Needs,
     findings: &mut Findings,
 ) {
-    if let Some(role) = &action.role_arn {
-        needs.roles.entry(role.clone()).or_default().roles.insert(declaration.role_arn.clone());
-    }
+    needs.trust_pipeline(action.role_arn.as_deref(), declaration);
+    let configuration = action.configuration.as_ref();
     let mut setting = |key: &str| {
-        let value = action.configuration.as_ref()?.get(key)?;
-        known_before(declaration, value)
-            .map_err(|reference| {
-                let message = format!(
-                    "{reference} has a value only while the pipeline runs, but a local run has to make what '{key}' \
-                     names before"
-                );
-                findings.add(format!("{place} configuration.{key}"), message);
-            })
-            .ok()
+        setting(declaration, configuration?.get(key)?, key, &format!("{place} configuration.{key}"), findings)
     };
     match action.action_type_id.provider.as_str() {
         "CodeBuild" => needs.projects.extend(setting("ProjectName")),
@@ -102,6 +103,41 @@ fn of_action(
         }
         _ => {}
     }
+}
+
+fn of_rule(
+    declaration: &PipelineDeclaration,
+    rule: &RuleDeclaration,
+    place: &str,
+    needs: &mut Needs,
+    findings: &mut Findings,
+) {
+    needs.trust_pipeline(rule.role_arn.as_deref(), declaration);
+    let project = rule.configuration.as_ref().and_then(|configuration| configuration.get("ProjectName"));
+    if let ("CodeBuild", Some(project)) = (rule.rule_type_id.provider.as_str(), project) {
+        let place = format!("{place}.configuration.ProjectName");
+        needs.projects.extend(setting(declaration, project, "ProjectName", &place, findings));
+    }
+}
+
+/// None, and a finding: it is not known before the pipeline runs.
+fn setting(
+    declaration: &PipelineDeclaration,
+    value: &str,
+    key: &str,
+    place: &str,
+    findings: &mut Findings,
+) -> Option<String> {
+    let known = known_before(declaration, value);
+    known
+        .map_err(|reference| {
+            let message = format!(
+                "{reference} has a value only while the pipeline runs, but a local run has to make what '{key}' names \
+                 before"
+            );
+            findings.add(place, message);
+        })
+        .ok()
 }
 
 /// The value with the pipeline's variables put in. Errors: the reference that has no value yet.

@@ -7,7 +7,7 @@ use codepipeline::variables;
 use codepipeline_model::{ActionDeclaration, ActionTypeId, PipelineDeclaration};
 
 use super::findings::Findings;
-use super::is_source;
+use super::{is_source, texts};
 use crate::commands::run::arguments::Pair;
 use crate::commands::run::work_tree::Commit;
 
@@ -22,9 +22,6 @@ pub struct SourceObject {
     pub bucket: String,
     pub key: String,
 }
-
-/// Values of output variables that the S3 source in its place will not make, by namespace and name.
-type Values = BTreeMap<(String, String), Option<String>>;
 
 /// Replaces all source actions, and the references to output variables that they no longer have.
 pub fn replace(
@@ -57,8 +54,7 @@ pub fn replace(
         let given = given.iter().rev().find(|pair| pair.name == full_name).map(|pair| pair.value.clone());
         given.or_else(|| known(source, commits.get(&source.name)?.as_ref(), name))
     };
-    let values = values(declaration, &replaced, told);
-    put_in(declaration, &values, &replaced, findings);
+    put_in(declaration, &replaced, told, findings);
     objects
 }
 
@@ -120,27 +116,6 @@ fn known(source: &ActionDeclaration, commit: Option<&Commit>, name: &str) -> Opt
     }
 }
 
-/// A value for each reference to a replaced source.
-fn values(
-    declaration: &PipelineDeclaration,
-    replaced: &[ActionDeclaration],
-    told: impl Fn(&ActionDeclaration, &str) -> Option<String>,
-) -> Values {
-    let mut values = Values::new();
-    let actions = declaration.stages.iter().flat_map(|stage| &stage.actions);
-    for value in actions.flat_map(|action| action.configuration.iter().flat_map(BTreeMap::values)) {
-        for (namespace, name) in
-            variables::references(value).into_iter().filter_map(|reference| reference.name)
-        {
-            if let Some(source) = with_namespace(replaced, namespace) {
-                let value = told(source, name);
-                values.insert((namespace.to_owned(), name.to_owned()), value);
-            }
-        }
-    }
-    values
-}
-
 fn with_namespace<'a>(replaced: &'a [ActionDeclaration], namespace: &str) -> Option<&'a ActionDeclaration> {
     replaced.iter().find(|source| source.namespace.as_deref() == Some(namespace))
 }
@@ -148,45 +123,35 @@ fn with_namespace<'a>(replaced: &'a [ActionDeclaration], namespace: &str) -> Opt
 /// Puts the values in place of the references, as the pipeline would when the action runs.
 fn put_in(
     declaration: &mut PipelineDeclaration,
-    values: &Values,
     replaced: &[ActionDeclaration],
+    told: impl Fn(&ActionDeclaration, &str) -> Option<String>,
     findings: &mut Findings,
 ) {
-    for stage in &mut declaration.stages {
-        for action in &mut stage.actions {
-            let place = format!("{}/{}", stage.name, action.name);
-            for (key, setting) in action.configuration.iter_mut().flatten() {
-                *setting = resolved(setting, values, |reference, namespace, name| {
-                    let source =
-                        with_namespace(replaced, namespace).map_or("", |source| source.name.as_str());
+    texts::for_each_mut(declaration, |place, text| {
+        let mut resolved = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        for reference in variables::references(text) {
+            let Some((before, after)) = rest.split_once(reference.text) else { continue };
+            resolved.push_str(before);
+            rest = after;
+            let of = reference.name.and_then(|(space, name)| Some((with_namespace(replaced, space)?, name)));
+            // References to other namespaces stay as they are. What a value says is text; a reference in it would be
+            // looked up by the pipeline.
+            let value = of.map(|(source, name)| told(source, name).filter(|value| !value.contains("#{")));
+            match (value, of) {
+                (Some(Some(value)), _) => resolved.push_str(&value),
+                (Some(None), Some((source, name))) => {
                     let message = format!(
-                        "{reference} is nothing that git or the definition tells of the folder; give it with \
-                         --source-var {source}.{name}=VALUE"
+                        "{} is nothing that git or the definition tells of the folder; give it with --source-var \
+                         {}.{name}=VALUE",
+                        reference.text, source.name
                     );
-                    findings.add(format!("{place} configuration.{key}"), message);
-                });
+                    findings.add(place, message);
+                }
+                (_, _) => resolved.push_str(reference.text),
             }
         }
-    }
-}
-
-/// References to other namespaces stay as they are. `missing` hears of those that have no value.
-fn resolved(setting: &str, values: &Values, mut missing: impl FnMut(&str, &str, &str)) -> String {
-    let mut resolved = String::with_capacity(setting.len());
-    let mut rest = setting;
-    for reference in variables::references(setting) {
-        let Some((before, after)) = rest.split_once(reference.text) else { continue };
-        resolved.push_str(before);
-        rest = after;
-        let value =
-            reference.name.and_then(|(namespace, name)| values.get(&(namespace.to_owned(), name.to_owned())));
-        match (value, reference.name) {
-            // What a value says is text; a reference in it would be looked up by the pipeline.
-            (Some(Some(value)), _) if !value.contains("#{") => resolved.push_str(value),
-            (Some(_), Some((namespace, name))) => missing(reference.text, namespace, name),
-            (_, _) => resolved.push_str(reference.text),
-        }
-    }
-    resolved.push_str(rest);
-    resolved
+        resolved.push_str(rest);
+        *text = resolved;
+    });
 }

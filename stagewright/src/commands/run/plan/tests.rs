@@ -208,6 +208,56 @@ fn roles_are_in_one_account() {
     );
 }
 
+fn condition(rules: Value) -> Value {
+    json!({"conditions": [{"result": "FAIL", "rules": rules}]})
+}
+
+fn rule(name: &str, provider: &str) -> Value {
+    json!({"name": name, "ruleTypeId": {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"}})
+}
+
+#[test]
+fn rules_have_what_they_name_and_know_the_commit() {
+    let check = with(rule("Check", "CodeBuild"), "configuration", json!({"ProjectName": "check"}));
+    let check = with(check, "inputArtifacts", json!([{"name": "Code"}]));
+    let look = with(rule("Look", "Commands"), "commands", json!(["test #{Src.CommitId}", "#{Src.AuthorId}"]));
+    let look = with(look, "roleArn", json!("arn:aws:iam::111122223333:role/look"));
+    let mut pipeline = pipeline(&[&[github()], &[build(json!({"ProjectName": "make"}))]]);
+    pipeline["stages"][1]["beforeEntry"] = condition(json!([check]));
+    pipeline["stages"][1]["onFailure"] = condition(json!([look]));
+    check_findings(
+        &pipeline,
+        &Wishes::default(),
+        expect![
+            "Two onFailure.conditions[0].rules[0].commands[1]: #{Src.AuthorId} is nothing that git or the definition tells of the folder; give it with --source-var Fetch.AuthorId=VALUE"
+        ],
+    );
+    let wishes = Wishes { source_variables: vec![pair("Fetch.AuthorId", "dana")], ..Wishes::default() };
+    let plan = plan(&pipeline, &wishes).unwrap();
+    assert_eq!(plan.needs.projects.iter().collect::<Vec<_>>(), ["check", "make"]);
+    let trust = &plan.needs.roles["arn:aws:iam::111122223333:role/look"];
+    assert!(trust.roles.contains("arn:aws:iam::111122223333:role/service-role/web"));
+    let failure = plan.declaration.stages[1].on_failure.clone().unwrap();
+    let rules = failure.conditions.unwrap().remove(0).rules.unwrap();
+    assert_eq!(rules[0].commands.clone().unwrap(), ["test c0ffee", "dana"]);
+}
+
+#[test]
+fn rules_that_are_not_served_are_refused_unless_they_are_left_out() {
+    let mut pipeline = pipeline(&[&[github()], &[build(json!({"ProjectName": "make"}))]]);
+    pipeline["stages"][1]["onSuccess"] = condition(json!([rule("Alarm", "CloudWatchAlarm")]));
+    check_findings(
+        &pipeline,
+        &Wishes::default(),
+        expect![
+            "Two onSuccess: the type of rule 'Alarm' (CloudWatchAlarm) is not served; leave out all that is not with --skip-unserved"
+        ],
+    );
+    let plan = plan(&pipeline, &Wishes { skip_unserved: true, ..Wishes::default() }).unwrap();
+    assert!(plan.declaration.stages[1].on_success.is_none());
+    assert_eq!(plan.notes, ["Two onSuccess: without the rule 'Alarm' (CloudWatchAlarm)"]);
+}
+
 #[test]
 fn an_approval_asks_at_the_prompt() {
     let settings = json!({"NotificationArn": "arn:aws:sns:us-east-1:111122223333:t", "CustomData": "Sure?"});
@@ -228,4 +278,10 @@ fn the_region_is_that_of_the_only_store() {
     let store = pipeline.as_object_mut().unwrap().remove("artifactStore").unwrap();
     pipeline["artifactStores"] = json!({"eu-west-1": store});
     assert_eq!(plan(&pipeline, &Wishes::default()).unwrap().region.as_str(), "eu-west-1");
+
+    pipeline["artifactStores"]["us-east-1"] = json!({"type": "S3", "location": "here"});
+    pipeline["stages"][1]["actions"][0]["region"] = json!("eu-west-1");
+    let plan = plan(&pipeline, &Wishes::default()).unwrap();
+    assert_eq!(plan.notes, ["Two/Make: runs in us-east-1 instead of eu-west-1"]);
+    assert!(plan.needs.buckets.contains_key("here") && !plan.needs.buckets.contains_key("artifacts"));
 }

@@ -1,0 +1,196 @@
+"""Actions in another region than their pipeline's: artifacts are copied there and back."""
+
+import io
+import json
+import zipfile
+
+import pytest
+from botocore.exceptions import ClientError
+
+from harness import command
+from harness.eventually import until
+from harness.identities import allow, create_role, trust, unique
+from harness.server import ACCOUNT, REGION
+from harness.site_pipeline import SECONDS, SitePipeline, action
+from harness.site_pipeline import place as make_place
+
+ABROAD = "eu-west-1"
+
+
+@pytest.fixture(scope="module")
+def abroad(aws):
+    """The clients of the other region, and a bucket there."""
+    clients = aws.in_region(ABROAD)
+    clients.bucket = unique("abroad")
+    clients.s3.create_bucket(Bucket=clients.bucket, CreateBucketConfiguration={"LocationConstraint": ABROAD})
+    return clients
+
+
+@pytest.fixture(scope="module")
+def place(aws):
+    return make_place(aws, "logs:*", "codebuild:*")
+
+
+@pytest.fixture(scope="module")
+def project(aws, abroad):
+    """A build project that is in the other region only."""
+    name = unique("abroad")
+    role = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("logs:*", "s3:*"))
+    commands = ["tr a-z A-Z < index.html > page.txt", "echo region $AWS_REGION"]
+    phases = {"build": {"commands": commands}}
+    spec = {"version": 0.2, "phases": phases, "artifacts": {"files": ["page.txt"]}}
+    abroad.codebuild.create_project(
+        name=name,
+        source={"type": "CODEPIPELINE", "buildspec": json.dumps(spec)},
+        artifacts={"type": "CODEPIPELINE"},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=role,
+    )
+    return name
+
+
+class Regional(SitePipeline):
+    """Source here → Work, some of it abroad."""
+
+    def __init__(self, aws, place, abroad, *actions, **work):
+        super().__init__(aws, place)
+        self.abroad, self.actions, self.work = abroad, list(actions), work
+
+    def declaration(self, **changes):
+        declaration = super().declaration(**changes)
+        home = declaration.pop("artifactStore")
+        declaration["artifactStores"] = {REGION: home, ABROAD: {"type": "S3", "location": self.abroad.bucket}}
+        source, *_ = declaration["stages"]
+        declaration["stages"] = [source, {"name": "Work", "actions": self.actions, **self.work}]
+        return declaration
+
+    def details(self, id):
+        page = self.client.list_action_executions(pipelineName=self.name, filter={"pipelineExecutionId": id})
+        return {detail["actionName"]: detail for detail in page["actionExecutionDetails"]}
+
+    def objects(self, client, bucket):
+        page = client.s3.list_objects_v2(Bucket=bucket, Prefix=f"{self.name[:20]}/")
+        return {known["Key"] for known in page.get("Contents", [])}
+
+
+def build(project, name="Make", output="Page", **more):
+    artifacts = {"inputArtifacts": [{"name": "App"}], "outputArtifacts": [{"name": output}]}
+    return action(name, "Build", "CodeBuild", {"ProjectName": project}, **artifacts, region=ABROAD, **more)
+
+
+def location(artifacts, name):
+    (found,) = [artifact["s3location"] for artifact in artifacts if artifact["name"] == name]
+    return found["bucket"], found["key"]
+
+
+def test_a_build_abroad_has_its_artifacts_there_and_others_take_them_back(server, aws, place, abroad, project):
+    provider = unique("Worker")
+    count = {"minimumCount": 0, "maximumCount": 1}
+    aws.codepipeline.create_custom_action_type(
+        category="Build", provider=provider, version="1", inputArtifactDetails=count, outputArtifactDetails=count
+    )
+    kind = {"category": "Build", "owner": "Custom", "provider": provider, "version": "1"}
+    look = "grep -q HELLO page.txt"
+    pages = {"inputArtifacts": [{"name": "Page"}], "runOrder": 2}
+    home = action("Home", "Compute", "Commands", {}, commands=[look], **pages)
+    there = action("There", "Compute", "Commands", {}, commands=[look], region=ABROAD, **pages)
+    worker = {"name": "Worker", "actionTypeId": kind, **pages}
+    rule_kind = {"category": "Rule", "owner": "AWS", "provider": "Commands", "version": "1"}
+    rule = {"name": "Look", "ruleTypeId": rule_kind, "commands": ["grep -q hello index.html"], "region": ABROAD}
+    rule["inputArtifacts"] = [{"name": "App"}]
+    gate = {"conditions": [{"result": "FAIL", "rules": [rule]}]}
+    pipeline = Regional(
+        aws, place, abroad, build(project), build(project, "Twice", "Other"), home, there, worker, beforeEntry=gate
+    )
+    pipeline.put_source("hello")
+    id = pipeline.create()
+
+    def polled():
+        return aws.codepipeline.poll_for_jobs(actionTypeId=kind)["jobs"]
+
+    (job,) = until(polled, SECONDS, "the worker's job")
+    (taken,) = job["data"]["inputArtifacts"]
+    taken = taken["location"]["s3Location"]
+    assert taken["bucketName"] == place["artifacts"]
+    session = job["data"]["artifactCredentials"]
+    assert set(session) >= {"accessKeyId", "secretAccessKey"}
+    body = aws.s3.get_object(Bucket=taken["bucketName"], Key=taken["objectKey"])["Body"].read()
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        assert archive.read("page.txt") == b"HELLO"
+    aws.codepipeline.acknowledge_job(jobId=job["id"], nonce=job["nonce"])
+    aws.codepipeline.put_job_success_result(jobId=job["id"])
+    pipeline.wait(id, "Succeeded")
+
+    done = pipeline.details(id)
+    regions = {name: detail["input"]["region"] for name, detail in done.items()}
+    here = {"Take": REGION, "Home": REGION, "Worker": REGION}
+    assert regions == {**here, "Make": ABROAD, "Twice": ABROAD, "There": ABROAD}
+    copy = location(done["Make"]["input"]["inputArtifacts"], "App")
+    assert copy[0] == abroad.bucket and copy != location(done["Take"]["output"]["outputArtifacts"], "App")
+    assert location(done["Twice"]["input"]["inputArtifacts"], "App") == copy, "one copy for all"
+    made = location(done["Make"]["output"]["outputArtifacts"], "Page")
+    assert made[0] == abroad.bucket
+    assert location(done["There"]["input"]["inputArtifacts"], "Page") == made
+    back = location(done["Home"]["input"]["inputArtifacts"], "Page")
+    assert back == (taken["bucketName"], taken["objectKey"])
+    (evaluated,) = pipeline.client.list_rule_executions(pipelineName=pipeline.name)["ruleExecutionDetails"]
+    assert (evaluated["status"], evaluated["input"]["region"]) == ("Succeeded", ABROAD)
+    assert location(evaluated["input"]["inputArtifacts"], "App") == copy
+
+    run = done["Make"]["output"]["executionResult"]["externalExecutionId"]
+    (ran,) = abroad.codebuild.batch_get_builds(ids=[run])["builds"]
+    assert ran["arn"] == f"arn:aws:codebuild:{ABROAD}:{ACCOUNT}:build/{run}"
+    assert aws.codebuild.batch_get_builds(ids=[run])["buildsNotFound"] == [run]
+    log = done["There"]["output"]["executionResult"]["logStreamARN"]
+    assert log.startswith(f"arn:aws:logs:{ABROAD}:{ACCOUNT}:log-group:/aws/codepipeline/{pipeline.name}:")
+
+    # What is cleaned up is so with its copies.
+    assert len(pipeline.objects(abroad, abroad.bucket)) == 3 and len(pipeline.objects(aws, place["artifacts"])) == 2
+    pipeline.actions = [action("Ask", "Approval", "Manual", {})]
+    pipeline.work = {}
+    aws.codepipeline.update_pipeline(pipeline=pipeline.declaration())
+    pipeline.put_source("again")
+    second = pipeline.start()
+    pipeline.answer(second, stage="Work", action="Ask")
+    pipeline.wait(second, "Succeeded")
+    who = server.administrator
+    environment = {"AWS_ENDPOINT_URL": server.url}
+    environment |= {"AWS_ACCESS_KEY_ID": who.access_key_id, "AWS_SECRET_ACCESS_KEY": who.secret_access_key}
+    words = ["pipeline", "clean-artifacts", pipeline.name, "--keep-executions", "1", "--delete"]
+    assert command.run(*words, environment=environment).returncode == 0
+    until(lambda: not pipeline.objects(abroad, abroad.bucket), SECONDS, "the copies to be gone")
+
+
+def test_who_may_not_copy_fails_the_action(aws, place, abroad, project):
+    statements = [allow("s3:GetObject*", "s3:GetBucket*", "codebuild:*", "logs:*")]
+    statements.append(allow("s3:PutObject", on=f"arn:aws:s3:::{place['artifacts']}/*"))
+    role = create_role(aws, trust(Service="codepipeline.amazonaws.com"), *statements)
+    pipeline = Regional(aws, {**place, "role": role}, abroad, build(project))
+    pipeline.put_source("hello")
+    id = pipeline.create()
+    pipeline.wait(id, "Failed")
+    error = pipeline.details(id)["Make"]["output"]["executionResult"]["errorDetails"]
+    assert error["code"] == "PermissionError" and "s3:PutObject" in error["message"]
+
+
+def test_stores_that_cannot_be(aws, place, abroad, project):
+    pipeline = Regional(aws, place, abroad, build(project))
+    pipeline.put_source("hello")
+
+    def refused(text, change):
+        declaration = pipeline.declaration()
+        change(declaration)
+        with pytest.raises(ClientError) as refusal:
+            aws.codepipeline.create_pipeline(pipeline=declaration)
+        error = refusal.value.response["Error"]
+        assert (error["Code"], text in error["Message"]) == ("InvalidStructureException", True), error
+
+    missing = f"The following region is missing in 'pipeline.artifactStores': {ABROAD}."
+    refused(missing, lambda wrong: wrong["artifactStores"].pop(ABROAD))
+    home = {"type": "S3", "location": place["artifacts"]}
+    elsewhere = f"The bucket named {place['artifacts']} is not located in the {ABROAD} AWS region"
+    refused(elsewhere, lambda wrong: wrong["artifactStores"].update({ABROAD: home}))
+    refused(
+        "Your pipeline contains actions in more than one region",
+        lambda wrong: wrong.update(artifactStore=wrong.pop("artifactStores")[REGION]),
+    )
