@@ -6,6 +6,7 @@ import pytest
 
 from harness import command
 from harness.aws import Aws
+from harness.eventually import until
 from harness.identities import allow, create_user, unique
 from harness.npm_registry import archive, document
 from harness.origin import Origin
@@ -27,7 +28,7 @@ def origin():
 def server(tmp_path_factory, origin):
     folder = tmp_path_factory.mktemp("server")
     config = folder / "stagewright.toml"
-    config.write_text(f'[origins]\n"public:npmjs" = "{origin.url}/npm/"\n')
+    config.write_text(f'[origins]\n"public:npmjs" = "{origin.url}/npm/"\n[packages]\nretention_seconds = 1\n')
     server = Server(folder, "--config", config).start()
     yield server
     if server.process.poll() is None:
@@ -157,6 +158,42 @@ def test_retention_shows_first_and_then_deletes(packages, server):
     assert repository.get("left/-/left-1.0.0.tgz").status == 404
 
 
+def test_rules_hold_by_themselves_once_they_are_told_to(packages, server):
+    trail = Aws(server.url, server.administrator).cloudtrail
+    repository = Repository(packages, server, package_retention="newest=1")
+    quiet = Repository(packages, server, package_retention="newest=1")
+    for version in ("1.0.0", "1.1.0"):
+        repository.publish("kept", version)
+        quiet.publish("kept", version)
+
+    def versions(of):
+        listed = packages.list_package_versions(**of.arguments, format="npm", package="kept")["versions"]
+        return {version["version"] for version in listed}
+
+    def swept(dry_run):
+        """The sweeps of the repository, as they were audited."""
+        named = [{"AttributeKey": "EventName", "AttributeValue": "CleanUpPackages"}]
+        events = [
+            json.loads(event["CloudTrailEvent"]) for event in trail.lookup_events(LookupAttributes=named)["Events"]
+        ]
+        of = repository.arguments["repository"]
+        asked = [event for event in events if event["requestParameters"]["repository"] == of]
+        return [event for event in asked if event["requestParameters"].get("dryRun", False) == dry_run]
+
+    def rule(text):
+        tags = [{"key": "stagewright:package-retention", "value": text}]
+        packages.tag_resource(resourceArn=repository.arn, tags=tags)
+
+    rule("newest=1 mode=report")
+    (event, *_) = until(lambda: swept(True), 30, "a sweep that only reports")
+    assert event["userIdentity"]["invokedBy"] == "codeartifact.amazonaws.com" and "errorCode" not in event
+    assert versions(repository) == {"1.0.0", "1.1.0"} and swept(False) == []
+    rule("newest=1 mode=enforce")
+    until(lambda: versions(repository) == {"1.1.0"}, 30, "the old version to go")
+    assert until(lambda: swept(False), 30, "its record")
+    assert versions(quiet) == {"1.0.0", "1.1.0"}, "rules without a mode wait to be asked"
+
+
 def test_what_the_api_reads_is_in_use(repository, packages):
     for version in ("1.0.0", "1.1.0"):
         repository.publish("read", version)
@@ -176,7 +213,12 @@ def test_settings_are_checked(repository, packages):
     assert none.returncode == 1 and "stagewright:package-retention" in none.stderr
     wrong = repository.command("clean", "--rules", "all")
     assert wrong.returncode == 1 and "newest" in wrong.stderr
-    for key, value in (("package-retention", "some"), ("quarantine-days", "0"), ("nonsense", "1")):
+    for key, value in (
+        ("package-retention", "some"),
+        ("package-retention", "newest=1 mode=now"),
+        ("quarantine-days", "0"),
+        ("nonsense", "1"),
+    ):
         tags = [{"key": f"stagewright:{key}", "value": value}]
         why = refused("ValidationException", packages.tag_resource, resourceArn=repository.arn, tags=tags)
         assert f"stagewright:{key}" in why

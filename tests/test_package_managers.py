@@ -1,4 +1,4 @@
-"""uv and pnpm as they are, set up by `stagewright artifact login`: they publish, install, lock and audit."""
+"""uv, poetry, pnpm and yarn as they are, set up by `stagewright artifact login`."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from harness.server import REGION, Server
 DOMAIN = "managers"
 TIMEOUT_SECONDS = 120
 TOOLS = pathlib.Path(__file__).parents[1] / ".tools"
+POETRY, YARN = TOOLS / "poetry" / "bin" / "poetry", TOOLS / "yarn" / "node_modules" / ".bin" / "yarn"
 UV, PNPM = TOOLS / "uv" / "bin" / "uv", TOOLS / "pnpm" / "node_modules" / ".bin" / "pnpm"
 
 
@@ -64,6 +65,11 @@ class Home:
             "AWS_ENDPOINT_URL": server.url,
             "AWS_DEFAULT_REGION": REGION,
             "UV_NO_PROGRESS": "1",
+            "POETRY_NO_INTERACTION": "1",
+            "POETRY_REQUESTS_MAX_RETRIES": "0",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            "YARN_ENABLE_TELEMETRY": "0",
+            "YARN_HTTP_RETRY": "0",
             "UV_PYTHON_DOWNLOADS": "never",
             "npm_config_fetch_retries": "0",
             "npm_config_update_notifier": "false",
@@ -142,4 +148,51 @@ def test_pnpm_publishes_installs_and_audits(home):
     (entry,) = json.loads(found.stdout)["advisories"].values()
     assert found.returncode == 1 and (entry["module_name"], entry["severity"]) == ("@acme/leaky", "high")
     missing = home.tried(PNPM, "add", "@acme/nothing", cwd=project)
+    assert missing.returncode != 0 and "404" in missing.stdout + missing.stderr
+
+
+def test_poetry_publishes_locks_and_installs(home):
+    project = home.folder / "application"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "application"\nversion = "1.0.0"\nrequires-python = ">=3.11"\ndependencies = ["leaf"]\n'
+        "[tool.poetry]\npackage-mode = false\n"
+    )
+    library = home.folder / "library"
+    (library / "leaf").mkdir(parents=True)
+    (library / "leaf" / "__init__.py").write_text("VERSION = 1\n")
+    (library / "pyproject.toml").write_text(
+        '[project]\nname = "leaf"\nversion = "1.0.0"\nrequires-python = ">=3.8"\n'
+        '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+    )
+    home.login("poetry", "--name", "ours", "--project", project)
+    file, content = wheel("leaf", "1.0.0")
+    (library / "dist").mkdir()
+    (library / "dist" / file).write_bytes(content)
+    home.run(POETRY, "publish", "--repository", "ours", cwd=library)
+    home.run(POETRY, "config", "virtualenvs.in-project", "true", cwd=project)
+    home.run(POETRY, "install", cwd=project)
+    assert list(project.glob(".venv/lib/python3*/site-packages/leaf.py"))
+    lock = (project / "poetry.lock").read_text()
+    assert 'name = "leaf"' in lock and home.endpoint("pypi").split("/d/")[1] in lock
+    missing = home.tried(POETRY, "add", "--source", "ours", "nothing-of-this-name", cwd=project)
+    assert missing.returncode != 0 and "nothing-of-this-name" in missing.stdout + missing.stderr
+
+
+def test_yarn_publishes_and_installs(home):
+    home.login("yarn")
+    folder, project = home.folder / "leaf", home.folder / "project"
+    for place in (folder, project):
+        place.mkdir()
+        (place / "yarn.lock").write_text("")
+    (folder / "package.json").write_text(json.dumps({"name": "@acme/yarn-leaf", "version": "1.0.0"}))
+    home.run(YARN, "install", cwd=folder)
+    home.run(YARN, "npm", "publish", cwd=folder)
+    manifest = {"name": "application", "dependencies": {"@acme/yarn-leaf": "^1.0.0"}}
+    (project / "package.json").write_text(json.dumps(manifest))
+    (project / ".yarnrc.yml").write_text("nodeLinker: node-modules\nnpmPreapprovedPackages: ['@acme/*']\n")
+    home.run(YARN, "install", cwd=project)
+    assert (project / "node_modules" / "@acme" / "yarn-leaf" / "package.json").exists()
+    assert "@acme/yarn-leaf@npm:1.0.0" in (project / "yarn.lock").read_text()
+    missing = home.tried(YARN, "add", "@acme/nothing", cwd=project)
     assert missing.returncode != 0 and "404" in missing.stdout + missing.stderr

@@ -114,6 +114,7 @@ struct File {
     github: Github,
     limits: Limits,
     origins: BTreeMap<String, Origin>,
+    packages: Packages,
     pipelines: Pipelines,
     smtp: Option<SmtpSection>,
     sns: Notifications,
@@ -181,7 +182,7 @@ pub struct Notifications {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Origin {
-    /// The address of its index, for example a mirror's.
+    /// The address of its index, for example a mirror's; or the path of a folder or a bundle.
     Index(String),
     /// With hosts beside that of the index from which files may come.
     WithFiles { index: String, files: Vec<String> },
@@ -342,6 +343,14 @@ pub struct Limits {
     pub body_bytes: usize,
 }
 
+/// `[packages]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Packages {
+    /// How often retention rules with `mode=report` or `mode=enforce` are carried out, in seconds.
+    pub retention_seconds: NonZeroU32,
+}
+
 /// `[trails]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -368,12 +377,22 @@ pub struct Config {
     pub github: Github,
     pub limits: Limits,
     pub origins: BTreeMap<String, codeartifact::Origin>,
+    /// Folders and bundles instead of addresses.
+    pub mirrors: BTreeMap<String, PathBuf>,
     pub advisories: Option<codeartifact::AdvisorySource>,
+    pub packages: Packages,
     pub pipelines: Pipelines,
     pub smtp: Option<Smtp>,
     pub sns: Notifications,
     pub tls: Option<TlsFiles>,
     pub trails: Trails,
+}
+
+impl Default for Packages {
+    /// Twice a day.
+    fn default() -> Self {
+        Self { retention_seconds: NonZeroU32::new(12 * 3_600).unwrap_or(NonZeroU32::MIN) }
+    }
 }
 
 impl Default for Trails {
@@ -410,6 +429,7 @@ impl Config {
             Some(path) => read(path)?,
             None => File::default(),
         };
+        let Origins { origins, mirrors } = origins(file.origins)?;
         let config = Self {
             data: flags.data.or(file.data).ok_or(Error::NoData)?,
             listen: flags.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 4000))),
@@ -427,8 +447,10 @@ impl Config {
             smtp: file.smtp.map(smtp).transpose()?,
             sns: file.sns,
             tls: tls(flags.tls_certificate.or(file.tls.certificate), flags.tls_key.or(file.tls.key))?,
+            packages: file.packages,
             pipelines: file.pipelines,
-            origins: origins(file.origins)?,
+            origins,
+            mirrors,
             advisories: file.advisories.map(advisories).transpose()?,
         };
         config.builds.check()?;
@@ -457,8 +479,10 @@ impl Config {
             smtp: None,
             sns: Notifications::default(),
             tls: None,
+            packages: Packages::default(),
             pipelines: Pipelines::default(),
             origins: BTreeMap::new(),
+            mirrors: BTreeMap::new(),
             advisories: None,
         }
     }
@@ -503,9 +527,16 @@ fn advisories(given: Advisories) -> Result<codeartifact::AdvisorySource, Error> 
     Ok(codeartifact::AdvisorySource { path: given.path, blocking })
 }
 
+/// By connection.
+#[derive(Debug)]
+struct Origins {
+    origins: BTreeMap<String, codeartifact::Origin>,
+    mirrors: BTreeMap<String, PathBuf>,
+}
+
 /// Errors: `Origin` for a connection that does not exist, or an address that is none.
-fn origins(given: BTreeMap<String, Origin>) -> Result<BTreeMap<String, codeartifact::Origin>, Error> {
-    let mut origins = BTreeMap::new();
+fn origins(given: BTreeMap<String, Origin>) -> Result<Origins, Error> {
+    let (mut origins, mut mirrors) = (BTreeMap::new(), BTreeMap::new());
     for (name, origin) in given {
         let wrong = |why: &str| Error::Origin { name: name.clone(), why: why.to_owned() };
         if codeartifact::Connection::named(&name).is_none() {
@@ -513,18 +544,26 @@ fn origins(given: BTreeMap<String, Origin>) -> Result<BTreeMap<String, codeartif
                 "CodeArtifact has no external connection of this name (public:npmjs, public:pypi, …)",
             ));
         }
+        if let Origin::Index(path) = &origin
+            && path.starts_with('/')
+        {
+            mirrors.insert(name, PathBuf::from(path));
+            continue;
+        }
         let (index, file_hosts) = match origin {
             Origin::Index(index) => (index, Vec::new()),
             Origin::WithFiles { index, files } => (index, files),
         };
         let host = index.strip_prefix("http://").or_else(|| index.strip_prefix("https://"));
         if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-            return Err(wrong("its index must be an address, http://… or https://…"));
+            return Err(wrong(
+                "its index must be an address, http://… or https://…, or the path of a folder or a bundle, /…",
+            ));
         }
         let url = index.trim_end_matches('/').to_owned();
         origins.insert(name, codeartifact::Origin { url, file_hosts });
     }
-    Ok(origins)
+    Ok(Origins { origins, mirrors })
 }
 
 /// What a configuration file says of builds.
@@ -596,6 +635,7 @@ mod tests {
         assert!(file("[builds]\nexecutor = \"vm\"").unwrap_err().contains("`sandbox`, `container`, `auto`"));
         let short = file("[builds.workers]\nlease_seconds = 4").unwrap().builds.check();
         assert!(short.unwrap_err().to_string().contains("from 5 to 3600"));
+        assert!(file("[packages]\nretention_seconds = 0").unwrap_err().contains("nonzero"));
         assert!(file("[trails]\nlog_file_seconds = 0").unwrap_err().contains("nonzero"));
         let message = file("[pipelines]\nartifact_retention = \"a while\"").unwrap_err();
         assert!(message.contains("executions=N"), "{message}");
@@ -620,9 +660,11 @@ mod tests {
             "[origins]\n\"public:npmjs\" = \"http://mirror.test/npm/\"\n\
              \"public:pypi\" = { index = \"https://mirror.test/simple\", files = [\"files.test\"] }",
         );
-        let read = read.unwrap();
+        let read = read.unwrap().origins;
         assert_eq!(read["public:npmjs"].url, "http://mirror.test/npm");
         assert_eq!(read["public:pypi"].file_hosts, ["files.test"]);
+        let read = checked("[origins]\n\"public:npmjs\" = \"/srv/bundle.zip\"").unwrap();
+        assert!(read.origins.is_empty() && read.mirrors["public:npmjs"] == Path::new("/srv/bundle.zip"));
         assert!(
             checked("[origins]\n\"public:nothing\" = \"http://x\"").unwrap_err().contains("public:nothing")
         );

@@ -8,6 +8,7 @@ mod config;
 mod definition_file;
 mod explanation;
 mod job_worker;
+mod mirror;
 mod package_tools;
 mod platform;
 mod tracing_output;
@@ -21,7 +22,8 @@ use mimalloc::MiMalloc;
 
 use commands::{
     administration, artifact, backup, build, connection, coverage, demo, doctor, explain,
-    job_worker as job_worker_command, package, pipeline, run, serve, tls, validate, worker as worker_command,
+    job_worker as job_worker_command, mirror as mirror_command, package, pipeline, run, serve, tls, validate,
+    worker as worker_command,
 };
 
 /// A call allocates many small things that live as long as it: a tenth of a server's time goes here, less with this one.
@@ -77,6 +79,8 @@ enum Command {
     Artifact(artifact::Arguments),
     /// Find packages in repositories of CodeArtifact, and clean up
     Package(package::Arguments),
+    /// Carry packages with all that they need to where there is no internet
+    Mirror(mirror_command::Arguments),
     /// Make an authority of one's own and a certificate for the server
     Tls(tls::Arguments),
     /// Let connections reach their Git hosts
@@ -114,6 +118,7 @@ fn main() -> ExitCode {
         Command::Worker(arguments) => worker_command::run(arguments),
         Command::Artifact(arguments) => artifact::run(arguments),
         Command::Package(arguments) => package::run(arguments),
+        Command::Mirror(arguments) => mirror_command::run(arguments),
         Command::Tls(arguments) => tls::run(&arguments),
         Command::Connection(arguments) => connection::run(arguments),
         Command::Completions { shell } => {

@@ -6,8 +6,9 @@
 //!
 //! `groups` are the rules for many packages at once.
 //! `finding` is which words a package has and which packages fit a query; `packages::listing` keeps them.
-//! `settings` are what tags of repositories choose, `retention` is which versions a rule lets go.
+//! `settings` are what tags of repositories choose, `retention` is which versions a rule lets go, `sweep` lets them go.
 //! `external` is what is known of packages outside, and how they come in.
+//! `bundle` is the form in which packages are carried to where there is no internet.
 //! `advisories` is what is known of versions that are malicious or vulnerable, and which of them are blocked.
 //!
 //! The bytes of assets are blobs, stored once; a domain counts each content once ([`records::DomainBlob`]). Only
@@ -15,6 +16,7 @@
 
 mod access;
 mod advisories;
+pub mod bundle;
 mod content;
 mod error;
 mod external;
@@ -30,12 +32,15 @@ mod retention;
 mod service_tokens;
 mod settings;
 mod shapes;
+mod sweep;
 mod tokens;
 mod upkeep;
 mod versions;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::Client;
 use blob::collection::References;
@@ -46,7 +51,7 @@ use store::{Key, ReadTx, Store};
 pub use advisories::{AdvisorySource, Blocking, Severity};
 pub use error::Error;
 pub use external::{Connection, Origin};
-pub use http::PackageEndpoints;
+pub use http::{PackageEndpoints, python_file_version};
 pub use operations::router;
 
 use crate::records::DomainBlob;
@@ -58,6 +63,10 @@ pub struct Config {
     pub endpoint: String,
     /// Where public sources are, by the names of external connections: `public:npmjs`. Nothing is fetched from elsewhere.
     pub origins: BTreeMap<String, Origin>,
+    /// Folders and bundles that public sources are read from, by the names of external connections.
+    pub mirrors: BTreeMap<String, PathBuf>,
+    /// How often the rules of repositories that hold by themselves are carried out.
+    pub retention_every: Duration,
     /// The list of advisories, if there is one.
     pub advisories: Option<AdvisorySource>,
 }
@@ -79,7 +88,7 @@ impl CodeArtifact {
     /// `sealer` is for the tokens of package managers; `client` needs no identity.
     pub fn new(config: Config, store: Store, blobs: Blobs, sealer: Sealer, client: Client) -> Arc<Self> {
         let endpoint = config.endpoint.trim_end_matches('/').to_owned();
-        let outside = external::Outside::new(config.origins.clone());
+        let outside = external::Outside::new(config.origins.clone(), &config.mirrors);
         let advisories = advisories::Advisories::new(config.advisories.clone());
         let sessions = service_tokens::Sessions::default();
         Arc::new(Self {
@@ -97,6 +106,11 @@ impl CodeArtifact {
     /// Reads the list of advisories. Errors: `Internal`, if it is wrong.
     pub async fn read_advisories(&self) -> Result<(), Error> {
         self.advisories.begin().await
+    }
+
+    /// Looks whether the folders and bundles that stand for public sources can be read. Errors: `Internal`, if not.
+    pub async fn check_mirrors(&self) -> Result<(), Error> {
+        self.outside.check().await
     }
 
     /// Keeps the list of advisories as its files are. Ends at once if there is none.

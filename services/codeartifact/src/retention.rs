@@ -10,6 +10,8 @@ use crate::versions::{self, maven, ruby};
 
 const WANTED: &str =
     "like 'newest=20 prerelease-days=30 unused-days=90', with at least newest or prerelease-days";
+const WANTED_OF_REPOSITORY: &str = "like 'newest=20 prerelease-days=30 unused-days=90', with at least newest or prerelease-days, and with \
+     mode=report or mode=enforce if it is to hold by itself";
 const MOST: u32 = 100_000;
 
 /// What is kept.
@@ -21,6 +23,25 @@ pub struct Rules {
     pub prerelease_days: Option<u32>,
     /// Whatever else: what was published or downloaded in the last so many days stays.
     pub unused_days: Option<u32>,
+}
+
+/// What a repository's own rules do by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They hold when somebody asks.
+    #[default]
+    Asked,
+    /// From time to time it is told in the log and in the audit what would go.
+    Report,
+    /// From time to time it goes.
+    Enforce,
+}
+
+/// The rules of a repository: `newest=20 unused-days=90 mode=enforce`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    pub rules: Rules,
+    pub mode: Mode,
 }
 
 /// What is known of a version.
@@ -46,6 +67,27 @@ impl Why {
         match self {
             Self::NotAmongNewest => "not among the newest",
             Self::OldPrerelease => "an old pre-release",
+        }
+    }
+}
+
+impl Retention {
+    /// Errors: what would be right.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let (mut rules, mut modes) = (Vec::new(), Vec::new());
+        for part in text.split_whitespace() {
+            match part.strip_prefix("mode=") {
+                Some("report") => modes.push(Mode::Report),
+                Some("enforce") => modes.push(Mode::Enforce),
+                Some(_) => return Err(WANTED_OF_REPOSITORY),
+                None => rules.push(part),
+            }
+        }
+        let rules = Rules::parse(&rules.join(" ")).map_err(|_| WANTED_OF_REPOSITORY)?;
+        match modes[..] {
+            [] => Ok(Self { rules, mode: Mode::Asked }),
+            [mode] => Ok(Self { rules, mode }),
+            _ => Err(WANTED_OF_REPOSITORY),
         }
     }
 }
@@ -210,6 +252,19 @@ mod tests {
         for wrong in ["", "unused-days=3", "newest=0", "newest=x", "newest=1 newest=2", "oldest=1", "newest"]
         {
             assert_eq!(Rules::parse(wrong), Err(WANTED), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_repository_says_what_its_rules_do_by_themselves() {
+        let mode = |text: &str| Retention::parse(text).map(|retention| retention.mode).ok();
+        assert_eq!(mode("newest=3"), Some(Mode::Asked));
+        assert_eq!(mode("mode=report newest=3"), Some(Mode::Report));
+        assert_eq!(mode("newest=3 unused-days=9 mode=enforce"), Some(Mode::Enforce));
+        for wrong in
+            ["mode=enforce", "newest=3 mode=now", "newest=3 mode=report mode=enforce", "newest=3 mode="]
+        {
+            assert_eq!(mode(wrong), None, "{wrong}");
         }
     }
 

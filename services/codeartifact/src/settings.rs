@@ -9,11 +9,11 @@ use std::time::Duration;
 use aws::Timestamp;
 
 use crate::error::Error;
-use crate::retention::Rules;
+use crate::retention::Retention;
 
 /// For how many days after it was published outside a version is held back.
 pub const QUARANTINE_DAYS: &str = "stagewright:quarantine-days";
-/// Which versions are kept: `newest=20 prerelease-days=30 unused-days=90`, any of them.
+/// Which versions are kept: `newest=20 prerelease-days=30 unused-days=90`, any of them; with `mode=enforce` by itself.
 pub const PACKAGE_RETENTION: &str = "stagewright:package-retention";
 
 const PREFIX: &str = "stagewright:";
@@ -30,8 +30,8 @@ pub fn held_back_after(tags: &BTreeMap<String, String>, now: Timestamp) -> Optio
 }
 
 /// The rules of a repository's own.
-pub fn retention(tags: &BTreeMap<String, String>) -> Option<Rules> {
-    Rules::parse(tags.get(PACKAGE_RETENTION)?).ok()
+pub fn retention(tags: &BTreeMap<String, String>) -> Option<Retention> {
+    Retention::parse(tags.get(PACKAGE_RETENTION)?).ok()
 }
 
 fn days(text: &str) -> Option<u32> {
@@ -46,7 +46,7 @@ pub fn check_tag(key: &str, value: &str) -> Result<(), Error> {
         QUARANTINE_DAYS if days(value).is_none() => {
             invalid(&format!("a number from 1 to {LONGEST_QUARANTINE}"))
         }
-        PACKAGE_RETENTION => match Rules::parse(value) {
+        PACKAGE_RETENTION => match Retention::parse(value) {
             Ok(_) => Ok(()),
             Err(wanted) => invalid(wanted),
         },
@@ -65,15 +65,20 @@ mod tests {
 
     #[test]
     fn tags_are_checked() {
-        for (key, value) in
-            [(QUARANTINE_DAYS, "7"), (PACKAGE_RETENTION, "newest=3"), ("team", "stagewright:x"), ("x", "")]
-        {
+        for (key, value) in [
+            (QUARANTINE_DAYS, "7"),
+            (PACKAGE_RETENTION, "newest=3"),
+            (PACKAGE_RETENTION, "newest=3 mode=report"),
+            ("team", "stagewright:x"),
+            ("x", ""),
+        ] {
             assert!(check_tag(key, value).is_ok(), "{key}={value}");
         }
         for (key, value) in [
             (QUARANTINE_DAYS, "0"),
             (QUARANTINE_DAYS, "a week"),
             (PACKAGE_RETENTION, "newest=0"),
+            (PACKAGE_RETENTION, "newest=1 mode=1"),
             ("stagewright:x", "1"),
         ] {
             assert!(check_tag(key, value).is_err(), "{key}={value}");

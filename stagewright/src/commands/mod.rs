@@ -10,6 +10,7 @@ pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod job_worker;
+pub mod mirror;
 pub mod package;
 pub mod pipeline;
 pub mod run;

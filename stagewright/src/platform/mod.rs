@@ -131,12 +131,15 @@ impl Platform {
         let packages = codeartifact::Config {
             endpoint: endpoint.clone(),
             origins: config.origins.clone(),
+            mirrors: config.mirrors.clone(),
+            retention_every: seconds(config.packages.retention_seconds),
             advisories: config.advisories.clone(),
         };
         let codeartifact =
             CodeArtifact::new(packages, store.clone(), blobs.clone(), sealer.clone(), client.clone());
         codeartifact.bring_up_to_date().await?;
         codeartifact.read_advisories().await?;
+        codeartifact.check_mirrors().await?;
         let references: Vec<Arc<dyn References>> = vec![s3.clone(), codeartifact.clone()];
         let collector = Arc::new(Collector::new(store.clone(), blobs, references));
         let git = codecommit::Config::new(&config.data, endpoint.clone());
@@ -325,6 +328,8 @@ impl Platform {
         self.loops.spawn(async move { codeartifact.forget_deleted("server").await });
         let codeartifact = self.codeartifact.clone();
         self.loops.spawn(async move { codeartifact.follow_advisories().await });
+        let codeartifact = self.codeartifact.clone();
+        self.loops.spawn(async move { codeartifact.sweep("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
         self.loops.spawn(async move { collector.run("server").await });

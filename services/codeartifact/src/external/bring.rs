@@ -40,7 +40,7 @@ pub async fn bring(ca: &CodeArtifact, wanted: Wanted) -> Result<Result<(), Troub
     }
     let Some(file) = wanted.remote.files.get(&wanted.name) else { return Ok(Ok(())) };
     let mut receiver = Receiver::begin(&ca.blobs, LARGEST_ASSET).await?;
-    if let Err(trouble) = ca.outside.http.file(&wanted.connection, &file.url, &mut receiver).await? {
+    if let Err(trouble) = ca.outside.file(&wanted.connection, &file.url, &mut receiver).await? {
         return Ok(Err(trouble));
     }
     let received = receiver.finish(&ca.store).await?;

@@ -50,12 +50,15 @@ pub async fn downloads(ca: &CodeArtifact, connection: &str, origin: &Origin) -> 
         return Ok(known.clone());
     }
     let url = format!("{}/config.json", origin.url);
-    let page = ca.outside.http.page(connection, &url, "application/json").await?;
+    let page = ca.outside.page(connection, &url, "application/json").await?;
     let config = page.body.and_then(|body| serde_json::from_slice::<Config>(&body).ok());
     let config = config
         .ok_or_else(|| fetch::answered(connection, &format!("no configuration of an index for {url}")))?;
-    kept().insert(connection.to_owned(), (Instant::now(), config.dl.clone()));
-    Ok(config.dl)
+    // That of a bundle does not know where it will be.
+    let is_address = config.dl.contains("://");
+    let downloads = if is_address { config.dl } else { format!("{}/{}", origin.url, config.dl) };
+    kept().insert(connection.to_owned(), (Instant::now(), downloads.clone()));
+    Ok(downloads)
 }
 
 /// Reads the file of a crate. A version that cannot be verified, or whose archive is elsewhere, is left out.

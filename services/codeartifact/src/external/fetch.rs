@@ -25,7 +25,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// Of an index page, all in all.
 const PAGE: Duration = Duration::from_secs(60);
 /// Of an index page, in bytes.
-const LARGEST_PAGE: usize = 64 * 1024 * 1024;
+pub const LARGEST_PAGE: usize = 64 * 1024 * 1024;
 
 /// The client; made when it is first needed, since it reads the certificates that the machine trusts.
 #[derive(Default)]
@@ -137,7 +137,7 @@ pub fn answered(connection: &str, what: &str) -> Trouble {
     Trouble::Answer { connection: connection.to_owned(), what: what.to_owned() }
 }
 
-fn unreachable(connection: &str, cause: &str) -> Trouble {
+pub fn unreachable(connection: &str, cause: &str) -> Trouble {
     Trouble::Unreachable { connection: connection.to_owned(), cause: cause.to_owned() }
 }
 

@@ -139,7 +139,7 @@ async fn ask(ca: &CodeArtifact, connection: &str, coordinates: &Coordinates) -> 
         Format::Pypi => (pypi::url(origin, coordinates), pypi::MEDIA_TYPE),
         _ => (npm::url(origin, coordinates), "application/json"),
     };
-    let page = ca.outside.http.page(connection, &url, accept).await?;
+    let page = ca.outside.page(connection, &url, accept).await?;
     let Some(body) = page.body else { return Ok((BTreeMap::new(), BTreeMap::new())) };
     let is_json = matches!(coordinates.format, Format::Npm | Format::Pypi);
     if is_json && !page.media_type.contains("json") {
@@ -177,9 +177,14 @@ impl Origin {
     /// Whether a file at that address is the origin's.
     pub fn has(&self, url: &str) -> bool {
         let Ok(parsed) = url::Url::parse(url) else { return false };
-        let host = |url: &url::Url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?));
         let own = url::Url::parse(&self.url).ok();
-        let is_own = own.is_some_and(|own| own.scheme() == parsed.scheme() && host(&own) == host(&parsed));
+        let is_own = own.is_some_and(|own| {
+            let port = url::Url::port_or_known_default;
+            own.scheme() == parsed.scheme()
+                && own.host_str().is_some()
+                && own.host_str() == parsed.host_str()
+                && port(&own) == port(&parsed)
+        });
         let is_named =
             parsed.host_str().is_some_and(|host| self.file_hosts.iter().any(|named| named == host));
         is_own || (is_named && matches!(parsed.scheme(), "http" | "https"))

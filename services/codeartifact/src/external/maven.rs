@@ -83,7 +83,7 @@ pub async fn offered(
 async fn ask(ca: &CodeArtifact, connection: &str, url: &str) -> Result<Option<RemoteFile>, Trouble> {
     for (suffix, digits) in BELIEVED {
         let address = format!("{url}{suffix}");
-        let page = ca.outside.http.page(connection, &address, "*/*").await?;
+        let page = ca.outside.page(connection, &address, "*/*").await?;
         let Some(body) = page.body else { continue };
         let hash = hash(&body, digits)
             .ok_or_else(|| fetch::answered(connection, &format!("no checksum for {address}")))?;

@@ -4,12 +4,15 @@
 //! there is remembered for a short time. While the origin cannot be reached, what is known goes on being served. Bytes are
 //! fetched when somebody reads them, once for all who wait, held against the hashes that the index says, and from then on
 //! are the domain's.
+//!
+//! Instead of an address there may be a folder or a bundle (`local`): everything else is the same.
 
 mod bring;
 mod cargo;
 mod connections;
 mod fetch;
 mod known;
+mod local;
 mod maven;
 mod npm;
 mod offers;
@@ -17,6 +20,7 @@ mod pypi;
 mod turns;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -25,9 +29,12 @@ pub use connections::Connection;
 pub use known::refresh;
 pub use maven::offered;
 
-use self::fetch::Http;
+use self::fetch::{Http, Page};
+use self::local::Mirror;
 use self::offers::Offers;
 use self::turns::Turns;
+use crate::content::Receiver;
+use crate::error::Error;
 
 /// Where a public source is, by the name of its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +59,7 @@ pub enum Trouble {
 /// The outside as this process knows it.
 pub struct Outside {
     origins: BTreeMap<String, Origin>,
+    mirrors: BTreeMap<String, Mirror>,
     http: Http,
     turns: Turns,
     offers: Offers,
@@ -62,14 +70,51 @@ pub struct Outside {
 }
 
 impl Outside {
-    pub fn new(origins: BTreeMap<String, Origin>) -> Self {
+    /// `mirrors` are folders and bundles that stand for addresses.
+    pub fn new(mut origins: BTreeMap<String, Origin>, mirrors: &BTreeMap<String, PathBuf>) -> Self {
+        let mirrors = local::all(mirrors);
+        for connection in mirrors.keys() {
+            let origin = Origin { url: local::ROOT.to_owned(), file_hosts: Vec::new() };
+            origins.insert(connection.clone(), origin);
+        }
         Self {
             origins,
+            mirrors,
             http: Http::default(),
             turns: Turns::default(),
             offers: Offers::default(),
             downloads: Mutex::default(),
             failed: Mutex::default(),
+        }
+    }
+
+    /// Whether folders and bundles can be read. Errors: `Internal`, if one cannot.
+    pub async fn check(&self) -> Result<(), Error> {
+        for (connection, mirror) in &self.mirrors {
+            let checked = mirror.check().await;
+            checked.map_err(|why| Error::Internal(format!("the origin of {connection}: {why}")))?;
+        }
+        Ok(())
+    }
+
+    /// As `Http::page`, from wherever the origin is.
+    async fn page(&self, connection: &str, url: &str, accept: &str) -> Result<Page, Trouble> {
+        match self.mirrors.get(connection) {
+            Some(mirror) => mirror.page(url).await,
+            None => self.http.page(connection, url, accept).await,
+        }
+    }
+
+    /// As `Http::file`.
+    async fn file(
+        &self,
+        connection: &str,
+        url: &str,
+        receiver: &mut Receiver,
+    ) -> Result<Result<(), Trouble>, Error> {
+        match self.mirrors.get(connection) {
+            Some(mirror) => mirror.file(url, receiver).await,
+            None => self.http.file(connection, url, receiver).await,
         }
     }
 

@@ -70,7 +70,9 @@ fn version(
     }
     let dist = manifest.get("dist")?;
     let text = |member: &str| dist.get(member).and_then(Value::as_str).map(str::to_owned);
-    let url = text("tarball").filter(|url| origin.has(url))?;
+    // Where it is an address of its own, it stays that.
+    let base = url::Url::parse(&format!("{}/", url(origin, package))).ok()?;
+    let url = base.join(&text("tarball")?).ok().map(String::from).filter(|url| origin.has(url))?;
     let integrity = text("integrity").unwrap_or_default();
     let sha512 = integrity.split_ascii_whitespace().find_map(|hash| hash.strip_prefix("sha512-"));
     let sha512 = sha512.and_then(|hash| STANDARD.decode(hash.split('?').next()?).ok()).map(hex::encode);

@@ -1,16 +1,18 @@
 //! Retention, which this API has beside AWS's.
 
-use aws::{Ctx, Timestamp};
+use aws::{Access, Ctx, Principal, Timestamp};
 use codeartifact_model::{CleanUpPackages, CleanUpPackagesOutput, CleanedVersion};
 use store::{Key, Range, ReadTx, WriteTx};
 
 use super::{page_end, page_start};
 use crate::CodeArtifact;
+use crate::access;
 use crate::error::Error;
 use crate::names::RepositoryName;
 use crate::packages::{find_repository, writing};
 use crate::records::{Download, Package, Repository, Status, Version};
-use crate::retention::{Candidate, Rules, Why};
+use crate::retention::{Candidate, Mode, Rules, Why};
+use crate::service_tokens;
 use crate::settings::{self, PACKAGE_RETENTION};
 
 /// Packages that one call looks at.
@@ -21,6 +23,30 @@ const VERSIONS: usize = 10_000;
 const AT_ONCE: usize = 200;
 
 type Gone = Vec<(Package, Vec<(Candidate, Why)>)>;
+
+/// The service itself may what the rules of the repository say that it does by itself, and nothing else; nobody can sign a
+/// call as it. Whoever else calls is under policies.
+pub(super) async fn access(
+    ca: &CodeArtifact,
+    ctx: &Ctx,
+    input: &CleanUpPackages,
+) -> Result<Vec<Access>, Error> {
+    let name = RepositoryName::of(&input.domain, input.domain_owner.as_ref(), &input.repository, &ctx.scope);
+    let found = access::find(ca, &name).await?;
+    let is_service =
+        matches!(&ctx.caller.principal, Principal::Service { name } if name == service_tokens::PRINCIPAL);
+    let mode =
+        found.as_ref().and_then(|repository| settings::retention(&repository.tags)).map(|own| own.mode);
+    let is_meant = match mode {
+        Some(Mode::Enforce) => true,
+        Some(Mode::Report) => input.dry_run,
+        Some(Mode::Asked) | None => false,
+    };
+    if is_service && is_meant && input.rules.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![access::on_repository(name.arn(), found.as_ref())])
+}
 
 /// Versions go with an event of their own each, as those of DeletePackageVersions do. Errors: `NotFound`, `Validation`.
 pub(super) async fn clean_up_packages(
@@ -40,7 +66,8 @@ pub(super) async fn clean_up_packages(
                 format!("No rules were given, and the repository has none in the tag {PACKAGE_RETENTION}.");
             Error::field(message)
         };
-        let rules = given.or_else(|| settings::retention(&repository.tags)).ok_or_else(none)?;
+        let own = || settings::retention(&repository.tags).map(|own| own.rules);
+        let rules = given.or_else(own).ok_or_else(none)?;
         let (gone, next) = page(tx, &repository, rules, start.clone(), now)?;
         Ok::<_, Error>((repository, gone, next))
     });

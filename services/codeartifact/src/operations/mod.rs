@@ -86,7 +86,6 @@ on_repository! {
     get_endpoint: model::GetRepositoryEndpoint;
     list_packages: model::ListPackages;
     search_packages: model::SearchPackages;
-    clean_up: model::CleanUpPackages;
 }
 
 on_package! {
@@ -190,7 +189,10 @@ fn with_repositories(builder: RouterBuilder<CodeArtifact>) -> RouterBuilder<Code
         )
         .on_resolved::<model::GetRepositoryEndpoint, _, _>(endpoint::get_repository_endpoint, get_endpoint)
         .on_resolved::<model::ListPackages, _, _>(list_packages::list_packages, list_packages)
-        .on_resolved::<model::CleanUpPackages, _, _>(clean_up_packages::clean_up_packages, clean_up)
+        .on_resolved::<model::CleanUpPackages, _, _>(
+            clean_up_packages::clean_up_packages,
+            clean_up_packages::access,
+        )
         .on_resolved::<model::SearchPackages, _, _>(search_packages::search_packages, search_packages)
 }
 

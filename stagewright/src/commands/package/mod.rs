@@ -27,14 +27,14 @@ enum What {
 
 /// A repository on a running server.
 #[derive(clap::Args)]
-struct Repository {
+pub struct Repository {
     #[arg(long)]
-    domain: String,
+    pub domain: String,
     /// The account of the domain [default: that of the key]
     #[arg(long, value_name = "ACCOUNT")]
-    domain_owner: Option<String>,
+    pub domain_owner: Option<String>,
     #[arg(long)]
-    repository: String,
+    pub repository: String,
     /// The server's address; the key is that in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     endpoint: String,
@@ -58,14 +58,15 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 impl Repository {
-    fn connect(&self) -> Result<Remote, Error> {
+    /// A client with the key of the environment.
+    pub fn connect(&self) -> Result<Remote, Error> {
         Ok(Remote::new(&self.endpoint, self.region.clone(), credentials()?)?)
     }
 }
 
 /// Why a command did not do what it should.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub enum Error {
     #[error(transparent)]
     Access(#[from] super::server_access::Error),
     #[error(transparent)]

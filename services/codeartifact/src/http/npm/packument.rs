@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use aws::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::names::{Coordinates, Format};
@@ -78,13 +79,13 @@ pub fn of(
     base: &str,
     is_abbreviated: bool,
 ) -> Option<Value> {
-    let mut listed: Vec<&Version> =
-        versions.values().map(|found| &found.version).filter(|version| version.status.is_listed()).collect();
-    listed.sort_by(|a, b| compare(Format::Npm, &a.version, &b.version));
-    let newest = listed.iter().map(|version| version.published).max()?;
-    let oldest = listed.iter().map(|version| version.published).min()?;
+    let mut listed: Vec<&Found> =
+        versions.values().filter(|found| found.version.status.is_listed()).collect();
+    listed.sort_by(|a, b| compare(Format::Npm, &a.version.version, &b.version.version));
+    let newest = listed.iter().map(|found| published(found)).max()?;
+    let oldest = listed.iter().map(|found| published(found)).min()?;
     let mut shown = Map::new();
-    for version in &listed {
+    for version in listed.iter().map(|found| &found.version) {
         if let Some(manifest) = manifest(version, base) {
             let manifest = if is_abbreviated { abbreviated(manifest) } else { manifest };
             shown.insert(version.version.clone(), manifest);
@@ -98,8 +99,8 @@ pub fn of(
     let mut time = Map::new();
     time.insert("created".to_owned(), Value::from(oldest.to_iso8601_millis()));
     time.insert("modified".to_owned(), Value::from(modified));
-    for version in &listed {
-        time.insert(version.version.clone(), Value::from(version.published.to_iso8601_millis()));
+    for found in &listed {
+        time.insert(found.version.version.clone(), Value::from(published(found).to_iso8601_millis()));
     }
     let latest = tags.get("latest").and_then(|latest| versions.get(latest)).map(|found| &found.version);
     let mut document = json!({
@@ -109,6 +110,12 @@ pub fn of(
         describe(document, latest);
     }
     Some(document)
+}
+
+/// Of what came from outside the time of its origin, where that is known: it did not become newer by coming in.
+fn published(found: &Found) -> Timestamp {
+    let outside = found.remote.as_ref().map(|(_, remote)| remote.published);
+    outside.filter(|at| at.as_millis() > 0).unwrap_or(found.version.published)
 }
 
 /// What is told once, as the version says that is named `latest`.

@@ -1,0 +1,335 @@
+"""Packages over an air gap: exported from a server that reaches the public sources, installed from another."""
+
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+import zipfile
+
+import pytest
+
+from harness import command
+from harness.aws import Aws
+from harness.aws_cli import AwsCli
+from harness.cargo import Cargo, crate
+from harness.identities import create_user, unique
+from harness.npm import Npm
+from harness.origin import Origin
+from harness.plain_http import fetch
+from harness.python_packages import Python, wheel
+from harness.server import REGION, Server
+
+DOMAIN, REPOSITORY = "gap", "all"
+CONNECTIONS = {"npm": "public:npmjs", "pypi": "public:pypi", "cargo": "public:crates-io"}
+
+
+def tarball(name, version):
+    """The bytes of an archive of npm."""
+    content = io.BytesIO()
+    files = {"package.json": json.dumps({"name": name, "version": version}), "index.js": "module.exports = 1;\n"}
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"package/{path}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def origin():
+    """A public source where, in each format, `mirror-root` needs `mirror-leaf` below 2."""
+    origin = Origin()
+    for version in ("1.0.0", "1.5.0", "2.0.0"):
+        origin.add_npm("@acme/mirror-leaf", version, tarball("@acme/mirror-leaf", version))
+        file, content = wheel("mirror-leaf", version)
+        origin.add_pypi("mirror-leaf", file, content)
+        origin.add_crate("mirror-leaf", version, crate("mirror-leaf", version))
+    origin.add_npm("mirror-root", "1.0.0", tarball("mirror-root", "1.0.0"))
+    manifest = origin.npm["mirror-root"]["versions"]["1.0.0"]
+    manifest["dependencies"] = {"@acme/mirror-leaf": "^1.0.0"}
+    requires = (
+        "mirror-leaf>=1,<2",
+        "mirror-nothing; extra == 'test'",
+        "mirror-old; python_version < '3'",
+    )
+    file, content = wheel("mirror-root", "1.0.0", requires_python=">=3.8", requires=requires)
+    origin.add_pypi("mirror-root", file, content, **{"requires-python": ">=3.8"})
+    dependency = {"name": "mirror-leaf", "req": "^1", "features": [], "optional": False, "default_features": True}
+    unused = {**dependency, "name": "mirror-nothing", "optional": True}
+    origin.add_crate("mirror-root", "1.0.0", crate("mirror-root", "1.0.0"), deps=[dependency, unused])
+    # What is optional there is nowhere to be had.
+    origin.add_npm("mirror-optional", "1.0.0")
+    origin.npm["mirror-optional"]["versions"]["1.0.0"]["optionalDependencies"] = {"mirror-nowhere": "^1.0.0"}
+    file, content = wheel("mirror-optional", "1.0.0", requires=("mirror-windows; os_name == 'nt'",))
+    origin.add_pypi("mirror-optional", file, content)
+    yield origin
+    if origin.is_up:
+        origin.stop()
+
+
+class Place:
+    """A server with one repository that is connected with each public source through one of its own."""
+
+    def __init__(self, folder, origins):
+        folder.mkdir(exist_ok=True)
+        config = folder / "stagewright.toml"
+        config.write_text("[origins]\n" + "".join(f'"{name}" = "{where}"\n' for name, where in origins.items()))
+        self.server = Server(folder, "--config", config).start()
+        self.aws = Aws(self.server.url, self.server.administrator)
+        self.packages = self.aws.codeartifact
+        self.packages.create_domain(domain=DOMAIN)
+        for form, connection in CONNECTIONS.items():
+            name = {"domain": DOMAIN, "repository": f"outside-{form}"}
+            self.packages.create_repository(**name)
+            self.packages.associate_external_connection(**name, externalConnection=connection)
+        upstreams = [{"repositoryName": f"outside-{form}"} for form in CONNECTIONS]
+        self.packages.create_repository(domain=DOMAIN, repository=REPOSITORY, upstreams=upstreams)
+        self.cli = AwsCli(self.server.url, self.server.administrator, REGION, folder / "home")
+
+    def mirror(self, *arguments, key=None):
+        key = key or self.server.administrator
+        environment = {
+            "AWS_ENDPOINT_URL": self.server.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        }
+        return command.run("mirror", *arguments, environment=environment)
+
+    def export(self, output, *arguments, key=None):
+        place = ("--domain", DOMAIN, "--repository", REPOSITORY, "--output", output)
+        return self.mirror("export", *place, *arguments, key=key)
+
+    def endpoint(self, form):
+        found = self.packages.get_repository_endpoint(domain=DOMAIN, repository=REPOSITORY, format=form)
+        return found["repositoryEndpoint"]
+
+    def token(self):
+        return self.packages.get_authorization_token(domain=DOMAIN)["authorizationToken"]
+
+    def versions(self, form, package, **namespace):
+        listed = self.packages.list_package_versions(
+            domain=DOMAIN, repository=REPOSITORY, format=form, package=package, **namespace
+        )["versions"]
+        return {version["version"]: version["origin"]["originType"] for version in listed}
+
+    def stop(self):
+        assert self.server.stop() == 0, self.server.log_tail()
+        assert self.server.panics() == []
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory, origin):
+    """The server that reaches the public sources."""
+    paths = {"npm": "npm", "pypi": "simple", "cargo": "index"}
+    origins = {CONNECTIONS[form]: f"{origin.url}/{path}/" for form, path in paths.items()}
+    place = Place(tmp_path_factory.mktemp("inside"), origins)
+    yield place
+    place.stop()
+
+
+@pytest.fixture(scope="module")
+def bundle(inside, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundle") / "bundle.zip"
+    done = inside.export(path, "npm:mirror-root", "pypi:mirror-root>=1", "cargo:mirror-root@1", "--python", "3.11")
+    assert done.returncode == 0, done.stderr
+    assert "2 versions of 2 packages of npm" in done.stdout
+    assert done.stderr == ""
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in done.stdout
+    return path
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory, bundle):
+    """The server that has only the bundle."""
+    place = Place(tmp_path_factory.mktemp("outside"), dict.fromkeys(CONNECTIONS.values(), bundle))
+    yield place
+    place.stop()
+
+
+def test_a_bundle_has_what_is_needed_and_nothing_else(inside, bundle, tmp_path):
+    with zipfile.ZipFile(bundle) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        for path, told in manifest["files"].items():
+            content = archive.read(path)
+            assert (len(content), hashlib.sha256(content).hexdigest()) == (told["size"], told["sha256"])
+        assert set(archive.namelist()) == {*manifest["files"], "manifest.json"}
+    leaf, root = ["1.5.0"], ["1.0.0"]
+    assert manifest["packages"] == {
+        "npm": {"@acme/mirror-leaf": leaf, "mirror-root": root},
+        "pypi": {"mirror-leaf": leaf, "mirror-root": root},
+        "cargo": {"mirror-leaf": leaf, "mirror-root": root},
+    }
+    # What was exported was brought in, as any client's packages are.
+    assert inside.versions("npm", "mirror-leaf", namespace="acme") == {"1.5.0": "EXTERNAL"}
+    with zipfile.ZipFile(bundle) as archive:
+        assert json.loads(archive.read("npm/mirror-root/index.json"))["time"] == {"1.0.0": "2020-01-02T03:04:05.678Z"}
+    again = tmp_path / "again.zip"
+    requirements = ("cargo:mirror-root@1", "npm:mirror-root", "pypi:mirror-root>=1", "--python", "3.11")
+    assert inside.export(again, *requirements).returncode == 0
+    assert again.read_bytes() == bundle.read_bytes(), "the same packages are the same bytes"
+
+
+def test_package_managers_install_where_there_is_no_internet(outside, origin, tmp_path):
+    origin.stop()
+    try:
+        npm = Npm(tmp_path / "npm")
+        npm.login(outside.cli, DOMAIN, REPOSITORY)
+        application = npm.application(**{"mirror-root": "^1.0.0"})
+        npm.run("install", cwd=application)
+        shutil.rmtree(application / "node_modules")
+        npm.run("ci", cwd=application)
+        assert (application / "node_modules" / "@acme" / "mirror-leaf" / "index.js").exists()
+        python = Python(tmp_path / "python")
+        python.login(outside.cli, "pip", DOMAIN, REPOSITORY)
+        target = tmp_path / "target"
+        python.run("pip", "install", "--target", target, "mirror-root")
+        assert (target / "mirror_leaf.py").read_text() == "VERSION = '1.5.0'\n"
+        cargo = Cargo(tmp_path / "cargo", outside.endpoint("cargo"), outside.token())
+        dependencies = 'mirror-root = { version = "1", registry = "ours" }\n'
+        application = cargo.project("application", dependencies=dependencies)
+        cargo.run("build", cwd=application)
+        assert cargo.lock(application) == {"application": "1.0.0", "mirror-root": "1.0.0", "mirror-leaf": "1.5.0"}
+    finally:
+        origin.start()
+    for form, namespace in (("npm", {"namespace": "acme"}), ("pypi", {}), ("cargo", {})):
+        assert outside.versions(form, "mirror-leaf", **namespace) == {"1.5.0": "EXTERNAL"}
+
+
+def test_lock_files_are_taken_exactly(inside, origin, tmp_path):
+    integrity = origin.npm["@acme/mirror-leaf"]["versions"]["2.0.0"]["dist"]["integrity"]
+    entry = {"version": "2.0.0", "resolved": "https://registry.npmjs.org/x.tgz", "integrity": integrity}
+    lock = tmp_path / "package-lock.json"
+    lock.write_text(
+        json.dumps({"packages": {"node_modules/@acme/mirror-leaf": entry, "node_modules/own": {"link": True}}})
+    )
+    file, content = wheel("mirror-leaf", "1.0.0")
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text(f"mirror_leaf==1.0.0 \\\n  --hash=sha256:{hashlib.sha256(content).hexdigest()}\n")
+    checksum = hashlib.sha256(origin.files["/crates/mirror-leaf/1.0.0/download"]).hexdigest()
+    cargo = tmp_path / "Cargo.lock"
+    cargo.write_text(
+        f'version = 4\n[[package]]\nname = "mirror-leaf"\nversion = "1.0.0"\nchecksum = "{checksum}"\n'
+        'source = "registry+https://github.com/rust-lang/crates.io-index"\n'
+    )
+    output = tmp_path / "bundle.zip"
+    done = inside.export(output, "--lock", lock, "--lock", requirements, "--lock", cargo)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(output) as archive:
+        packages = json.loads(archive.read("manifest.json"))["packages"]
+    assert packages == {
+        "npm": {"@acme/mirror-leaf": ["2.0.0"]},
+        "pypi": {"mirror-leaf": ["1.0.0"]},
+        "cargo": {"mirror-leaf": ["1.0.0"]},
+    }
+    # What a lock file says of the bytes counts, and what was there stays if something is wrong.
+    before = output.read_bytes()
+    lock.write_text(json.dumps({"packages": {"node_modules/mirror-root": {**entry, "version": "1.0.0"}}}))
+    done = inside.export(output, "--lock", lock)
+    assert done.returncode == 1 and "another hash" in done.stderr
+    assert output.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "Cargo.lock",
+        "bundle.zip",
+        "package-lock.json",
+        "requirements.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["npm:mirror-root@^9"], "no version of mirror-root fits"),
+        (["npm:no-such-package"], "no package no-such-package"),
+        (["pypi:mirror-root>=9"], "no file of mirror-root fits"),
+        (["cargo:mirror-root@9"], "no version of mirror-root fits"),
+        (["maven:com.acme:app:1"], "npm, PyPI and Cargo packages only"),
+        (["left-pad"], "is no requirement"),
+        (["--lock", "/nowhere/Cargo.lock"], "/nowhere/Cargo.lock"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(inside, tmp_path, arguments, why):
+    done = inside.export(tmp_path / "bundle.zip", *arguments)
+    assert done.returncode == 1 and why in done.stderr, done
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_optional_and_cannot_be_had_is_left_out(inside, tmp_path):
+    done = inside.export(tmp_path / "bundle.zip", "npm:mirror-optional", "pypi:mirror-optional")
+    assert done.returncode == 0 and "1 versions of 1 packages of npm" in done.stdout
+    assert "no version of mirror-nowhere fits" in done.stderr and "no file of mirror-windows fits" in done.stderr
+
+
+def test_who_may_not_read_exports_nothing(inside, tmp_path):
+    _, nobody = create_user(inside.aws)
+    done = inside.export(tmp_path / "bundle.zip", "npm:mirror-root", key=nobody)
+    assert done.returncode == 1 and "not authorized" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_is_published_into_a_repository(inside, bundle, tmp_path):
+    name = unique("own")
+    inside.packages.create_repository(domain=DOMAIN, repository=name)
+    place = ("--domain", DOMAIN, "--repository", name)
+    digits = hashlib.sha256(bundle.read_bytes()).hexdigest()
+    cut, other = tmp_path / "cut.zip", tmp_path / "other.zip"
+    cut.write_bytes(bundle.read_bytes()[:-1])
+    other.write_bytes(bundle.read_bytes().replace(b"VERSION = '1.5.0'", b"VERSION = '6.6.6'"))
+    for path, options, why in (
+        (cut, (), "cut off"),
+        (other, (), "another hash"),
+        (bundle, ("--sha256", "0" * 64), "another SHA-256"),
+    ):
+        done = inside.mirror("import", path, *place, *options)
+        assert done.returncode == 1 and why in done.stderr, done
+    assert inside.packages.list_packages(domain=DOMAIN, repository=name)["packages"] == []
+    for _ in range(2):
+        done = inside.mirror("import", bundle, *place, "--sha256", digits)
+        assert done.returncode == 0 and "6 files published" in done.stdout, done
+    for form, namespace in (("npm", {"namespace": "acme"}), ("pypi", {}), ("cargo", {})):
+        package = {"domain": DOMAIN, "repository": name, "format": form, "package": "mirror-leaf", **namespace}
+        (version,) = inside.packages.list_package_versions(**package)["versions"]
+        assert (version["version"], version["origin"]["originType"]) == ("1.5.0", "INTERNAL")
+    root = {
+        "domain": DOMAIN,
+        "repository": name,
+        "format": "cargo",
+        "package": "mirror-root",
+        "packageVersion": "1.0.0",
+    }
+    listed = inside.packages.list_package_version_dependencies(**root)["dependencies"]
+    assert [dependency["package"] for dependency in listed] == ["mirror-leaf", "mirror-nothing"]
+    assert b">=3.8" in get(inside, "pypi", "simple/mirror-root/", repository=name).body.replace(b"&gt;", b">")
+
+
+def test_a_bundle_that_was_cut_off_is_no_origin(bundle, tmp_path):
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(bundle.read_bytes()[:-1])
+    config = tmp_path / "stagewright.toml"
+    config.write_text(f'[origins]\n"public:npmjs" = "{cut}"\n')
+    done = command.run("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--config", config)
+    assert done.returncode == 1 and "cut off" in done.stderr and "public:npmjs" in done.stderr
+
+
+def test_another_bundle_takes_the_place_of_one(inside, outside, bundle, tmp_path):
+    """It is put there in one step; what comes in from then on is out of it."""
+    file = wheel("mirror-leaf", "2.0.0")[0]
+    path = f"simple/mirror-leaf/2.0.0/{file}"
+    assert get(outside, "pypi", path).status == 404
+    new = tmp_path / "new.zip"
+    assert inside.export(new, "pypi:mirror-leaf", f"npm:{unique('x')}").returncode == 1
+    assert inside.export(new, "pypi:mirror-leaf", "npm:@acme/mirror-leaf", "cargo:mirror-leaf").returncode == 0
+    shutil.copy(new, bundle.parent / "next")
+    (bundle.parent / "next").rename(bundle)
+    # What was seen of a package is good for five minutes: one that nobody asked for yet is seen as it is now.
+    other = outside.packages.create_repository(domain=DOMAIN, repository="fresh")["repository"]["name"]
+    outside.packages.associate_external_connection(
+        domain=DOMAIN, repository=other, externalConnection=CONNECTIONS["pypi"]
+    )
+    assert get(outside, "pypi", path, repository=other).status == 200
+
+
+def get(place, form, path, repository=REPOSITORY):
+    found = place.packages.get_repository_endpoint(domain=DOMAIN, repository=repository, format=form)
+    return fetch(found["repositoryEndpoint"] + path, headers={"Authorization": f"Bearer {place.token()}"})
