@@ -149,7 +149,7 @@ impl Running {
     /// The plan as it holds here: the server is at the address that this worker knows.
     fn own(&self, mut plan: Plan, folder: &Folder) -> Plan {
         let server = self.worker.settings.server.trim_end_matches('/');
-        let credentials = format!("{server}{}{}", codebuild::CredentialsEndpoint::PREFIX, plan.id);
+        let credentials = self.worker.passage.of(plan.id);
         for (name, value) in
             [("AWS_ENDPOINT_URL", server.to_owned()), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials)]
         {
@@ -212,7 +212,7 @@ impl Running {
                 Update::Output(_) => output.send(position.output).await?,
                 Update::Event(Event::Finished { upload_artifacts, .. }) => {
                     events.send(before.events).await?;
-                    if upload_artifacts {
+                    if upload_artifacts && self.record.leaves_files {
                         self.send_files(folder).await?;
                     }
                     return match events.send(position.events).await {

@@ -4,6 +4,7 @@
 //! and started again goes on with its builds, if that is before their leases end: their supervisors have not noticed.
 
 mod build;
+mod credentials;
 mod leases;
 mod link;
 
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::build::Running;
+use self::credentials::Passage;
 use self::leases::{Leases, Record};
 use self::link::{Failure, Link};
 
@@ -82,6 +84,8 @@ pub struct Worker {
     link: Link,
     executor: SandboxExecutor,
     leases: Leases,
+    passage: Passage,
+    remote: Remote,
     ending: watch::Receiver<Ending>,
     /// Held for as long as this lives.
     _lock: File,
@@ -89,7 +93,7 @@ pub struct Worker {
 
 impl Worker {
     /// `supervisor` holds a build: program and arguments to which its folder is added.
-    pub fn open(
+    pub async fn open(
         settings: Settings,
         remote: Remote,
         supervisor: Vec<std::ffi::OsString>,
@@ -116,14 +120,20 @@ impl Worker {
         };
         let executor = SandboxExecutor::new(data.join("builds"), supervisor, sandbox).map_err(at(&data))?;
         let leases = Leases::open(data.join("leases")).map_err(at(&data))?;
-        let link = Link::new(remote, settings.name.clone());
-        Ok(Self { settings, link, executor, leases, ending, _lock: lock })
+        let passage = Passage::open(&data).await.map_err(at(&data))?;
+        let link = Link::new(remote.clone(), settings.name.clone());
+        Ok(Self { settings, link, executor, leases, passage, remote, ending, _lock: lock })
     }
 
     /// Runs builds until the worker is asked to end and the last one has ended, or until the one is over that it is for.
     pub async fn run(self) -> Result<(), Error> {
         self.executor.check().await?;
         let worker = Arc::new(self);
+        let mut passing = JoinSet::new();
+        passing.spawn({
+            let worker = worker.clone();
+            async move { worker.passage.serve(worker.remote.clone()).await }
+        });
         let mut running = JoinSet::new();
         for record in worker.leases.all() {
             tracing::info!(build.uuid = %record.build, "a build of before is taken up");
