@@ -95,7 +95,7 @@ mod tests {
         leases.put(&record).unwrap();
         fs::write(folder.path().join("leases/half.json"), "{").unwrap();
         fs::write(leases.archive(record.build), "").unwrap();
-        assert_eq!(leases.all(), [record.clone()]);
+        assert_eq!(leases.all(), std::slice::from_ref(&record));
         leases.remove(record.build).unwrap();
         assert!(leases.all().is_empty() && !leases.archive(record.build).exists());
         leases.remove(record.build).unwrap();

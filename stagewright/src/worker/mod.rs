@@ -135,13 +135,19 @@ impl Worker {
             async move { worker.passage.serve(worker.remote.clone()).await }
         });
         let mut running = JoinSet::new();
+        let room = Arc::new(Semaphore::new(worker.settings.concurrency));
         for record in worker.leases.all() {
             tracing::info!(build.uuid = %record.build, "a build of before is taken up");
-            running.spawn(Running::new(worker.clone(), record).resume());
+            let (worker, place) = (worker.clone(), room.clone().try_acquire_owned());
+            running.spawn(async move {
+                Running::new(worker, record).resume().await;
+                drop(place);
+            });
         }
+        tracing::info!(server = worker.settings.server, worker = worker.settings.name, "asking for builds");
         let ended = match worker.settings.once {
             Some(once) => worker.clone().run_one(once).await,
-            None => worker.clone().run_many(&mut running).await,
+            None => worker.clone().run_many(&room, &mut running).await,
         };
         if !running.is_empty() {
             tracing::info!(builds = running.len(), "waiting for builds to end");
@@ -150,14 +156,17 @@ impl Worker {
         ended
     }
 
-    async fn run_many(self: Arc<Self>, running: &mut JoinSet<()>) -> Result<(), Error> {
-        let room = Arc::new(Semaphore::new(self.settings.concurrency));
+    async fn run_many(
+        self: Arc<Self>,
+        room: &Arc<Semaphore>,
+        running: &mut JoinSet<()>,
+    ) -> Result<(), Error> {
         let mut is_known = false;
         loop {
             while running.try_join_next().is_some() {}
             let leased = tokio::select! {
                 () = self.comes_to(Ending::Draining) => return Ok(()),
-                leased = self.next(&room, &mut is_known) => leased?,
+                leased = self.next(room, &mut is_known) => leased?,
             };
             let Some((lease, place)) = leased else { continue };
             let worker = self.clone();
@@ -177,14 +186,7 @@ impl Worker {
         let Ok(place) = room.clone().acquire_owned().await else { return Ok(None) };
         match self.link.lease(None).await {
             Ok(lease) => {
-                if !*is_known {
-                    tracing::info!(
-                        server = self.settings.server,
-                        worker = self.settings.name,
-                        "waiting for builds"
-                    );
-                    *is_known = true;
-                }
+                *is_known = true;
                 Ok(lease.map(|lease| (lease, place)))
             }
             // At the beginning somebody is there to read it; later, what has been taken back may be given again.
