@@ -114,6 +114,9 @@ def test_a_build_has_on_a_worker_what_it_has_here(server, aws, builds, work):
                     "echo is $HIDDEN; export MADE=here",
                     'curl -sS -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" '
                     "$AWS_CONTAINER_CREDENTIALS_FULL_URI | grep -o '\"AccessKeyId\"'",
+                    f"test ${{AWS_CONTAINER_CREDENTIALS_FULL_URI#{server.url}}} = $AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                    "echo other $(curl -s -o /dev/null -w '%{http_code}' -H 'Authorization: x'"
+                    " $AWS_CONTAINER_CREDENTIALS_FULL_URI)",
                     "mkdir out && cp app/main.txt out/ && ln -s /codebuild/output out/away && chmod 700 out/main.txt",
                     f"echo '{JUNIT}' >junit.xml; test -w app",
                 ]
@@ -135,7 +138,7 @@ def test_a_build_has_on_a_worker_what_it_has_here(server, aws, builds, work):
     log = builds.log(over)
     assert over["buildStatus"] == "SUCCEEDED", log
     assert "is ***\n" in log and "hidden-value" not in log
-    assert '"AccessKeyId"\n' in log
+    assert '"AccessKeyId"\n' in log and "\nother 403\n" in log, "through a port of the worker's own"
     assert over["exportedEnvironmentVariables"] == [{"name": "MADE", "value": "here"}]
     key = over["artifacts"]["location"].partition(f"{builds.bucket}/")[2]
     made = zipfile.ZipFile(io.BytesIO(aws.s3.get_object(Bucket=builds.bucket, Key=key)["Body"].read()))

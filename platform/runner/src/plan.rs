@@ -52,11 +52,18 @@ pub struct Plan {
     /// What else the environment takes while it lives.
     #[serde(default)]
     pub open: Option<Open>,
+    /// Whether anybody looks at the build's files afterwards. Those of one that runs elsewhere come back only then.
+    #[serde(default = "Plan::files_are_wanted")]
+    pub leaves_files: bool,
 }
 
 impl Plan {
     pub const fn default_grace_seconds() -> u64 {
         10
+    }
+
+    const fn files_are_wanted() -> bool {
+        true
     }
 }
 

@@ -78,7 +78,7 @@ async fn work(settings: Settings, remote: aws::Remote) -> Result<(), Box<dyn std
     let (ending, comes) = watch::channel(Ending::default());
     let drain = settings.drain;
     let supervisor = vec![std::env::current_exe()?.into_os_string(), OsString::from("supervise")];
-    let worker = Worker::open(settings, remote, supervisor, comes)?;
+    let worker = Worker::open(settings, remote, supervisor, comes).await?;
     let working = worker.run();
     tokio::pin!(working);
     let mut ends_at = None;

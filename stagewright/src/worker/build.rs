@@ -18,8 +18,8 @@ use super::leases::Record;
 use super::link::Failure;
 use super::{Ending, PAUSE, Worker};
 
-/// Beyond the time that the server takes to answer a sign of life.
-const LATE: Duration = Duration::from_secs(8);
+/// An answer to a sign of life comes within a few seconds.
+const LATE: Duration = Duration::from_secs(15);
 /// Between two looks whether a build that is stopped has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// After the grace that it has, for its processes to go.
@@ -55,9 +55,10 @@ impl Running {
 
     /// A build that was leased just now.
     pub async fn run(self, plan: Plan) {
+        let recorded = self.worker.leases.put(&self.record);
         let Some(folder) = self.folder().await else { return };
         let work = async {
-            self.worker.leases.put(&self.record)?;
+            recorded?;
             self.begin(plan, &folder).await?;
             self.follow(&folder).await
         };
@@ -112,8 +113,8 @@ impl Running {
 
     async fn give_up(&self, trouble: Trouble) {
         tracing::warn!(error = %trouble, build.uuid = %self.record.build, "a build is given up");
-        let again = matches!(trouble, Trouble::NotBegun);
-        self.hand_back(&format!("has given it up: {trouble}"), again).await;
+        let elsewhere = matches!(trouble, Trouble::NotBegun);
+        self.hand_back(&format!("has given it up: {trouble}"), elsewhere).await;
     }
 
     /// Fetches the files and starts the plan.
@@ -149,7 +150,7 @@ impl Running {
     /// The plan as it holds here: the server is at the address that this worker knows.
     fn own(&self, mut plan: Plan, folder: &Folder) -> Plan {
         let server = self.worker.settings.server.trim_end_matches('/');
-        let credentials = format!("{server}{}{}", codebuild::CredentialsEndpoint::PREFIX, plan.id);
+        let credentials = self.worker.passage.of(plan.id);
         for (name, value) in
             [("AWS_ENDPOINT_URL", server.to_owned()), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials)]
         {
@@ -171,7 +172,7 @@ impl Running {
     /// Signs of life, and what they are answered with. Ends when the build is not this worker's any more.
     async fn keep_alive(&self, folder: &Folder) {
         let (executor, id) = (&self.worker.executor, self.record.build);
-        let limit = self.record.lease() / 6 + LATE;
+        let limit = LATE.min(self.record.lease() / 3);
         loop {
             let sent = uptime_seconds();
             let told = match self.worker.link.alive(&self.record, limit).await {
@@ -212,7 +213,7 @@ impl Running {
                 Update::Output(_) => output.send(position.output).await?,
                 Update::Event(Event::Finished { upload_artifacts, .. }) => {
                     events.send(before.events).await?;
-                    if upload_artifacts {
+                    if upload_artifacts && self.record.leaves_files {
                         self.send_files(folder).await?;
                     }
                     return match events.send(position.events).await {
@@ -246,11 +247,12 @@ impl Running {
         Ok(Sending { running: self, stream, path, sent: told.length })
     }
 
-    /// Ends the build here, and then tells the server. `again`: one that has not begun may begin elsewhere.
-    async fn hand_back(&self, what: &str, again: bool) {
+    /// Ends the build here, and then tells the server. `elsewhere`: one that has not begun may begin on another worker.
+    async fn hand_back(&self, what: &str, elsewhere: bool) {
         let id = self.record.build;
         let handed = async {
             self.end().await?;
+            let again = self.worker.executor.state(id).await? == State::NotStarted && elsewhere;
             let why = format!("The worker {} {what}", self.worker.settings.name);
             self.worker.link.give_up(&self.record, why, again).await?;
             Ok::<_, Trouble>(())
@@ -264,21 +266,18 @@ impl Running {
         tracing::warn!(problem, build.uuid = %id, "the server does not know that a build is given up");
     }
 
-    /// Stops the build, and waits until nothing of it runs.
+    /// Stops the build, also one whose start is under way, and waits until nothing of it runs.
     async fn end(&self) -> Result<(), Trouble> {
         let (executor, id) = (&self.worker.executor, self.record.build);
-        if executor.state(id).await? == State::Running {
-            executor.stop(id).await?;
-            let gone = async {
-                while executor.state(id).await? == State::Running {
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                }
-                Ok::<_, Trouble>(())
-            };
-            let limit = self.record.lease() / 6 + GOING;
-            tokio::time::timeout(limit, gone).await.map_err(io::Error::other)??;
-        }
-        Ok(())
+        executor.stop(id).await?;
+        let gone = async {
+            while executor.state(id).await? == State::Running {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            Ok::<_, Trouble>(())
+        };
+        let limit = self.record.lease() / 6 + GOING;
+        tokio::time::timeout(limit, gone).await.map_err(io::Error::other)?
     }
 
     async fn tidy_up(&self) -> Result<(), Trouble> {

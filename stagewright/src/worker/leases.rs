@@ -19,11 +19,18 @@ pub struct Record {
     pub build: Uuid,
     pub token: String,
     pub lease_seconds: u64,
+    /// The build's files are to be sent back.
+    pub leaves_files: bool,
 }
 
 impl Record {
     pub fn of(lease: &Lease) -> Self {
-        Self { build: lease.plan.id, token: lease.token.clone(), lease_seconds: lease.lease_seconds }
+        Self {
+            build: lease.plan.id,
+            token: lease.token.clone(),
+            lease_seconds: lease.lease_seconds,
+            leaves_files: lease.plan.leaves_files,
+        }
     }
 
     pub fn lease(&self) -> Duration {
@@ -83,11 +90,12 @@ mod tests {
     fn records_are_found_again_until_they_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let leases = Leases::open(folder.path().join("leases")).unwrap();
-        let record = Record { build: Uuid::new_v4(), token: "t".to_owned(), lease_seconds: 60 };
+        let (build, token) = (Uuid::new_v4(), "t".to_owned());
+        let record = Record { build, token, lease_seconds: 60, leaves_files: true };
         leases.put(&record).unwrap();
         fs::write(folder.path().join("leases/half.json"), "{").unwrap();
         fs::write(leases.archive(record.build), "").unwrap();
-        assert_eq!(leases.all(), [record.clone()]);
+        assert_eq!(leases.all(), std::slice::from_ref(&record));
         leases.remove(record.build).unwrap();
         assert!(leases.all().is_empty() && !leases.archive(record.build).exists());
         leases.remove(record.build).unwrap();

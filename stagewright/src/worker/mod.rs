@@ -4,6 +4,7 @@
 //! and started again goes on with its builds, if that is before their leases end: their supervisors have not noticed.
 
 mod build;
+mod credentials;
 mod leases;
 mod link;
 
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::build::Running;
+use self::credentials::Passage;
 use self::leases::{Leases, Record};
 use self::link::{Failure, Link};
 
@@ -82,6 +84,8 @@ pub struct Worker {
     link: Link,
     executor: SandboxExecutor,
     leases: Leases,
+    passage: Passage,
+    remote: Remote,
     ending: watch::Receiver<Ending>,
     /// Held for as long as this lives.
     _lock: File,
@@ -89,7 +93,7 @@ pub struct Worker {
 
 impl Worker {
     /// `supervisor` holds a build: program and arguments to which its folder is added.
-    pub fn open(
+    pub async fn open(
         settings: Settings,
         remote: Remote,
         supervisor: Vec<std::ffi::OsString>,
@@ -116,22 +120,34 @@ impl Worker {
         };
         let executor = SandboxExecutor::new(data.join("builds"), supervisor, sandbox).map_err(at(&data))?;
         let leases = Leases::open(data.join("leases")).map_err(at(&data))?;
-        let link = Link::new(remote, settings.name.clone());
-        Ok(Self { settings, link, executor, leases, ending, _lock: lock })
+        let passage = Passage::open(&data).await.map_err(at(&data))?;
+        let link = Link::new(remote.clone(), settings.name.clone());
+        Ok(Self { settings, link, executor, leases, passage, remote, ending, _lock: lock })
     }
 
     /// Runs builds until the worker is asked to end and the last one has ended, or until the one is over that it is for.
     pub async fn run(self) -> Result<(), Error> {
         self.executor.check().await?;
         let worker = Arc::new(self);
+        let mut passing = JoinSet::new();
+        passing.spawn({
+            let worker = worker.clone();
+            async move { worker.passage.serve(worker.remote.clone()).await }
+        });
         let mut running = JoinSet::new();
+        let room = Arc::new(Semaphore::new(worker.settings.concurrency));
         for record in worker.leases.all() {
             tracing::info!(build.uuid = %record.build, "a build of before is taken up");
-            running.spawn(Running::new(worker.clone(), record).resume());
+            let (worker, place) = (worker.clone(), room.clone().try_acquire_owned());
+            running.spawn(async move {
+                Running::new(worker, record).resume().await;
+                drop(place);
+            });
         }
+        tracing::info!(server = worker.settings.server, worker = worker.settings.name, "asking for builds");
         let ended = match worker.settings.once {
             Some(once) => worker.clone().run_one(once).await,
-            None => worker.clone().run_many(&mut running).await,
+            None => worker.clone().run_many(&room, &mut running).await,
         };
         if !running.is_empty() {
             tracing::info!(builds = running.len(), "waiting for builds to end");
@@ -140,14 +156,17 @@ impl Worker {
         ended
     }
 
-    async fn run_many(self: Arc<Self>, running: &mut JoinSet<()>) -> Result<(), Error> {
-        let room = Arc::new(Semaphore::new(self.settings.concurrency));
+    async fn run_many(
+        self: Arc<Self>,
+        room: &Arc<Semaphore>,
+        running: &mut JoinSet<()>,
+    ) -> Result<(), Error> {
         let mut is_known = false;
         loop {
             while running.try_join_next().is_some() {}
             let leased = tokio::select! {
                 () = self.comes_to(Ending::Draining) => return Ok(()),
-                leased = self.next(&room, &mut is_known) => leased?,
+                leased = self.next(room, &mut is_known) => leased?,
             };
             let Some((lease, place)) = leased else { continue };
             let worker = self.clone();
@@ -167,14 +186,7 @@ impl Worker {
         let Ok(place) = room.clone().acquire_owned().await else { return Ok(None) };
         match self.link.lease(None).await {
             Ok(lease) => {
-                if !*is_known {
-                    tracing::info!(
-                        server = self.settings.server,
-                        worker = self.settings.name,
-                        "waiting for builds"
-                    );
-                    *is_known = true;
-                }
+                *is_known = true;
                 Ok(lease.map(|lease| (lease, place)))
             }
             // At the beginning somebody is there to read it; later, what has been taken back may be given again.

@@ -94,6 +94,21 @@ impl Remote {
         self.transport.send(http::Request::from_parts(parts, body)).await
     }
 
+    /// Gets a path of the endpoint that belongs to no operation, unsigned, with a token of its own in `Authorization`.
+    /// Gives the answer whatever its status is. Errors: `ServiceUnavailable` and `RequestTimeout` (503).
+    pub async fn get(
+        &self,
+        target: &str,
+        mut token: http::HeaderValue,
+    ) -> Result<http::Response<bytes::Bytes>, Error> {
+        token.set_sensitive(true);
+        let request = http::Request::get(self.uri(target).map_err(Error::internal)?)
+            .header(http::header::AUTHORIZATION, token)
+            .body(bytes::Bytes::new())
+            .map_err(Error::internal)?;
+        self.transport.send(request).await
+    }
+
     fn signed(
         &self,
         signing_name: &str,

@@ -21,6 +21,8 @@
 //! hangs or is killed has its build ended by the supervisor before the lease ends here.
 
 mod offers;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 use std::{

@@ -167,7 +167,11 @@ impl Offers {
                 continue;
             }
             keep_whole_lines(&folder.events())?;
-            let lease: Lease = serde_json::from_slice(&fs::read(folder.lease())?)?;
+            let Ok(lease) = serde_json::from_slice::<Lease>(&fs::read(folder.lease())?) else {
+                // A failure of power came before its sync: nobody can have begun by it.
+                self.end_fault(id, "Who had leased the build could not be read after a restart")?;
+                continue;
+            };
             let stop = folder.stop_request().try_exists()?;
             let held = Held::new(lease, None, Instant::now() + self.lease, stop);
             self.table().leased.insert(id, held);

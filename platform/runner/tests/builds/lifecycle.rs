@@ -105,6 +105,23 @@ fn runs(command_line: &str) -> bool {
 }
 
 #[tokio::test]
+async fn a_build_that_is_held_ends_when_nobody_holds_it_any_more() {
+    let machine = Machine::new();
+    let plan = build(&["echo running; sleep 50"]);
+    let folder = machine.executor.prepare(plan.id).await.unwrap();
+    let begun = runner::uptime_seconds();
+    folder.hold_until(begun + 600).unwrap();
+    machine.start(&plan).await;
+    let mut attachment = machine.executor.attach(plan.id, Position::default()).await.unwrap();
+    let mut story = Story::default();
+    story.follow(&mut attachment, reached("running")).await;
+    folder.hold_until(runner::uptime_seconds() + 1).unwrap();
+    story.follow(&mut attachment, |_| false).await;
+    assert_eq!(story.status(), Status::Stopped);
+    assert!(runner::uptime_seconds() < begun + 40, "not by its own time");
+}
+
+#[tokio::test]
 async fn stop_asks_first() {
     let machine = Machine::new();
     let plan = plan(vec![

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use codebuild_model::ComputeType;
+use codebuild_model::{ArtifactsType, ComputeType};
 use runner::{Limits, Network, PhasePlan, Plan, Session};
 
 use crate::{
@@ -61,7 +61,17 @@ pub(crate) fn plan(
         binds: vec![],
         container: None,
         open: build.open,
+        leaves_files: leaves_files(build, spec),
     }
+}
+
+/// Whether artifacts, reports or a cache are made of what the build leaves.
+fn leaves_files(build: &Build, spec: &Buildspec) -> bool {
+    let settings = &build.configuration.0;
+    let secondary = settings.secondary_artifacts.iter().flatten();
+    settings.artifacts.iter().chain(secondary).any(|artifacts| artifacts.r#type == ArtifactsType::S3)
+        || !spec.reports.is_empty()
+        || spec.cache.is_some()
 }
 
 /// Memory of a compute type. Source: CodeBuild User Guide, "Build environment compute modes and types".
@@ -211,6 +221,7 @@ mod tests {
         assert_eq!(plan.exported_variables, ["A"], "names of AWS's own and secrets are not handed on");
         assert_eq!(plan.secrets, ["value", "token"]);
         assert_eq!(plan.environment["HIDDEN"], "value");
+        assert!(!plan.leaves_files, "its project has no artifacts, whatever the buildspec says");
     }
 
     #[test]
