@@ -93,7 +93,8 @@ def repository(host, tmp_path_factory):
     repository.second = repository.commit({"src/a": "2"}, message="Mend [ci]")
     repository.docs = repository.commit({"docs/b": "1"}, message="Write")
     repository.asked = repository.commit({"src/a": "3"}, branch="fix", start=repository.second)
-    writer.run("update-ref", "refs/pull/7/head", repository.asked, folder=repository.bare)
+    for name in ("refs/pull/7/head", "refs/merge-requests/7/head"):
+        writer.run("update-ref", name, repository.asked, folder=repository.bare)
     repository.tag("v1", repository.first)
     return repository
 
@@ -371,6 +372,34 @@ def test_a_pull_request_is_built_once_somebody_who_may_has_approved_it(aws, serv
         policy = {"requiresCommentApproval": "DISABLED", **policy}
         arguments = {"projectName": hook.project, "pullRequestBuildPolicy": policy}
         refused("InvalidInputException", aws.unchecked("codebuild").update_webhook, **arguments)
+
+
+def test_a_merge_request_is_approved_by_a_note(aws, create, api, repository):
+    api.roles |= {"40": 40, "20": 20}
+    project = create("GITLAB", "https://gitlab.com/acme/site")
+    made = aws.codebuild.create_webhook(projectName=project)["webhook"]
+    roles = ["GITLAB_DEVELOPER", "GITLAB_MAINTAINER", "GITLAB_OWNER"]
+    assert made["pullRequestBuildPolicy"]["approverRoles"] == roles
+    (hook,) = api.hooks[KINDS["GITLAB"][1]].values()
+    assert hook["note_events"]
+
+    def deliver(event, **payload):
+        body = json.dumps({"project": {"path_with_namespace": "acme/site"}, **payload}).encode()
+        headers = {"x-gitlab-event": event, "x-gitlab-token": hook["token"], "content-type": "application/json"}
+        assert fetch(made["payloadUrl"], "POST", body, headers).status == 200
+
+    asked = {"iid": 7, "title": "Mend", "action": "open", "source_branch": "fix", "target_branch": "main"}
+    asked |= {"source_project_id": 2, "target_project_id": 1, "author_id": 20, "last_commit": {"id": repository.asked}}
+    deliver("Merge Request Hook", object_attributes=asked, user={"id": 20})
+    path = f"/gitlab/projects/acme%2Fsite/statuses/{repository.asked}"
+    until(lambda: api.statuses(path), SECONDS, "the host to be told that it waits")
+    assert api.statuses(path)[0]["state"] == "failed"
+    for user in (20, 40):
+        note = {"note": f"/codebuild_run({repository.asked})", "noteable_type": "MergeRequest", "action": "create"}
+        deliver("Note Hook", object_attributes=note, merge_request={"iid": 7}, user={"id": user})
+    (build,) = over(aws, project, 1)
+    assert build["resolvedSourceVersion"] == repository.asked, build["phases"]
+    aws.codebuild.delete_webhook(projectName=project)
 
 
 def test_a_webhook_starts_batches(aws, create, api, repository):

@@ -251,7 +251,7 @@ impl Found {
         };
         for account in accounts {
             match api.role(account).await {
-                Ok(Some(role)) if approves(&webhook.settings.0, &role) => {}
+                Ok(Some(role)) if approves(&webhook.settings.0, webhook.provider, &role) => {}
                 Ok(_) => return Ok(false),
                 Err(Refusal::Unavailable(why)) => return Err(why),
                 Err(refusal) => {
