@@ -373,6 +373,35 @@ def test_a_pull_request_is_built_once_somebody_who_may_has_approved_it(aws, serv
         refused("InvalidInputException", aws.unchecked("codebuild").update_webhook, **arguments)
 
 
+def test_a_merge_request_is_approved_by_a_note(aws, create, api, repository):
+    api.roles |= {"40": 40, "20": 20}
+    project = create("GITLAB", "https://gitlab.com/acme/site")
+    made = aws.codebuild.create_webhook(projectName=project)["webhook"]
+    roles = ["GITLAB_DEVELOPER", "GITLAB_MAINTAINER", "GITLAB_OWNER"]
+    assert made["pullRequestBuildPolicy"]["approverRoles"] == roles
+    (hook,) = api.hooks[KINDS["GITLAB"][1]].values()
+    assert hook["note_events"]
+
+    def deliver(event, **payload):
+        body = json.dumps({"project": {"path_with_namespace": "acme/site"}, **payload}).encode()
+        headers = {"x-gitlab-event": event, "x-gitlab-token": hook["token"], "content-type": "application/json"}
+        assert fetch(made["payloadUrl"], "POST", body, headers).status == 200
+
+    asked = {"iid": 7, "title": "Mend", "action": "open", "source_branch": "fix", "target_branch": "main"}
+    asked |= {"source_project_id": 2, "target_project_id": 1, "author_id": 20, "last_commit": {"id": repository.asked}}
+    deliver("Merge Request Hook", object_attributes=asked, user={"id": 20})
+    path = f"/gitlab/projects/acme%2Fsite/statuses/{repository.asked}"
+    until(lambda: api.statuses(path), SECONDS, "the host to be told that it waits")
+    assert api.statuses(path)[0]["state"] == "failed"
+    for user in (20, 40):
+        note = {"note": f"/codebuild_run({repository.asked})", "noteable_type": "MergeRequest", "action": "create"}
+        deliver("Note Hook", object_attributes=note, merge_request={"iid": 7}, user={"id": user})
+    (build,) = over(aws, project, 1)
+    # It ends there: the tests' host admits GitHub's user name alone.
+    assert build["sourceVersion"] == f"pr/7^{{{repository.asked}}}"
+    aws.codebuild.delete_webhook(projectName=project)
+
+
 def test_a_webhook_starts_batches(aws, create, api, repository):
     spec = {**json.loads(SPEC), "batch": {"build-list": [{"identifier": "one"}, {"identifier": "two"}]}}
     project = create(buildspec=json.dumps(spec))

@@ -88,6 +88,9 @@ class HostApi:
                 if "/collaborators/" in path:
                     role = api.roles.get(path.split("/")[-2])
                     return self.answer(200 if role else 404, {"permission": "read", "role_name": role})
+                if "/members/all/" in path:
+                    level = api.roles.get(path.split("/")[-1])
+                    return self.answer(200 if level else 404, {"state": "active", "access_level": level})
                 if "/status" in path:
                     api.posted.append((path, body))
                     return self.answer(201, {})

@@ -1,5 +1,6 @@
 //! The part of the hosts' APIs that is called here: webhooks of a repository, statuses of commits, and roles.
-//! Sources: GitHub REST API, "Repository webhooks", "Commit statuses", "Collaborators"; GitLab REST API, "Project webhooks", "Commits";
+//! Sources: GitHub REST API, "Repository webhooks", "Commit statuses", "Collaborators"; GitLab REST API, "Project webhooks", "Commits",
+//! "Project members";
 //! Bitbucket Cloud REST API, "Repositories", "Commit statuses".
 
 mod hook;

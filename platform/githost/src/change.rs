@@ -42,7 +42,8 @@ pub struct PullRequest {
     pub is_from_fork: bool,
     /// Of one that was merged, where the host tells it.
     pub merge_commit: Option<String>,
-    /// Names of the accounts that it comes from: whose proposal it is, and who has just changed it. Where the host tells them.
+    /// The accounts that it comes from, as roles are asked for: whose proposal it is, and who has just changed it. Where the host
+    /// tells them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contributors: Vec<String>,
 }
@@ -54,7 +55,7 @@ pub struct Approval {
     pub id: String,
     /// That was looked at.
     pub commit: String,
-    /// The name of the account that comments.
+    /// The account that comments, as roles are asked for: by its name at GitHub, by its id at GitLab.
     pub by: String,
 }
 

@@ -73,7 +73,7 @@ fn described(provider: Provider, hook: &Hook) -> Value {
         }),
         Provider::GitLab | Provider::GitLabSelfManaged => json!({
             "url": url, "token": secret, "push_events": true, "tag_push_events": true,
-            "merge_requests_events": true, "releases_events": true, "enable_ssl_verification": true,
+            "merge_requests_events": true, "note_events": true, "releases_events": true, "enable_ssl_verification": true,
         }),
         Provider::Bitbucket => json!({
             "description": "AWS CodeBuild", "url": url, "active": true, "secret": secret,

@@ -1,30 +1,69 @@
 //! What accounts may do in a repository.
 
 use http::Method;
+use serde_json::Value;
 
 use super::{Api, Refusal};
 use crate::Provider;
 
 /// Of GitHub's own, from the least on.
 const ROLES: [&str; 5] = ["read", "triage", "write", "maintain", "admin"];
-
+/// Of GitLab. Source: GitLab REST API, "Project members", roles.
+const LEVELS: [(u64, &str); 6] =
+    [(10, "GUEST"), (15, "PLANNER"), (20, "REPORTER"), (30, "DEVELOPER"), (40, "MAINTAINER"), (50, "OWNER")];
 /// Bytes of an account's name that is asked for.
 const LONGEST: usize = 100;
 
 impl Api {
     /// The role of an account, in the words of CodeBuild: `GITHUB_WRITE`. None for who has none, and of hosts that are not asked.
+    /// GitHub knows accounts by their names, GitLab by their ids.
     pub async fn role(&self, account: &str) -> Result<Option<String>, Refusal> {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let is_github = matches!(self.provider, Provider::GitHub | Provider::GitHubEnterpriseServer);
-        if !is_github || account.is_empty() || account.len() > LONGEST || !account.chars().all(is_name) {
+        if account.is_empty() || account.len() > LONGEST || !account.chars().all(is_name) {
             return Ok(None);
         }
-        let told = self.call(Method::GET, &format!("/collaborators/{account}/permission"), None).await?;
-        // An organisation's own roles have names of their own, and stand on one of the others.
-        let named = [&told["role_name"], &told["permission"]].into_iter().filter_map(|role| role.as_str());
-        Ok(named
-            .into_iter()
-            .find(|role| ROLES.contains(role))
-            .map(|role| format!("GITHUB_{}", role.to_uppercase())))
+        let (path, of): (String, fn(&Value) -> Option<String>) = match self.provider {
+            Provider::GitHub | Provider::GitHubEnterpriseServer => {
+                (format!("/collaborators/{account}/permission"), of_github)
+            }
+            Provider::GitLab | Provider::GitLabSelfManaged => (format!("/members/all/{account}"), of_gitlab),
+            Provider::Bitbucket | Provider::AzureDevOps => return Ok(None),
+        };
+        Ok(of(&self.call(Method::GET, &path, None).await?))
+    }
+}
+
+fn of_github(told: &Value) -> Option<String> {
+    // An organisation's own roles have names of their own, and stand on one of the others.
+    let mut named = [&told["role_name"], &told["permission"]].into_iter().filter_map(Value::as_str);
+    named.find(|role| ROLES.contains(role)).map(|role| format!("GITHUB_{}", role.to_uppercase()))
+}
+
+fn of_gitlab(told: &Value) -> Option<String> {
+    let is_active = told["state"].as_str().is_none_or(|state| state == "active");
+    let level = told["access_level"].as_u64().filter(|_| is_active)?;
+    LEVELS.iter().find(|(known, _)| *known == level).map(|(_, name)| format!("GITLAB_{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn roles_of_both_hosts() {
+        let github = |told: Value| of_github(&told);
+        assert_eq!(
+            github(json!({"permission": "write", "role_name": "maintain"})).unwrap(),
+            "GITHUB_MAINTAIN"
+        );
+        assert_eq!(github(json!({"permission": "write", "role_name": "releaser"})).unwrap(), "GITHUB_WRITE");
+        assert_eq!(github(json!({"permission": "none", "role_name": ""})), None);
+        assert_eq!(of_gitlab(&json!({"access_level": 30, "state": "active"})).unwrap(), "GITLAB_DEVELOPER");
+        for none in [json!({"access_level": 40, "state": "blocked"}), json!({"access_level": 5}), json!(null)]
+        {
+            assert_eq!(of_gitlab(&none), None);
+        }
     }
 }

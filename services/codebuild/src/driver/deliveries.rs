@@ -118,21 +118,24 @@ fn take(
         }
         Decision::Start(started, approved) => (started, approved),
     };
-    if let Some(approved) = approved {
-        let key = approved.key();
-        if tx.get::<Withheld>(&key)?.is_none_or(|known| known.change != approved.change) {
-            // Approved twice, or it has changed since.
-            return Ok(());
-        }
-        tx.delete::<Withheld>(&key)?;
+    if let Some(approved) = approved
+        && tx.get::<Withheld>(&approved.key())?.is_none_or(|known| known.change != approved.change)
+    {
+        // Approved twice, or it has changed since.
+        return Ok(());
     }
     let begun = match started {
         Started::Build(build) => number(tx, build, config).map(drop),
         Started::Batch(batch) => start_build_batch::put(tx, batch).map(drop),
     };
     match begun {
-        Ok(()) | Err(Error::ProjectNotFound(_)) => Ok(()),
+        Ok(()) => match approved {
+            Some(approved) => Ok(tx.delete::<Withheld>(&approved.key()).map(drop)?),
+            None => Ok(()),
+        },
+        Err(Error::ProjectNotFound(_)) => Ok(()),
         Err(error @ Error::TooManyOfProject { .. }) => {
+            // What was approved can be approved again.
             tracing::warn!(%error, "a webhook could not start a build");
             Ok(())
         }
@@ -251,7 +254,7 @@ impl Found {
         };
         for account in accounts {
             match api.role(account).await {
-                Ok(Some(role)) if approves(&webhook.settings.0, &role) => {}
+                Ok(Some(role)) if approves(&webhook.settings.0, webhook.provider, &role) => {}
                 Ok(_) => return Ok(false),
                 Err(Refusal::Unavailable(why)) => return Err(why),
                 Err(refusal) => {

@@ -128,7 +128,15 @@ async fn merge_into(
         summary: None,
     };
     let report = reports::begin(codebuild, report).await?;
-    let (summary, truncated) = match kind {
+    let (summary, truncated) = fill(codebuild, &report, shards).await?;
+    let status = status(shards.iter().map(|shard| shard.status), count);
+    reports::end(codebuild, &batch.scope, &report.id, status, Some(summary), truncated).await?;
+    Ok(report.id)
+}
+
+/// Stores what the shards hold together. Gives the summary, and whether there was more than is stored.
+async fn fill(codebuild: &CodeBuild, report: &Report, shards: &[Report]) -> Result<(Summary, bool), Stop> {
+    match report.kind {
         Kind::Test => {
             let mut merged = MergedTests::default();
             for shard in shards {
@@ -145,8 +153,8 @@ async fn merge_into(
             let truncated = summary.total > cases.len() as u64;
             let uuid = report.id.uuid;
             let cases = (0..).zip(cases).map(|(place, case)| ReportedCase { report: uuid, place, case });
-            reports::put_all(codebuild, &report, cases.collect()).await?;
-            (Summary::Tests(summary), truncated)
+            reports::put_all(codebuild, report, cases.collect()).await?;
+            Ok((Summary::Tests(summary), truncated))
         }
         Kind::CodeCoverage => {
             let mut merged = MergedCoverage::default();
@@ -161,13 +169,10 @@ async fn merge_into(
             let (sum, files) = merged.into_parts();
             let uuid = report.id.uuid;
             let files = (0..).zip(files).map(|(place, file)| ReportedFile { report: uuid, place, file });
-            reports::put_all(codebuild, &report, files.collect()).await?;
-            (Summary::Coverage(sum), truncated)
+            reports::put_all(codebuild, report, files.collect()).await?;
+            Ok((Summary::Coverage(sum), truncated))
         }
-    };
-    let status = status(shards.iter().map(|shard| shard.status), count);
-    reports::end(codebuild, &batch.scope, &report.id, status, Some(summary), truncated).await?;
-    Ok(report.id)
+    }
 }
 
 /// One that failed fails the whole; one that is missing leaves it incomplete.

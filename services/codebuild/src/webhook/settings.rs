@@ -13,6 +13,14 @@ use crate::error::Error;
 /// From the least on.
 const GITHUB_ROLES: [Role; 5] =
     [Role::GithubRead, Role::GithubTriage, Role::GithubWrite, Role::GithubMaintain, Role::GithubAdmin];
+const GITLAB_ROLES: [Role; 6] = [
+    Role::GitlabGuest,
+    Role::GitlabPlanner,
+    Role::GitlabReporter,
+    Role::GitlabDeveloper,
+    Role::GitlabMaintainer,
+    Role::GitlabOwner,
+];
 /// Groups, and filters of one group, at most.
 const MOST: usize = 50;
 
@@ -38,7 +46,7 @@ pub(crate) fn complete(mut webhook: Webhook, provider: Provider) -> Result<Webho
         requires_comment_approval: Approval::ForkPullRequests,
         ..PullRequestBuildPolicy::default()
     });
-    complete_policy(policy, is_github)?;
+    complete_policy(policy, provider)?;
     let groups = webhook.filter_groups.as_deref().unwrap_or_default();
     let branch_filter = webhook.branch_filter.as_deref().unwrap_or_default();
     if !groups.is_empty() && !branch_filter.is_empty() {
@@ -61,8 +69,9 @@ pub(crate) fn complete(mut webhook: Webhook, provider: Provider) -> Result<Webho
     Ok(webhook)
 }
 
-/// Who approves, if it is not said, are those who may write. Errors: NotImplemented for hosts whose comments are not read.
-fn complete_policy(policy: &mut PullRequestBuildPolicy, is_github: bool) -> Result<(), Error> {
+/// Who approves, if it is not said, are those who may write. Errors: InvalidInput, NotImplemented for hosts whose comments are
+/// not read.
+fn complete_policy(policy: &mut PullRequestBuildPolicy, provider: Provider) -> Result<(), Error> {
     if let Approval::Other(other) = &policy.requires_comment_approval {
         return Err(Error::InvalidInput(format!(
             "Invalid pull request build policy: requiresCommentApproval '{other}' is none of DISABLED, \
@@ -70,17 +79,17 @@ fn complete_policy(policy: &mut PullRequestBuildPolicy, is_github: bool) -> Resu
         )));
     }
     let roles = policy.approver_roles.get_or_insert_default();
-    if !is_github && !roles.is_empty() {
+    let known = roles_of(provider);
+    if known.is_empty() && !roles.is_empty() {
         return Err(Error::NotImplemented("approverRoles of this source provider".to_owned()));
     }
-    if let Some(other) = roles.iter().find(|role| !GITHUB_ROLES.contains(role)) {
+    if let Some(other) = roles.iter().find(|role| !known.contains(role)) {
         return Err(Error::InvalidInput(format!(
             "Invalid pull request build policy: the approver role '{other}' does not fit the source provider"
         )));
     }
-    let is_open = policy.requires_comment_approval == Approval::Disabled;
-    if is_github && !is_open && roles.is_empty() {
-        *roles = GITHUB_ROLES[2..].to_vec();
+    if policy.requires_comment_approval != Approval::Disabled && roles.is_empty() {
+        *roles = who_may_write(provider).to_vec();
     }
     if policy.approver_roles.as_ref().is_some_and(Vec::is_empty) {
         policy.approver_roles = None;
@@ -88,11 +97,27 @@ fn complete_policy(policy: &mut PullRequestBuildPolicy, is_github: bool) -> Resu
     Ok(())
 }
 
+/// From the least on. None of hosts whose comments are not read.
+fn roles_of(provider: Provider) -> &'static [Role] {
+    match provider {
+        Provider::GitHub | Provider::GitHubEnterpriseServer => &GITHUB_ROLES,
+        Provider::GitLab | Provider::GitLabSelfManaged => &GITLAB_ROLES,
+        Provider::Bitbucket | Provider::AzureDevOps => &[],
+    }
+}
+
+fn who_may_write(provider: Provider) -> &'static [Role] {
+    let roles = roles_of(provider);
+    let from = roles.iter().position(|role| matches!(role, Role::GithubWrite | Role::GitlabDeveloper));
+    from.map_or(&[], |from| &roles[from..])
+}
+
 /// Whether an account of this role may approve, and needs no approval.
-pub(crate) fn approves(webhook: &Webhook, role: &str) -> bool {
+pub(crate) fn approves(webhook: &Webhook, provider: Provider, role: &str) -> bool {
     let policy = webhook.pull_request_build_policy.as_ref();
-    let mut roles = policy.and_then(|policy| policy.approver_roles.as_ref()).into_iter().flatten();
-    roles.any(|approver| approver.as_str() == role)
+    // One that was made before there were approvals names nobody.
+    let roles = policy.and_then(|policy| policy.approver_roles.as_deref());
+    roles.unwrap_or(who_may_write(provider)).iter().any(|approver| approver.as_str() == role)
 }
 
 /// Whether a pull request waits for somebody's approval, unless it comes from one who may give it.
@@ -127,7 +152,10 @@ mod tests {
         assert!(refusal(without_event).contains("type EVENT"));
         let policy = completed.pull_request_build_policy.as_ref().unwrap();
         assert_eq!(policy.approver_roles.as_deref(), Some(&GITHUB_ROLES[2..]));
-        assert!(approves(&completed, "GITHUB_ADMIN") && !approves(&completed, "GITHUB_READ"));
+        let approves = |role| approves(&completed, Provider::GitHub, role);
+        assert!(approves("GITHUB_ADMIN") && !approves("GITHUB_READ"));
+        let of_gitlab = complete(Webhook::default(), Provider::GitLab).unwrap().pull_request_build_policy;
+        assert_eq!(of_gitlab.unwrap().approver_roles.as_deref(), Some(&GITLAB_ROLES[3..]));
         let manual = Webhook { manual_creation: Some(true), ..Webhook::default() };
         assert!(refusal(manual).contains("manualCreation"));
     }
