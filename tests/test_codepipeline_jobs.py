@@ -285,7 +285,8 @@ def test_some_providers_are_for_v2_only(aws, place):
 
 def test_a_secret_is_shown_to_nobody_and_kept_by_an_update(aws, place, server):
     token = f"gho_{uuid.uuid4().hex}"
-    configuration = {"Owner": "o", "Repo": "r", "Branch": "main", "OAuthToken": token}
+    # No repository has such an owner: nothing is fetched.
+    configuration = {"Owner": "-o", "Repo": "r", "Branch": "main", "OAuthToken": token}
     source = action("Code", "ThirdParty", "Source", "GitHub", configuration, outputArtifacts=artifacts("App"))
     ask = action("Ask", "AWS", "Approval", "Manual", {})
     pipeline = Pipeline(aws, place, ("Approve", [ask]), source=source)

@@ -346,7 +346,6 @@ def test_the_log_of_a_failed_build_is_in_the_explanation(server, aws, place):
     assert watched.returncode == 1 and "| about to fail" in watched.stdout
 
 
-
 def test_the_logs_of_failed_commands_and_batches_are_in_every_view(server, aws, place):
     batches = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("codebuild:*", "logs:*", "s3:*"))
     project = unique("project")

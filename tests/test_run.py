@@ -122,7 +122,9 @@ def test_conditions_find_what_they_need_and_say_why_they_fail(run, commit):
     done = run.run()
     assert done.returncode == 0, done.stdout + done.stderr
 
-    definition["stages"][1]["onSuccess"] = conditions(rule("Fail", "Commands", commands=["echo no luck; exit 7"], **own))
+    definition["stages"][1]["onSuccess"] = conditions(
+        rule("Fail", "Commands", commands=["echo no luck; exit 7"], **own)
+    )
     run.definition.write_text(json.dumps(definition))
     done = run.run()
     assert done.returncode == 1

@@ -13,8 +13,12 @@ use store::WriteTx;
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::notifications::Told;
 use crate::records::{Bucket, Setting, Version};
-use crate::settings;
+use crate::{notifications, settings};
+
+/// How the rules of a bucket delete.
+const LIFECYCLE: &str = "Lifecycle Expiration";
 
 /// Why an object was created, as `reason` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,7 @@ pub struct Teller {
     request_id: Option<String>,
     /// An account, or a service.
     requester: String,
+    principal_id: String,
     source_ip: Option<IpAddr>,
     deletes_as: &'static str,
 }
@@ -48,6 +53,7 @@ impl Teller {
             at: ctx.now(),
             request_id: Some(request_id(ctx.request_id)),
             requester: requester(ctx),
+            principal_id: principal_id(ctx),
             source_ip: ctx.source_ip,
             deletes_as: "DeleteObject",
         }
@@ -59,8 +65,9 @@ impl Teller {
             at,
             request_id: None,
             requester: "s3.amazonaws.com".to_owned(),
+            principal_id: "s3.amazonaws.com".to_owned(),
             source_ip: None,
-            deletes_as: "Lifecycle Expiration",
+            deletes_as: LIFECYCLE,
         }
     }
 }
@@ -77,12 +84,15 @@ pub fn object_created(
     version: &Version,
     reason: Created,
 ) -> Result<(), Error> {
-    let reason = match reason {
-        Created::PutObject => "PutObject",
-        Created::CopyObject => "CopyObject",
-        Created::CompleteMultipartUpload => "CompleteMultipartUpload",
+    let (reason, name) = match reason {
+        Created::PutObject => ("PutObject", "ObjectCreated:Put"),
+        Created::CopyObject => ("CopyObject", "ObjectCreated:Copy"),
+        Created::CompleteMultipartUpload => {
+            ("CompleteMultipartUpload", "ObjectCreated:CompleteMultipartUpload")
+        }
     };
-    append(tx, teller, bucket, version, "Object Created", [("reason", json!(reason))])
+    let kind = Kind { detail_type: "Object Created", name };
+    append(tx, teller, bucket, version, kind, [("reason", json!(reason))])
 }
 
 pub fn object_deleted(
@@ -96,8 +106,14 @@ pub fn object_deleted(
         Deleted::Permanently => "Permanently Deleted",
         Deleted::ByMarker => "Delete Marker Created",
     };
+    let name = match (how, teller.deletes_as) {
+        (Deleted::Permanently, LIFECYCLE) => "LifecycleExpiration:Delete",
+        (Deleted::ByMarker, LIFECYCLE) => "LifecycleExpiration:DeleteMarkerCreated",
+        (Deleted::Permanently, _) => "ObjectRemoved:Delete",
+        (Deleted::ByMarker, _) => "ObjectRemoved:DeleteMarkerCreated",
+    };
     let extra = [("reason", json!(teller.deletes_as)), ("deletion-type", json!(deletion_type))];
-    append(tx, teller, bucket, version, "Object Deleted", extra)
+    append(tx, teller, bucket, version, Kind { detail_type: "Object Deleted", name }, extra)
 }
 
 /// `Object Tags Added` or `Object Tags Deleted`.
@@ -108,7 +124,17 @@ pub fn tags_changed(
     version: &Version,
     detail_type: &'static str,
 ) -> Result<(), Error> {
-    append(tx, teller, bucket, version, detail_type, [])
+    let name = match detail_type {
+        "Object Tags Deleted" => "ObjectTagging:Delete",
+        _ => "ObjectTagging:Put",
+    };
+    append(tx, teller, bucket, version, Kind { detail_type, name }, [])
+}
+
+/// What happened, as EventBridge and as notifications name it.
+struct Kind {
+    detail_type: &'static str,
+    name: &'static str,
 }
 
 fn append<const N: usize>(
@@ -116,7 +142,7 @@ fn append<const N: usize>(
     teller: &Teller,
     bucket: &Bucket,
     version: &Version,
-    detail_type: &str,
+    Kind { detail_type, name }: Kind,
     extra: [(&str, Value); N],
 ) -> Result<(), Error> {
     let mut object = Map::new();
@@ -151,14 +177,44 @@ fn append<const N: usize>(
         vec![bucket.arn()],
         Value::Object(detail),
     );
-    let topic = if asks_for_eventbridge(bucket)? { event::TOPIC } else { event::UNPUBLISHED_TOPIC };
-    tx.append(topic, &event)?;
-    Ok(())
+    let kept: Option<NotificationConfiguration> = settings::of(bucket, Setting::Notification)?;
+    let asks_for_eventbridge = kept.as_ref().is_some_and(|kept| kept.event_bridge_configuration.is_some());
+    tx.append(if asks_for_eventbridge { event::TOPIC } else { event::UNPUBLISHED_TOPIC }, &event)?;
+    let Some(kept) = kept else { return Ok(()) };
+    let told = Told {
+        name,
+        time: teller.at.to_iso8601_millis(),
+        principal_id: &teller.principal_id,
+        source_ip: teller.source_ip.map(|ip| ip.to_string()),
+        request_id: teller.request_id.as_deref(),
+        object: told_object(version, detail_type),
+        key: &version.key,
+    };
+    notifications::enqueue(tx, bucket, &kept, &told)
 }
 
-fn asks_for_eventbridge(bucket: &Bucket) -> Result<bool, Error> {
-    let kept: Option<NotificationConfiguration> = settings::of(bucket, Setting::Notification)?;
-    Ok(kept.is_some_and(|kept| kept.event_bridge_configuration.is_some()))
+/// The object as notifications show it; its key is quoted as in a form.
+fn told_object(version: &Version, detail_type: &str) -> Value {
+    let key: String = form_urlencoded::byte_serialize(version.key.as_bytes()).collect();
+    let mut object = Map::new();
+    object.insert("key".to_owned(), json!(key));
+    if let Some(stored) = version.object().filter(|_| detail_type != "Object Deleted") {
+        object.insert("size".to_owned(), json!(stored.size));
+        object.insert("eTag".to_owned(), json!(stored.etag));
+    }
+    if !version.id.is_null() {
+        object.insert("versionId".to_owned(), json!(version.id.as_str()));
+    }
+    object.insert("sequencer".to_owned(), json!(format!("{:016x}", version.order)));
+    Value::Object(object)
+}
+
+fn principal_id(ctx: &Ctx) -> String {
+    match (&ctx.caller.principal, ctx.caller.principal.account()) {
+        (Principal::Service { name }, _) => name.clone(),
+        (_, None) => "Anonymous".to_owned(),
+        (principal, Some(_)) => format!("AWS:{}", principal.user_id()),
+    }
 }
 
 /// The caller's account, or the service that called.

@@ -22,6 +22,7 @@ mod lifecycle;
 mod listing;
 mod multipart;
 mod names;
+mod notifications;
 mod objects;
 mod operations;
 mod policy;

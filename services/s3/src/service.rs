@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use aws::operation::ValidationStyle;
-use aws::{AuditRecord, Auditor, Authoriser, Ctx, Principal, Protocol, Service};
+use aws::{AuditRecord, Auditor, Authoriser, Client, Ctx, Principal, Protocol, Service};
 use blob::collection::References;
 use blob::{Blobs, Digest};
 use serde_json::Value;
@@ -38,6 +38,8 @@ pub struct S3 {
     pub(crate) blobs: Blobs,
     authoriser: Arc<dyn Authoriser>,
     auditor: Arc<dyn Auditor>,
+    /// With which buckets tell queues and topics.
+    pub(crate) client: Option<Client>,
 }
 
 impl S3 {
@@ -47,7 +49,14 @@ impl S3 {
         authoriser: Arc<dyn Authoriser>,
         auditor: Arc<dyn Auditor>,
     ) -> Self {
-        Self { store, blobs, authoriser, auditor }
+        Self { store, blobs, authoriser, auditor, client: None }
+    }
+
+    /// `client` needs no identity. Without it no queue and no topic can be told of what happens in a bucket.
+    #[must_use]
+    pub fn with_client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
     }
 
     /// Runs one call: authorise → handle → audit.

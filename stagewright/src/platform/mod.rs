@@ -127,7 +127,8 @@ impl Platform {
         };
         let cloudtrail = CloudTrail::open(store.clone(), client.clone(), sealer.clone(), intervals);
         let logs = Arc::new(Logs::new(store.clone()));
-        let s3 = Arc::new(s3::S3::new(store.clone(), blobs.clone(), iam.clone(), cloudtrail.clone()));
+        let s3 = s3::S3::new(store.clone(), blobs.clone(), iam.clone(), cloudtrail.clone());
+        let s3 = Arc::new(s3.with_client(client.clone()));
         let packages = codeartifact::Config {
             endpoint: endpoint.clone(),
             origins: config.origins.clone(),
@@ -330,6 +331,8 @@ impl Platform {
         self.loops.spawn(async move { codeartifact.follow_advisories().await });
         let codeartifact = self.codeartifact.clone();
         self.loops.spawn(async move { codeartifact.sweep("server").await });
+        let notifying = s3.clone();
+        self.loops.spawn(async move { notifying.run_notifications("server").await });
         self.loops.spawn(async move { s3.run_lifecycle("server").await });
         let (collector, store) = (self.collector.clone(), self.store.clone());
         self.loops.spawn(async move { collector.run("server").await });

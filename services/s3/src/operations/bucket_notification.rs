@@ -7,8 +7,9 @@ use s3s::dto::{
 
 use crate::access::Question;
 use crate::error::Error;
+use crate::events::request_id;
 use crate::records::Setting;
-use crate::{S3, settings};
+use crate::{S3, notifications, settings};
 
 pub fn get_questions(input: &GetBucketNotificationConfigurationInput) -> Vec<Question> {
     let question = Question::bucket("s3:GetBucketNotification", &input.bucket);
@@ -36,21 +37,20 @@ pub async fn get(
     })
 }
 
-/// Keeps the configuration. Events go to EventBridge if it says so; there are no topics, queues or functions here to which S3 could deliver directly, so S3 says of them what it says of any
-/// that it cannot reach.
+/// Keeps the configuration. Events go to EventBridge if it says so, and to queues and topics, which get a test event now;
+/// there are no functions here, so S3 says of them what it says of any destination that it cannot reach.
 pub async fn put(
     s3: &S3,
-    _ctx: &Ctx,
+    ctx: &Ctx,
     input: PutBucketNotificationConfigurationInput,
 ) -> Result<PutBucketNotificationConfigurationOutput, Error> {
-    let configuration = &input.notification_configuration;
-    let names_destinations = configuration.topic_configurations.as_ref().is_some_and(|some| !some.is_empty())
-        || configuration.queue_configurations.as_ref().is_some_and(|some| !some.is_empty())
-        || configuration.lambda_function_configurations.as_ref().is_some_and(|some| !some.is_empty());
-    if names_destinations {
-        let message = "Unable to validate the following destination configurations";
-        return Err(Error::invalid_argument("notification", "destination", message));
+    let mut configuration = input.notification_configuration;
+    let bucket = s3.bucket(&input.bucket).await?;
+    notifications::check(&mut configuration, &bucket.scope)?;
+    if input.skip_destination_validation != Some(true) {
+        let (time, id) = (ctx.now().to_iso8601_millis(), request_id(ctx.request_id));
+        notifications::test(s3.client.as_ref(), &bucket, &configuration, time, id).await?;
     }
-    super::put_setting(s3, &input.bucket, Setting::Notification, configuration).await?;
+    super::put_setting(s3, &input.bucket, Setting::Notification, &configuration).await?;
     Ok(PutBucketNotificationConfigurationOutput::default())
 }
