@@ -423,8 +423,32 @@ def test_duplicates_are_taken_once(sqs, fifo):
     told("InvalidParameterValue", DelaySeconds=1, **group)
     sqs.set_queue_attributes(QueueUrl=fifo, Attributes={"ContentBasedDeduplication": "false"})
     assert "ContentBasedDeduplication enabled" in told("InvalidParameterValue", **group)
-    attempt = {"QueueUrl": fifo, "ReceiveRequestAttemptId": "a"}
-    refused("NotImplemented", sqs.receive_message, **attempt)
+
+
+def test_a_call_that_is_repeated_receives_the_same(sqs, fifo, queue):
+    for number in range(3):
+        send(sqs, fifo, str(number), MessageGroupId="g")
+
+    def received(attempt, **more):
+        more = {"MaxNumberOfMessages": 2, "VisibilityTimeout": 30, **more}
+        answer = sqs.receive_message(QueueUrl=fifo, ReceiveRequestAttemptId=attempt, **more)
+        return [(message["Body"], message["ReceiptHandle"]) for message in answer.get("Messages", [])]
+
+    first = received("a")
+    assert [body for body, _ in first] == ["0", "1"]
+    assert received("a") == first and received("b") == []
+    # What was modified is not received again by the old name.
+    (_, handle), _ = first
+    sqs.change_message_visibility(QueueUrl=fifo, ReceiptHandle=handle, VisibilityTimeout=40)
+    assert received("a") == []
+    for _, handle in first:
+        sqs.delete_message(QueueUrl=fifo, ReceiptHandle=handle)
+    third = received("a")
+    assert [body for body, _ in third] == ["2"] and received("a", MaxNumberOfMessages=1) == third
+    attempt = {"QueueUrl": fifo, "ReceiveRequestAttemptId": "no spaces"}
+    refused("InvalidParameterValue", sqs.receive_message, **attempt)
+    attempt = {"QueueUrl": queue, "ReceiveRequestAttemptId": "a"}
+    assert "not valid for this queue type" in refused("InvalidParameterValue", sqs.receive_message, **attempt)
 
 
 # ---------------------------------------------------------------- dead letters

@@ -110,7 +110,7 @@ fn advanced_selectors_that_make_no_sense_are_refused() {
         ),
         (
             &[("eventCategory", "Equals", &["Data"]), ("resources.type", "Equals", &["AWS::SNS::Topic"])],
-            "Data events of AWS::SNS::Topic are not recorded here; those of AWS::S3::Object are.",
+            "Data events of AWS::SNS::Topic are not recorded here; those of AWS::S3::Object and AWS::SQS::Queue are.",
         ),
     ] {
         assert_eq!(advanced_of(fields), Err(message.to_owned()));

@@ -50,6 +50,11 @@ pub trait RuleProvider: Send + Sync {
     /// Never changes.
     fn rule_type(&self) -> &'static RuleType;
 
+    /// Whether rules of the type can be evaluated here; else they fail and say so.
+    fn is_served(&self) -> bool {
+        true
+    }
+
     /// A refusal says that the rule cannot be evaluated, which counts as failure.
     async fn start(&self, work: &Work) -> Result<RuleOutcome, Trouble>;
 
@@ -138,6 +143,11 @@ pub fn rule_types() -> impl Iterator<Item = &'static RuleType> {
 
 pub fn rule_type(id: &RuleTypeId) -> Option<&'static RuleType> {
     rule_types().find(|rule_type| rule_type.is(id))
+}
+
+/// Whether rules of a type can be evaluated here.
+pub fn is_served(id: &RuleTypeId) -> bool {
+    provider(id).is_some_and(RuleProvider::is_served)
 }
 
 /// Who evaluates rules of a type.

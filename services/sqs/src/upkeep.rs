@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::moves;
 use crate::names::QueueName;
 use crate::queueing::{self, EXPIRY};
-use crate::records::{Content, Counter, Deduplication, Group, Message, Queue};
+use crate::records::{Attempt, Content, Counter, Deduplication, Group, Message, Queue};
 
 const EMPTYING: &str = "sqs/emptying";
 pub const WORKER: &str = "sqs";
@@ -102,6 +102,7 @@ async fn empty(sqs: &Sqs, claimed: Claimed) -> Result<(), Error> {
         left |= delete_some::<Group>(tx, Message::pile(remains.messages))?;
         if let Some(queue) = remains.queue {
             left |= delete_some::<Deduplication>(tx, Key::of(queue.to_string()))?;
+            left |= delete_some::<Attempt>(tx, Key::of(queue.to_string()))?;
             tx.delete::<Counter>(&Counter::key_of(queue))?;
         }
         match left {

@@ -14,16 +14,33 @@ use crate::records::Queue;
 /// Calls that wait at one time, in all queues.
 pub const MOST_WAITING: usize = 2_000;
 
+/// A call that receives.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub most: usize,
+    /// In seconds; the queue's without it.
+    pub visibility_timeout: Option<u32>,
+    pub wait: Option<u32>,
+    /// By which it is known when it is repeated; FIFO queues alone know such calls.
+    pub attempt: Option<String>,
+}
+
+impl Request {
+    fn wanted(&self, queue: &Queue) -> Wanted {
+        let visibility_timeout = self.visibility_timeout.unwrap_or(queue.settings.visibility_timeout);
+        Wanted { most: self.most, visibility_timeout }
+    }
+}
+
 /// Receives messages, and waits for some as long as the call or the queue says.
-/// Errors: `QueueDoesNotExist`, also if the queue goes meanwhile, `OverLimit`, `RequestThrottled`.
-pub async fn receive(
-    sqs: &Sqs,
-    name: &QueueName,
-    most: usize,
-    visibility_timeout: Option<u32>,
-    wait: Option<u32>,
-) -> Result<Vec<Received>, Error> {
+/// Errors: `QueueDoesNotExist`, also if the queue goes meanwhile, `InvalidParameterValue` (an attempt's id for a standard
+/// queue), `OverLimit`, `RequestThrottled`.
+pub async fn receive(sqs: &Sqs, name: &QueueName, request: &Request) -> Result<Vec<Received>, Error> {
+    if let Some(received) = again(sqs, name, request).await? {
+        return Ok(received);
+    }
     let started = Instant::now();
+    let wait = request.wait;
     let mut place = None;
     let mut stopping = sqs.stopping.subscribe();
     loop {
@@ -32,8 +49,7 @@ pub async fn receive(
         let now = Timestamp::now().as_millis();
         let (queue, next) = look(sqs, name, now).await?;
         if next.is_some_and(|next| next <= now) {
-            let timeout = visibility_timeout.unwrap_or(queue.settings.visibility_timeout);
-            let received = take(sqs, name, Wanted { most, visibility_timeout: timeout }).await?;
+            let received = take(sqs, name, request).await?;
             if !received.is_empty() {
                 return Ok(received);
             }
@@ -75,12 +91,32 @@ async fn look(sqs: &Sqs, name: &QueueName, now: i64) -> Result<(Queue, Option<i6
     read.await
 }
 
-async fn take(sqs: &Sqs, name: &QueueName, wanted: Wanted) -> Result<Vec<Received>, Error> {
-    let name = name.clone();
+/// What a call has received before that this one repeats.
+async fn again(sqs: &Sqs, name: &QueueName, request: &Request) -> Result<Option<Vec<Received>>, Error> {
+    let Some(attempt) = request.attempt.clone() else { return Ok(None) };
+    let (name, request) = (name.clone(), request.clone());
     let now = Timestamp::now().as_millis();
     let write = sqs.store.write(move |tx| {
         let queue = queueing::find(tx, &name)?;
-        queueing::receive(tx, &queue, wanted, now)
+        if !queue.is_fifo() {
+            let reason = "The request include parameter that is not valid for this queue type.";
+            return Err(Error::value(&attempt, "ReceiveRequestAttemptId", reason));
+        }
+        queueing::receive_again(tx, &queue, &attempt, request.wanted(&queue), now)
+    });
+    write.await
+}
+
+async fn take(sqs: &Sqs, name: &QueueName, request: &Request) -> Result<Vec<Received>, Error> {
+    let (name, request) = (name.clone(), request.clone());
+    let now = Timestamp::now().as_millis();
+    let write = sqs.store.write(move |tx| {
+        let queue = queueing::find(tx, &name)?;
+        let received = queueing::receive(tx, &queue, request.wanted(&queue), now)?;
+        if let Some(attempt) = &request.attempt {
+            queueing::note(tx, &queue, attempt, &received, now)?;
+        }
+        Ok::<_, Error>(received)
     });
     write.await
 }

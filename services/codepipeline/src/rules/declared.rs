@@ -42,6 +42,10 @@ impl RuleProvider for Declared {
         }
     }
 
+    fn is_served(&self) -> bool {
+        false
+    }
+
     async fn start(&self, _work: &Work) -> Result<RuleOutcome, Trouble> {
         Err(Trouble::configuration(format!("The rule provider {} is not available here", self.0.provider)))
     }

@@ -4,11 +4,13 @@ use sqs_model::{
 };
 
 use super::on_url;
+use crate::draft::check_id;
 use crate::error::Error;
 use crate::names::QueueName;
 use crate::queueing::Received;
 use crate::records::{Attribute, Message, Parcel};
-use crate::{Sqs, digest, waiting};
+use crate::waiting::{self, Request};
+use crate::{Sqs, digest};
 
 /// Source: SQS API Reference, ReceiveMessage.
 const MOST_MESSAGES: i32 = 10;
@@ -20,8 +22,7 @@ pub(super) async fn access(sqs: &Sqs, ctx: &Ctx, input: &ReceiveMessage) -> Resu
 }
 
 /// Receives up to ten messages, and waits for them if asked to.
-/// Errors: `QueueDoesNotExist`, `InvalidParameterValue`, `OverLimit`, `RequestThrottled`, `NotImplemented` for
-/// `ReceiveRequestAttemptId`. Source: SQS API Reference, ReceiveMessage.
+/// Errors: `QueueDoesNotExist`, `InvalidParameterValue`, `OverLimit`, `RequestThrottled`. Source: SQS API Reference, ReceiveMessage.
 pub(super) async fn receive_message(
     sqs: &Sqs,
     ctx: &Ctx,
@@ -31,8 +32,9 @@ pub(super) async fn receive_message(
     let most = bounded(input.max_number_of_messages, "MaxNumberOfMessages", 1, MOST_MESSAGES)?.unwrap_or(1);
     let timeout = bounded(input.visibility_timeout, "VisibilityTimeout", 0, LONGEST_TIMEOUT)?;
     let wait = bounded(input.wait_time_seconds, "WaitTimeSeconds", 0, LONGEST_WAIT)?;
-    if input.receive_request_attempt_id.is_some() {
-        return Err(Error::not_implemented("Receiving again by ReceiveRequestAttemptId is"));
+    let attempt = input.receive_request_attempt_id;
+    if let Some(id) = &attempt {
+        check_id(id, "ReceiveRequestAttemptId")?;
     }
     // The older name of the same list goes with the newer one.
     let wanted = [input.message_system_attribute_names, input.attribute_names];
@@ -40,7 +42,8 @@ pub(super) async fn receive_message(
     let system: Vec<&str> = wanted.iter().map(MessageSystemAttributeName::as_str).collect();
     let attributes = input.message_attribute_names.unwrap_or_default();
     let most = usize::try_from(most).unwrap_or(1);
-    let received = waiting::receive(sqs, &name, most, timeout, wait).await?;
+    let request = Request { most, visibility_timeout: timeout, wait, attempt };
+    let received = waiting::receive(sqs, &name, &request).await?;
     let shown = received.into_iter().map(|Received { message, content }| {
         let parcel = content.open(&sqs.sealer)?;
         Ok::<_, Error>(shown(&message, parcel, &system, &attributes))

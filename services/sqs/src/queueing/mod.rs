@@ -1,6 +1,7 @@
 //! What becomes of messages in a queue, each step within a transaction: they arrive, are received, come back, are given up
 //! or deleted.
 
+mod again;
 mod arrival;
 mod counting;
 mod receipt;
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::names::QueueName;
 use crate::records::{Group, Message, Queue};
 
+pub use again::{note, receive_again};
 pub use arrival::{Arrival, arrive, reschedule_expiry, send};
 pub use counting::counts;
 pub use receipt::{Received, Wanted, candidates, check_in_flight, receive};

@@ -117,7 +117,7 @@ fn hand_out(
     Ok(Some(Received { message, content }))
 }
 
-fn content(tx: &mut ReadTx<'_>, id: Uuid) -> Result<Option<Content>, Error> {
+pub(super) fn content(tx: &mut ReadTx<'_>, id: Uuid) -> Result<Option<Content>, Error> {
     Ok(tx.get::<Content>(&Content::key_of(id))?.map(Versioned::into_inner))
 }
 

@@ -1,5 +1,6 @@
 //! What is stored.
 
+mod attempt;
 mod content;
 mod deduplication;
 mod group;
@@ -7,6 +8,7 @@ mod message;
 mod queue;
 mod task;
 
+pub use attempt::{Attempt, Taken};
 pub use content::{Attribute, Content, Parcel};
 pub use deduplication::Deduplication;
 pub use group::{Counter, Group};

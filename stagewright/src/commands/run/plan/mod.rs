@@ -202,7 +202,7 @@ fn leave_out_rules(
         for (member, conditions) in texts::conditions_mut(stage) {
             for rules in conditions.iter_mut().filter_map(|condition| condition.rules.as_mut()) {
                 rules.retain(|rule| {
-                    let is_served = rules::provider(&rule.rule_type_id).is_some();
+                    let is_served = rules::is_served(&rule.rule_type_id);
                     let (rule, kind) = (&rule.name, &rule.rule_type_id.provider);
                     if !is_served && wishes.skip_unserved {
                         notes.push(format!("{name} {member}: without the rule '{rule}' ({kind})"));
