@@ -187,6 +187,7 @@ def test_rules_hold_by_themselves_once_they_are_told_to(packages, server):
     rule("newest=1 mode=report")
     (event, *_) = until(lambda: swept(True), 30, "a sweep that only reports")
     assert event["userIdentity"]["invokedBy"] == "codeartifact.amazonaws.com" and "errorCode" not in event
+    assert [one["version"] for one in event["responseElements"]["versions"]] == ["1.0.0"]
     assert versions(repository) == {"1.0.0", "1.1.0"} and swept(False) == []
     rule("newest=1 mode=enforce")
     until(lambda: versions(repository) == {"1.1.0"}, 30, "the old version to go")

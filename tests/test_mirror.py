@@ -15,12 +15,13 @@ from harness.aws_cli import AwsCli
 from harness.cargo import Cargo, crate
 from harness.identities import create_user, unique
 from harness.npm import Npm
-from harness.origin import Origin
+from harness.origin import Origin, metadata
 from harness.plain_http import fetch
 from harness.python_packages import Python, wheel
 from harness.server import REGION, Server
 
 DOMAIN, REPOSITORY = "gap", "all"
+MAVEN = "public:maven-central"
 CONNECTIONS = {"npm": "public:npmjs", "pypi": "public:pypi", "cargo": "public:crates-io"}
 
 
@@ -143,7 +144,18 @@ def bundle(inside, tmp_path_factory):
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory, bundle):
     """The server that has only the bundle."""
-    place = Place(tmp_path_factory.mktemp("outside"), dict.fromkeys(CONNECTIONS.values(), bundle))
+    beside = tmp_path_factory.mktemp("maven")
+    (beside / "secret").write_text("beside the repository")
+    folder = beside / "repository"
+    version = folder / "com" / "acme" / "app" / "1.0"
+    version.mkdir(parents=True)
+    (version / "app-1.0-link.jar").symlink_to(beside / "secret")
+    (version / "app-1.0.jar").write_text("bytes of it")
+    for file in list(version.iterdir()):
+        (version / f"{file.name}.sha1").write_text(hashlib.sha1(file.read_bytes()).hexdigest())
+    (version.parent / "maven-metadata.xml").write_bytes(metadata("com.acme", "app", {"1.0"}))
+    origins = {**dict.fromkeys(CONNECTIONS.values(), bundle), MAVEN: folder}
+    place = Place(tmp_path_factory.mktemp("outside"), origins)
     yield place
     place.stop()
 
@@ -195,6 +207,20 @@ def test_package_managers_install_where_there_is_no_internet(outside, origin, tm
         origin.start()
     for form, namespace in (("npm", {"namespace": "acme"}), ("pypi", {}), ("cargo", {})):
         assert outside.versions(form, "mirror-leaf", **namespace) == {"1.5.0": "EXTERNAL"}
+
+
+def test_a_folder_is_an_origin_and_nothing_beside_it(outside):
+    place = {"domain": DOMAIN, "repository": unique("maven")}
+    outside.packages.create_repository(**place)
+    outside.packages.associate_external_connection(**place, externalConnection=MAVEN)
+
+    def read(file):
+        return get(outside, "maven", f"com/acme/app/1.0/{file}", repository=place["repository"])
+
+    assert read("app-1.0.jar").body == b"bytes of it"
+    assert read("app-1.0-sources.jar").status == 404
+    link = read("app-1.0-link.jar")
+    assert link.status == 502 and b"beside" not in link.body
 
 
 def test_lock_files_are_taken_exactly(inside, origin, tmp_path):

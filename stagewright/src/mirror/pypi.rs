@@ -259,7 +259,7 @@ mod tests {
             needs.into_iter().map(|need| (need.name, need.specifiers, need.extras.len())).collect::<Vec<_>>()
         };
         let zope = ("zope-interface".to_owned(), ">=5".to_owned(), 0);
-        assert_eq!(names(&[]), [zope.clone()]);
+        assert_eq!(names(&[]), std::slice::from_ref(&zope));
         assert_eq!(names(&["more"]), [("q".to_owned(), "~= 1.0".to_owned(), 1), zope]);
     }
 }
