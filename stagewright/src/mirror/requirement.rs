@@ -75,7 +75,7 @@ mod tests {
             "npm:a@git+ssh://x",
             "pypi:a==",
             "pypi:../a",
-            "cargo:a@x",
+            "cargo:a@newest",
             "cargo:a[b@1",
             "cargo:../a",
         ] {
