@@ -115,10 +115,13 @@ def sweep(client, case):
     return problems
 
 
-def is_about_an_object(client, operation):
-    """Calls about objects are data events, which LookupEvents does not show."""
-    shape = client.meta.service_model.operation_model(operation).input_shape
-    return client.meta.service_model.service_name == "s3" and "Key" in shape.members
+def is_data_event(client, operation):
+    """Calls about objects and messages are data events, which LookupEvents does not show."""
+    model = client.meta.service_model
+    if model.service_name == "sqs":
+        calls = ("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
+        return operation.removesuffix("Batch") in calls
+    return model.service_name == "s3" and "Key" in model.operation_model(operation).input_shape.members
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -186,7 +189,7 @@ def test_without_permission(stranger, service):
 def test_a_refused_call_leaves_an_audit_record(stranger, aws, service):
     name, clients = stranger
     client = clients.client(service)
-    operations = {operation for operation in served_by(service) if not is_about_an_object(client, operation)}
+    operations = {operation for operation in served_by(service) if not is_data_event(client, operation)}
     for operation in operations:
         refusal(client, operation)
 
