@@ -78,8 +78,15 @@ def measure_queue(table, folder, builds=1_000):
     """Builds of `true` that all wait for two slots, beside as many sandboxes that two loops of bash start."""
     ground = Ground(folder / "queue")
     project = ground.builds.create(phases("true"))
+    # The slots are taken until all builds wait: to start them is not what is measured.
+    sleeping = ground.builds.create(phases("echo asleep; sleep 600"))
+    held = [ground.builds.start(sleeping) for _ in range(SLOTS)]
+    for build in held:
+        ground.builds.says(build, "asleep")
     with ThreadPoolExecutor(8) as starters:
         ids = list(starters.map(lambda _: ground.builds.start(project), range(builds)))
+    for build in held:
+        ground.aws.codebuild.stop_build(id=build)
     listed = []
     for first in range(0, builds, 100):
         for number in ids[first : first + 100]:
