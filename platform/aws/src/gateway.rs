@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::{HeaderMap, header};
 use uuid::Uuid;
 
 use crate::ctx::Ctx;
 use crate::error::Error;
+use crate::http::Peer;
 use crate::names::Scope;
 use crate::objects::Objects;
 use crate::operation::Service;
@@ -43,6 +45,19 @@ pub struct Origin {
     pub invoked_by: Option<String>,
     pub source_arn: Option<String>,
     pub change: Option<String>,
+}
+
+impl Origin {
+    /// Of a request with these headers.
+    pub fn of(headers: &HeaderMap, peer: Peer) -> Self {
+        let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            source_ip: Some(peer.ip),
+            user_agent: user_agent.map(str::to_owned),
+            secure_transport: peer.secure_transport,
+            ..Self::default()
+        }
+    }
 }
 
 impl Gateway {

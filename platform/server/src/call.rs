@@ -140,14 +140,7 @@ impl Received {
             let hash = declared.map_or_else(|| verify::body_hash(&bytes), str::to_owned);
             let (caller, scope) = authenticated(door, service, operation, signed?, &parts, &hash).await?;
             let route = door.gateway.route(service, operation)?;
-            let origin = Origin {
-                source_ip: Some(peer.ip),
-                user_agent: header(&parts.headers, "user-agent").map(str::to_owned),
-                secure_transport: peer.secure_transport,
-                invoked_by: None,
-                source_arn: None,
-                change: None,
-            };
+            let origin = Origin::of(&parts.headers, peer);
             let mut ctx = door.gateway.ctx(caller, scope, route.model().name, origin);
             ctx.streams = streams.unwrap_or_default();
             let decoded = decode(route.as_ref(), &parts, &bytes).map_err(serialization)?;

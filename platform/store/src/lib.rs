@@ -55,7 +55,7 @@ pub use error::Error;
 pub use key::{Key, Part};
 pub use outbox::{Delivery, Subscription};
 pub use payload::Payload;
-pub use queue::Claimed;
+pub use queue::{Claimed, backoff};
 pub use range::{Page, Range};
 pub use record::{Index, Record, Versioned};
 pub use signal::Listener;

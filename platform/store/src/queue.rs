@@ -125,6 +125,11 @@ impl Claimed {
     }
 }
 
+/// How long to wait after so many attempts that have failed: doubled each time, up to `longest`.
+pub fn backoff(failed: u32, first: Duration, longest: Duration) -> Duration {
+    first.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(longest)
+}
+
 impl Store {
     /// Waits for the next due entry of a queue and claims it: nobody else gets it before the lease ends. Entries come in
     /// the order in which they become due. A claim that is made but no longer wanted (the future was dropped) is given

@@ -355,8 +355,7 @@ impl S3 {
         let claimed = claimed.clone();
         match sent {
             Err(error) if error.is_fault() && claimed.attempt < MOST_ATTEMPTS => {
-                let doubled = 1 << claimed.attempt.saturating_sub(1).min(16);
-                let delay = FIRST_DELAY.saturating_mul(doubled).min(LONGEST_DELAY);
+                let delay = store::backoff(claimed.attempt, FIRST_DELAY, LONGEST_DELAY);
                 self.store.release(&claimed, delay).await
             }
             other => {

@@ -241,8 +241,7 @@ impl DeliveryPolicy {
 
 /// How long to wait after so many attempts to send an e-mail have failed; `None`: no more.
 pub fn mail_delay(failed: u32) -> Option<Duration> {
-    let doubled = FIRST_MAIL_DELAY.saturating_mul(1 << failed.saturating_sub(1).min(16));
-    (failed < MAIL_ATTEMPTS).then(|| doubled.min(LONGEST_MAIL_DELAY))
+    (failed < MAIL_ATTEMPTS).then(|| store::backoff(failed, FIRST_MAIL_DELAY, LONGEST_MAIL_DELAY))
 }
 
 /// How long to wait after so many attempts to reach a queue have failed; `None`: no more.

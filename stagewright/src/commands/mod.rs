@@ -23,6 +23,14 @@ pub mod worker;
 use std::fmt::Display;
 use std::process::ExitCode;
 
+/// Carries out what a command has to wait for, on one thread.
+fn to_the_end<E: Display>(work: impl Future<Output = Result<ExitCode, E>>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work).unwrap_or_else(failed),
+        Err(error) => failed(error),
+    }
+}
+
 /// Prints what went wrong, once, and gives the exit code for it.
 pub fn failed(what: impl Display) -> ExitCode {
     eprintln!("stagewright: {what}");

@@ -1,6 +1,5 @@
 //! `stagewright worker`: runs builds of a server on this machine.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use uuid::Uuid;
 use super::failed;
 use super::server_access::ServerAccess;
 use crate::config;
+use crate::platform::builds::supervisor;
 use crate::tracing_output;
 use crate::worker::{Ending, Error, Once, Settings, Worker};
 
@@ -77,8 +77,7 @@ async fn work(settings: Settings, remote: aws::Remote) -> Result<(), Box<dyn std
     let mut interrupted = signal(SignalKind::interrupt())?;
     let (ending, comes) = watch::channel(Ending::default());
     let drain = settings.drain;
-    let supervisor = vec![std::env::current_exe()?.into_os_string(), OsString::from("supervise")];
-    let worker = Worker::open(settings, remote, supervisor, comes).await?;
+    let worker = Worker::open(settings, remote, supervisor()?, comes).await?;
     let working = worker.run();
     tokio::pin!(working);
     let mut ends_at = None;

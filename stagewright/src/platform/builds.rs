@@ -1,6 +1,7 @@
 //! What runs builds on this machine, by the operator's settings.
 
 use std::ffi::OsString;
+use std::io;
 use std::sync::Arc;
 
 use codebuild::{Containers, Isolation};
@@ -12,6 +13,11 @@ use crate::config::{self, Config};
 
 /// The command by which this program holds one build, in the folder that its one argument names.
 pub const SUPERVISE: &str = "supervise";
+
+/// Program and arguments that hold one build, to which its folder is added.
+pub fn supervisor() -> io::Result<Vec<OsString>> {
+    Ok(vec![std::env::current_exe()?.into_os_string(), OsString::from(SUPERVISE)])
+}
 
 /// The executor of the platform.
 pub enum Builds {
@@ -25,8 +31,7 @@ impl Builds {
     pub fn open(config: &Config) -> Result<Self, Error> {
         let data = config.data.canonicalize();
         let data = data.map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
-        let own = std::env::current_exe().map_err(Error::OwnFile)?;
-        let supervisor = vec![own.into_os_string(), OsString::from(SUPERVISE)];
+        let supervisor = supervisor().map_err(Error::OwnFile)?;
         let sandbox = Sandbox {
             read_only_paths: config.builds.read_only_paths.clone(),
             hidden_paths: vec![data.clone()],

@@ -91,13 +91,9 @@ async fn tell(cloudtrail: &CloudTrail, claimed: &Claimed) -> Result<(), store::E
         };
         tx.put(&Notices { trail: id, course })?;
         match again {
-            true => tx.release(&claimed, delay(claimed.attempt)),
+            true => tx.release(&claimed, store::backoff(claimed.attempt, FIRST_DELAY, LONGEST_DELAY)),
             false => tx.complete(&claimed),
         }
     });
     write.await
-}
-
-fn delay(attempt: u32) -> Duration {
-    FIRST_DELAY.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_DELAY)
 }

@@ -32,7 +32,7 @@ use bytes::{Bytes, BytesMut};
 use codeartifact_model::CODEARTIFACT;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ impl PackageEndpoints {
         if let Some(account) = caller.principal.account() {
             scope.account = account.clone();
         }
-        let ctx = self.gateway.ctx(caller, scope, Action::Read.name(), origin(&parts.headers, peer));
+        let ctx = self.gateway.ctx(caller, scope, Action::Read.name(), Origin::of(&parts.headers, peer));
         let repository = access::find(&self.codeartifact, &address.repository).await?;
         let call = Call {
             codeartifact: &self.codeartifact,
@@ -304,16 +304,4 @@ async fn read_body(mut body: Body, limit: usize) -> Result<Bytes, Refusal> {
         read.extend_from_slice(&data);
     }
     Ok(read.freeze())
-}
-
-fn origin(headers: &HeaderMap, peer: Peer) -> Origin {
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Origin {
-        source_ip: Some(peer.ip),
-        user_agent: user_agent.map(str::to_owned),
-        secure_transport: peer.secure_transport,
-        invoked_by: None,
-        source_arn: None,
-        change: None,
-    }
 }

@@ -129,7 +129,7 @@ impl WorkerEndpoint {
         let home = &self.gateway.home;
         let account = caller.principal.account().unwrap_or(&home.account).clone();
         let scope = Scope::new(account, home.region.clone());
-        Ok(self.gateway.ctx(caller, scope, "RunBuilds", origin(&parts.headers, peer)))
+        Ok(self.gateway.ctx(caller, scope, "RunBuilds", Origin::of(&parts.headers, peer)))
     }
 
     async fn allowed(&self, ctx: &Ctx) -> Result<&Arc<RemoteExecutor>, aws::Error> {
@@ -296,14 +296,4 @@ fn unread(unread: Unread) -> aws::Error {
 /// What a client says that the body's hash is; nothing is the hash of no body.
 fn declared_hash(headers: &HeaderMap) -> &str {
     headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-fn origin(headers: &HeaderMap, peer: Peer) -> Origin {
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Origin {
-        source_ip: Some(peer.ip),
-        user_agent: user_agent.map(str::to_owned),
-        secure_transport: peer.secure_transport,
-        ..Origin::default()
-    }
 }

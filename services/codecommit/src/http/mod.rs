@@ -63,7 +63,7 @@ impl GitHttp {
         let call = Call {
             codecommit: &self.codecommit,
             gateway: &self.gateway,
-            ctx: self.gateway.ctx(caller, scope, program.action(), origin(&parts.headers, peer)),
+            ctx: self.gateway.ctx(caller, scope, program.action(), Origin::of(&parts.headers, peer)),
             name: address.name,
             headers: parts.headers,
         };
@@ -147,17 +147,5 @@ impl Call<'_> {
         let protocol = self.headers.get("git-protocol")?.to_str().ok()?;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b':' | b'-' | b'.');
         (protocol.len() <= LONGEST && protocol.bytes().all(fits)).then_some(protocol)
-    }
-}
-
-fn origin(headers: &HeaderMap, peer: Peer) -> Origin {
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Origin {
-        source_ip: Some(peer.ip),
-        user_agent: user_agent.map(str::to_owned),
-        secure_transport: peer.secure_transport,
-        invoked_by: None,
-        source_arn: None,
-        change: None,
     }
 }

@@ -213,8 +213,7 @@ fn decide(
     if delivery.attempts > most {
         return Err(Some("MaximumRetryAttempts"));
     }
-    let delay =
-        FIRST_DELAY.saturating_mul(1 << delivery.attempts.saturating_sub(1).min(16)).min(LONGEST_DELAY);
+    let delay = store::backoff(delivery.attempts, FIRST_DELAY, LONGEST_DELAY);
     let delay = delay.mul_f64(1.0 - chance / 2.0).max(not_before.unwrap_or_default());
     if now.plus(delay).since(delivery.ingested) > Duration::from_secs(longest.into()) {
         return Err(Some("MaximumEventAgeInSeconds"));

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws::http::{self as wire, HttpService, Peer};
 use aws::{Gateway, gateway::Origin};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
@@ -65,7 +65,7 @@ impl Frontend {
     }
 
     async fn answer(&self, request: wire::Request, peer: Peer) -> wire::Response {
-        let origin = origin(request.headers(), peer);
+        let origin = Origin::of(request.headers(), peer);
         let exchange = Arc::new(Exchange::new(self.s3.clone(), self.gateway.clone(), origin));
         let cors = cors::Asked::of(request.headers(), request.method());
         if request.method() == Method::OPTIONS {
@@ -191,16 +191,4 @@ fn finish(mut response: wire::Response, exchange: &Exchange) -> wire::Response {
     set("x-amz-request-id", &exchange.request_id());
     set("x-amz-id-2", &exchange.host_id());
     response
-}
-
-fn origin(headers: &HeaderMap, peer: Peer) -> Origin {
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Origin {
-        source_ip: Some(peer.ip),
-        user_agent: user_agent.map(str::to_owned),
-        secure_transport: peer.secure_transport,
-        invoked_by: None,
-        source_arn: None,
-        change: None,
-    }
 }

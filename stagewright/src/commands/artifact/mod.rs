@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::failed;
+use super::to_the_end;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -52,10 +52,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn block_on(work: impl Future<Output = Result<ExitCode, Error>>) -> ExitCode {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(work).unwrap_or_else(failed),
-        Err(error) => failed(error),
-    }
+    to_the_end(work)
 }
 
 /// Why a command did not do what it should.

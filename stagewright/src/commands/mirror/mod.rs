@@ -13,7 +13,7 @@ use clap::Subcommand;
 use codeartifact::bundle::Unreadable;
 use sha2::{Digest as _, Sha256};
 
-use super::failed;
+use super::to_the_end;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -30,17 +30,12 @@ enum What {
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    let done = runtime.block_on(async {
+    to_the_end(async {
         match arguments.what {
             What::Export(arguments) => export::run(arguments).await,
             What::Import(arguments) => import::run(arguments).await,
         }
-    });
-    done.unwrap_or_else(failed)
+    })
 }
 
 /// Why nothing was carried.

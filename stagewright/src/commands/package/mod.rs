@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use aws::{Region, Remote};
 use clap::Subcommand;
 
-use super::failed;
 use super::server_access::credentials;
+use super::to_the_end;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -44,17 +44,12 @@ pub struct Repository {
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    let done = runtime.block_on(async {
+    to_the_end(async {
         match arguments.what {
             What::Search(arguments) => search::run(arguments).await,
             What::Clean(arguments) => clean::run(arguments).await,
         }
-    });
-    done.unwrap_or_else(failed)
+    })
 }
 
 impl Repository {
