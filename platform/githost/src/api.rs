@@ -41,9 +41,12 @@ pub enum Refusal {
     /// It may do it later.
     #[error("{0}")]
     Unavailable(String),
-    /// 401, 403 and 404: hosts hide what one may not see.
+    /// 401 and 403.
     #[error("{0}")]
     NotAllowed(String),
+    /// 404: it is not there, or the host hides it from who may not see it.
+    #[error("{0}")]
+    Absent(String),
     #[error("{0}")]
     Other(String),
 }
@@ -74,9 +77,8 @@ impl Api {
         let said: String = String::from_utf8_lossy(&body).chars().take(QUOTED).collect();
         let told = format!("it answered {status} ({said})");
         Err(match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                Refusal::NotAllowed(told)
-            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal::NotAllowed(told),
+            StatusCode::NOT_FOUND => Refusal::Absent(told),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Refusal::Unavailable(told),
             status if status.is_server_error() => Refusal::Unavailable(told),
             _ => Refusal::Other(told),

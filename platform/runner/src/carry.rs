@@ -12,14 +12,12 @@ use crate::{
     folder::Folder,
     plan::Bind,
     remove::remove_folder,
-    workspace::{Entry, Kind, Workspace, WorkspaceError},
+    workspace::{Entry, Kind, MAX_LEVELS, Workspace, WorkspaceError},
 };
 
 const ROOT: &str = "root";
 const READ_ONLY: &str = "readonly";
 const BINDS: &str = "binds";
-/// Folders within folders that are opened up: a workspace is walked no deeper.
-const MOST_LEVELS: usize = 256;
 
 /// Which way the files go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +100,7 @@ fn add<W: Write + io::Seek>(writer: &mut Writer<W>, name: &Path, place: &Path) -
 fn walk(workspace: &Workspace, place: &Path) -> io::Result<Vec<Entry>> {
     match workspace.walk(Path::new("/")) {
         Err(WorkspaceError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(place, MOST_LEVELS)?;
+            open_up(place, MAX_LEVELS)?;
             workspace.walk(Path::new("/"))
         }
         walked => walked,

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Enough of the end of `events.jsonl` to hold the final event.
-const FINAL_EVENT_BYTES: u64 = 64 * 1024;
+pub(crate) const FINAL_EVENT_BYTES: u64 = 64 * 1024;
 
 /// `<builds>/<id>/`, readable by its owner alone.
 ///

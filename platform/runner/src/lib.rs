@@ -53,7 +53,7 @@ pub use machine::is_of_machine;
 pub use mask::mask;
 pub use open::{CommandOutput, Open, Pipes, Size, Terminal};
 pub use plan::{Bind, Limits, Network, OnFailure, Phase, PhasePlan, Plan, Retry, Session, Shell};
-pub use remove::remove_folder;
+pub use remove::{remove_file, remove_folder};
 pub use sandbox::{Problem, Sandbox};
 pub use timestamp::{agent_line, uptime_seconds};
 pub use workspace::{Workspace, WorkspaceError};

@@ -42,6 +42,14 @@ pub fn remove_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Deletes a file. Fine if it is gone already.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// A folder that can be read and emptied, from a handle to it.

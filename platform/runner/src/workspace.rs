@@ -22,7 +22,7 @@ use crate::remove::remove_folder;
 /// Entries that one walk lists at most; a bound on memory.
 const MAX_ENTRIES: usize = 1_000_000;
 /// Levels of folders that a walk enters; paths of files have to be shorter than the kernel's limit anyway.
-const MAX_LEVELS: usize = 256;
+pub(crate) const MAX_LEVELS: usize = 256;
 
 #[derive(Clone, Debug)]
 pub struct Workspace {
@@ -134,11 +134,20 @@ impl Workspace {
     /// Everything below a folder, parents before their children, sorted by name. Links are listed, not entered.
     /// Errors: `TooManyEntries`, `TooDeep`.
     pub fn walk(&self, inside: &Path) -> Result<Vec<Entry>, WorkspaceError> {
+        self.walk_into(inside, |_| true)
+    }
+
+    /// As [`Workspace::walk`], without what is in folders that `enter` does not want.
+    pub fn walk_into(
+        &self,
+        inside: &Path,
+        enter: impl Fn(&Path) -> bool,
+    ) -> Result<Vec<Entry>, WorkspaceError> {
         let base = self.open(inside, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut found = Vec::new();
         let mut waiting = listing(&base, Path::new(""), inside)?;
         while let Some(entry) = waiting.pop() {
-            if entry.kind == Kind::Directory {
+            if entry.kind == Kind::Directory && enter(&entry.path) {
                 if entry.path.components().count() > MAX_LEVELS {
                     return Err(WorkspaceError::TooDeep(inside.to_owned()));
                 }

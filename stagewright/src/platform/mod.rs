@@ -221,7 +221,8 @@ impl Platform {
         ));
         slot.fill(gateway.clone());
 
-        let mut mounts = vec![
+        let workers = Arc::new(codebuild::WorkerEndpoint::new(builds.workers(), gateway.clone()));
+        let mounts = vec![
             Mount {
                 prefix: codeartifact::PackageEndpoints::PREFIX,
                 service: Arc::new(codeartifact::PackageEndpoints::new(codeartifact.clone(), gateway.clone())),
@@ -262,9 +263,8 @@ impl Platform {
                 prefix: sns::CertificateEndpoint::PREFIX,
                 service: Arc::new(sns::CertificateEndpoint::new(sns.clone())),
             },
+            Mount { prefix: codebuild::WorkerEndpoint::PREFIX, service: workers.clone() },
         ];
-        let workers = Arc::new(codebuild::WorkerEndpoint::new(builds.workers(), gateway.clone()));
-        mounts.push(Mount { prefix: codebuild::WorkerEndpoint::PREFIX, service: workers.clone() });
         let frontend = Arc::new(s3::Frontend::new(
             s3.clone(),
             gateway.clone(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use runner::carry::{self, Direction};
-use runner::remote::{CHUNK_BYTES, LONGEST_BYTES, Stream};
+use runner::remote::{CHUNK_BYTES, LONGEST_BYTES, Stream, blocking};
 use runner::{Event, Executor, Folder, Plan, Position, State, Update, uptime_seconds};
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt;
@@ -55,7 +55,8 @@ impl Running {
 
     /// A build that was leased just now.
     pub async fn run(self, plan: Plan) {
-        let recorded = self.worker.leases.put(&self.record);
+        let (leases, record) = (self.worker.leases.clone(), self.record.clone());
+        let recorded: io::Result<()> = blocking(move || leases.put(&record)).await;
         let Some(folder) = self.folder().await else { return };
         let work = async {
             recorded?;
@@ -129,7 +130,7 @@ impl Running {
         })
         .await?;
         tokio::fs::remove_file(&archive).await?;
-        self.hold(folder, uptime_seconds())?;
+        self.hold(folder, uptime_seconds()).await?;
         Ok(executor.start(&plan).await?)
     }
 
@@ -165,8 +166,9 @@ impl Running {
     }
 
     /// The build may run until two thirds of the lease have passed since `uptime`; what is left is for its end.
-    fn hold(&self, folder: &Folder, uptime: u64) -> io::Result<()> {
-        folder.hold_until(uptime + self.record.lease_seconds * 2 / 3)
+    async fn hold(&self, folder: &Folder, uptime: u64) -> io::Result<()> {
+        let (folder, until) = (folder.clone(), uptime + self.record.lease_seconds * 2 / 3);
+        blocking(move || folder.hold_until(until)).await
     }
 
     /// Signs of life, and what they are answered with. Ends when the build is not this worker's any more.
@@ -185,7 +187,7 @@ impl Running {
                 Ok(told) => told,
             };
             let kept = async {
-                self.hold(folder, sent)?;
+                self.hold(folder, sent).await?;
                 if told.stop {
                     executor.stop(id).await?;
                     tokio::time::sleep(PAUSE).await;
@@ -210,7 +212,8 @@ impl Running {
             let update = attachment.next().await?;
             let position = attachment.position();
             match update {
-                Update::Output(_) => output.send(position.output).await?,
+                // All that is there by now: it comes in smaller pieces than are worth a request.
+                Update::Output(_) => output.send(tokio::fs::metadata(&output.path).await?.len()).await?,
                 Update::Event(Event::Finished { upload_artifacts, .. }) => {
                     events.send(before.events).await?;
                     if upload_artifacts && self.record.leaves_files {
@@ -330,11 +333,4 @@ impl Sending<'_> {
         })
         .await
     }
-}
-
-/// Off the runtime's threads.
-async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, E> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error).into()))
 }

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 const MOST_CONNECTIONS: usize = 256;
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-/// A connection that does nothing more.
+/// The life of a connection, whatever it does: credentials are fetched once in a while.
 const LONGEST: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -1,15 +1,17 @@
 //! What a worker must know of its builds when it is started again: their tokens, in files for its owner alone.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use codebuild::workers::Lease;
+use runner::remove_file;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+#[derive(Clone)]
 pub struct Leases {
     folder: PathBuf,
 }
@@ -50,7 +52,8 @@ impl Leases {
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(&serde_json::to_vec(record)?)?;
         file.sync_data()?;
-        fs::rename(&draft, &path)
+        fs::rename(&draft, &path)?;
+        File::open(&self.folder)?.sync_all()
     }
 
     /// Those that can be read: what was half written is of no use.
@@ -69,10 +72,7 @@ impl Leases {
 
     pub fn remove(&self, build: Uuid) -> io::Result<()> {
         for path in [self.archive(build), self.path(build)] {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
+            remove_file(&path)?;
         }
         Ok(())
     }

@@ -67,12 +67,7 @@ impl Link {
         offset: u64,
         bytes: Bytes,
     ) -> Result<Told, Failure> {
-        let name = match stream {
-            Stream::Output => "output",
-            Stream::Events => "events",
-            Stream::Result => "result",
-        };
-        let answer = self.insist(record, &format!("{name}?offset={offset}"), bytes).await?;
+        let answer = self.insist(record, &format!("{}?offset={offset}", stream.name()), bytes).await?;
         serde_json::from_slice(&answer).map_err(unread)
     }
 

@@ -29,7 +29,11 @@ impl Api {
             Provider::GitLab | Provider::GitLabSelfManaged => (format!("/members/all/{account}"), of_gitlab),
             Provider::Bitbucket | Provider::AzureDevOps => return Ok(None),
         };
-        Ok(of(&self.call(Method::GET, &path, None).await?))
+        match self.call(Method::GET, &path, None).await {
+            // GitLab knows nothing of those who are no members.
+            Err(Refusal::Absent(_)) => Ok(None),
+            told => Ok(of(&told?)),
+        }
     }
 }
 

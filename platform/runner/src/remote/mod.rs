@@ -36,10 +36,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Mutex as AsyncMutex, task::JoinHandle};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use self::offers::{Offer, Offers, Place, blocking};
+use self::offers::{Offer, Offers, Place};
 use crate::{
     attachment::{Attachment, Position},
     carry::{self, Direction},
@@ -49,6 +49,7 @@ use crate::{
     plan::Plan,
 };
 
+pub use offers::blocking;
 pub use transfer::Stream;
 
 /// Bytes of one transfer.
@@ -59,6 +60,8 @@ pub const LONGEST_BYTES: usize = crate::attachment::MAX_EVENT_BYTES;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// How long it waits to be told of a stop.
 const LONGEST_SILENCE: Duration = Duration::from_secs(5);
+/// Characters of why a worker gives a build up.
+const MOST_WORDS: usize = 1000;
 /// How long it may take to ask for the first file of what it has leased.
 const TAKEN_WITHIN: Duration = Duration::from_secs(15);
 
@@ -120,7 +123,6 @@ pub struct RemoteExecutor {
     /// For folders, and for builds that were started before there were workers.
     local: SandboxExecutor,
     offers: Arc<Offers>,
-    starting: AsyncMutex<()>,
     upkeep: JoinHandle<()>,
 }
 
@@ -148,7 +150,7 @@ impl RemoteExecutor {
                 }
             }
         });
-        Ok(Self { local, offers, starting: AsyncMutex::default(), upkeep })
+        Ok(Self { local, offers, upkeep })
     }
 
     /// Leases the build that has waited longest, or the one that is wanted, to whoever shows the token of `proof`. Waits
@@ -242,6 +244,7 @@ impl RemoteExecutor {
     pub async fn give_up(&self, claim: &Claim, again: bool, why: String) -> Result<(), Refused> {
         let (_, mut state) = self.offers.holding(claim).await?;
         let (offers, id) = (self.offers.clone(), claim.id);
+        let why: String = why.chars().filter(|char| !char.is_control()).take(MOST_WORDS).collect();
         blocking(move || Ok(offers.give_up(id, &mut state, again, &why)?)).await
     }
 
@@ -260,9 +263,11 @@ impl RemoteExecutor {
                 let why = "Builds on workers run in sandboxes, without sessions and without folders of the server to write to";
                 return offers.end_fault(id, why);
             }
-            carry::pack(&folder, &plan.binds, Direction::ToWorker, &folder.carried())?;
+            // Each start packs into a file of its own: whoever drove the build before may be packing still.
+            let packed = folder.carried().with_extension(Uuid::new_v4().to_string());
+            carry::pack(&folder, &plan.binds, Direction::ToWorker, &packed)?;
             let output_base = fs::metadata(folder.output_log())?.len();
-            offers.put(Offer::new(plan, output_base));
+            offers.put(Offer::new(plan, output_base), &packed)?;
             // One that was asked for before: whoever asks for it from here on finds the offer.
             match folder.stop_request().try_exists()? {
                 true => offers.stop_offer(id),
@@ -289,7 +294,6 @@ impl Executor for RemoteExecutor {
     }
 
     async fn start(&self, plan: &Plan) -> Result<(), Error> {
-        let _one_at_a_time = self.starting.lock().await;
         match self.state(plan.id).await? {
             State::NotStarted => of_folder(plan.id, self.offer(plan.clone()).await),
             State::Running | State::Finished(_) | State::Lost => Ok(()),

@@ -1,9 +1,9 @@
 //! Which builds wait for a worker, and who has which: in memory, and as far as it must outlast the server, in the folders.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,9 +21,11 @@ use super::{
     transfer::{check_events, unknown},
 };
 use crate::{
+    attachment::MAX_EVENT_BYTES,
     event::{Context, Event, PhaseStatus, Status},
     folder::Folder,
     plan::{Phase, Plan},
+    remove::remove_file,
     timestamp::{agent_line, now_millis},
 };
 
@@ -45,6 +47,8 @@ pub(super) struct Offers {
 #[derive(Default)]
 struct Table {
     waiting: HashMap<Uuid, Offer>,
+    /// Taken out of the line to be ended, until their end is written.
+    ending: HashSet<Uuid>,
     leased: HashMap<Uuid, Arc<Held>>,
     /// By name, with when they have asked for something last.
     workers: HashMap<String, Instant>,
@@ -179,12 +183,27 @@ impl Offers {
         Ok(())
     }
 
-    pub fn put(&self, mut offer: Offer) {
+    /// A new one, whose files are `packed`. Nothing happens if the build was offered before: it runs once.
+    pub fn put(&self, mut offer: Offer, packed: &Path) -> io::Result<()> {
+        let id = offer.plan.id;
+        let folder = self.folder(id);
         let mut table = self.table();
-        if offer.number == 0 {
-            table.count += 1;
-            offer.number = table.count;
+        if table.knows(id) || folder.is_leased()? || folder.final_status()?.is_some() {
+            return remove_file(packed);
         }
+        fs::rename(packed, folder.carried())?;
+        table.count += 1;
+        offer.number = table.count;
+        table.waiting.insert(id, offer);
+        drop(table);
+        self.offered.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// One that was leased and has not begun.
+    fn put_back(&self, offer: Offer) {
+        let mut table = self.table();
+        table.leased.remove(&offer.plan.id);
         table.waiting.insert(offer.plan.id, offer);
         drop(table);
         self.offered.send_modify(|count| *count += 1);
@@ -199,7 +218,7 @@ impl Offers {
     }
 
     pub fn knows(&self, id: Uuid) -> bool {
-        self.place(id).is_some()
+        self.table().knows(id)
     }
 
     pub fn census(&self) -> Census {
@@ -226,7 +245,9 @@ impl Offers {
             log_bytes: offer.plan.limits.log_bytes,
         };
         let plan = offer.plan(now);
-        let held = Held::new(lease, Some(offer), now + TAKEN_WITHIN.min(self.lease), false);
+        // Whoever asks for a stop writes that down before he looks where the build is.
+        let stop = self.folder(id).stop_request().exists();
+        let held = Held::new(lease, Some(offer), now + TAKEN_WITHIN.min(self.lease), stop);
         table.leased.insert(id, held);
         Some(Leased { plan, lease: self.lease })
     }
@@ -304,8 +325,7 @@ impl Offers {
             Some(offer) => {
                 remove_file(&self.folder(id).lease())?;
                 state.is_over = true;
-                self.table().leased.remove(&id);
-                self.put(offer);
+                self.put_back(offer);
                 Ok(())
             }
             None => {
@@ -318,8 +338,7 @@ impl Offers {
 
     /// Nobody has it who could end it.
     pub fn stop_offer(&self, id: Uuid) -> io::Result<()> {
-        let Some(offer) = self.table().waiting.remove(&id) else { return Ok(()) };
-        self.end_offer(offer, Status::Stopped)
+        self.end_offer(id, Status::Stopped)
     }
 
     /// As [`Offers::stop_offer`], for one that was leased a moment ago.
@@ -349,8 +368,7 @@ impl Offers {
             let is_to_stop = self.folder(id).stop_request().exists();
             if is_late || is_to_stop {
                 let status = if is_to_stop { Status::Stopped } else { Status::TimedOut };
-                let offer = self.table().waiting.remove(&id);
-                let _again = offer.map(|offer| self.end_offer(offer, status));
+                let _again = self.end_offer(id, status);
             }
         }
         self.table().workers.retain(|_, seen| now.saturating_duration_since(*seen) < FORGOTTEN_AFTER);
@@ -358,10 +376,9 @@ impl Offers {
 
     fn end_lease(&self, id: Uuid, state: &mut Holding) -> io::Result<()> {
         if !state.is_taken {
-            state.is_over = true;
-            self.table().leased.remove(&id);
             if let Some(offer) = state.offer.take() {
-                self.put(offer);
+                state.is_over = true;
+                self.put_back(offer);
             }
             return Ok(());
         }
@@ -381,11 +398,17 @@ impl Offers {
         self.table().leased.remove(&id);
     }
 
-    /// It waits on if this fails.
-    fn end_offer(&self, offer: Offer, status: Status) -> io::Result<()> {
-        let ended = self.end_unrun(offer.plan.id, status);
+    /// Of one that waits; it waits on if this fails.
+    fn end_offer(&self, id: Uuid, status: Status) -> io::Result<()> {
+        let mut table = self.table();
+        let Some(offer) = table.waiting.remove(&id) else { return Ok(()) };
+        table.ending.insert(id);
+        drop(table);
+        let ended = self.end_unrun(id, status);
+        let mut table = self.table();
+        table.ending.remove(&id);
         if ended.is_err() {
-            self.put(offer);
+            table.waiting.insert(id, offer);
         }
         ended
     }
@@ -437,6 +460,10 @@ impl Offers {
 }
 
 impl Table {
+    fn knows(&self, id: Uuid) -> bool {
+        self.waiting.contains_key(&id) || self.leased.contains_key(&id) || self.ending.contains(&id)
+    }
+
     fn saw(&mut self, worker: &str, now: Instant) {
         if self.workers.len() < MOST_WORKERS || self.workers.contains_key(worker) {
             self.workers.insert(worker.to_owned(), now);
@@ -446,23 +473,20 @@ impl Table {
 
 /// After a crash the last line may lack its end; its worker sends it again.
 fn keep_whole_lines(path: &Path) -> io::Result<()> {
-    let events = fs::read(path)?;
-    let whole = events.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    match whole < events.len() {
-        true => OpenOptions::new().write(true).open(path)?.set_len(whole as u64),
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let before = file.metadata()?.len().saturating_sub(MAX_EVENT_BYTES as u64);
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(before))?;
+    (&file).take(MAX_EVENT_BYTES as u64).read_to_end(&mut end)?;
+    let whole = end.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    match whole < end.len() {
+        true => file.set_len(before + whole as u64),
         false => Ok(()),
     }
 }
 
-fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
 /// Off the runtime's threads.
-pub(super) async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
+pub async fn blocking<T: Send + 'static, E: From<io::Error> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error).into()))

@@ -1,13 +1,11 @@
 //! What a worker sends of a build, and what of it is taken. Pure.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
-use crate::event::Event;
+use crate::{event::Event, folder::FINAL_EVENT_BYTES};
 
 /// What a worker appends to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// What its supervisor wrote to `output.log`.
     Output,
@@ -29,6 +27,15 @@ const CLOCKS_APART_MILLIS: i64 = 24 * 60 * 60 * 1000;
 const LONGEST_BUILD_MILLIS: i64 = 30 * CLOCKS_APART_MILLIS;
 
 impl Stream {
+    /// In requests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Events => "events",
+            Self::Result => "result",
+        }
+    }
+
     /// The most bytes of it, for a build of which so many bytes of log are kept.
     pub(super) fn limit(self, log_bytes: u64) -> u64 {
         match self {
@@ -58,7 +65,9 @@ pub(super) fn check_events(lines: &[u8], now_millis: i64) -> Option<bool> {
         let event: Event = serde_json::from_slice(line).ok()?;
         let known = !is_over && !matches!(event, Event::RunStarted { .. } | Event::RunEnded { .. });
         let range = now_millis - LONGEST_BUILD_MILLIS..now_millis + CLOCKS_APART_MILLIS;
-        if !known || event.at().is_some_and(|at| !range.contains(&at)) {
+        // Of the end of the file no more than that is looked at for how the build ended.
+        let is_too_long = event.is_final() && line.len() as u64 >= FINAL_EVENT_BYTES;
+        if !known || is_too_long || event.at().is_some_and(|at| !range.contains(&at)) {
             return None;
         }
         is_over = event.is_final();
@@ -98,6 +107,13 @@ mod tests {
         assert_eq!(check(&(started.clone() + &over)), Some(true));
         assert_eq!(check(&(over.clone() + &started)), None, "nothing follows the final event");
         assert_eq!(check(started.trim_end()), None, "half a line");
+        let endless = line(&Event::Finished {
+            status: Status::Failed,
+            upload_artifacts: false,
+            context: Context::new("CODE", "x".repeat(64 * 1024)),
+            at: 2,
+        });
+        assert_eq!(check(&endless), None, "nobody would find it again");
         assert_eq!(check("{}\n"), None);
         assert_eq!(check("\n"), None);
         assert_eq!(check(&line(&Event::Started { at: i64::MAX })), None);

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use runner::remove_file;
+
 /// A draft that is older was left by a crash.
 const DRAFTS: Duration = Duration::from_secs(24 * 60 * 60);
 /// What drafts of caches begin with.
@@ -39,7 +41,7 @@ pub(super) fn keep_within(caches: &Path, most: u64, now: SystemTime) -> io::Resu
         if together <= most {
             break;
         }
-        absent_is_fine(fs::remove_file(&cache.path))?;
+        remove_file(&cache.path)?;
         together -= cache.bytes;
         gone += 1;
     }
@@ -65,17 +67,10 @@ fn list(folder: &Path, levels: usize, now: SystemTime, kept: &mut Vec<Kept>) -> 
             let used = metadata.accessed().map_or(written, |accessed| accessed.max(written));
             kept.push(Kept { used, path, bytes: metadata.len() });
         } else if metadata.is_file() && now.duration_since(written).is_ok_and(|age| age > DRAFTS) {
-            absent_is_fine(fs::remove_file(path))?;
+            remove_file(&path)?;
         }
     }
     Ok(())
-}
-
-fn absent_is_fine(done: io::Result<()>) -> io::Result<()> {
-    match done {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use runner::{Workspace, WorkspaceError, workspace::Kind};
 use super::{Fault, upload::Uploading};
 use crate::{
     artifacts::package::Item,
+    buildspec::Buildspec,
     environment::{self, Given},
+    records::Build,
     report::{
         Format,
         recognise::{may_be_report, recognise},
@@ -27,14 +29,17 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Folders of what others have written and tested.
 const PASSED_OVER: [&str; 2] = [".git", "node_modules"];
 
-/// The files of each format that were found, without those of formats that the buildspec names itself.
-pub(super) async fn discover(
-    uploading: &Uploading<'_, '_>,
-) -> Result<BTreeMap<&'static str, Vec<Item>>, Fault> {
-    let given = environment::given(uploading.build, uploading.spec);
+/// Whether reports of a build are looked for.
+pub(super) fn is_wanted(build: &Build, spec: &Buildspec) -> bool {
+    let given = environment::given(build, spec);
     let is_off =
         matches!(given.get(SWITCH), Some(Given::Plain(value)) if value.trim().eq_ignore_ascii_case("false"));
-    if is_off || uploading.build.on_behalf_of.is_some() {
+    !is_off && build.on_behalf_of.is_none()
+}
+
+/// The files of each format that were found, without those of formats that the buildspec names itself.
+pub(super) async fn discover(uploading: &Uploading<'_, '_>) -> Result<BTreeMap<Format, Vec<Item>>, Fault> {
+    if !is_wanted(uploading.build, uploading.spec) {
         return Ok(BTreeMap::new());
     }
     let (workspace, source) = (uploading.folder.workspace(), uploading.source.clone());
@@ -48,10 +53,11 @@ pub(super) async fn discover(
     };
     let named = uploading.spec.reports.values().map(|report| report.format);
     for format in named {
-        found.remove(format.name());
+        found.remove(&format);
     }
     for (format, items) in &found {
-        uploading.say(&format!("Auto-discovered {} report file(s) of the format {format}", items.len()))?;
+        let (count, format) = (items.len(), format.name());
+        uploading.say(&format!("Auto-discovered {count} report file(s) of the format {format}"))?;
     }
     Ok(found)
 }
@@ -61,21 +67,24 @@ fn look(
     workspace: &Workspace,
     source: &Path,
     until: Instant,
-) -> Result<BTreeMap<&'static str, Vec<Item>>, WorkspaceError> {
-    let mut found: BTreeMap<&'static str, Vec<Item>> = BTreeMap::new();
-    for entry in workspace.walk(source)? {
+) -> Result<BTreeMap<Format, Vec<Item>>, WorkspaceError> {
+    let mut found: BTreeMap<Format, Vec<Item>> = BTreeMap::new();
+    let enter = |folder: &Path| {
+        let is_passed_over =
+            folder.file_name().is_some_and(|own| PASSED_OVER.iter().any(|name| own == *name));
+        !is_passed_over && Instant::now() <= until
+    };
+    for entry in workspace.walk_into(source, enter)? {
         if Instant::now() > until {
             break;
         }
-        let is_passed_over =
-            entry.path.components().any(|part| PASSED_OVER.iter().any(|name| part.as_os_str() == *name));
-        if entry.kind != Kind::File || is_passed_over || !may_be_report(&entry.path) {
+        if entry.kind != Kind::File || !may_be_report(&entry.path) {
             continue;
         }
         let path = source.join(&entry.path);
         let Ok(file) = workspace.open_file(&path) else { continue };
         if let Some(format) = recognise(&entry.path, &mut BufReader::new(file)) {
-            found.entry(format.name()).or_default().push(Item { name: entry.path, path, link: None });
+            found.entry(format).or_default().push(Item { name: entry.path, path, link: None });
         }
     }
     Ok(found)

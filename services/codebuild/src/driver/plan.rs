@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use codebuild_model::{ArtifactsType, ComputeType};
 use runner::{Limits, Network, PhasePlan, Plan, Session};
 
+use super::discover;
 use crate::{
     buildspec::{Artifacts, Buildspec, Report, Version},
     environment::{Variables, may_be_exported},
@@ -65,13 +66,14 @@ pub(crate) fn plan(
     }
 }
 
-/// Whether artifacts, reports or a cache are made of what the build leaves.
+/// Whether artifacts, a cache, or reports that are named or looked for are made of what the build leaves.
 fn leaves_files(build: &Build, spec: &Buildspec) -> bool {
     let settings = &build.configuration.0;
     let secondary = settings.secondary_artifacts.iter().flatten();
     settings.artifacts.iter().chain(secondary).any(|artifacts| artifacts.r#type == ArtifactsType::S3)
         || !spec.reports.is_empty()
         || spec.cache.is_some()
+        || discover::is_wanted(build, spec)
 }
 
 /// Memory of a compute type. Source: CodeBuild User Guide, "Build environment compute modes and types".

@@ -56,7 +56,7 @@ impl<F: Into<Fault>> From<F> for Stop {
 /// and refused in the log alone: nobody has asked for it. May be done again: the reports are the same.
 pub(super) async fn take_in(
     uploading: &Uploading<'_, '_>,
-    discovered: BTreeMap<&'static str, Vec<Item>>,
+    discovered: BTreeMap<Format, Vec<Item>>,
 ) -> Result<Vec<String>, Trouble> {
     let mut taking = Taking { uploading, made: Vec::new() };
     let mut refused = Vec::new();
@@ -72,7 +72,6 @@ pub(super) async fn take_in(
         uploading.say(line)?;
     }
     for (format, items) in discovered {
-        let Some(format) = Format::parse(format) else { continue };
         let name = discover::name_of(format);
         match taking.take(&name, &name, format, Files::Found(items)).await {
             Ok(()) => {}

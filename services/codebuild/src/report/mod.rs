@@ -22,7 +22,7 @@ use results::TestResults;
 pub(crate) const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// A format that buildspecs can name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
     #[default]
     JunitXml,

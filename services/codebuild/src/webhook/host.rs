@@ -105,7 +105,7 @@ pub(crate) async fn deregister(
 ) -> Result<(), Error> {
     let api = api(codebuild, project, webhook).await?;
     match api.deregister(&endpoint::url(&codebuild.config.endpoint, &webhook.address)).await {
-        Err(Refusal::NotAllowed(why)) => {
+        Err(Refusal::NotAllowed(why) | Refusal::Absent(why)) => {
             tracing::warn!(why, project = webhook.project, "a webhook could not be taken away at its host");
             Ok(())
         }

@@ -170,11 +170,10 @@ impl WorkerEndpoint {
             let message = "The body is not the one that was signed.";
             return Err(aws::Error::new("SignatureDoesNotMatch", message).with_status(403));
         }
+        // Whoever waits, for a build or with a sign of life, has no body that takes memory.
+        let _place = (!body.is_empty() && asked.is_append()).then_some(place);
         match asked {
-            Asked::Lease { wanted } => {
-                drop(place);
-                lease(executor, *wanted, &body).await
-            }
+            Asked::Lease { wanted } => lease(executor, *wanted, &body).await,
             Asked::Build(of) => of_build(executor, of, body).await,
         }
     }

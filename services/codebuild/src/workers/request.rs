@@ -37,9 +37,9 @@ pub(super) enum What {
 impl What {
     const ALL: [(&'static str, Self); 7] = [
         ("files", Self::Files),
-        ("output", Self::Append(Stream::Output)),
-        ("events", Self::Append(Stream::Events)),
-        ("result", Self::Append(Stream::Result)),
+        (Stream::Output.name(), Self::Append(Stream::Output)),
+        (Stream::Events.name(), Self::Append(Stream::Events)),
+        (Stream::Result.name(), Self::Append(Stream::Result)),
         ("alive", Self::Alive),
         ("finish", Self::Finish),
         ("give-up", Self::GiveUp),
@@ -51,6 +51,10 @@ impl What {
 }
 
 impl Asked {
+    pub fn is_append(&self) -> bool {
+        matches!(self, Self::Build(OfBuild { what: What::Append(_), .. }))
+    }
+
     /// For the record; no token is in it.
     pub fn told(&self) -> Value {
         match self {
