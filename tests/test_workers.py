@@ -155,6 +155,14 @@ def test_a_build_has_on_a_worker_what_it_has_here(server, aws, builds, work):
     assert {"request": "finish", "build": build.partition(":")[2]} in told
 
 
+def test_reports_that_no_buildspec_names_are_found_in_what_comes_back(server, aws, builds, work):
+    work()
+    over = builds.over(builds.start(builds.create(phases(f"mkdir target && echo '{JUNIT}' >target/TEST-a.xml"))))
+    assert over["buildStatus"] == "SUCCEEDED", builds.log(over)
+    (report,) = aws.codebuild.batch_get_reports(reportArns=over["reportArns"])["reports"]
+    assert report["reportGroupArn"].endswith("-JUNITXML-AutoDiscovered")
+
+
 def test_many_builds_on_two_workers(builds, work):
     spec = phases(
         "echo on $(cat /proc/sys/kernel/random/uuid)", "i=0; while [ $i -lt 20 ]; do echo $i; i=$((i+1)); done"

@@ -54,11 +54,11 @@ impl Denied {
         }
     }
 
-    /// What a person is told.
-    pub fn message(&self) -> &str {
+    /// Why it was refused. Errors: the fault, in words; it may go well later.
+    pub fn refusal(self) -> Result<String, String> {
         match self {
-            Self::Refused(message) => message,
-            Self::Fault(error) => &error.message,
+            Self::Refused(why) => Ok(why),
+            Self::Fault(error) => Err(error.message),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The project's service role, assumed for real: everything that a build does, it does as its role.
 
 use aws::{Client, Credentials, Error, Scope, Secret, Timestamp};
+use codebuild_model::Project;
 use std::time::Duration;
 use sts_model::AssumeRole;
 use tokio::sync::Mutex;
@@ -41,9 +42,10 @@ impl Role {
         }
     }
 
-    /// A project's role, for what is done for the project and for no build of it.
-    pub fn of_project(client: &Client, scope: &Scope, arn: &str) -> Self {
-        Self::new(client, scope, arn.to_owned(), "AWSCodeBuild".to_owned())
+    /// The role in a project's settings, for what is done for the project and for no build of it.
+    pub fn of_project(client: &Client, scope: &Scope, settings: &Project) -> Self {
+        let arn = settings.service_role.clone().unwrap_or_default();
+        Self::new(client, scope, arn, "AWSCodeBuild".to_owned())
     }
 
     /// A role that this service assumes for something else than a build. `client` needs no identity.

@@ -263,6 +263,37 @@ async fn a_stop_comes_to_a_build_wherever_it_is() {
 }
 
 #[tokio::test]
+async fn a_stop_that_is_written_down_before_the_lease_is_told_after_it() {
+    let data = tempfile::tempdir().unwrap();
+    let executor = executor(&data);
+    let id = offered(&executor).await.id;
+    std::fs::write(executor.offers.folder(id).stop_request(), "").unwrap();
+    executor.lease("w", "proof", None).await.unwrap();
+    let claim = Claim { id, proof: "proof".to_owned() };
+    executor.files(&claim, 0).await.unwrap();
+    assert!(executor.alive(&claim).await.unwrap().stop);
+}
+
+#[tokio::test]
+async fn a_build_is_offered_once() {
+    let data = tempfile::tempdir().unwrap();
+    let executor = executor(&data);
+    let again = plan();
+    executor.prepare(again.id).await.unwrap();
+    let ((), ()) = tokio::try_join!(executor.offer(again.clone()), executor.offer(again.clone())).unwrap();
+    assert_eq!(executor.census().offered, 1);
+    executor.lease("w", "proof", None).await.unwrap();
+    executor.offer(again.clone()).await.unwrap();
+    assert_eq!(executor.census(), Census { workers: 1, leased: 1, offered: 0 });
+    let claim = Claim { id: again.id, proof: "proof".to_owned() };
+    assert!(executor.files(&claim, 0).await.unwrap().starts_with(b"PK"));
+    executor.stop(again.id).await.unwrap();
+    let left: Vec<_> = executor.offers.folder(again.id).path().read_dir().unwrap().collect();
+    let drafts = left.iter().flatten().filter(|file| file.file_name().to_string_lossy().contains("carried."));
+    assert_eq!(drafts.count(), 0);
+}
+
+#[tokio::test]
 async fn a_build_that_nobody_takes_in_its_time_has_timed_out() {
     let data = tempfile::tempdir().unwrap();
     let executor = executor(&data);

@@ -16,7 +16,7 @@ use super::statuses::report_withheld;
 use crate::{
     CodeBuild,
     error::Error,
-    host_access::{Denied, HostAccess},
+    host_access::HostAccess,
     operations::{
         start_build::{new_build, number},
         start_build_batch::{self, new_batch},
@@ -237,18 +237,15 @@ impl Found {
         if accounts.is_empty() {
             return Ok(false);
         }
-        let settings = &project.configuration.0;
-        let role = settings.service_role.as_deref().unwrap_or_default();
-        let role = Role::of_project(&codebuild.client, &project.scope, role);
+        let role = Role::of_project(&codebuild.client, &project.scope, &project.configuration.0);
         let access = HostAccess { codebuild, scope: &project.scope, role: &role };
         let warn =
             |why: &str| tracing::warn!(project = project.name, why, "nobody can be asked who may approve");
         let api = match access.api(&place.source, &place.repository).await {
             Ok(Some(api)) => api,
             Ok(None) => return Ok(false),
-            Err(denied @ Denied::Fault(_)) => return Err(denied.message().to_owned()),
             Err(denied) => {
-                warn(denied.message());
+                warn(&denied.refusal()?);
                 return Ok(false);
             }
         };
@@ -312,18 +309,13 @@ async fn contents(
     if !(files || message) {
         return Ok(Contents::default());
     }
-    let settings = &project.configuration.0;
-    let role = Role::of_project(
-        &codebuild.client,
-        &project.scope,
-        settings.service_role.as_deref().unwrap_or_default(),
-    );
+    let role = Role::of_project(&codebuild.client, &project.scope, &project.configuration.0);
     let access = HostAccess { codebuild, scope: &project.scope, role: &role };
     let (remote, _) = match access.remote(&place.source, &place.repository).await {
         Ok(remote) => remote,
-        Err(denied @ Denied::Fault(_)) => return Err(denied.message().to_owned()),
         Err(denied) => {
-            tracing::warn!(project = project.name, why = denied.message(), "filters cannot be decided");
+            let why = denied.refusal()?;
+            tracing::warn!(project = project.name, why, "filters cannot be decided");
             return Ok(Contents::default());
         }
     };

@@ -50,8 +50,7 @@ struct Shards {
 
 async fn merge_all(codebuild: &CodeBuild, batch: &Batch) -> Result<(), String> {
     let shards = shards(codebuild, batch).await.map_err(|error| error.to_string())?;
-    let role = batch.configuration.0.service_role.as_deref().unwrap_or_default();
-    let role = Role::of_project(&codebuild.client, &batch.scope, role);
+    let role = Role::of_project(&codebuild.client, &batch.scope, &batch.configuration.0);
     let mut made = Vec::new();
     for (group, reports) in shards.reports {
         let merged = async {

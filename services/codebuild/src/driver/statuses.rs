@@ -14,7 +14,7 @@ use store::{Claimed, Versioned, WriteTx};
 use super::Entry;
 use crate::{
     CodeBuild, environment,
-    host_access::{Denied, HostAccess},
+    host_access::HostAccess,
     records::{self, Batch, Build, Webhook, WebhookStart, Withheld},
     role::Role,
     source::{Origin, git, place},
@@ -125,8 +125,7 @@ async fn tell_of_batch(codebuild: &CodeBuild, batch: &Batch) -> Result<(), Strin
     let settings = &batch.configuration.0;
     let source = settings.source.clone().unwrap_or_default();
     let Some(commit) = batch.commit() else { return Ok(()) };
-    let role = settings.service_role.as_deref().unwrap_or_default();
-    let role = Role::of_project(&codebuild.client, &batch.scope, role);
+    let role = Role::of_project(&codebuild.client, &batch.scope, settings);
     let access = HostAccess { codebuild, scope: &batch.scope, role: &role };
     post(&access, &source, &status_of_batch(batch, &source, commit)).await
 }
@@ -153,8 +152,7 @@ async fn tell_of_withheld(
     let settings = &project.configuration.0;
     let placed = host::place(&webhook, &project, &withheld.change.repository);
     let Some((_, source)) = placed else { return Ok(()) };
-    let role =
-        Role::of_project(&codebuild.client, scope, settings.service_role.as_deref().unwrap_or_default());
+    let role = Role::of_project(&codebuild.client, scope, settings);
     let access = HostAccess { codebuild, scope, role: &role };
     let is_batch = webhook.settings.0.build_type == Some(WebhookBuildType::BuildBatch);
     let region = scope.region.as_str();
@@ -185,9 +183,8 @@ async fn post(access: &HostAccess<'_>, source: &ProjectSource, status: &Status) 
     let api = match access.api(source, &repository).await {
         Ok(Some(api)) => api,
         Ok(None) => return Ok(()),
-        Err(denied @ Denied::Fault(_)) => return Err(denied.message().to_owned()),
         Err(denied) => {
-            warn(denied.message());
+            warn(&denied.refusal()?);
             return Ok(());
         }
     };

@@ -120,8 +120,7 @@ async fn api(codebuild: &CodeBuild, project: &Project, webhook: &Webhook) -> Res
         Some(scope) => scope::organisation(scope, webhook.provider).ok_or_else(no_host)?,
         None => repository(settings)?,
     };
-    let role = settings.service_role.as_deref().unwrap_or_default();
-    let role = Role::of_project(&codebuild.client, &project.scope, role);
+    let role = Role::of_project(&codebuild.client, &project.scope, settings);
     let access = HostAccess { codebuild, scope: &project.scope, role: &role };
     let source = settings.source.clone().unwrap_or_default();
     match access.api(&source, &repository).await {
