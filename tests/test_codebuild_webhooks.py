@@ -450,6 +450,34 @@ def test_the_webhook_of_an_organisation_builds_its_repositories(aws, create, api
     assert api.hooks["/github/orgs/acme/hooks"] == {}
 
 
+def test_the_webhook_of_a_gitlab_group_builds_its_projects(aws, create, api, repository):
+    project = create("GITLAB", "CODEBUILD_DEFAULT_WEBHOOK_SOURCE_LOCATION")
+    wrong = {"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}
+    refused("InvalidInputException", aws.codebuild.create_webhook, projectName=project, **wrong)
+    wanted = {"scopeConfiguration": {"name": "acme", "scope": "GITLAB_GROUP"}}
+    made = aws.codebuild.create_webhook(projectName=project, filterGroups=[[EVENT]], **wanted)["webhook"]
+    assert made["scopeConfiguration"] == wanted["scopeConfiguration"]
+    (hook,) = api.hooks["/gitlab/groups/acme/hooks"].values()
+    headers = {"x-gitlab-event": "Push Hook", "x-gitlab-token": hook["token"], "content-type": "application/json"}
+    for name in ("acme/site", "acme2/site"):
+        pushed = {
+            "object_kind": "push",
+            "ref": "refs/heads/main",
+            "before": NOTHING,
+            "after": repository.first,
+            "user_id": 42,
+            "project": {"path_with_namespace": name},
+        }
+        answer = fetch(made["payloadUrl"], "POST", json.dumps(pushed).encode(), headers)
+        assert answer.status == 200, answer.body
+    (build,) = over(aws, project, 1)
+    # It ends there: the tests' host admits GitHub's user name alone.
+    assert build["source"]["location"] == "https://gitlab.com/acme/site"
+    assert build["sourceVersion"] == repository.first
+    aws.codebuild.delete_webhook(projectName=project)
+    assert api.hooks["/gitlab/groups/acme/hooks"] == {}
+
+
 def test_the_host_is_told_how_builds_stand(aws, create, api, repository):
     hook = Hook(aws, create)
     hook.push("refs/heads/broken", repository.second)

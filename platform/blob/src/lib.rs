@@ -12,6 +12,7 @@
 //!
 //! **Collecting garbage.** Records name blobs through [`collection`], which takes away what none names.
 
+mod beside;
 pub mod collection;
 mod error;
 mod folder;
@@ -31,6 +32,7 @@ use std::time::SystemTime;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
+pub use beside::{Beside, Intake};
 pub use error::Error;
 pub use id::{BlobId, Digest};
 pub use writer::BlobWriter;

@@ -2,13 +2,19 @@
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use rustix::fs::{Advice, fadvise};
 use uuid::Uuid;
 
+use crate::beside::Intake;
 use crate::id::Hashing;
 use crate::{BlobId, Error};
+
+/// Bytes after which the disk is set to work.
+const WRITE_BACK: u64 = 8 * 1024 * 1024;
 
 /// The folder in which files are staged; locked, so that nobody takes files in the making for leftovers.
 pub(crate) struct Staging {
@@ -21,6 +27,9 @@ pub(crate) struct Staged {
     pub(crate) path: PathBuf,
     file: File,
     hashing: Hashing,
+    /// Bytes that are on their way to the disk, and bytes written.
+    underway: u64,
+    written: u64,
 }
 
 impl Staging {
@@ -52,15 +61,7 @@ impl Staging {
 impl Staged {
     pub(crate) fn create(path: PathBuf) -> Result<Staged, Error> {
         let file = File::options().create_new(true).write(true).open(&path).map_err(Error::file(&path))?;
-        Ok(Staged { path, file, hashing: Hashing::default() })
-    }
-
-    pub(crate) fn write(&mut self, pieces: &[Bytes]) -> Result<(), Error> {
-        for piece in pieces {
-            self.file.write_all(piece).map_err(Error::file(&self.path))?;
-            self.hashing.update(piece);
-        }
-        Ok(())
+        Ok(Staged { path, file, hashing: Hashing::default(), underway: 0, written: 0 })
     }
 
     /// The name of what was written.
@@ -71,6 +72,26 @@ impl Staged {
     /// Makes the bytes durable, though not yet their name.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.file.sync_all().map_err(Error::file(&self.path))
+    }
+}
+
+impl Intake for Staged {
+    const SWIFT: usize = 0;
+
+    fn take(&mut self, pieces: &[Bytes]) -> Result<(), Error> {
+        for piece in pieces {
+            self.file.write_all(piece).map_err(Error::file(&self.path))?;
+            self.hashing.update(piece);
+            self.written += piece.len() as u64;
+        }
+        // Linux begins to write what it is told that nobody will read, and waits for none of it: less is left for `sync`. What
+        // is being written stays in memory.
+        if self.written - self.underway >= WRITE_BACK {
+            let fresh = NonZeroU64::new(self.written - self.underway);
+            let _only_slower = fadvise(&self.file, self.underway, fresh, Advice::DontNeed);
+            self.underway = self.written;
+        }
+        Ok(())
     }
 }
 

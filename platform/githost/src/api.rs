@@ -1,6 +1,6 @@
 //! The part of the hosts' APIs that is called here: webhooks of a repository, statuses of commits, and roles.
-//! Sources: GitHub REST API, "Repository webhooks", "Commit statuses", "Collaborators"; GitLab REST API, "Project webhooks", "Commits",
-//! "Project members";
+//! Sources: GitHub REST API, "Repository webhooks", "Commit statuses", "Collaborators"; GitLab REST API, "Project webhooks", "Group webhooks",
+//! "Commits", "Project members";
 //! Bitbucket Cloud REST API, "Repositories", "Commit statuses".
 
 mod hook;
@@ -30,7 +30,7 @@ pub struct Api {
     pub base: String,
     /// `owner/name`; of an organisation its name.
     pub path: String,
-    /// It is asked about a whole organisation of GitHub's.
+    /// It is asked about a whole organisation of GitHub's, or group of GitLab's.
     pub is_organisation: bool,
     pub credential: Credential,
 }
@@ -95,7 +95,8 @@ impl Api {
                 format!("/repos/{}", self.path)
             }
             Provider::GitLab | Provider::GitLabSelfManaged => {
-                format!("/projects/{}", self.path.replace('/', "%2F"))
+                let kind = if self.is_organisation { "groups" } else { "projects" };
+                format!("/{kind}/{}", self.path.replace('/', "%2F"))
             }
             Provider::Bitbucket => format!("/repositories/{}", self.path),
         }

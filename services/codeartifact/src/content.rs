@@ -5,7 +5,7 @@ use std::ops::Range;
 use aws::http::Body;
 use aws::streams::Outgoing;
 use blob::collection::{self, Ticket};
-use blob::{Blobs, Digest};
+use blob::{Beside, Blobs, Digest, Intake};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
@@ -40,18 +40,23 @@ struct Hashes {
     sha512: Sha512,
 }
 
-impl Hashes {
-    fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
-        self.sha1.update(bytes);
-        self.sha512.update(bytes);
+impl Intake for Hashes {
+    const SWIFT: usize = 16 * 1024;
+
+    fn take(&mut self, pieces: &[Bytes]) -> Result<(), blob::Error> {
+        for piece in pieces {
+            self.md5.update(piece);
+            self.sha1.update(piece);
+            self.sha512.update(piece);
+        }
+        Ok(())
     }
 }
 
 /// An asset that arrives piece by piece.
 pub struct Receiver {
     writer: blob::BlobWriter,
-    hashes: Hashes,
+    hashes: Beside<Hashes>,
     size: u64,
     limit: u64,
 }
@@ -59,7 +64,7 @@ pub struct Receiver {
 impl Receiver {
     /// `limit` is in bytes.
     pub async fn begin(blobs: &Blobs, limit: u64) -> Result<Self, Error> {
-        Ok(Self { writer: blobs.writer().await?, hashes: Hashes::default(), size: 0, limit })
+        Ok(Self { writer: blobs.writer().await?, hashes: Beside::new(Hashes::default()), size: 0, limit })
     }
 
     /// Errors: `QuotaExceeded`.
@@ -69,7 +74,7 @@ impl Receiver {
             let message = format!("An asset may have {} bytes at most.", self.limit);
             return Err(Error::quota(Resource::asset("asset"), message));
         }
-        self.hashes.update(&bytes);
+        self.hashes.add(bytes.clone()).await?;
         Ok(self.writer.write(bytes).await?)
     }
 
@@ -77,7 +82,7 @@ impl Receiver {
     pub async fn finish(self, store: &Store) -> Result<Received, Error> {
         let ticket = collection::ticket(store).await?;
         let blob = self.writer.finish().await?.digest;
-        let Hashes { md5, sha1, sha512 } = self.hashes;
+        let Hashes { md5, sha1, sha512 } = self.hashes.finish().await?;
         Ok(Received {
             blob,
             ticket,

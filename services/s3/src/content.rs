@@ -6,13 +6,13 @@ use std::pin::Pin;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use blob::collection::{self, Ticket};
-use blob::{Blobs, Digest};
+use blob::{Beside, Blobs, Digest, Intake};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use md5::{Digest as _, Md5};
 use store::Store;
 
-use crate::checksums::{self, ChecksumType, Declared, StoredChecksum};
+use crate::checksums::{self, ChecksumType, Declared, Hasher, StoredChecksum};
 use crate::error::Error;
 use crate::frontend::Trailers;
 
@@ -76,6 +76,24 @@ pub struct Piece {
     pub range: Range<u64>,
 }
 
+/// What else than its name is computed of a body.
+struct Digests {
+    md5: Md5,
+    checksum: Hasher,
+}
+
+impl Intake for Digests {
+    const SWIFT: usize = 32 * 1024;
+
+    fn take(&mut self, pieces: &[Bytes]) -> Result<(), blob::Error> {
+        for piece in pieces {
+            self.md5.update(piece);
+            self.checksum.update(piece);
+        }
+        Ok(())
+    }
+}
+
 /// Stores a body. Nothing is kept of one that is not as declared.
 /// Errors: `EntityTooLarge`, `IncompleteBody`, `InvalidDigest`, `BadDigest`, `XAmzContentSHA256Mismatch`.
 pub async fn receive(
@@ -89,20 +107,20 @@ pub async fn receive(
     }
     let content_md5 = expected.content_md5.as_deref().map(decode_md5).transpose()?;
     let algorithm = expected.checksum.algorithm.unwrap_or(checksums::DEFAULT);
-    let (mut md5, mut checksum) = (Md5::new(), algorithm.hasher());
+    let mut digests = Beside::new(Digests { md5: Md5::new(), checksum: algorithm.hasher() });
     let mut writer = blobs.writer().await?;
     let mut size: u64 = 0;
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|error| refused(&*error))?;
         size += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         check_size(size, expected.limit)?;
-        md5.update(&piece);
-        checksum.update(&piece);
+        digests.add(piece.clone()).await?;
         writer.write(piece).await?;
     }
     if expected.length.is_some_and(|length| length != size) {
         return Err(Error::IncompleteBody);
     }
+    let Digests { md5, checksum } = digests.finish().await?;
     let md5: [u8; 16] = md5.finalize().into();
     if let (Some(given), Some(calculated)) = (&expected.content_md5, content_md5)
         && calculated != md5

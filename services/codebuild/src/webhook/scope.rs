@@ -1,5 +1,5 @@
-//! Webhooks of a whole organisation. Pure.
-//! Source: CodeBuild User Guide, "GitHub global and organization webhooks".
+//! Webhooks of a whole organisation of GitHub's, or group of GitLab's. Pure.
+//! Source: CodeBuild User Guide, "GitHub global and organization webhooks", "GitLab group webhooks".
 
 use codebuild_model::{Project as Settings, ProjectSource, ScopeConfiguration, Webhook, WebhookScopeType};
 use githost::Provider;
@@ -12,11 +12,17 @@ pub(crate) const ANY_REPOSITORY: &str = "CODEBUILD_DEFAULT_WEBHOOK_SOURCE_LOCATI
 
 /// Whether a source is any repository of an organisation.
 pub(crate) fn is_any_repository(source: &ProjectSource) -> bool {
-    git::provider(&source.r#type).is_some_and(is_github) && source.location.as_deref() == Some(ANY_REPOSITORY)
+    let is_wide =
+        git::provider(&source.r#type).is_some_and(|provider| is_github(provider) || is_gitlab(provider));
+    is_wide && source.location.as_deref() == Some(ANY_REPOSITORY)
 }
 
 fn is_github(provider: Provider) -> bool {
     matches!(provider, Provider::GitHub | Provider::GitHubEnterpriseServer)
+}
+
+fn is_gitlab(provider: Provider) -> bool {
+    matches!(provider, Provider::GitLab | Provider::GitLabSelfManaged)
 }
 
 /// Checks that a webhook fits the source of its project. Errors: InvalidInput, NotImplemented.
@@ -31,27 +37,42 @@ pub(crate) fn check(webhook: &Webhook, settings: &Settings) -> Result<(), Error>
             false => Ok(()),
         };
     };
-    match &scope.scope {
-        WebhookScopeType::GithubOrganization => {}
+    let provider = git::provider(&source.r#type);
+    let (host, is_of_host, is_name) = match &scope.scope {
+        WebhookScopeType::GithubOrganization => {
+            ("GitHub", provider.is_some_and(is_github), is_organisation(&scope.name))
+        }
+        WebhookScopeType::GitlabGroup => ("GitLab", provider.is_some_and(is_gitlab), is_group(&scope.name)),
         other => return Err(Error::NotImplemented(format!("scopeConfiguration of the scope {other}"))),
-    }
-    if !is_any_repository(&source) {
+    };
+    let Some(provider) = provider.filter(|_| is_of_host && is_any_repository(&source)) else {
         return invalid(&format!(
-            "scopeConfiguration needs a GitHub source with the location {ANY_REPOSITORY}"
+            "scopeConfiguration of the scope {} needs a {host} source with the location {ANY_REPOSITORY}",
+            scope.scope
         ));
+    };
+    if !is_name {
+        return invalid("the name of scopeConfiguration is none of an organisation or group");
     }
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if scope.name.is_empty() || !scope.name.chars().all(is_name) {
-        return invalid("the name of scopeConfiguration is none of an organisation");
-    }
-    match git::provider(&source.r#type)
-        .and_then(|provider| at_host(scope, provider, &format!("{}/x", scope.name)))
-    {
+    match organisation(scope, provider) {
         Some(_) => Ok(()),
         None => invalid(
-            "the domain of scopeConfiguration must be given for GITHUB_ENTERPRISE, and for no other source",
+            "the domain of scopeConfiguration must be given for GITHUB_ENTERPRISE and GITLAB_SELF_MANAGED, and for no \
+             other source",
         ),
     }
+}
+
+fn is_organisation(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+/// Groups may lie within groups.
+fn is_group(name: &str) -> bool {
+    name.split('/').all(|part| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && part.chars().all(is_plain)
+    })
 }
 
 /// The repository of an organisation in which something has happened. None if it is another's.
@@ -60,12 +81,12 @@ pub(crate) fn repository(
     provider: Provider,
     name: &str,
 ) -> Option<git::Repository> {
-    let (owner, _) = name.split_once('/')?;
-    let is_own = owner.eq_ignore_ascii_case(&scope.name);
+    let (owner, below) = name.split_at_checked(scope.name.len())?;
+    let is_own = owner.eq_ignore_ascii_case(&scope.name) && below.starts_with('/');
     is_own.then(|| at_host(scope, provider, name)).flatten()
 }
 
-/// The organisation, as if it were a repository: for what its host is asked.
+/// The organisation or group, as if it were a repository: for what its host is asked.
 pub(crate) fn organisation(scope: &ScopeConfiguration, provider: Provider) -> Option<git::Repository> {
     let any = at_host(scope, provider, &format!("{}/x", scope.name))?;
     Some(git::Repository { path: scope.name.clone(), ..any })
@@ -87,6 +108,10 @@ mod tests {
 
     use super::*;
 
+    fn group(name: &str, domain: Option<&str>) -> ScopeConfiguration {
+        ScopeConfiguration { scope: WebhookScopeType::GitlabGroup, ..scope(name, domain) }
+    }
+
     fn scope(name: &str, domain: Option<&str>) -> ScopeConfiguration {
         ScopeConfiguration {
             name: name.into(),
@@ -106,6 +131,13 @@ mod tests {
         let found = repository(&own, Provider::GitHubEnterpriseServer, "acme/a").unwrap();
         assert_eq!((found.authority.as_str(), found.path.as_str()), ("git.example.com:8443", "acme/a"));
         assert_eq!(organisation(&own, Provider::GitHubEnterpriseServer).unwrap().path, "acme");
+        let of =
+            |name: &str| repository(&group("acme/web", None), Provider::GitLab, name).map(|found| found.url);
+        assert_eq!(of("acme/web/team/site").as_deref(), Some("https://gitlab.com/acme/web/team/site"));
+        for other in ["acme/website", "acme/other/site", "acme/web", "acme/web/../../x", "acme/we\u{e9}/x"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+        assert_eq!(organisation(&group("acme/web", None), Provider::GitLab).unwrap().path, "acme/web");
     }
 
     #[test]
@@ -125,6 +157,16 @@ mod tests {
         assert!(checked(ANY_REPOSITORY, github(), Some(scope("a/b", None))).is_err());
         assert!(checked(ANY_REPOSITORY, github(), Some(scope("a", Some("evil.example.com")))).is_err());
         assert!(checked(ANY_REPOSITORY, SourceType::GithubEnterprise, Some(scope("a", None))).is_err());
+        let gitlab = || SourceType::Gitlab;
+        assert_eq!(checked(ANY_REPOSITORY, gitlab(), Some(group("acme/web", None))), Ok(()));
+        let own = group("acme", Some("git.example.com"));
+        assert_eq!(checked(ANY_REPOSITORY, SourceType::GitlabSelfManaged, Some(own.clone())), Ok(()));
+        assert!(checked(ANY_REPOSITORY, gitlab(), Some(own)).is_err());
+        assert!(checked(ANY_REPOSITORY, gitlab(), Some(scope("acme", None))).is_err());
+        assert!(checked(ANY_REPOSITORY, github(), Some(group("acme", None))).is_err());
+        for name in ["", "/a", "a//b", "a/..", "a b"] {
+            assert!(checked(ANY_REPOSITORY, gitlab(), Some(group(name, None))).is_err(), "{name}");
+        }
         let global = ScopeConfiguration { scope: WebhookScopeType::GithubGlobal, ..scope("a", None) };
         assert!(checked(ANY_REPOSITORY, github(), Some(global)).unwrap_err().contains("not built yet"));
     }
