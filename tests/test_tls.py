@@ -3,33 +3,43 @@
 import http.client
 import json
 import os
+import pathlib
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 
 import boto3
 import botocore.config
 import botocore.exceptions
 import pytest
 
+from harness.aws import Aws
 from harness.aws_cli import AwsCli
+from harness.builds import Builds, phases
 from harness.command import run
 from harness.eventually import until
 from harness.git import Git
+from harness.identities import allow
 from harness.npm import Npm
 from harness.python_packages import Python, wheel
 from harness.server import ACCOUNT, ADMINISTRATOR, REGION, Server, free_port
 
 BAD_REQUEST = 400
+# What builds are let read.
+TOOLS = pathlib.Path(sys.prefix).resolve()
 
 
 class TlsServer(Server):
     """A server that speaks HTTPS, with the authority in `authority`."""
 
     def __init__(self, folder, tls):
-        super().__init__(folder, "--tls-certificate", tls / "server.pem", "--tls-key", tls / "server-key.pem")
         self.authority = tls / "authority.pem"
+        configuration = folder / "stagewright.toml"
+        configuration.write_text(f"[builds]\nread_only_paths = [{json.dumps(str(TOOLS))}]\n")
+        files = ["--tls-certificate", tls / "server.pem", "--tls-key", tls / "server-key.pem"]
+        super().__init__(folder, "--config", configuration, *files, "--tls-authority", self.authority)
 
     @property
     def url(self):
@@ -192,6 +202,39 @@ def test_npm_and_pip_install_over_tls(secure, trusting, tmp_path):
     assert (tmp_path / "target" / "right.py").exists()
 
 
+def test_programs_of_builds_trust_the_authority_and_have_their_role(secure, trusting, monkeypatch):
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(secure.authority))
+    aws = Aws(secure.url, ADMINISTRATOR)
+    aws.codeartifact.create_domain(domain="builds")
+    aws.codeartifact.create_repository(domain="builds", repository="web")
+    aws.codecommit.create_repository(repositoryName="built")
+    builds = Builds(aws, "aws/codebuild/standard:7.0", allow("*"))
+    build = builds.run(
+        phases(
+            f"export PATH={TOOLS}/bin:$PATH",
+            "aws sts get-caller-identity --query Arn --output text",
+            "echo curl $(curl -sS $AWS_ENDPOINT_URL/health -o /dev/null -w '%{http_code}')",
+            'echo own $(env -u SSL_CERT_FILE -u CURL_CA_BUNDLE curl -sS $AWS_ENDPOINT_URL/health 2>&1 | grep -c "SSL")',
+            "aws codeartifact login --domain builds --repository web --tool pip",
+            "pip download --no-deps nothing-of-this-name 2>&1 | grep -o 'No matching distribution'",
+            "git config --global credential.helper '!aws codecommit credential-helper --ignore-host-check $@'",
+            "git config --global credential.UseHttpPath true",
+            "git ls-remote $AWS_ENDPOINT_URL/v1/repos/built && echo listed",
+            "node -e 'fetch(process.env.AWS_ENDPOINT_URL + \"/health\").then(got => console.log(\"node\", got.status))'",
+            "echo passage ${AWS_CONTAINER_CREDENTIALS_FULL_URI%:*}",
+            "curl -s -o /dev/null -w 'other %{http_code}\n' ${AWS_CONTAINER_CREDENTIALS_FULL_URI%/codebuild*}/health",
+        )
+    )
+    said = builds.log(build)
+    assert build["buildStatus"] == "SUCCEEDED", said
+    assert ":assumed-role/" in said
+    for line in ("curl 200", "own 1", "No matching distribution", "listed", "node 200", "other 403"):
+        assert f"\n{line}\n" in said, (line, said)
+    assert "\npassage http://127.0.0.1\n" in said
+    given = {**phases("echo trusts $SSL_CERT_FILE"), "env": {"variables": {"SSL_CERT_FILE": "/of/its/own"}}}
+    assert "trusts /of/its/own\n" in builds.log(builds.run(given))
+
+
 def test_a_renewed_certificate_needs_no_restart_and_a_bad_one_changes_nothing(secure, tls):
     before = secure.certificate()
     good = (tls / "server.pem").read_bytes()
@@ -216,6 +259,9 @@ def test_a_server_does_not_start_with_what_it_cannot_serve(tmp_path, tls):
     assert foreign.returncode == 1 and "cannot be served with the key" in foreign.stderr
     missing = refused(tmp_path / "missing.pem", "--tls-key", tls / "server-key.pem")
     assert missing.returncode == 1 and "missing.pem" in missing.stderr
+    key = ["--tls-key", tls / "server-key.pem", "--tls-authority", tls / "server-key.pem"]
+    nobody = refused(tls / "server.pem", *key)
+    assert nobody.returncode == 1 and "holds no certificate" in nobody.stderr
     half = refused(tls / "server.pem")
     assert half.returncode == 2 and "--tls-key" in half.stderr
     assert not (tmp_path / "data").exists()

@@ -88,6 +88,9 @@ pub struct Flags {
     /// Private key (PEM) of the certificate
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+    /// Authority of the certificate (PEM), if it is none that everybody knows: builds then trust it
+    #[arg(long, value_name = "FILE")]
+    pub tls_authority: Option<PathBuf>,
     /// Address of this server as clients and builds reach it [default: that of --listen]
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
@@ -128,6 +131,7 @@ struct File {
 struct TlsSection {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    authority: Option<PathBuf>,
 }
 
 /// The files that HTTPS is served with.
@@ -385,6 +389,8 @@ pub struct Config {
     pub smtp: Option<Smtp>,
     pub sns: Notifications,
     pub tls: Option<TlsFiles>,
+    /// What signs the certificate at `endpoint`, if it is none that everybody knows.
+    pub tls_authority: Option<PathBuf>,
     pub trails: Trails,
 }
 
@@ -447,6 +453,7 @@ impl Config {
             smtp: file.smtp.map(smtp).transpose()?,
             sns: file.sns,
             tls: tls(flags.tls_certificate.or(file.tls.certificate), flags.tls_key.or(file.tls.key))?,
+            tls_authority: flags.tls_authority.or(file.tls.authority),
             packages: file.packages,
             pipelines: file.pipelines,
             origins,
@@ -479,6 +486,7 @@ impl Config {
             smtp: None,
             sns: Notifications::default(),
             tls: None,
+            tls_authority: None,
             packages: Packages::default(),
             pipelines: Pipelines::default(),
             origins: BTreeMap::new(),

@@ -10,6 +10,7 @@ mod explanation;
 mod job_worker;
 mod mirror;
 mod package_tools;
+mod passage;
 mod platform;
 mod tracing_output;
 mod worker;

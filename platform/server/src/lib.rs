@@ -22,4 +22,4 @@ mod tls;
 pub use front_door::{FrontDoor, Mount};
 pub use listener::{Limits, serve};
 pub use metrics::Metrics;
-pub use tls::{Tls, TlsError};
+pub use tls::{Tls, TlsError, authority};

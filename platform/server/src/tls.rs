@@ -109,6 +109,18 @@ impl Tls {
     }
 }
 
+/// The certificates of an authority, PEM, as they stand in a file. Errors: `Unreadable`, `NoPem`.
+pub fn authority(path: &Path) -> Result<String, TlsError> {
+    let no_pem = |cause: String| TlsError::NoPem { path: path.to_owned(), what: "certificate", cause };
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause })?;
+    let found: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    match found.map_err(|error| no_pem(error.to_string()))?.is_empty() {
+        true => Err(no_pem("no section CERTIFICATE".to_owned())),
+        false => Ok(text),
+    }
+}
+
 fn read(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let text =
         |path: &Path| fs::read(path).map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause });

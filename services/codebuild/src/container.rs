@@ -34,6 +34,8 @@ pub struct Containers {
     pub privileged: bool,
     /// Images that stand for others: by the name that projects give.
     pub images: BTreeMap<String, String>,
+    /// Containers are on the network of the machine.
+    pub on_machine_network: bool,
 }
 
 impl Containers {
@@ -111,7 +113,7 @@ mod tests {
         build.configuration = Configuration(Project { environment: Some(environment), ..Project::default() });
         let images =
             BTreeMap::from([("aws/codebuild/standard:7.0".to_owned(), "localhost/standard:7".to_owned())]);
-        Containers { isolation, privileged: false, images }.of(&build)
+        Containers { isolation, images, ..Containers::default() }.of(&build)
     }
 
     #[test]

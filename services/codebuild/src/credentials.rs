@@ -29,17 +29,17 @@ pub(crate) fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
-/// Where a build finds its credentials.
-pub(crate) fn address(endpoint: &str, build: Uuid) -> String {
-    format!("{}{}{build}", endpoint.trim_end_matches('/'), CredentialsEndpoint::PREFIX)
-}
-
 impl CredentialsEndpoint {
     /// Below it are the builds.
     pub const PREFIX: &'static str = "/codebuild/credentials/";
 
     pub fn new(codebuild: Arc<CodeBuild>) -> Self {
         Self { codebuild }
+    }
+
+    /// Where those of a build are, below an origin such as `http://127.0.0.1:4000`.
+    pub fn address(origin: &str, build: Uuid) -> String {
+        format!("{}{}{build}", origin.trim_end_matches('/'), Self::PREFIX)
     }
 
     async fn answer(&self, request: &Parts) -> Result<Value, (StatusCode, &'static str, String)> {

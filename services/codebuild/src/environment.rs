@@ -6,16 +6,22 @@ use std::collections::BTreeMap;
 use codebuild_model::EnvironmentVariableType;
 
 use crate::{
+    CredentialsEndpoint,
     buildspec::Buildspec,
     records::{Build, WebhookStart},
     source::{Origin, Placed},
+    trust::Trust,
 };
 
 /// How the build comes by its role's credentials, and to this server.
 pub(crate) struct Access<'a> {
     /// `http://127.0.0.1:4000`
     pub endpoint: &'a str,
+    /// The origin at which the build fetches its credentials.
+    pub credentials: &'a str,
     pub credentials_token: &'a str,
+    /// What the programs of the build are to trust, if the server's certificate is of an authority of its own.
+    pub trust: Option<&'a Trust>,
 }
 
 /// A variable as the buildspec or the project gives it.
@@ -66,7 +72,8 @@ pub(crate) fn variables(
     sources: &[Placed],
     access: &Access<'_>,
 ) -> Variables {
-    let mut all = secret.clone();
+    let mut all = access.trust.map(Trust::variables).unwrap_or_default();
+    all.extend(secret.clone());
     all.extend(given.into_iter().filter_map(|(name, given)| match given {
         Given::Plain(value) => Some((name, value)),
         Given::Parameter(_) | Given::Secret(_) => None,
@@ -77,7 +84,8 @@ pub(crate) fn variables(
 
 /// What of CodeBuild's own variables may be told to others than the build.
 pub(crate) fn told(build: &Build, sources: &[Placed]) -> BTreeMap<String, String> {
-    let mut told = own(build, sources, &Access { endpoint: "", credentials_token: "" });
+    let mut told =
+        own(build, sources, &Access { endpoint: "", credentials: "", credentials_token: "", trust: None });
     told.retain(|name, _| name.starts_with("CODEBUILD_"));
     told
 }
@@ -91,7 +99,8 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
     set("AWS_DEFAULT_REGION", region.to_owned());
     set("AWS_REGION", region.to_owned());
     set("AWS_ENDPOINT_URL", access.endpoint.to_owned());
-    set("AWS_CONTAINER_CREDENTIALS_FULL_URI", crate::credentials::address(access.endpoint, build.id.uuid));
+    let credentials = CredentialsEndpoint::address(access.credentials, build.id.uuid);
+    set("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials);
     set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.credentials_token.to_owned());
     set("CI", "true".to_owned());
     set("HOME", "/root".to_owned());

@@ -43,6 +43,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod trust;
 mod webhook;
 pub mod workers;
 
@@ -54,6 +55,7 @@ pub use hosts::{GitHost, GitHosts};
 pub use operations::start_build::HOLD_MINUTES;
 pub use service::{CACHE_BYTES, CodeBuild, Config};
 pub use sessions::SessionEndpoint;
+pub use trust::Trust;
 pub use webhook::endpoint::WebhookEndpoint;
 pub use workers::WorkerEndpoint;
 

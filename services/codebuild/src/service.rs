@@ -9,7 +9,7 @@ use std::{
 
 use aws::{Client, Router, Scope, Timestamp};
 use githost::{clones::Clones, git::Git};
-use runner::{Executor, Network};
+use runner::{Container, Executor, Folder, Network};
 use seal::Sealer;
 use store::{Key, Store, Versioned, WriteTx};
 use tokio::sync::watch;
@@ -19,11 +19,14 @@ use crate::{
     announce, auto_retry, batch,
     container::Containers,
     driver,
+    environment::Access,
     error::Error,
     hosts::GitHosts,
     records::{Batch, Build, BuildId, Progress, Project, Report, ReportGroup, ReportStatus, Webhook},
     sessions::Sessions,
     state::Change,
+    tools,
+    trust::Trust,
 };
 
 /// How long a claim on a build holds without a sign of life: how long a crash delays it.
@@ -50,6 +53,11 @@ pub struct Config {
     pub most_cache_bytes: u64,
     pub containers: Containers,
     pub git_hosts: GitHosts,
+    /// The origin of a port of the loopback at which builds on the machine's network fetch their credentials; without it
+    /// they fetch them at `endpoint`.
+    pub passage: Option<String>,
+    /// The authority of this server's certificate.
+    pub trust: Option<Trust>,
 }
 
 impl Config {
@@ -65,6 +73,30 @@ impl Config {
             most_cache_bytes: CACHE_BYTES,
             containers: Containers::default(),
             git_hosts: GitHosts::new(),
+            passage: None,
+            trust: None,
+        }
+    }
+
+    /// What every build has in its folder.
+    pub(crate) fn furnish(&self, folder: &Folder) -> std::io::Result<()> {
+        tools::furnish(folder)?;
+        self.trust.as_ref().map_or(Ok(()), |trust| trust.furnish(folder))
+    }
+
+    /// How a build comes to this server, in its container if it has one.
+    pub(crate) fn access<'a>(
+        &'a self,
+        container: Option<&Container>,
+        credentials_token: &'a str,
+    ) -> Access<'a> {
+        let on_machine = container.is_none() || self.containers.on_machine_network;
+        let passage = self.passage.as_deref().filter(|_| on_machine);
+        Access {
+            endpoint: &self.endpoint,
+            credentials: passage.unwrap_or(&self.endpoint),
+            credentials_token,
+            trust: self.trust.as_ref(),
         }
     }
 }

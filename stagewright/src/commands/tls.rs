@@ -226,7 +226,8 @@ fn write(folder: &Path, name: &str, text: &str, mode: u32) -> Result<(), Error> 
 fn advice(folder: &Path) -> String {
     let folder = folder.display();
     format!(
-        "\nThe server:\n  stagewright serve … --tls-certificate {folder}/{SERVER} --tls-key {folder}/{SERVER_KEY}\n\n\
+        "\nThe server:\n  stagewright serve … --tls-certificate {folder}/{SERVER} --tls-key {folder}/{SERVER_KEY} \\\n    \
+         --tls-authority {folder}/{AUTHORITY}\n\n\
          Its clients, with {AUTHORITY} only:\n  \
          AWS CLI, SDKs  export AWS_CA_BUNDLE={folder}/{AUTHORITY}\n  \
          git            git config --global http.sslCAInfo {folder}/{AUTHORITY}\n  \

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 
-use codebuild::{Containers, Isolation};
+use codebuild::{Containers, Isolation, Trust};
 use runner::remote::RemoteExecutor;
 use runner::{ContainerExecutor, Engine, Executor, Problem, Sandbox, SandboxExecutor};
 
 use super::Error;
 use crate::config::{self, Config};
+use crate::passage::Passage;
 
 /// The command by which this program holds one build, in the folder that its one argument names.
 pub const SUPERVISE: &str = "supervise";
@@ -78,6 +79,29 @@ impl Builds {
     }
 }
 
+/// A port of the loopback for credentials, where SDKs would not take them from `endpoint`: what is not the loopback itself over
+/// plain HTTP.
+pub async fn passage(config: &Config, endpoint: &str) -> io::Result<Option<Passage>> {
+    let is_loopback = |host: url::Host<&str>| match host {
+        url::Host::Domain(name) => name == "localhost",
+        url::Host::Ipv4(ip) => ip.is_loopback(),
+        url::Host::Ipv6(ip) => ip.is_loopback(),
+    };
+    let url = url::Url::parse(endpoint).ok();
+    let is_taken = url.is_some_and(|url| url.scheme() == "http" && url.host().is_some_and(is_loopback));
+    match is_taken {
+        true => Ok(None),
+        false => Passage::open(&config.data.join("credentials-port")).await.map(Some),
+    }
+}
+
+/// What builds are to trust beside what this machine does. Errors: the file holds no certificate.
+pub fn trust(config: &Config) -> Result<Option<Trust>, server::TlsError> {
+    let Some(path) = &config.tls_authority else { return Ok(None) };
+    let of_machine = openssl_probe::probe().cert_file.and_then(|file| std::fs::read_to_string(file).ok());
+    Ok(Some(Trust::new(server::authority(path)?, &of_machine.unwrap_or_default())))
+}
+
 /// Ends what earlier servers have left in the engine, and warns of one that does not answer: builds will fail.
 pub async fn tidy_engine(executor: Arc<ContainerExecutor>) {
     match executor.check().await {
@@ -113,5 +137,6 @@ pub fn containers(settings: &config::Builds) -> Containers {
         isolation: settings.executor,
         privileged: settings.container.privileged,
         images: settings.container.images.clone(),
+        on_machine_network: settings.container.network == "host",
     }
 }

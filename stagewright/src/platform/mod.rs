@@ -42,6 +42,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use self::builds::Builds;
 use crate::config::{Auth, Config};
+use crate::passage::Passage;
 
 /// Why the platform cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,10 @@ pub enum Error {
     Packages(#[from] codeartifact::Error),
     #[error("the folder of builds: {0}")]
     Builds(std::io::Error),
+    #[error("the authority of the certificate: {0}")]
+    Authority(#[from] server::TlsError),
+    #[error("the port at which builds fetch credentials: {0}")]
+    Passage(std::io::Error),
     #[error("the configuration of SNS: {0}")]
     Sns(#[from] sns::Unusable),
     #[error("this program's own file: {0}")]
@@ -92,6 +97,7 @@ pub struct Platform {
     secretsmanager: Arc<SecretsManager>,
     store: Store,
     builds: Builds,
+    passage: Option<Arc<Passage>>,
     collector: Arc<Collector>,
     loops: JoinSet<()>,
     pipelines: Option<AbortHandle>,
@@ -105,6 +111,7 @@ impl Platform {
         bound: SocketAddr,
         given_key: Option<(String, Secret)>,
     ) -> Result<Self, Error> {
+        let trust = builds::trust(config)?;
         make_data_folder(&config.data)?;
         let home = Scope::new(config.account.clone(), config.region.clone());
         let scheme = if config.tls.is_some() { "https" } else { "http" };
@@ -154,11 +161,14 @@ impl Platform {
         ));
         let builds = Builds::open(config)?;
         let executor = builds.executor();
+        let passage = builds::passage(config, &endpoint).await.map_err(Error::Passage)?.map(Arc::new);
         let build_config = codebuild::Config {
             caches: Some(config.data.join("caches")),
             most_cache_bytes: config.builds.local_cache_bytes,
             containers: builds::containers(&config.builds),
             git_hosts: config.git_hosts.clone(),
+            passage: passage.as_ref().map(|passage| passage.origin()),
+            trust,
             ..codebuild::Config::new(endpoint.clone(), config.builds.concurrency)
         };
         let codebuild = Arc::new(CodeBuild::new(
@@ -301,6 +311,7 @@ impl Platform {
             secretsmanager,
             store,
             builds,
+            passage,
             collector,
             loops: JoinSet::new(),
             pipelines: None,
@@ -317,6 +328,10 @@ impl Platform {
             self.loops.spawn(builds::tidy_engine(executor.clone()));
         }
         self.loops.spawn(self.codebuild.clone().run());
+        if let Some(passage) = self.passage.clone() {
+            let credentials = Arc::new(codebuild::CredentialsEndpoint::new(self.codebuild.clone()));
+            self.loops.spawn(async move { passage.serve(credentials).await });
+        }
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());
         self.loops.spawn(self.cloudtrail.clone().run());

@@ -151,7 +151,7 @@ impl Running {
     /// The plan as it holds here: the server is at the address that this worker knows.
     fn own(&self, mut plan: Plan, folder: &Folder) -> Plan {
         let server = self.worker.settings.server.trim_end_matches('/');
-        let credentials = self.worker.passage.of(plan.id);
+        let credentials = codebuild::CredentialsEndpoint::address(&self.worker.passage.origin(), plan.id);
         for (name, value) in
             [("AWS_ENDPOINT_URL", server.to_owned()), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials)]
         {

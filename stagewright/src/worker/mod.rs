@@ -23,9 +23,10 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::build::Running;
-use self::credentials::Passage;
+use self::credentials::OfServer;
 use self::leases::{Leases, Record};
 use self::link::{Failure, Link};
+use crate::passage::Passage;
 
 /// Before a request that failed is made again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -120,7 +121,7 @@ impl Worker {
         };
         let executor = SandboxExecutor::new(data.join("builds"), supervisor, sandbox).map_err(at(&data))?;
         let leases = Leases::open(data.join("leases")).map_err(at(&data))?;
-        let passage = Passage::open(&data).await.map_err(at(&data))?;
+        let passage = Passage::open(&data.join("port")).await.map_err(at(&data))?;
         let link = Link::new(remote.clone(), settings.name.clone());
         Ok(Self { settings, link, executor, leases, passage, remote, ending, _lock: lock })
     }
@@ -132,7 +133,7 @@ impl Worker {
         let mut passing = JoinSet::new();
         passing.spawn({
             let worker = worker.clone();
-            async move { worker.passage.serve(worker.remote.clone()).await }
+            async move { worker.passage.serve(Arc::new(OfServer(worker.remote.clone()))).await }
         });
         let mut running = JoinSet::new();
         let room = Arc::new(Semaphore::new(worker.settings.concurrency));

@@ -9,10 +9,9 @@ use uuid::Uuid;
 use crate::{
     buildspec::{Buildspec, Cache},
     driver::{Drive, plan, secrets},
-    environment::{self, Access},
+    environment,
     records::Build,
     source::Placed,
-    tools,
 };
 
 const SECONDS: u64 = 60;
@@ -75,8 +74,8 @@ async fn evaluated(
     let run = async {
         executor.remove(id).await?;
         let of_build = executor.prepare(build.id.uuid).await?;
-        tools::furnish(&executor.prepare(id).await?)?;
-        let access = Access { endpoint: &drive.codebuild.config.endpoint, credentials_token: "" };
+        drive.codebuild.config.furnish(&executor.prepare(id).await?)?;
+        let access = drive.codebuild.config.access(None, "");
         let given = environment::given(build, spec);
         // They have been fetched by now; if not, they are not set.
         let secret = secrets::fetch(drive, &given).await.cloned().unwrap_or_default();

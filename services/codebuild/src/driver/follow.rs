@@ -17,10 +17,9 @@ use super::{
 };
 use crate::{
     credentials::new_token,
-    environment::{self, Access},
+    environment,
     records::{Build, Progress, Step},
     state::{Change, Outcome},
-    tools,
 };
 
 /// How long lines and events wait for others, to be put and committed with them. Whoever reads the log sees a line at
@@ -55,15 +54,15 @@ async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
     let sources = place(build)?;
     let (token, hash) = new_token();
     drive.commit(vec![Change::CredentialsToken(hash)], None).await.map_err(Trouble::Fault)?;
-    let access = Access { endpoint: &codebuild.config.endpoint, credentials_token: &token };
+    let container = codebuild.config.containers.of(build).map_err(Trouble::Ends)?;
+    let access = codebuild.config.access(container.as_ref(), &token);
     let given = environment::given(build, &spec);
     let secret = secrets::fetch(drive, &given).await?.clone();
     let variables = environment::variables(build, given, secret, &sources, &access);
     let seconds = time_left(build).as_secs().max(1);
-    let container = codebuild.config.containers.of(build).map_err(Trouble::Ends)?;
     let plan = plan(build, &spec, &sources, variables, &token, seconds, codebuild.config.network);
     let plan = Plan { container, ..plan };
-    tools::furnish(&folder)?;
+    codebuild.config.furnish(&folder)?;
     codebuild.executor.start(&plan).await?;
     Ok(())
 }
