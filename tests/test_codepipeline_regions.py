@@ -38,12 +38,23 @@ def place(aws):
     return make_place(aws, "logs:*", "codebuild:*")
 
 
+def tool(server, *words):
+    """The ended process of `stagewright …`, as the administrator at home."""
+    who = server.administrator
+    environment = {"AWS_ENDPOINT_URL": server.url, "AWS_REGION": REGION}
+    environment |= {"AWS_ACCESS_KEY_ID": who.access_key_id, "AWS_SECRET_ACCESS_KEY": who.secret_access_key}
+    return command.run(*words, environment=environment)
+
+
 @pytest.fixture(scope="module")
 def project(aws, abroad):
     """A build project that is in the other region only."""
+    return make_project(aws, abroad, "tr a-z A-Z < index.html > page.txt", "echo region $AWS_REGION")
+
+
+def make_project(aws, abroad, *commands):
     name = unique("abroad")
     role = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("logs:*", "s3:*"))
-    commands = ["tr a-z A-Z < index.html > page.txt", "echo region $AWS_REGION"]
     phases = {"build": {"commands": commands}}
     spec = {"version": 0.2, "phases": phases, "artifacts": {"files": ["page.txt"]}}
     abroad.codebuild.create_project(
@@ -160,11 +171,8 @@ def test_a_build_abroad_has_its_artifacts_there_and_others_take_them_back(server
     second = pipeline.start()
     pipeline.answer(second, stage="Work", action="Ask")
     pipeline.wait(second, "Succeeded")
-    who = server.administrator
-    environment = {"AWS_ENDPOINT_URL": server.url}
-    environment |= {"AWS_ACCESS_KEY_ID": who.access_key_id, "AWS_SECRET_ACCESS_KEY": who.secret_access_key}
     words = ["pipeline", "clean-artifacts", pipeline.name, "--keep-executions", "1", "--delete"]
-    assert command.run(*words, environment=environment).returncode == 0
+    assert tool(server, *words).returncode == 0
     until(lambda: not pipeline.objects(abroad, abroad.bucket), SECONDS, "the copies to be gone")
 
 
@@ -178,6 +186,31 @@ def test_who_may_not_copy_fails_the_action(aws, place, abroad, project):
     pipeline.wait(id, "Failed")
     error = pipeline.details(id)["Make"]["output"]["executionResult"]["errorDetails"]
     assert error["code"] == "PermissionError" and "s3:PutObject" in error["message"]
+
+
+def test_logs_of_another_region_are_in_every_view(server, aws, place, abroad):
+    failing = make_project(aws, abroad, "echo built abroad; exit 3")
+    inputs = {"inputArtifacts": [{"name": "App"}], "region": ABROAD}
+    look = action("Look", "Compute", "Commands", {}, commands=["echo looked abroad; exit 4"], **inputs)
+    for work, name, line in [(build(failing), "Make", "built abroad"), (look, "Look", "looked abroad")]:
+        pipeline = Regional(aws, place, abroad, work)
+        pipeline.put_source("hello")
+        pipeline.wait(pipeline.create(), "Failed")
+        watched = tool(server, "pipeline", "watch", pipeline.name)
+        assert watched.returncode == 1 and f"{name} | {line}" in watched.stdout.splitlines(), watched.stdout
+        explained = tool(server, "explain", "pipeline", pipeline.name, "--json")
+        failure = json.loads(explained.stdout)["failure"]
+        assert line in [text.rstrip() for text in failure["log"]], failure
+    rule_kind = {"category": "Rule", "owner": "AWS", "provider": "Commands", "version": "1"}
+    rule = {"name": "Rule", "ruleTypeId": rule_kind, "commands": ["echo ruled abroad; exit 5"], **inputs}
+    ask = action("Ask", "Approval", "Manual", {})
+    gate = {"conditions": [{"result": "FAIL", "rules": [rule]}]}
+    pipeline = Regional(aws, place, abroad, ask, beforeEntry=gate)
+    pipeline.put_source("hello")
+    pipeline.wait(pipeline.create(), "Failed")
+    explained = tool(server, "explain", "pipeline", pipeline.name, "--json")
+    failure = json.loads(explained.stdout)["failure"]
+    assert "ruled abroad" in [text.rstrip() for text in failure["log"]], failure
 
 
 def test_stores_that_cannot_be(aws, place, abroad, project):
