@@ -340,6 +340,28 @@ def test_messages_of_queues_are_data_events_and_their_contents_are_hidden(aws, m
         assert aws.cloudtrail.lookup_events(LookupAttributes=lookup)["Events"] == []
 
 
+def test_publications_are_data_events_and_their_contents_are_hidden(aws, make):
+    trail = make()
+    topic = aws.sns.create_topic(Name=unique("messages"))["TopicArn"]
+    wanted = {"eventCategory": "Data", "resources.type": "AWS::SNS::Topic", "resources.ARN": topic}
+    selectors = [{"FieldSelectors": [{"Field": name, "Equals": [value]} for name, value in wanted.items()]}]
+    aws.cloudtrail.put_event_selectors(TrailName=trail.name, AdvancedEventSelectors=selectors)
+    trail.start()
+    other = aws.sns.create_topic(Name=unique("messages"))["TopicArn"]
+    aws.sns.publish(TopicArn=other, Message="on another topic")
+    aws.sns.publish(TopicArn=topic, Message="between us", Subject="secret")
+    entries = [{"Id": "one", "Message": "between us"}]
+    aws.sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    trail.delivered(lambda record: record["eventName"] == "PublishBatch", "the last of the calls")
+    trail.stop()
+    records = sorted(trail.records(), key=lambda record: record["eventName"])
+    facts = [(record["eventName"], record["eventCategory"], record["managementEvent"]) for record in records]
+    assert facts == [("Publish", "Data", False), ("PublishBatch", "Data", False)]
+    parameters = records[0]["requestParameters"]
+    assert parameters["message"] == parameters["subject"] == "HIDDEN_DUE_TO_SECURITY_REASONS"
+    assert "between us" not in json.dumps(records)
+
+
 def test_advanced_selectors(aws, make):
     trail = make()
     fields = [

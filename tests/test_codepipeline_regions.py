@@ -1,7 +1,11 @@
 """Actions in another region than their pipeline's: artifacts are copied there and back."""
 
+import contextlib
+import hashlib
 import io
 import json
+import random
+import time
 import zipfile
 
 import pytest
@@ -15,6 +19,9 @@ from harness.site_pipeline import SECONDS, SitePipeline, action
 from harness.site_pipeline import place as make_place
 
 ABROAD = "eu-west-1"
+# Of an artifact whose copy takes long enough to be cut, in bytes; and how many runs that may take.
+SIZE = 16 * 1024 * 1024
+RUNS = 6
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +38,23 @@ def place(aws):
     return make_place(aws, "logs:*", "codebuild:*")
 
 
+def tool(server, *words):
+    """The ended process of `stagewright …`, as the administrator at home."""
+    who = server.administrator
+    environment = {"AWS_ENDPOINT_URL": server.url, "AWS_REGION": REGION}
+    environment |= {"AWS_ACCESS_KEY_ID": who.access_key_id, "AWS_SECRET_ACCESS_KEY": who.secret_access_key}
+    return command.run(*words, environment=environment)
+
+
 @pytest.fixture(scope="module")
 def project(aws, abroad):
     """A build project that is in the other region only."""
+    return make_project(aws, abroad, "tr a-z A-Z < index.html > page.txt", "echo region $AWS_REGION")
+
+
+def make_project(aws, abroad, *commands):
     name = unique("abroad")
     role = create_role(aws, trust(Service="codebuild.amazonaws.com"), allow("logs:*", "s3:*"))
-    commands = ["tr a-z A-Z < index.html > page.txt", "echo region $AWS_REGION"]
     phases = {"build": {"commands": commands}}
     spec = {"version": 0.2, "phases": phases, "artifacts": {"files": ["page.txt"]}}
     abroad.codebuild.create_project(
@@ -153,11 +171,8 @@ def test_a_build_abroad_has_its_artifacts_there_and_others_take_them_back(server
     second = pipeline.start()
     pipeline.answer(second, stage="Work", action="Ask")
     pipeline.wait(second, "Succeeded")
-    who = server.administrator
-    environment = {"AWS_ENDPOINT_URL": server.url}
-    environment |= {"AWS_ACCESS_KEY_ID": who.access_key_id, "AWS_SECRET_ACCESS_KEY": who.secret_access_key}
     words = ["pipeline", "clean-artifacts", pipeline.name, "--keep-executions", "1", "--delete"]
-    assert command.run(*words, environment=environment).returncode == 0
+    assert tool(server, *words).returncode == 0
     until(lambda: not pipeline.objects(abroad, abroad.bucket), SECONDS, "the copies to be gone")
 
 
@@ -171,6 +186,31 @@ def test_who_may_not_copy_fails_the_action(aws, place, abroad, project):
     pipeline.wait(id, "Failed")
     error = pipeline.details(id)["Make"]["output"]["executionResult"]["errorDetails"]
     assert error["code"] == "PermissionError" and "s3:PutObject" in error["message"]
+
+
+def test_logs_of_another_region_are_in_every_view(server, aws, place, abroad):
+    failing = make_project(aws, abroad, "echo built abroad; exit 3")
+    inputs = {"inputArtifacts": [{"name": "App"}], "region": ABROAD}
+    look = action("Look", "Compute", "Commands", {}, commands=["echo looked abroad; exit 4"], **inputs)
+    for work, name, line in [(build(failing), "Make", "built abroad"), (look, "Look", "looked abroad")]:
+        pipeline = Regional(aws, place, abroad, work)
+        pipeline.put_source("hello")
+        pipeline.wait(pipeline.create(), "Failed")
+        watched = tool(server, "pipeline", "watch", pipeline.name)
+        assert watched.returncode == 1 and f"{name} | {line}" in watched.stdout.splitlines(), watched.stdout
+        explained = tool(server, "explain", "pipeline", pipeline.name, "--json")
+        failure = json.loads(explained.stdout)["failure"]
+        assert line in [text.rstrip() for text in failure["log"]], failure
+    rule_kind = {"category": "Rule", "owner": "AWS", "provider": "Commands", "version": "1"}
+    rule = {"name": "Rule", "ruleTypeId": rule_kind, "commands": ["echo ruled abroad; exit 5"], **inputs}
+    ask = action("Ask", "Approval", "Manual", {})
+    gate = {"conditions": [{"result": "FAIL", "rules": [rule]}]}
+    pipeline = Regional(aws, place, abroad, ask, beforeEntry=gate)
+    pipeline.put_source("hello")
+    pipeline.wait(pipeline.create(), "Failed")
+    explained = tool(server, "explain", "pipeline", pipeline.name, "--json")
+    failure = json.loads(explained.stdout)["failure"]
+    assert "ruled abroad" in [text.rstrip() for text in failure["log"]], failure
 
 
 def test_stores_that_cannot_be(aws, place, abroad, project):
@@ -194,3 +234,94 @@ def test_stores_that_cannot_be(aws, place, abroad, project):
         "Your pipeline contains actions in more than one region",
         lambda wrong: wrong.update(artifactStore=wrong.pop("artifactStores")[REGION]),
     )
+
+
+class Copying:
+    """kill -9 of the server while an artifact is being copied."""
+
+    def __init__(self, server):
+        self.server = server
+        (self.folder,) = server.data.rglob("incoming")
+
+    def received(self):
+        """How much there is of what the server has received in part."""
+        sizes = []
+        for path in self.folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(path.stat().st_size)
+        return sizes
+
+    def cut(self, has_begun, is_over):
+        """Whether a copy was cut. `has_begun`: from then on the copy is all that is received."""
+        deadline = time.monotonic() + SECONDS
+        while not (any(self.received()) and has_begun()):
+            if is_over():
+                return False
+            assert time.monotonic() < deadline, "no copy was begun"
+        self.server.kill()
+        cut = [size for size in self.received() if 0 < size < SIZE]
+        self.server.start()
+        return bool(cut)
+
+
+def test_a_copy_that_a_crash_cuts_is_made_whole_and_once(server, aws, place, abroad, soak):
+    provider = unique("Worker")
+    count = {"minimumCount": 0, "maximumCount": 1}
+    aws.codepipeline.create_custom_action_type(
+        category="Build", provider=provider, version="1", inputArtifactDetails=count, outputArtifactDetails=count
+    )
+    kind = {"category": "Build", "owner": "Custom", "provider": provider, "version": "1"}
+    content = random.randbytes(SIZE)
+    check = f"echo '{hashlib.sha256(content).hexdigest()}  big' | sha256sum -c"
+    make = action("Make", "Compute", "Commands", {}, commands=[check], region=ABROAD)
+    make |= {"inputArtifacts": [{"name": "App"}], "outputArtifacts": [{"name": "Page", "files": ["big"]}]}
+    worker = {"name": "Worker", "actionTypeId": kind, "inputArtifacts": [{"name": "Page"}], "runOrder": 2}
+    pipeline = Regional(aws, place, abroad, make, worker)
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as archive:
+        archive.writestr("big", content)
+    aws.s3.put_object(Bucket=place["source"], Key=pipeline.key, Body=body.getvalue())
+    copying, cuts = Copying(server), set()
+    # What a crash interrupts is taken up again when its lease has ended: each costs ten seconds.
+    wanted = {"there", "back"} if soak else {"there"}
+
+    def run(id):
+        handed_out = []
+
+        def is_handed_out():
+            handed_out.extend(aws.codepipeline.poll_for_jobs(actionTypeId=kind, maxBatchSize=10)["jobs"])
+            return handed_out
+
+        def has_succeeded(name):
+            return pipeline.details(id).get(name, {}).get("status") == "Succeeded"
+
+        def runs_there():
+            result = pipeline.details(id).get("Make", {}).get("output", {}).get("executionResult", {})
+            return "externalExecutionId" in result
+
+        if copying.cut(lambda: has_succeeded("Take") and not runs_there(), runs_there):
+            cuts.add("there")
+        if "back" in wanted and copying.cut(lambda: has_succeeded("Make"), is_handed_out):
+            cuts.add("back")
+        (job,) = until(is_handed_out, SECONDS, "the worker's job")
+        aws.codepipeline.acknowledge_job(jobId=job["id"], nonce=job["nonce"])
+        aws.codepipeline.put_job_success_result(jobId=job["id"])
+        pipeline.wait(id, "Succeeded")
+        assert aws.codepipeline.poll_for_jobs(actionTypeId=kind)["jobs"] == [], "there was one job"
+        page = pipeline.client.list_action_executions(pipelineName=pipeline.name, filter={"pipelineExecutionId": id})
+        assert sorted(found["actionName"] for found in page["actionExecutionDetails"]) == ["Make", "Take", "Worker"]
+        taken = job["data"]["inputArtifacts"][0]["location"]["s3Location"]
+        whole = aws.s3.get_object(Bucket=taken["bucketName"], Key=taken["objectKey"])["Body"].read()
+        with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+            assert archive.read("big") == content
+
+    run(pipeline.create())
+    for _ in range(RUNS):
+        if cuts == wanted:
+            break
+        run(pipeline.start())
+    assert cuts == wanted
+    assert copying.received() == []
+    runs = len(pipeline.executions())
+    places = [(aws, place["artifacts"]), (abroad, abroad.bucket)]
+    assert [len(pipeline.objects(*one)) for one in places] == [2 * runs, 2 * runs], "each has its own and one copy"

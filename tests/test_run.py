@@ -99,6 +99,23 @@ def test_failing_commands_end_with_the_end_of_their_log(run):
     assert "this is the reason" in (run.output / "logs" / "S2-Make.log").read_text()
 
 
+def test_a_retried_action_shows_the_logs_of_both_attempts(run):
+    run.write("page.txt", "hello")
+    lines = ["echo this is the reason", "exit 3"]
+    run.define([source()], [action("Make", "Compute", "Commands", inputs=["Code"], commands=lines)])
+    definition = json.loads(run.definition.read_text())
+    retry = {"result": "RETRY", "retryConfiguration": {"retryMode": "FAILED_ACTIONS"}}
+    definition["stages"][1]["onFailure"] = retry
+    run.definition.write_text(json.dumps(definition))
+    done = run.run()
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines.count("Make | this is the reason") == 2, done.stdout
+    assert len([line for line in lines if line.startswith("S2/Make: failed after ")]) <= 2, done.stdout
+    log = (run.output / "logs" / "S2-Make.log").read_text().splitlines()
+    assert log.count("this is the reason") == 2, log
+
+
 def rule(name, provider, **members):
     kind = {"category": "Rule", "owner": "AWS", "provider": provider, "version": "1"}
     return {"name": name, "ruleTypeId": kind, **members}

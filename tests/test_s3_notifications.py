@@ -6,6 +6,7 @@ import pytest
 
 from harness.eventually import until
 from harness.identities import allow, policy, unique
+from harness.plain_http import post_form
 from harness.refusal import refused
 from harness.server import ACCOUNT, REGION
 
@@ -102,8 +103,11 @@ def test_a_queue_is_told_of_objects(aws, bucket, queue):
     tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
     aws.s3.put_object_tagging(Bucket=bucket, Key="in/copy.txt", Tagging=tags)
     aws.s3.delete_object(Bucket=bucket, Key="in/copy.txt")
-    names = {record["eventName"] for message in queue.wait_for(4) for record in message["Records"]}
-    assert names == {"ObjectCreated:Put", "ObjectCreated:Copy", "ObjectTagging:Put", "ObjectRemoved:Delete"}
+    form = aws.client("s3", signature_version="s3v4").generate_presigned_post(bucket, "in/form.txt", ExpiresIn=60)
+    assert post_form(form["url"], form["fields"].items(), b"by form").status == 204
+    names = {record["eventName"] for message in queue.wait_for(5) for record in message["Records"]}
+    created = {f"ObjectCreated:{kind}" for kind in ("Put", "Post", "Copy")}
+    assert names == created | {"ObjectTagging:Put", "ObjectRemoved:Delete"}
 
 
 def test_a_topic_is_told_and_versions_are_named(aws, bucket):

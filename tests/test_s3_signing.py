@@ -16,7 +16,7 @@ import pytest
 from harness.aws import Aws
 from harness.credentials import Credentials
 from harness.identities import allow, create_role, trust, unique
-from harness.plain_http import fetch
+from harness.plain_http import fetch, post_form
 from harness.refusal import refused
 from harness.server import ACCOUNT, REGION
 
@@ -130,15 +130,7 @@ def test_a_form_of_a_browser(aws, bucket):
     )
 
     def send(fields, body):
-        boundary = "form-boundary"
-        parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-            for name, value in fields
-        ]
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
-        whole = "".join(parts).encode() + head.encode() + body + f"\r\n--{boundary}--\r\n".encode()
-        content_type = {"content-type": f"multipart/form-data; boundary={boundary}"}
-        return fetch(post["url"], method="POST", body=whole, headers=content_type)
+        return post_form(post["url"], fields, body)
 
     assert send(post["fields"].items(), b"by form").status == 204
     assert aws.s3.get_object(Bucket=bucket, Key="forms/a.txt")["Body"].read() == b"by form"

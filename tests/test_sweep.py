@@ -121,6 +121,8 @@ def is_data_event(client, operation):
     if model.service_name == "sqs":
         calls = ("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility")
         return operation.removesuffix("Batch") in calls
+    if model.service_name == "sns":
+        return operation.removesuffix("Batch") == "Publish"
     return model.service_name == "s3" and "Key" in model.operation_model(operation).input_shape.members
 
 

@@ -31,3 +31,14 @@ def fetch(url, method="GET", body=None, headers=None):
         # Several headers of one name mean the same as one with all their values.
         joined = {name: ", ".join(values) for name, values in names.items()}
         return Answer(response.status, joined, response.read())
+
+
+def post_form(url, fields, body, filename="a.txt"):
+    """The answer to a browser's form that sends a file; `fields` are pairs of names and values."""
+    boundary = "form-boundary"
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields
+    ]
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n'
+    whole = "".join(parts).encode() + head.encode() + body + f"\r\n--{boundary}--\r\n".encode()
+    return fetch(url, "POST", whole, {"content-type": f"multipart/form-data; boundary={boundary}"})

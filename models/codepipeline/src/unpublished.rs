@@ -88,6 +88,8 @@ aws::structure! { ACTION_DETAIL: ActionDetail = Structure "ActionDetail" {
     action_type_id: ActionTypeId = "actionTypeId" ACTION_TYPE_ID required();
     run_order: i32 = "runOrder" NUMBER required();
     attempts: i32 = "attempts" NUMBER required();
+    // Of its work.
+    region: Option<String> = "region" TEXT;
     role_arn: String = "roleArn" TEXT required();
     status: Option<String> = "status" TEXT;
     action_execution_id: Option<String> = "actionExecutionId" TEXT;
@@ -138,6 +140,7 @@ pub static RULE_DETAIL_LIST: Schema =
 aws::structure! { RULE_DETAIL: RuleDetail = Structure "RuleDetail" {
     rule_name: String = "ruleName" TEXT required();
     provider: String = "provider" TEXT required();
+    region: Option<String> = "region" TEXT;
     status: String = "status" TEXT required();
     start_time: Option<Timestamp> = "startTime" MOMENT;
     times_out_at: Option<Timestamp> = "timesOutAt" MOMENT;

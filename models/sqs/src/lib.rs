@@ -173,10 +173,14 @@ aws::operation! { UntagQueue = SQS "UntagQueue" {
 } }
 
 pub static AWS_ACCOUNT_ID_LIST: Schema =
-    Schema::new("AWSAccountIdList", Kind::List { element: &STRING, wire: "member" }).flattened();
+    Schema::new("AWSAccountIdList", Kind::List { element: &STRING, wire: "member" })
+        .flattened()
+        .item_name("AWSAccountId");
 
 pub static ACTION_NAME_LIST: Schema =
-    Schema::new("ActionNameList", Kind::List { element: &STRING, wire: "member" }).flattened();
+    Schema::new("ActionNameList", Kind::List { element: &STRING, wire: "member" })
+        .flattened()
+        .item_name("ActionName");
 
 aws::structure! { ADD_PERMISSION: AddPermission = Structure "AddPermissionRequest" {
     queue_url: String = "QueueUrl" STRING required();
@@ -187,7 +191,8 @@ aws::structure! { ADD_PERMISSION: AddPermission = Structure "AddPermissionReques
 
 pub static ATTRIBUTE_NAME_LIST: Schema =
     Schema::new("AttributeNameList", Kind::List { element: &QUEUE_ATTRIBUTE_NAME, wire: "member" })
-        .flattened();
+        .flattened()
+        .item_name("AttributeName");
 
 aws::structure! { BATCH_RESULT_ERROR_ENTRY: BatchResultErrorEntry = Structure "BatchResultErrorEntry" {
     id: String = "Id" STRING required();
@@ -200,9 +205,12 @@ pub static BATCH_RESULT_ERROR_ENTRY_LIST: Schema = Schema::new(
     "BatchResultErrorEntryList",
     Kind::List { element: &BATCH_RESULT_ERROR_ENTRY, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("BatchResultErrorEntry");
 
-pub static BINARY_LIST: Schema = Schema::new("BinaryList", Kind::List { element: &BLOB, wire: "member" });
+pub static BINARY_LIST: Schema = Schema::new("BinaryList", Kind::List { element: &BLOB, wire: "member" })
+    .flattened()
+    .item_name("BinaryListValue");
 
 aws::structure! { CANCEL_MESSAGE_MOVE_TASK: CancelMessageMoveTask = Structure "CancelMessageMoveTaskRequest" {
     task_handle: String = "TaskHandle" STRING required();
@@ -227,7 +235,8 @@ pub static CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY_LIST: Schema = Schema::
     "ChangeMessageVisibilityBatchRequestEntryList",
     Kind::List { element: &CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("ChangeMessageVisibilityBatchRequestEntry");
 
 aws::structure! { CHANGE_MESSAGE_VISIBILITY_BATCH_OUTPUT: ChangeMessageVisibilityBatchOutput = Structure "ChangeMessageVisibilityBatchResult" {
     successful: Vec<ChangeMessageVisibilityBatchResultEntry> = "Successful" CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST required();
@@ -242,7 +251,8 @@ pub static CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST: Schema = Schema::n
     "ChangeMessageVisibilityBatchResultEntryList",
     Kind::List { element: &CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("ChangeMessageVisibilityBatchResultEntry");
 
 aws::structure! { CHANGE_MESSAGE_VISIBILITY: ChangeMessageVisibility = Structure "ChangeMessageVisibilityRequest" {
     queue_url: String = "QueueUrl" STRING required();
@@ -274,7 +284,8 @@ pub static DELETE_MESSAGE_BATCH_REQUEST_ENTRY_LIST: Schema = Schema::new(
     "DeleteMessageBatchRequestEntryList",
     Kind::List { element: &DELETE_MESSAGE_BATCH_REQUEST_ENTRY, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("DeleteMessageBatchRequestEntry");
 
 aws::structure! { DELETE_MESSAGE_BATCH_OUTPUT: DeleteMessageBatchOutput = Structure "DeleteMessageBatchResult" {
     successful: Vec<DeleteMessageBatchResultEntry> = "Successful" DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST required();
@@ -289,7 +300,8 @@ pub static DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST: Schema = Schema::new(
     "DeleteMessageBatchResultEntryList",
     Kind::List { element: &DELETE_MESSAGE_BATCH_RESULT_ENTRY, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("DeleteMessageBatchResultEntry");
 
 aws::structure! { DELETE_MESSAGE: DeleteMessage = Structure "DeleteMessageRequest" {
     queue_url: String = "QueueUrl" STRING required();
@@ -354,7 +366,8 @@ pub static LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY_LIST: Schema = Schema::new(
     "ListMessageMoveTasksResultEntryList",
     Kind::List { element: &LIST_MESSAGE_MOVE_TASKS_RESULT_ENTRY, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("ListMessageMoveTasksResultEntry");
 
 aws::structure! { LIST_QUEUE_TAGS: ListQueueTags = Structure "ListQueueTagsRequest" {
     queue_url: String = "QueueUrl" STRING required();
@@ -386,7 +399,9 @@ aws::structure! { MESSAGE: Message = Structure "Message" {
 } }
 
 pub static MESSAGE_ATTRIBUTE_NAME_LIST: Schema =
-    Schema::new("MessageAttributeNameList", Kind::List { element: &STRING, wire: "member" }).flattened();
+    Schema::new("MessageAttributeNameList", Kind::List { element: &STRING, wire: "member" })
+        .flattened()
+        .item_name("MessageAttributeName");
 
 aws::structure! { MESSAGE_ATTRIBUTE_VALUE: MessageAttributeValue = Structure "MessageAttributeValue" {
     string_value: Option<String> = "StringValue" STRING;
@@ -398,35 +413,41 @@ aws::structure! { MESSAGE_ATTRIBUTE_VALUE: MessageAttributeValue = Structure "Me
 
 pub static MESSAGE_BODY_ATTRIBUTE_MAP: Schema = Schema::new(
     "MessageBodyAttributeMap",
-    Kind::Map { key: &STRING, value: &MESSAGE_ATTRIBUTE_VALUE, key_wire: "key", value_wire: "value" },
+    Kind::Map { key: &STRING, value: &MESSAGE_ATTRIBUTE_VALUE, key_wire: "Name", value_wire: "Value" },
 )
-.flattened();
+.flattened()
+.item_name("MessageAttribute");
 
 pub static MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP: Schema = Schema::new(
     "MessageBodySystemAttributeMap",
     Kind::Map {
         key: &MESSAGE_SYSTEM_ATTRIBUTE_NAME_FOR_SENDS,
         value: &MESSAGE_SYSTEM_ATTRIBUTE_VALUE,
-        key_wire: "key",
-        value_wire: "value",
+        key_wire: "Name",
+        value_wire: "Value",
     },
 )
-.flattened();
+.flattened()
+.item_name("MessageSystemAttribute");
 
 pub static MESSAGE_LIST: Schema =
-    Schema::new("MessageList", Kind::List { element: &MESSAGE, wire: "member" }).flattened();
+    Schema::new("MessageList", Kind::List { element: &MESSAGE, wire: "member" })
+        .flattened()
+        .item_name("Message");
 
 pub static MESSAGE_SYSTEM_ATTRIBUTE_LIST: Schema = Schema::new(
     "MessageSystemAttributeList",
     Kind::List { element: &MESSAGE_SYSTEM_ATTRIBUTE_NAME, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("AttributeName");
 
 pub static MESSAGE_SYSTEM_ATTRIBUTE_MAP: Schema = Schema::new(
     "MessageSystemAttributeMap",
-    Kind::Map { key: &MESSAGE_SYSTEM_ATTRIBUTE_NAME, value: &STRING, key_wire: "key", value_wire: "value" },
+    Kind::Map { key: &MESSAGE_SYSTEM_ATTRIBUTE_NAME, value: &STRING, key_wire: "Name", value_wire: "Value" },
 )
-.flattened();
+.flattened()
+.item_name("Attribute");
 
 aws::string_enum! { MESSAGE_SYSTEM_ATTRIBUTE_NAME: MessageSystemAttributeName = "MessageSystemAttributeName" {
     All = "All",
@@ -459,9 +480,10 @@ aws::structure! { PURGE_QUEUE: PurgeQueue = Structure "PurgeQueueRequest" {
 
 pub static QUEUE_ATTRIBUTE_MAP: Schema = Schema::new(
     "QueueAttributeMap",
-    Kind::Map { key: &QUEUE_ATTRIBUTE_NAME, value: &STRING, key_wire: "key", value_wire: "value" },
+    Kind::Map { key: &QUEUE_ATTRIBUTE_NAME, value: &STRING, key_wire: "Name", value_wire: "Value" },
 )
-.flattened();
+.flattened()
+.item_name("Attribute");
 
 aws::string_enum! { QUEUE_ATTRIBUTE_NAME: QueueAttributeName = "QueueAttributeName" {
     All = "All",
@@ -489,7 +511,9 @@ aws::string_enum! { QUEUE_ATTRIBUTE_NAME: QueueAttributeName = "QueueAttributeNa
 } }
 
 pub static QUEUE_URL_LIST: Schema =
-    Schema::new("QueueUrlList", Kind::List { element: &STRING, wire: "member" }).flattened();
+    Schema::new("QueueUrlList", Kind::List { element: &STRING, wire: "member" })
+        .flattened()
+        .item_name("QueueUrl");
 
 aws::structure! { RECEIVE_MESSAGE: ReceiveMessage = Structure "ReceiveMessageRequest" {
     queue_url: String = "QueueUrl" STRING required();
@@ -530,7 +554,8 @@ pub static SEND_MESSAGE_BATCH_REQUEST_ENTRY_LIST: Schema = Schema::new(
     "SendMessageBatchRequestEntryList",
     Kind::List { element: &SEND_MESSAGE_BATCH_REQUEST_ENTRY, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("SendMessageBatchRequestEntry");
 
 aws::structure! { SEND_MESSAGE_BATCH_OUTPUT: SendMessageBatchOutput = Structure "SendMessageBatchResult" {
     successful: Vec<SendMessageBatchResultEntry> = "Successful" SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST required();
@@ -550,7 +575,8 @@ pub static SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST: Schema = Schema::new(
     "SendMessageBatchResultEntryList",
     Kind::List { element: &SEND_MESSAGE_BATCH_RESULT_ENTRY, wire: "member" },
 )
-.flattened();
+.flattened()
+.item_name("SendMessageBatchResultEntry");
 
 aws::structure! { SEND_MESSAGE: SendMessage = Structure "SendMessageRequest" {
     queue_url: String = "QueueUrl" STRING required();
@@ -585,14 +611,18 @@ aws::structure! { START_MESSAGE_MOVE_TASK_OUTPUT: StartMessageMoveTaskOutput = S
     task_handle: Option<String> = "TaskHandle" STRING;
 } }
 
-pub static STRING_LIST: Schema = Schema::new("StringList", Kind::List { element: &STRING, wire: "member" });
+pub static STRING_LIST: Schema = Schema::new("StringList", Kind::List { element: &STRING, wire: "member" })
+    .flattened()
+    .item_name("StringListValue");
 
-pub static TAG_KEY_LIST: Schema =
-    Schema::new("TagKeyList", Kind::List { element: &STRING, wire: "member" }).flattened();
+pub static TAG_KEY_LIST: Schema = Schema::new("TagKeyList", Kind::List { element: &STRING, wire: "member" })
+    .flattened()
+    .item_name("TagKey");
 
 pub static TAG_MAP: Schema =
-    Schema::new("TagMap", Kind::Map { key: &STRING, value: &STRING, key_wire: "key", value_wire: "value" })
-        .flattened();
+    Schema::new("TagMap", Kind::Map { key: &STRING, value: &STRING, key_wire: "Key", value_wire: "Value" })
+        .flattened()
+        .item_name("Tag");
 
 aws::structure! { TAG_QUEUE: TagQueue = Structure "TagQueueRequest" {
     queue_url: String = "QueueUrl" STRING required();
@@ -611,7 +641,7 @@ pub static SQS: aws::operation::Service = aws::operation::Service {
     protocol: aws::operation::Protocol::Json10,
     target_prefix: "AmazonSQS",
     api_version: "2012-11-05",
-    xml_namespace: "",
+    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
     validation: ValidationStyle { code: "ValidationException", shows_values: true },
     operations: &[
         "AddPermission",

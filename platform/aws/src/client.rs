@@ -88,6 +88,13 @@ impl Client {
         }
     }
 
+    /// The same in another region.
+    #[must_use]
+    pub fn in_region(mut self, region: Region) -> Self {
+        self.scope.region = region;
+        self
+    }
+
     /// Marks the calls as made by a service on behalf of the identity.
     #[must_use]
     pub fn invoked_by(mut self, service: &str) -> Self {

@@ -16,8 +16,8 @@ pub struct Error {
     pub status: u16,
     /// Further members of the error's shape, in wire names.
     pub members: serde_json::Map<String, serde_json::Value>,
-    /// The code by which clients know it that began with the Query protocol, for services that came from there to JSON.
-    pub query_code: Option<&'static str>,
+    /// Code and status by which clients of the Query protocol know it, for services that came from there to JSON.
+    pub in_query: Option<(&'static str, u16)>,
 }
 
 impl Error {
@@ -28,7 +28,7 @@ impl Error {
             message: message.into(),
             status: 400,
             members: serde_json::Map::new(),
-            query_code: None,
+            in_query: None,
         }
     }
 
@@ -45,8 +45,8 @@ impl Error {
     }
 
     #[must_use]
-    pub fn with_query_code(mut self, code: &'static str) -> Self {
-        self.query_code = Some(code);
+    pub fn with_query_code(mut self, code: &'static str, status: u16) -> Self {
+        self.in_query = Some((code, status));
         self
     }
 

@@ -53,6 +53,7 @@ pub struct Service {
     /// `CodePipeline_20150709`; empty for protocols without target header.
     pub target_prefix: &'static str,
     pub api_version: &'static str,
+    /// Of answers in XML; empty for services that give none.
     pub xml_namespace: &'static str,
     pub validation: ValidationStyle,
     /// Every operation of the API, served or not.
@@ -64,6 +65,16 @@ impl Service {
     /// `codepipeline.amazonaws.com`: the event source of audit records.
     pub fn principal(&self) -> String {
         format!("{}.amazonaws.com", self.prefix)
+    }
+
+    /// Whether its clients may call it in the Query protocol: those of its own, or the older ones of a service that has
+    /// gone from there to JSON.
+    pub fn speaks_query(&self) -> bool {
+        match self.protocol {
+            Protocol::Query => true,
+            Protocol::Json10 | Protocol::Json11 => !self.xml_namespace.is_empty(),
+            Protocol::RestJson | Protocol::RestXml => false,
+        }
     }
 
     pub fn knows(&self, operation: &str) -> bool {

@@ -125,7 +125,7 @@ fn error_of(namespace: &str, format: Format, error: Error, request_id: &str) -> 
     {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
-    if let Some(code) = error.query_code {
+    if let Some((code, _)) = error.in_query.filter(|_| !matches!(format, Format::Query | Format::QueryJson)) {
         let fault = if error.is_fault() { "Receiver" } else { "Sender" };
         if let Ok(told) = HeaderValue::from_str(&format!("{code};{fault}")) {
             response.headers_mut().insert("x-amzn-query-error", told);

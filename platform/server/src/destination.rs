@@ -3,7 +3,7 @@
 //! The order is that of `docs/wire.md`, after the paths of mounted services: own paths, the target header, the
 //! protocol header, a form with an action, the service in the credential scope; what is left is S3's.
 
-use aws::operation::{Protocol, Service};
+use aws::operation::Service;
 use aws::protocol::cbor;
 use aws::sigv4::verify::SignedRequest;
 use http::header::CONTENT_TYPE;
@@ -53,7 +53,7 @@ pub fn of(parts: &Parts, signed: Option<&SignedRequest>, services: &[&'static Se
     if let Some(protocol) = header(&parts.headers, "smithy-protocol") {
         return by_protocol(protocol, parts.uri.path(), services);
     }
-    if is_form(parts, signed) {
+    if is_form(parts, signed, services) {
         return Destination::Query;
     }
     match signed.map(|signed| signed.scope.service.as_str()) {
@@ -102,9 +102,15 @@ fn by_protocol(protocol: &str, path: &str, services: &[&'static Service]) -> Des
     }
 }
 
-fn is_form(parts: &Parts, signed: Option<&SignedRequest>) -> bool {
-    if signed.is_some_and(|signed| signed.scope.service == "s3") || parts.uri.path() != "/" {
-        return false;
+fn is_form(parts: &Parts, signed: Option<&SignedRequest>, services: &[&'static Service]) -> bool {
+    let scope = signed.map(|signed| signed.scope.service.as_str());
+    let speaks_query = |name| services.iter().any(|one| one.signing_name == name && one.speaks_query());
+    match parts.uri.path() {
+        "/" if scope == Some("s3") => return false,
+        "/" => {}
+        // An object's path may look the same; it is never asked for with a form.
+        path if is_of_queue(path) && scope.map_or(parts.method == Method::POST, speaks_query) => {}
+        _ => return false,
     }
     if parts.method == Method::POST {
         return header(&parts.headers, CONTENT_TYPE.as_str())
@@ -114,13 +120,22 @@ fn is_form(parts: &Parts, signed: Option<&SignedRequest>) -> bool {
     parts.method == Method::GET && query.split('&').any(|pair| pair.starts_with("Action="))
 }
 
+/// The path of a queue of SQS, `/123456789012/jobs`, at which older clients call what they do with it.
+fn is_of_queue(path: &str) -> bool {
+    let mut parts = path.trim_start_matches('/').split('/');
+    let is_account = |part: &str| part.len() == 12 && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.next().is_some_and(is_account)
+        && parts.next().is_some_and(|name| !name.is_empty())
+        && parts.next().is_none()
+}
+
 /// The service that a form's action belongs to: by the credential scope, else by the API version.
 pub fn of_form(
     signed: Option<&SignedRequest>,
     version: Option<&str>,
     services: &[&'static Service],
 ) -> Option<&'static Service> {
-    let queries = || services.iter().copied().filter(|service| service.protocol == Protocol::Query);
+    let queries = || services.iter().copied().filter(|service| service.speaks_query());
     let by_scope =
         signed.and_then(|signed| queries().find(|service| service.signing_name == signed.scope.service));
     by_scope.or_else(|| queries().find(|service| Some(service.api_version) == version))
@@ -128,4 +143,19 @@ pub fn of_form(
 
 pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_of_a_queue_is_an_account_and_a_name() {
+        assert!(is_of_queue("/123456789012/jobs.fifo"));
+        for other in
+            ["/", "/123456789012", "/123456789012/", "/123456789012/a/b", "/bucket/key", "/12345678901x/jobs"]
+        {
+            assert!(!is_of_queue(other), "{other}");
+        }
+    }
 }

@@ -77,6 +77,9 @@ fn in_rest_json_words(error: Error) -> Error {
 
 /// The Query services have older names for what goes wrong before a handler.
 fn in_query_words(error: Error) -> Error {
+    if let Some((code, status)) = error.in_query {
+        return Error { code: code.into(), status, ..error };
+    }
     let (code, status) = match error.code.as_ref() {
         "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", 403),
         "IncompleteSignatureException" => ("IncompleteSignature", 400),

@@ -16,6 +16,9 @@ use crate::format::Format;
 use crate::front_door::FrontDoor;
 use crate::{answer, elsewhere};
 
+/// What the path of a form says that is not sent to the root.
+const QUEUE_URL: &str = "QueueUrl";
+
 pub async fn json_call(door: &FrontDoor, service: &'static Service, received: Received) -> Response {
     let target = header(&received.parts.headers, "x-amz-target").unwrap_or_default();
     let operation = target.rsplit_once('.').map(|(_, operation)| operation).unwrap_or_default().to_owned();
@@ -71,14 +74,26 @@ pub async fn query_call(door: &FrontDoor, received: Received) -> Response {
         };
         return answer::error(service, format, error, &new_request_id());
     };
+    let secure_transport = received.peer.secure_transport;
     received
         .answer(door, service, format, &action, |route, parts, bytes| {
-            let form = Form::parse(&form_text(parts, bytes))?;
+            let mut form = Form::parse(&form_text(parts, bytes))?;
+            if parts.uri.path() != "/" {
+                form.set_default(QUEUE_URL, || address(parts, secure_transport));
+            }
             let mut progress = Progress::default();
             let input = route.read(&mut FormReader { form: &form, progress: &mut progress })?;
             Ok(Decoded { input, missing: progress.missing })
         })
         .await
+}
+
+/// Where a request was sent to, without its query.
+fn address(parts: &Parts, secure_transport: bool) -> String {
+    let scheme = if secure_transport { "https" } else { "http" };
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let host = header(&parts.headers, "host").or(authority).unwrap_or_default();
+    format!("{scheme}://{host}{}", parts.uri.path())
 }
 
 /// The form is the body, or the query string of a request without one.

@@ -37,7 +37,7 @@ mod v1 {
         pub access_key_id: Option<String>,
         /// ARNs.
         pub resources: Vec<String>,
-        /// Data events (S3 objects, messages of queues) are handed over to trails and not kept.
+        /// Data events (S3 objects, messages of queues and topics) are handed over to trails and not kept.
         pub is_management: bool,
         /// The whole record as JSON.
         pub event: EventText,

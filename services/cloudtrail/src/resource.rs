@@ -23,7 +23,7 @@ pub fn resource_type(arn: &str) -> Option<&'static str> {
         ("codeartifact", "repository") => "AWS::CodeArtifact::Repository",
         ("logs", "log-group") => "AWS::Logs::LogGroup",
         ("lambda", "function") => "AWS::Lambda::Function",
-        ("sns", _) => "AWS::SNS::Topic",
+        ("sns", _) => TOPIC,
         ("sqs", _) => QUEUE,
         _ => return None,
     })
@@ -45,6 +45,7 @@ pub fn short_name(arn: &str) -> &str {
 /// Types of data events, as selectors name them.
 pub const OBJECT: &str = "AWS::S3::Object";
 pub const QUEUE: &str = "AWS::SQS::Queue";
+pub const TOPIC: &str = "AWS::SNS::Topic";
 
 /// Calls with messages. Source: SQS Developer Guide, "Logging Amazon SQS API calls using AWS CloudTrail".
 const MESSAGE_CALLS: [&str; 7] = [
@@ -57,13 +58,20 @@ const MESSAGE_CALLS: [&str; 7] = [
     "ChangeMessageVisibilityBatch",
 ];
 
-/// What a call has worked with if it is a data event: an object of S3, or messages of a queue. `None`: it is a management
-/// event.
+/// Source: SNS Developer Guide, "Logging Amazon SNS API calls using CloudTrail".
+const PUBLICATIONS: [&str; 2] = ["Publish", "PublishBatch"];
+
+/// What a call has worked with if it is a data event: an object of S3, messages of a queue or of a topic. `None`: it is a
+/// management event.
 pub fn data_type(event_source: &str, event_name: &str, resources: &[String]) -> Option<&'static str> {
     if resources.iter().any(|arn| is_object(arn)) {
         return Some(OBJECT);
     }
-    (event_source == "sqs.amazonaws.com" && MESSAGE_CALLS.contains(&event_name)).then_some(QUEUE)
+    match event_source {
+        "sqs.amazonaws.com" if MESSAGE_CALLS.contains(&event_name) => Some(QUEUE),
+        "sns.amazonaws.com" if PUBLICATIONS.contains(&event_name) => Some(TOPIC),
+        _ => None,
+    }
 }
 
 fn is_object(arn: &str) -> bool {
@@ -103,5 +111,8 @@ mod tests {
         let queue = "arn:aws:sqs:eu-west-1:123456789012:q";
         assert_eq!(kind("sqs.amazonaws.com", "ReceiveMessage", queue), Some(QUEUE));
         assert_eq!(kind("sqs.amazonaws.com", "CreateQueue", queue), None);
+        let topic = "arn:aws:sns:eu-west-1:123456789012:t";
+        assert_eq!(kind("sns.amazonaws.com", "PublishBatch", topic), Some(TOPIC));
+        assert_eq!(kind("sns.amazonaws.com", "Subscribe", topic), None);
     }
 }

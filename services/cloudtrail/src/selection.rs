@@ -155,8 +155,8 @@ fn announce(tx: &mut WriteTx<'_>, entry: &Entry) -> Result<(), store::Error> {
     tx.append(event::TOPIC, &event)
 }
 
-/// Stores a record, and hands over the calls that it keeps, with who made each: doing it again changes nothing. Data
-/// events, which nobody looks up, are handed over and not kept.
+/// Stores a record, and hands over the calls that it keeps, with who made each: doing it again at once changes nothing.
+/// Data events, which nobody looks up, are handed over and not kept: they are known for as long as they are on their way.
 pub fn take_in<R: Record>(
     tx: &mut WriteTx<'_>,
     record: &R,

@@ -5,10 +5,10 @@ use cloudtrail_model as model;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::resource::{OBJECT, QUEUE};
+use crate::resource::{OBJECT, QUEUE, TOPIC};
 
 /// The types of data events that are recorded here.
-const RECORDED: [&str; 2] = [OBJECT, QUEUE];
+const RECORDED: [&str; 3] = [OBJECT, QUEUE, TOPIC];
 /// Types that basic selectors know on AWS.
 const BASIC_TYPES: [&str; 3] = [OBJECT, "AWS::Lambda::Function", "AWS::DynamoDB::Table"];
 const EXCLUDABLE_SOURCES: [&str; 2] = ["kms.amazonaws.com", "rdsdata.amazonaws.com"];
@@ -252,7 +252,7 @@ fn basic(given: &model::EventSelector) -> Result<Basic, Error> {
     let objects = resources.iter().map(|resource| {
         let kind = resource.r#type.as_deref().unwrap_or_default();
         if kind != OBJECT {
-            // Messages of queues are for advanced selectors.
+            // Messages of queues and topics are for advanced selectors.
             let known = BASIC_TYPES.contains(&kind);
             return Err(if known { not_recorded(kind) } else { unknown_type(kind) });
         }
@@ -272,7 +272,7 @@ fn basic(given: &model::EventSelector) -> Result<Basic, Error> {
 
 fn not_recorded(kind: &str) -> Error {
     Error::NotImplemented(format!(
-        "Data events of {kind} are not recorded here; those of {OBJECT} and {QUEUE} are."
+        "Data events of {kind} are not recorded here; those of {OBJECT}, {QUEUE} and {TOPIC} are."
     ))
 }
 

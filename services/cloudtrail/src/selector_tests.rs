@@ -109,8 +109,12 @@ fn advanced_selectors_that_make_no_sense_are_refused() {
             "resources.ARN is no valid field for Management events.",
         ),
         (
-            &[("eventCategory", "Equals", &["Data"]), ("resources.type", "Equals", &["AWS::SNS::Topic"])],
-            "Data events of AWS::SNS::Topic are not recorded here; those of AWS::S3::Object and AWS::SQS::Queue are.",
+            &[
+                ("eventCategory", "Equals", &["Data"]),
+                ("resources.type", "Equals", &["AWS::Lambda::Function"]),
+            ],
+            "Data events of AWS::Lambda::Function are not recorded here; those of AWS::S3::Object, AWS::SQS::Queue and \
+             AWS::SNS::Topic are.",
         ),
     ] {
         assert_eq!(advanced_of(fields), Err(message.to_owned()));

@@ -24,6 +24,8 @@ const LIFECYCLE: &str = "Lifecycle Expiration";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
     PutObject,
+    /// By the form of a browser.
+    PostObject,
     CopyObject,
     CompleteMultipartUpload,
 }
@@ -86,6 +88,7 @@ pub fn object_created(
 ) -> Result<(), Error> {
     let (reason, name) = match reason {
         Created::PutObject => ("PutObject", "ObjectCreated:Put"),
+        Created::PostObject => ("POST Object", "ObjectCreated:Post"),
         Created::CopyObject => ("CopyObject", "ObjectCreated:Copy"),
         Created::CompleteMultipartUpload => {
             ("CompleteMultipartUpload", "ObjectCreated:CompleteMultipartUpload")

@@ -82,6 +82,15 @@ impl Error {
         Self::NotImplemented(format!("{what} not built yet."))
     }
 
+    /// The status in the Query protocol; in JSON all are 400. Source: the model of the service from before it spoke JSON.
+    fn query_status(&self) -> u16 {
+        match self {
+            Self::OverLimit(_) | Self::PurgeQueueInProgress(_) => 403,
+            Self::ResourceNotFound(_) => 404,
+            _ => 400,
+        }
+    }
+
     /// The name of the shape, and the code by which clients of the Query protocol know it.
     /// Source: SQS API Reference, "Common Errors" and the errors of each action.
     pub fn codes(&self) -> (&'static str, &'static str) {
@@ -130,7 +139,7 @@ impl From<Error> for aws::Error {
         match &error {
             Error::Store(_) | Error::Seal(_) => Self::internal(error),
             Error::NotImplemented(_) => Self::new(code, error.to_string()).with_status(501),
-            _ => Self::new(code, error.to_string()).with_query_code(query_code),
+            _ => Self::new(code, error.to_string()).with_query_code(query_code, error.query_status()),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws::{Error, Timestamp};
+use aws::{Error, Region, Timestamp};
 use codebuild_model::{BatchGetBuildBatches, BatchGetBuilds, BuildGroup, StatusType};
 use codepipeline_model::{DescribePipelineExecution, DescribePipelineExecutionOutput};
 use logs_model::GetLogEvents;
 
 use super::{Build, Facts};
-use crate::commands::run::action_log::{self, Calls, Stream, Work};
+use crate::commands::run::action_log::{self, Calls, Kind, Stream, Work};
 use crate::commands::run::view::clean;
 
 /// Lines of a log that are shown.
@@ -37,34 +37,45 @@ async fn builds(server: &impl Calls, execution: &DescribePipelineExecutionOutput
         .filter(|rule| asked(Some(&rule.status)))
         .filter_map(|rule| Some((rule.external_execution_id.clone()?, Work::of_rule(rule)?)));
     let mut known = BTreeMap::new();
-    let mut builds = Vec::new();
+    // Each is asked of its region.
+    let mut builds: BTreeMap<Option<Region>, Vec<String>> = BTreeMap::new();
     for (id, work) in of_actions.chain(of_rules) {
-        match work {
-            Work::Build(_) => builds.push(id),
-            Work::Batch(batch) => {
-                let found = of_batch(server, batch).await;
+        let server = work.asked_of(server);
+        match work.kind {
+            Kind::Build(_) => builds.entry(work.region).or_default().push(id),
+            Kind::Batch(batch) => {
+                let found = of_batch(&server, batch).await;
                 known.insert(id, found.unwrap_or_else(unreadable));
             }
-            Work::Stream(stream) => {
+            Kind::Stream(stream) => {
                 let mut build = Build::default();
-                build.add_log(server, stream).await;
+                build.add_log(&server, stream).await;
                 known.insert(id, build);
             }
         }
     }
-    for ids in builds.chunks(AT_ONCE) {
-        match server.call(BatchGetBuilds { ids: ids.to_vec() }).await {
-            Ok(answer) => {
-                for build in answer.builds.unwrap_or_default() {
-                    let id = build.id.clone().unwrap_or_default();
-                    known.insert(id, look_at(server, build).await);
-                }
-            }
-            Err(error) => {
-                let unknown = unreadable(error);
-                known.extend(ids.iter().map(|id| (id.clone(), unknown.clone())));
-            }
+    for (region, ids) in builds {
+        let server = region.map_or_else(|| server.clone(), |region| server.in_region(region));
+        for ids in ids.chunks(AT_ONCE) {
+            known.extend(of_builds(&server, ids).await);
         }
+    }
+    known
+}
+
+/// Builds by their ids, as many as one call may ask for.
+async fn of_builds(server: &impl Calls, ids: &[String]) -> BTreeMap<String, Build> {
+    let builds = match server.call(BatchGetBuilds { ids: ids.to_vec() }).await {
+        Ok(answer) => answer.builds.unwrap_or_default(),
+        Err(error) => {
+            let unknown = unreadable(error);
+            return ids.iter().map(|id| (id.clone(), unknown.clone())).collect();
+        }
+    };
+    let mut known = BTreeMap::new();
+    for build in builds {
+        let id = build.id.clone().unwrap_or_default();
+        known.insert(id, look_at(server, build).await);
     }
     known
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::settings::Settings;
+use super::settings::{QueryPatch, Settings};
 use super::{Error, file_error};
 
 #[derive(Debug, Deserialize)]
@@ -78,6 +78,9 @@ pub struct Shape {
     pub pattern: Option<String>,
     pub sensitive: bool,
     pub flattened: bool,
+    /// Only corrections say it.
+    #[serde(skip)]
+    pub item_name: Option<String>,
     pub union: bool,
     pub document: bool,
     pub payload: Option<String>,
@@ -167,6 +170,29 @@ fn correct(model: &mut Model, service: &str, settings: &Settings) -> Result<(), 
         if let Some(status) = patch.status {
             shape.error.get_or_insert_default().http_status_code = Some(status);
         }
+    }
+    match &settings.patches.query {
+        Some(query) => restore_query(model, service, query),
+        None => Ok(()),
+    }
+}
+
+fn restore_query(model: &mut Model, service: &str, query: &QueryPatch) -> Result<(), Error> {
+    model.metadata.xml_namespace = Some(query.xml_namespace.clone());
+    let unknown = |name: &str| Error::Model {
+        service: service.to_owned(),
+        what: format!("patches.toml names the items of {name}, which is no list or map of the model"),
+    };
+    for (name, item) in &query.items {
+        let shape = model.shapes.get_mut(name).filter(|shape| shape.member.is_some() || shape.key.is_some());
+        let shape = shape.ok_or_else(|| unknown(name))?;
+        shape.flattened = true;
+        shape.item_name = Some(item.clone());
+    }
+    for (name, (key_name, value_name)) in &query.entries {
+        let shape = model.shapes.get_mut(name).ok_or_else(|| unknown(name))?;
+        let (Some(key), Some(value)) = (&mut shape.key, &mut shape.value) else { return Err(unknown(name)) };
+        (key.location_name, value.location_name) = (Some(key_name.clone()), Some(value_name.clone()));
     }
     Ok(())
 }

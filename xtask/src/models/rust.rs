@@ -303,6 +303,9 @@ impl Generator<'_> {
         if shape.flattened {
             traits.push_str(".flattened()");
         }
+        if let Some(item) = &shape.item_name {
+            let _ = write!(traits, ".item_name({item:?})");
+        }
         if let Some(format) = &shape.timestamp_format {
             let format = match format.as_str() {
                 "iso8601" => "Iso8601",

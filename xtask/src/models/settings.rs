@@ -26,6 +26,22 @@ pub struct Patches {
     /// By shape name.
     #[serde(default)]
     pub shapes: BTreeMap<String, ShapePatch>,
+    #[serde(default)]
+    pub query: Option<QueryPatch>,
+}
+
+/// How a service that has gone to JSON is called in the Query protocol: its model does not say it any more.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryPatch {
+    /// From where it is known.
+    pub reason: String,
+    pub xml_namespace: String,
+    /// What the items of flattened lists and maps are called, by shape.
+    pub items: BTreeMap<String, String>,
+    /// What key and value of a map's entry are called, by shape.
+    #[serde(default)]
+    pub entries: BTreeMap<String, (String, String)>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,6 +88,9 @@ pub fn read(folder: &Path) -> Result<Settings, Error> {
     };
     if let Some((shape, _)) = patches.shapes.iter().find(|(_, patch)| patch.reason.is_empty()) {
         return Err(file_error(&path, format!("the correction of {shape} has no reason")));
+    }
+    if patches.query.as_ref().is_some_and(|query| query.reason.is_empty()) {
+        return Err(file_error(&path, "what is said of the Query protocol has no reason"));
     }
     let has_unpublished = folder.join("src/unpublished.rs").is_file();
     Ok(Settings { operations, patches, has_unpublished })

@@ -100,7 +100,7 @@ impl Writer for FormWriter {
 
     fn member(&mut self, member: &'static Member) {
         self.rewind();
-        self.push(member.wire);
+        self.push(member.form_name());
     }
 
     fn end_structure(&mut self, _schema: &'static Schema) {

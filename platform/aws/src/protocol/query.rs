@@ -48,6 +48,11 @@ impl Form {
         Ok(root)
     }
 
+    /// Sets a parameter that was not given.
+    pub fn set_default(&mut self, name: &str, value: impl FnOnce() -> String) {
+        self.parts.entry(name.to_owned()).or_insert_with(|| Self { value: Some(value()), ..Self::default() });
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.parts.get(name)?.value.as_deref()
     }
@@ -105,7 +110,7 @@ impl Reader for FormReader<'_> {
 
     fn structure(&mut self, schema: &'static Schema, each: EachMember<'_>) -> Result<(), ReadError> {
         for (index, member) in schema.members().iter().enumerate() {
-            match self.form.parts.get(member.wire) {
+            match self.form.parts.get(member.form_name()) {
                 None if member.required => self.progress.note_missing(member),
                 None => {}
                 Some(form) => self.progress.within(Segment::Member(member.name), |progress| {
@@ -202,6 +207,17 @@ mod tests {
         pairs: Option<Map<i64>> = "Pairs" PAIRS;
         force: Option<bool> = "Force" BOOLEAN;
     } }
+    static ENTRIES: Schema = Schema::list("Entries", &TAG).flattened().item_name("Entry");
+    static ATTRIBUTES: Schema = Schema::new(
+        "Attributes",
+        Kind::Map { key: &STRING, value: &STRING, key_wire: "Name", value_wire: "Value" },
+    )
+    .flattened()
+    .item_name("Attribute");
+    crate::structure! { FLAT: Flat = Structure "Flat" {
+        entries: Option<Vec<Tag>> = "Entries" ENTRIES;
+        attributes: Option<Map<String>> = "Attributes" ATTRIBUTES;
+    } }
 
     fn read(body: &str) -> (Result<Create, ReadError>, Vec<String>) {
         let form = Form::parse(body.as_bytes()).unwrap();
@@ -223,6 +239,20 @@ mod tests {
         assert_eq!(created.pairs.unwrap()["n"], 7);
         assert_eq!(created.force, Some(true));
         assert!(missing.is_empty());
+    }
+
+    #[test]
+    fn flattened_lists_and_maps_go_by_the_name_of_their_items() {
+        let body = "Entry.1.Key=x&Entry.2.Key=y&Attribute.1.Name=n&Attribute.1.Value=v";
+        let form = Form::parse(body.as_bytes()).unwrap();
+        let flat =
+            Flat::read(&FLAT, &mut FormReader { form: &form, progress: &mut Progress::default() }).unwrap();
+        assert_eq!(flat.entries.as_ref().map(Vec::len), Some(2));
+        assert_eq!(flat.attributes.as_ref().unwrap()["n"], "v");
+        assert_eq!(
+            xml::members_of(&flat, &FLAT),
+            "<Entry><Key>x</Key></Entry><Entry><Key>y</Key></Entry><Attribute><Name>n</Name><Value>v</Value></Attribute>"
+        );
     }
 
     #[test]

@@ -56,6 +56,13 @@ impl Remote {
         Ok(Self { endpoint, region, credentials, transport })
     }
 
+    /// The same endpoint for calls in another region.
+    #[must_use]
+    pub fn in_region(mut self, region: Region) -> Self {
+        self.region = region;
+        self
+    }
+
     /// Errors: what the endpoint answered; `ServiceUnavailable` (503) where it cannot be reached, and
     /// `RequestTimeout` (503) where it does not answer in time: the call may have happened or not.
     pub async fn call<O: Operation>(&self, input: O) -> Result<O::Output, Error> {

@@ -14,6 +14,8 @@ pub struct Schema {
     /// Never in logs, audit records or error messages.
     pub sensitive: bool,
     pub flattened: bool,
+    /// What members of a flattened list or map are called in forms and XML, where that is not the member's own name.
+    pub item_name: Option<&'static str>,
     /// Overrides the protocol's format of timestamps.
     pub timestamp_format: Option<TimestampFormat>,
 }
@@ -108,6 +110,7 @@ impl Schema {
             pattern: None,
             sensitive: false,
             flattened: false,
+            item_name: None,
             timestamp_format: None,
         }
     }
@@ -151,6 +154,13 @@ impl Schema {
     #[must_use]
     pub const fn flattened(mut self) -> Self {
         self.flattened = true;
+        self
+    }
+
+    /// Of a flattened list or map.
+    #[must_use]
+    pub const fn item_name(mut self, name: &'static str) -> Self {
+        self.item_name = Some(name);
         self
     }
 
@@ -212,6 +222,11 @@ impl Schema {
 }
 
 impl Member {
+    /// The name in forms and XML.
+    pub fn form_name(&self) -> &'static str {
+        self.schema.item_name.unwrap_or(self.wire)
+    }
+
     pub const fn new(name: &'static str, schema: &'static Schema) -> Self {
         Self {
             name,

@@ -9,7 +9,7 @@ use aws::{Client, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sns_model::Publish;
-use store::{Claimed, WriteTx};
+use store::{Claimed, Record, WriteTx};
 
 use super::{LEASE, PAUSE, WORKER};
 use crate::records::{Course, Notices, PlannedFile, Trail};
@@ -76,7 +76,7 @@ async fn tell(cloudtrail: &CloudTrail, claimed: &Claimed) -> Result<(), store::E
     let published = publish(&cloudtrail.client, &trail, &topic_arn, message).await;
     let again = matches!(&published, Err(error) if error.is_fault() && claimed.attempt < MOST_ATTEMPTS);
     let now = Timestamp::now();
-    let (id, claimed) = (trail.id, claimed.clone());
+    let (id, key, claimed) = (trail.id, trail.key(), claimed.clone());
     if let Err(error) = &published {
         tracing::warn!(trail = trail.arn(), topic = topic_arn, %error, "a topic could not be told of a log file");
     }
@@ -89,7 +89,10 @@ async fn tell(cloudtrail: &CloudTrail, claimed: &Claimed) -> Result<(), store::E
                 Course { attempted: Some(now), error: Some(error.code.clone().into_owned()), ..before }
             }
         };
-        tx.put(&Notices { trail: id, course })?;
+        // Nothing takes away what is noted of a trail that is gone.
+        if tx.get::<Trail>(&key)?.is_some_and(|trail| trail.id == id) {
+            tx.put(&Notices { trail: id, course })?;
+        }
         match again {
             true => tx.release(&claimed, store::backoff(claimed.attempt, FIRST_DELAY, LONGEST_DELAY)),
             false => tx.complete(&claimed),

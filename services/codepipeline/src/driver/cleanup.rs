@@ -19,7 +19,7 @@ use crate::definitions::Definitions;
 use crate::engine::ExecutionId;
 use crate::error::Error;
 use crate::providers::Artifact;
-use crate::records::{ActionExecution, Cleanup, Execution, Live, Pipeline, Removal};
+use crate::records::{ActionExecution, Cleanup, Execution, Live, Pipeline, Removal, RuleExecution};
 use crate::retention::{Judged, Retention, removable};
 use crate::role::Role;
 use crate::settings::ARTIFACT_RETENTION;
@@ -147,8 +147,10 @@ pub(crate) async fn clean(
         let ordinal = look.ordinal(execution);
         let older: Vec<u64> = look.ordinals_before(ordinal);
         if dry_run {
-            let read = codepipeline.store.read(move |tx| artifacts(tx, id, execution));
-            cleaned.push(Cleaned { execution, artifacts: places(&read.await?) });
+            let read = codepipeline.store.read(move |tx| {
+                Ok::<_, Fault>(places(&artifacts(tx, id, execution)?, &rules(tx, id, execution)?))
+            });
+            cleaned.push(Cleaned { execution, artifacts: read.await? });
             continue;
         }
         let (pipeline, definitions) = (pipeline.clone(), codepipeline.definitions.clone());
@@ -259,28 +261,33 @@ fn mark(
     cleanup.advance(ordinal, older.iter().copied().filter(|older| *older > done_to));
     tx.put(&cleanup)?;
     let actions = artifacts(tx, pipeline.id, execution)?;
-    let places = places(&actions);
+    if actions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places = places(&actions, &rules(tx, pipeline.id, execution)?);
     for mut action in actions {
         action.outputs_removed_at = Some(now);
         tx.put(&action)?;
     }
-    if !places.is_empty() {
-        let removal = Removal {
-            scope: pipeline.scope.clone(),
-            pipeline_name: pipeline.name.clone(),
-            pipeline: pipeline.id,
-            execution,
-            marked_at: now,
-        };
-        tx.enqueue(REMOVALS, &execution.to_string(), &removal, None)?;
-    }
+    let removal = Removal {
+        scope: pipeline.scope.clone(),
+        pipeline_name: pipeline.name.clone(),
+        pipeline: pipeline.id,
+        execution,
+        marked_at: now,
+    };
+    tx.enqueue(REMOVALS, &execution.to_string(), &removal, None)?;
     Ok(places)
 }
 
 /// What an action has made, and the copies that were made for it.
-fn own(action: &ActionExecution) -> Vec<&Artifact> {
-    let is_copy = |input: &&Artifact| action.elsewhere.iter().any(|original| original.name == input.name);
-    action.outputs.iter().chain(action.inputs.iter().filter(is_copy)).collect()
+fn own(action: &ActionExecution) -> impl Iterator<Item = &Artifact> {
+    action.outputs.iter().chain(copies(&action.inputs, &action.elsewhere))
+}
+
+/// The inputs that are copies of what lies elsewhere.
+fn copies<'a>(inputs: &'a [Artifact], elsewhere: &'a [Artifact]) -> impl Iterator<Item = &'a Artifact> {
+    inputs.iter().filter(|input| elsewhere.iter().any(|original| original.name == input.name))
 }
 
 /// The attempts of an execution that have made artifacts, which are there.
@@ -290,7 +297,7 @@ fn artifacts(
     execution: ExecutionId,
 ) -> Result<Vec<ActionExecution>, Fault> {
     let mut actions = actions(tx, pipeline, execution)?;
-    actions.retain(|action| !own(action).is_empty() && action.outputs_removed_at.is_none());
+    actions.retain(|action| own(action).next().is_some() && action.outputs_removed_at.is_none());
     Ok(actions)
 }
 
@@ -303,10 +310,21 @@ fn actions(
     Ok(tx.scan_index::<ActionExecution>(ActionExecution::EXECUTION, prefix, ACTIONS)?.into_records())
 }
 
-fn places(actions: &[ActionExecution]) -> Vec<Artifact> {
+/// The evaluations of rules, for which copies were made as for actions.
+fn rules(
+    tx: &mut ReadTx<'_>,
+    pipeline: uuid::Uuid,
+    execution: ExecutionId,
+) -> Result<Vec<RuleExecution>, Fault> {
+    let prefix = RuleExecution::of_execution(pipeline, execution);
+    Ok(tx.scan_index::<RuleExecution>(RuleExecution::EXECUTION, prefix, ACTIONS)?.into_records())
+}
+
+fn places(actions: &[ActionExecution], rules: &[RuleExecution]) -> Vec<Artifact> {
     let mut places: Vec<Artifact> = Vec::new();
-    for artifact in actions.iter().flat_map(own) {
-        // Several actions may share a copy.
+    let of_rules = rules.iter().flat_map(|rule| copies(&rule.inputs, &rule.elsewhere));
+    for artifact in actions.iter().flat_map(own).chain(of_rules) {
+        // Several may share a copy.
         if !places.contains(artifact) {
             places.push(artifact.clone());
         }
@@ -361,7 +379,8 @@ async fn remove(
         let definition = definitions.get(tx, pipeline.id, pipeline.version)?;
         let marked = actions(tx, of.pipeline, of.execution)?;
         let marked = marked.into_iter().filter(|action| action.outputs_removed_at.is_some());
-        Ok::<_, Fault>(definition.map(|found| (found, places(&marked.collect::<Vec<_>>()))))
+        let places = places(&marked.collect::<Vec<_>>(), &rules(tx, of.pipeline, of.execution)?);
+        Ok::<_, Fault>(definition.map(|found| (found, places)))
     });
     // A pipeline that was deleted meanwhile has no role any more, and its artifacts are its owner's.
     let Some((definition, artifacts)) = read.await? else { return Ok(Ok(())) };
@@ -391,7 +410,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::engine::{self, ExecutionMode, ExecutionStatus, Plan, Stage, Success};
+    use crate::driver::rules::NewRule;
+    use crate::engine::{
+        self, ConditionType, ExecutionMode, ExecutionStatus, Plan, RuleExecutionId, Stage, Success,
+    };
     use crate::records::{ExecutionTrigger, Rerun};
 
     const PIPELINE: Uuid = Uuid::nil();
@@ -423,6 +445,27 @@ mod tests {
             rerun: of.map(|of| Rerun { of: id(of), stage: "Build".to_owned(), action: None }),
             ended: None,
         }
+    }
+
+    #[test]
+    fn a_copy_for_a_rule_goes_with_the_others() {
+        let rule = NewRule {
+            execution: id(1),
+            version: 1,
+            stage: "Build".into(),
+            condition: ConditionType::BeforeEntry,
+            rule: "Look".into(),
+            id: RuleExecutionId(Uuid::nil()),
+        };
+        let at = |bucket: &str, name: &str| Artifact {
+            name: name.to_owned(),
+            bucket: bucket.to_owned(),
+            key: format!("web/{name}/1"),
+        };
+        let mut rule = rule.record(PIPELINE, 1, Timestamp::from_millis(0));
+        rule.inputs = vec![at("abroad", "App"), at("abroad", "Page")];
+        rule.elsewhere = vec![at("home", "App")];
+        assert_eq!(places(&[], &[rule.clone(), rule]), [at("abroad", "App")]);
     }
 
     /// The last one is a re-run of a re-run; the one between them is beyond what a look takes in.

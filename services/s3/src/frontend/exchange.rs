@@ -15,6 +15,7 @@ use crate::S3;
 use crate::access::Question;
 use crate::error::Error;
 use crate::operations::OPERATIONS;
+use crate::operations::put_object::FORM;
 
 pub struct Exchange {
     pub s3: Arc<S3>,
@@ -69,9 +70,11 @@ impl Exchange {
         self.parameters.get_or_init(|| parameters(path, query));
     }
 
-    /// Begins a call: the circumstances for its handler.
+    /// Begins a call: the circumstances for its handler. The decoder hands a browser's form to the handler of another
+    /// operation; it goes by its own name.
     pub fn begin<T>(&self, operation: &'static str, request: &S3Request<T>) -> Ctx {
         self.heard.get_or_init(|| ());
+        let operation = self.operation().filter(|asked| *asked == FORM).unwrap_or(operation);
         let signed_for = request.region.as_ref().map(|region| region.as_str().to_owned());
         self.ctx(operation, signed_for.or_else(|| self.open_region.get().cloned()))
     }

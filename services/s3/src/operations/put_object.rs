@@ -15,6 +15,9 @@ use crate::records::{Body, Content, Object};
 use crate::versions::NewVersion;
 use crate::{S3, attributes, multipart, names, wire};
 
+/// The form of a browser, which the decoder makes a call of this operation.
+pub const FORM: &str = "PostObject";
+
 pub fn questions(input: &PutObjectInput) -> Vec<Question> {
     let owner = input.expected_bucket_owner.as_ref();
     let encryption = input.server_side_encryption.as_ref().map(ServerSideEncryption::as_str);
@@ -83,7 +86,8 @@ pub async fn put_object(
         random: Uuid::new_v4(),
         conditions,
     };
-    let version_id = super::publish(s3, ctx, bucket.name, new, Created::PutObject).await?.shown_id;
+    let reason = if ctx.operation == FORM { Created::PostObject } else { Created::PutObject };
+    let version_id = super::publish(s3, ctx, bucket.name, new, reason).await?.shown_id;
 
     let mut output =
         PutObjectOutput { version_id, e_tag: Some(wire::etag(&object.etag)), ..Default::default() };

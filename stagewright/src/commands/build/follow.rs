@@ -48,7 +48,7 @@ pub struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     pub fn new(client: Client, view: &'a View, id: String, log_file: PathBuf) -> Self {
-        let log = ActionLog::of(Work::Build(id.clone()));
+        let log = ActionLog::of(Work::of_build(id.clone()));
         Self { client, view, id, log, log_file, told: 0, remote: None }
     }
 

@@ -3,31 +3,49 @@
 
 use std::collections::BTreeMap;
 
-use aws::{Client, Error, Operation, Remote};
+use aws::{Client, Error, Operation, Region, Remote};
 use codebuild_model::{BatchGetBuildBatches, BatchGetBuilds, BuildBatch, BuildGroup};
 use codepipeline_model::{ActionDetail, ActionExecutionDetail, RuleDetail};
 use logs_model::GetLogEvents;
 
 /// Whoever can be called: the platform itself, or a server elsewhere.
-pub trait Calls {
+pub trait Calls: Clone {
+    /// Whoever answers for another region.
+    fn in_region(&self, region: Region) -> Self;
+
     fn call<O: Operation>(&self, input: O) -> impl Future<Output = Result<O::Output, Error>>;
 }
 
 impl Calls for Client {
+    fn in_region(&self, region: Region) -> Self {
+        self.clone().in_region(region)
+    }
+
     fn call<O: Operation>(&self, input: O) -> impl Future<Output = Result<O::Output, Error>> {
         Client::call(self, input)
     }
 }
 
 impl Calls for Remote {
+    fn in_region(&self, region: Region) -> Self {
+        self.clone().in_region(region)
+    }
+
     fn call<O: Operation>(&self, input: O) -> impl Future<Output = Result<O::Output, Error>> {
         Remote::call(self, input)
     }
 }
 
-/// What has a log.
+/// What has a log, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
+pub struct Work {
+    pub kind: Kind,
+    /// None: that of whoever is asked.
+    pub region: Option<Region>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
     /// By the id of the build.
     Build(String),
     /// By the id of the batch.
@@ -53,17 +71,32 @@ impl Stream {
 }
 
 impl Work {
+    /// In the region of whoever is asked.
+    pub fn of_build(id: String) -> Self {
+        Self { kind: Kind::Build(id), region: None }
+    }
+
     /// By what an action or a rule tells of itself. A build's own word is newer than the ARN that its action has kept.
     fn of(
         provider: &str,
+        region: Option<&str>,
         external_id: Option<&str>,
         is_batch: bool,
         log_stream_arn: Option<&str>,
     ) -> Option<Self> {
-        match (provider, external_id) {
-            ("CodeBuild", Some(id)) if is_batch => Some(Self::Batch(id.to_owned())),
-            ("CodeBuild", Some(id)) => Some(Self::Build(id.to_owned())),
-            _ => log_stream_arn.and_then(Stream::of_arn).map(Self::Stream),
+        let kind = match (provider, external_id) {
+            ("CodeBuild", Some(id)) if is_batch => Kind::Batch(id.to_owned()),
+            ("CodeBuild", Some(id)) => Kind::Build(id.to_owned()),
+            _ => Kind::Stream(log_stream_arn.and_then(Stream::of_arn)?),
+        };
+        Some(Self { kind, region: region.and_then(|region| region.parse().ok()) })
+    }
+
+    /// Whoever can be asked about it.
+    pub fn asked_of<C: Calls>(&self, server: &C) -> C {
+        match &self.region {
+            Some(region) => server.in_region(region.clone()),
+            None => server.clone(),
         }
     }
 
@@ -71,14 +104,15 @@ impl Work {
     pub fn of_action(action: &ActionDetail) -> Option<Self> {
         let is_batch = is_batch(action.resolved_configuration.as_ref());
         let id = action.external_execution_id.as_deref();
-        Self::of(&action.action_type_id.provider, id, is_batch, action.log_stream_arn.as_deref())
+        let (region, arn) = (action.region.as_deref(), action.log_stream_arn.as_deref());
+        Self::of(&action.action_type_id.provider, region, id, is_batch, arn)
     }
 
     /// None: it has no log, or none yet.
     pub fn of_rule(rule: &RuleDetail) -> Option<Self> {
         let is_batch = is_batch(rule.resolved_configuration.as_ref());
         let id = rule.external_execution_id.as_deref();
-        Self::of(&rule.provider, id, is_batch, rule.log_stream_arn.as_deref())
+        Self::of(&rule.provider, rule.region.as_deref(), id, is_batch, rule.log_stream_arn.as_deref())
     }
 
     /// None: it has no log, or none yet.
@@ -86,8 +120,9 @@ impl Work {
         let input = detail.input.as_ref()?;
         let result = detail.output.as_ref()?.execution_result.as_ref()?;
         let is_batch = is_batch(input.resolved_configuration.as_ref());
-        let id = result.external_execution_id.as_deref();
-        Self::of(&input.action_type_id.as_ref()?.provider, id, is_batch, result.log_stream_arn.as_deref())
+        let (region, id) = (input.region.as_deref(), result.external_execution_id.as_deref());
+        let provider = &input.action_type_id.as_ref()?.provider;
+        Self::of(provider, region, id, is_batch, result.log_stream_arn.as_deref())
     }
 }
 
@@ -118,12 +153,12 @@ struct Part {
 impl ActionLog {
     pub fn of(work: Work) -> Self {
         let part = |build, stream| BTreeMap::from([(String::new(), Part { build, stream, token: None })]);
-        let parts = match &work {
-            Work::Build(id) => part(Some(id.clone()), None),
-            Work::Stream(stream) => part(None, Some(stream.clone())),
-            Work::Batch(_) => BTreeMap::new(),
+        let parts = match &work.kind {
+            Kind::Build(id) => part(Some(id.clone()), None),
+            Kind::Stream(stream) => part(None, Some(stream.clone())),
+            Kind::Batch(_) => BTreeMap::new(),
         };
-        Self { complete: !matches!(work, Work::Batch(_)), work, parts }
+        Self { complete: !matches!(work.kind, Kind::Batch(_)), work, parts }
     }
 
     pub fn work(&self) -> &Work {
@@ -132,8 +167,9 @@ impl ActionLog {
 
     /// The next lines as they were written, each with its end; none if there are none yet. Those of a batch begin with
     /// the name of their build.
-    pub async fn read(&mut self, client: &impl Calls) -> Result<Vec<String>, Error> {
-        if let (Work::Batch(id), false) = (&self.work, self.complete) {
+    pub async fn read(&mut self, server: &impl Calls) -> Result<Vec<String>, Error> {
+        let client = &self.work.asked_of(server);
+        if let (Kind::Batch(id), false) = (&self.work.kind, self.complete) {
             let found = client.call(BatchGetBuildBatches { ids: vec![id.clone()] }).await?;
             if let Some(batch) = found.build_batches.into_iter().flatten().next() {
                 self.take_in(&batch);
@@ -141,7 +177,12 @@ impl ActionLog {
         }
         let mut lines = Vec::new();
         for (name, part) in &mut self.parts {
-            let read = part.read(client).await?;
+            let read = match part.read(client).await {
+                Ok(read) => read,
+                // What others have said is not lost; the next time tells why.
+                Err(_) if !lines.is_empty() => break,
+                Err(error) => return Err(error),
+            };
             match name.as_str() {
                 "" => lines.extend(read),
                 name => lines.extend(read.into_iter().map(|line| format!("{name}: {line}"))),
@@ -211,9 +252,14 @@ mod tests {
     fn a_stream_is_found_in_its_arn() {
         let arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/codepipeline/web:log-stream:a/b";
         let stream = Stream { group: "/aws/codepipeline/web".into(), name: "a/b".into() };
-        assert_eq!(Work::of("Commands", Some("x"), false, Some(arn)), Some(Work::Stream(stream)));
-        assert_eq!(Work::of("Commands", Some("x"), false, Some("arn:aws:s3:::bucket")), None);
-        assert_eq!(Work::of("CodeBuild", Some("p:1"), false, Some(arn)), Some(Work::Build("p:1".into())));
-        assert_eq!(Work::of("CodeBuild", Some("p:1"), true, None), Some(Work::Batch("p:1".into())));
+        let kind = |provider: &str, id: &str, is_batch: bool, arn: Option<&str>| {
+            Work::of(provider, None, Some(id), is_batch, arn).map(|work| work.kind)
+        };
+        assert_eq!(kind("Commands", "x", false, Some(arn)), Some(Kind::Stream(stream)));
+        assert_eq!(kind("Commands", "x", false, Some("arn:aws:s3:::bucket")), None);
+        assert_eq!(kind("CodeBuild", "p:1", false, Some(arn)), Some(Kind::Build("p:1".into())));
+        assert_eq!(kind("CodeBuild", "p:1", true, None), Some(Kind::Batch("p:1".into())));
+        let abroad = Work::of("CodeBuild", Some("eu-west-1"), Some("p:1"), false, None).unwrap();
+        assert_eq!(abroad.region.unwrap().as_str(), "eu-west-1");
     }
 }

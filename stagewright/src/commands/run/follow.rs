@@ -7,7 +7,8 @@ use std::time::Duration;
 use aws::{Client, Timestamp};
 use codepipeline_model::{
     ActionExecutionDetail, ActionExecutionFilter, ApprovalResult, ApprovalStatus, GetPipelineExecution,
-    ListActionExecutions, PutApprovalResult, StopPipelineExecution,
+    LatestInPipelineExecutionFilter, ListActionExecutions, PutApprovalResult, StartTimeRange,
+    StopPipelineExecution,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
@@ -158,7 +159,7 @@ impl<'a> Follower<'a> {
         // First how the execution stands: what its actions made of it is there by then.
         let ending = self.ending().await?;
         let details = self.details().await?;
-        self.find_logs(&details);
+        self.find_logs(&details).await?;
         let mut changes = std::mem::take(&mut self.unasked);
         changes.extend(self.progress.observe(&details));
         while let Some(change) = changes.pop_front() {
@@ -246,7 +247,7 @@ impl<'a> Follower<'a> {
     /// Takes in what is new, but for approvals: one is asked for at a time.
     async fn look_meanwhile(&mut self) -> Result<(), Error> {
         let details = self.details().await?;
-        self.find_logs(&details);
+        self.find_logs(&details).await?;
         self.read_logs().await?;
         for change in self.progress.observe(&details) {
             match change {
@@ -257,14 +258,24 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    fn find_logs(&mut self, details: &[ActionExecutionDetail]) {
+    async fn find_logs(&mut self, details: &[ActionExecutionDetail]) -> Result<(), Error> {
         for detail in details {
-            if let (Some(stage), Some(action), Some(work)) =
+            let (Some(stage), Some(action), Some(work)) =
                 (detail.stage_name.clone(), detail.action_name.clone(), Work::of_execution(detail))
-            {
-                self.found.entry((stage, action)).or_insert_with(|| ActionLog::of(work));
+            else {
+                continue;
+            };
+            let place = Place { stage, action };
+            let key = (place.stage.clone(), place.action.clone());
+            match self.found.get(&key) {
+                Some(known) if *known.work() == work => continue,
+                // It is tried again: first what the attempt before has left to say.
+                Some(_) => drop(self.read_log(&place).await?),
+                None => {}
             }
+            self.found.insert(key, ActionLog::of(work));
         }
+        Ok(())
     }
 
     /// Whether work may have begun whose log is not found yet.
@@ -304,7 +315,7 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// All action executions of an execution.
+/// The last attempt at each action of an execution.
 pub async fn details(
     client: &Client,
     execution: &Execution,
@@ -313,7 +324,10 @@ pub async fn details(
     let mut next_token = None;
     loop {
         let filter = ActionExecutionFilter {
-            pipeline_execution_id: Some(execution.id.clone()),
+            latest_in_pipeline_execution: Some(LatestInPipelineExecutionFilter {
+                pipeline_execution_id: execution.id.clone(),
+                start_time_range: StartTimeRange::All,
+            }),
             ..ActionExecutionFilter::default()
         };
         let list = ListActionExecutions {

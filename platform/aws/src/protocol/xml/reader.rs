@@ -70,10 +70,11 @@ fn part_of_member<'a>(parent: &'a Element, member: &Member) -> Option<Part<'a>> 
         return parent.attribute(member.wire).map(Part::Attribute);
     }
     if member.schema.flattened {
-        let items: Vec<&Element> = parent.children.iter().filter(|child| child.name == member.wire).collect();
+        let items: Vec<&Element> =
+            parent.children.iter().filter(|child| child.name == member.form_name()).collect();
         return (!items.is_empty()).then_some(Part::Items(items));
     }
-    parent.child(member.wire).map(Part::Element)
+    parent.child(member.form_name()).map(Part::Element)
 }
 
 impl Reader for XmlReader<'_> {

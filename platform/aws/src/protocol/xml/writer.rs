@@ -169,7 +169,7 @@ impl Writer for XmlWriter {
 
     fn member(&mut self, member: &'static Member) {
         self.next = Some(Next {
-            name: member.wire,
+            name: member.form_name(),
             namespace: member.xml_namespace,
             attribute: member.xml_attribute,
         });

@@ -2,7 +2,7 @@ use aws::Timestamp;
 use codepipeline_model::{ConditionDetail, ErrorDetails, RuleDetail, StageDeclaration};
 use store::ReadTx;
 
-use crate::definition::Definition;
+use crate::definition::{Definition, scope_of_rule};
 use crate::engine::{ConditionResult, ConditionRun, ConditionType, RuleRun, RuleStatus, StageRun};
 use crate::error::Error;
 use crate::records::{Pipeline, RuleExecution};
@@ -74,6 +74,7 @@ fn rule(
     Ok(RuleDetail {
         rule_name: record.rule,
         provider: provider.unwrap_or_default(),
+        region: declared.map(|declared| scope_of_rule(declared, &pipeline.scope).region.to_string()),
         status: record.status.as_str().to_owned(),
         start_time: Some(record.started_at),
         times_out_at: ends.filter(|_| running).map(Timestamp::from_millis),

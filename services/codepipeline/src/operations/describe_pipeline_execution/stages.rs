@@ -7,7 +7,7 @@ use codepipeline_model::{
 use store::{Range, ReadTx};
 
 use super::{Known, conditions};
-use crate::definition::Definition;
+use crate::definition::{Definition, scope_of_action};
 use crate::engine::{ActionStatus, Position, StageRun};
 use crate::error::Error;
 use crate::records::{ActionExecution, Execution, Job, Pipeline};
@@ -35,6 +35,7 @@ pub(super) fn stages(
             let attempt = attempts.remove(&(declared.name.clone(), action.name.clone()));
             let role = action.role_arn.as_ref().unwrap_or(&definition.declaration.role_arn);
             let mut detail = detail(definition, declared, action, role, attempt);
+            detail.region = Some(scope_of_action(action, &pipeline.scope).region.to_string());
             if let Some(id) = detail.action_execution_id.as_ref().filter(|_| is_running(&detail)) {
                 detail.job = open_job(tx, id)?;
             }
