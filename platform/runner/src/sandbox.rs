@@ -1,8 +1,8 @@
 //! Isolation by bubblewrap: namespaces of its own for user, processes, mounts, IPC and host name, no daemon.
 //!
 //! The environment has a root of its own on disk (the build folder's `root/`), in which of the host stand only its
-//! programs, read-only: `/usr` (with a `/usr/local` that can be written), a few files of `/etc`, and the folders that the operator has named. The server's
-//! data, sockets, environment and processes are not there to be found.
+//! programs, read-only: `/usr` (below it a `/usr/local` of the build's own), a few files of `/etc`, and the folders that the
+//! operator has named. The server's data, sockets, environment and processes are not there to be found.
 
 use std::{
     ffi::OsString,
