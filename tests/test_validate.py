@@ -165,8 +165,9 @@ def test_region(pipeline):
     elsewhere = pipeline.replace(
         '"namespace": "SourceVariables"', '"namespace": "SourceVariables", "region": "eu-west-1"'
     )
-    assert "cannot run in region 'eu-west-1'" in validate("-", stdin=elsewhere).stdout
+    assert "cannot run in region 'eu-west-1'" in validate("-", "--region", "us-east-1", stdin=elsewhere).stdout
     assert validate("-", "--region", "eu-west-1", stdin=elsewhere).returncode == 0
+    assert validate("-", stdin=elsewhere).returncode == 0, "sources say where a pipeline is"
 
 
 def test_wrong_usage():

@@ -28,6 +28,7 @@ mod container;
 mod event;
 mod executor;
 mod folder;
+mod local_programs;
 mod machine;
 mod mask;
 mod open;

@@ -154,14 +154,25 @@ pub enum Shell {
     #[default]
     Sh,
     Bash,
+    /// `sh` of an image where that is bash: of Amazon Linux.
+    BashAsSh,
 }
 
 impl Shell {
-    /// As seen inside of the environment.
+    /// In a container of the image.
     pub const fn path(self) -> &'static str {
         match self {
-            Self::Sh => "/bin/sh",
+            Self::Sh | Self::BashAsSh => "/bin/sh",
             Self::Bash => "/bin/bash",
+        }
+    }
+
+    /// In a sandbox, with the machine's programs: bash stands for the image's `sh` if the machine has it.
+    pub(crate) fn path_on_machine(self) -> &'static str {
+        const BASH: &str = "/bin/bash";
+        match self {
+            Self::BashAsSh if std::path::Path::new(BASH).exists() => BASH,
+            other => other.path(),
         }
     }
 }

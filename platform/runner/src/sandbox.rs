@@ -1,8 +1,8 @@
 //! Isolation by bubblewrap: namespaces of its own for user, processes, mounts, IPC and host name, no daemon.
 //!
 //! The environment has a root of its own on disk (the build folder's `root/`), in which of the host stand only its
-//! programs, read-only: `/usr`, a few files of `/etc`, and the folders that the operator has named. The server's
-//! data, sockets, environment and processes are not there to be found.
+//! programs, read-only: `/usr` (below it a `/usr/local` of the build's own), a few files of `/etc`, and the folders that the
+//! operator has named. The server's data, sockets, environment and processes are not there to be found.
 
 use std::{
     ffi::OsString,
@@ -16,15 +16,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     folder::Folder,
+    local_programs::{self, LOCAL, SEEN_AT},
     plan::{Network, Plan},
 };
 
 /// Where programs are found inside, unless the build sets PATH.
-const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin";
+
+/// What commands begin with, unless the build sets it: texts are UTF-8, as in CodeBuild's images, and what pip and npm
+/// install for everybody goes to `/usr/local`, where builds can write.
+const VARIABLES: [(&str, &str); 3] =
+    [("LC_CTYPE", "C.UTF-8"), ("PIP_BREAK_SYSTEM_PACKAGES", "1"), ("NPM_CONFIG_PREFIX", "/usr/local")];
 
 /// What of the host's `/etc` programs need to work at all. Files are copied and folders mounted. Nothing here holds
 /// credentials; package managers' settings (`pip.conf`, `npmrc`) may, so they are not among them.
-const ETC: [&str; 21] = [
+const ETC: [&str; 23] = [
     "alternatives",
     "ca-certificates",
     "ca-certificates.conf",
@@ -35,6 +41,8 @@ const ETC: [&str; 21] = [
     "ld.so.conf.d",
     "localtime",
     "lsb-release",
+    "maven/logging",
+    "maven/m2.conf",
     "mime.types",
     "nsswitch.conf",
     "os-release",
@@ -120,11 +128,12 @@ impl Sandbox {
         }
     }
 
-    /// PATH of the first command.
-    pub(crate) fn path_variable(&self) -> String {
+    /// The variables that the first command begins with, below those of the build.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let mut path: Vec<&str> = self.search_path.iter().map(String::as_str).collect();
         path.push(SEARCH_PATH);
-        path.join(":")
+        let others = VARIABLES.map(|(name, value)| (name, value.to_owned()));
+        [("PATH", path.join(":"))].into_iter().chain(others).collect()
     }
 
     /// Writes the small files of `/etc`, the environment's own and the host's, and the links that the host has at its
@@ -155,7 +164,11 @@ impl Sandbox {
                 symlink(link, target)?;
             }
         }
-        Ok(())
+        let local = Path::new(LOCAL);
+        match local_programs::is_there(local) {
+            true => local_programs::furnish(&own_local(folder), local),
+            false => Ok(()),
+        }
     }
 
     /// The arguments of bwrap up to the command that is to run inside.
@@ -176,28 +189,21 @@ impl Sandbox {
         arguments.flags(&["--setenv", "PATH", SEARCH_PATH]);
 
         arguments.mount("--bind", &folder.path().join("root"), Path::new("/"));
-        let mut visible = vec![PathBuf::from("/usr")];
-        visible.extend(
-            system_folders()
-                .map(|name| Path::new("/").join(name))
-                .filter(|path| path.is_dir() && !path.is_symlink()),
-        );
-        let etc = Path::new("/etc");
-        visible.extend(etc_entries(etc).into_iter().map(|name| etc.join(name)).filter(|path| path.is_dir()));
-        visible.extend(self.read_only_paths.iter().cloned());
-        for path in &visible {
-            // Resolved here: a link at this place could lead to what is not mounted inside, as resolv.conf does.
-            if let Ok(real) = path.canonicalize() {
-                arguments.mount("--ro-bind", &real, path);
-            }
-        }
-        arguments.mount("--ro-bind", &folder.read_only(), Path::new("/codebuild/readonly"));
-        for bind in &plan.binds {
-            arguments.mount(if bind.writable { "--bind" } else { "--ro-bind" }, &bind.host, &bind.inside);
+        let visible = self.visible();
+        for Visible { real, inside } in &visible {
+            arguments.mount("--ro-bind", real, inside);
         }
         for hidden in self.hidden(&visible) {
             arguments.flags(&["--tmpfs"]);
             arguments.0.push(hidden.into_os_string());
+        }
+        // After what is hidden of the machine's, in whose place it stands.
+        if local_programs::is_there(Path::new(LOCAL)) {
+            arguments.mount("--bind", &own_local(folder), Path::new(LOCAL));
+        }
+        arguments.mount("--ro-bind", &folder.read_only(), Path::new("/codebuild/readonly"));
+        for bind in &plan.binds {
+            arguments.mount(if bind.writable { "--bind" } else { "--ro-bind" }, &bind.host, &bind.inside);
         }
         arguments.flags(&["--proc", "/proc", "--dev", "/dev"]);
         if rustix::process::geteuid().is_root() {
@@ -207,20 +213,50 @@ impl Sandbox {
         arguments.0
     }
 
+    /// What a build sees of the machine, read-only.
+    fn visible(&self) -> Vec<Visible> {
+        let roots = system_folders()
+            .map(|name| Path::new("/").join(name))
+            .filter(|path| path.is_dir() && !path.is_symlink());
+        let etc = Path::new("/etc");
+        let settings = etc_entries(etc).into_iter().map(|name| etc.join(name)).filter(|path| path.is_dir());
+        // What of the system's packages is installed.
+        let packages =
+            ["/var/lib/dpkg", "/var/lib/rpm"].map(PathBuf::from).into_iter().filter(|path| path.is_dir());
+        let all = std::iter::once(PathBuf::from("/usr")).chain(roots).chain(settings).chain(packages);
+        let all = all.chain(self.read_only_paths.iter().cloned()).map(|path| (path.clone(), path));
+        let local = Path::new(LOCAL);
+        let local = local_programs::is_there(local).then(|| (local.to_owned(), PathBuf::from(SEEN_AT)));
+        // Resolved here: a link at this place could lead to what is not mounted inside, as resolv.conf does.
+        all.chain(local)
+            .filter_map(|(path, inside)| Some(Visible { real: path.canonicalize().ok()?, inside }))
+            .collect()
+    }
+
     /// The hidden folders that would else show through one of the visible ones, at the path where they would.
-    fn hidden(&self, visible: &[PathBuf]) -> Vec<PathBuf> {
+    fn hidden(&self, visible: &[Visible]) -> Vec<PathBuf> {
         let mut covered = Vec::new();
         for hidden in &self.hidden_paths {
             let Ok(hidden) = hidden.canonicalize() else { continue };
-            for path in visible {
-                let Ok(real) = path.canonicalize() else { continue };
-                if let Ok(below) = hidden.strip_prefix(&real) {
-                    covered.push(path.join(below));
-                }
-            }
+            let shown = visible.iter().filter_map(|Visible { real, inside }| {
+                hidden.strip_prefix(real).ok().map(|below| inside.join(below))
+            });
+            covered.extend(shown);
         }
         covered
     }
+}
+
+/// A folder of the machine, and where a build sees it.
+struct Visible {
+    /// Without links.
+    real: PathBuf,
+    inside: PathBuf,
+}
+
+/// The environment's own `/usr/local`.
+fn own_local(folder: &Folder) -> PathBuf {
+    folder.path().join("root/usr/local")
 }
 
 /// What builds see of `etc`. Debian's Java keeps its settings there, a folder for each version; those of its management
@@ -277,8 +313,9 @@ mod tests {
         fs::create_dir_all(&data).unwrap();
         let seen = host.path().join("seen");
         symlink(&tools, &seen).unwrap();
-        let sandbox = Sandbox { hidden_paths: vec![data], ..Sandbox::default() };
-        assert_eq!(sandbox.hidden(&[PathBuf::from("/usr"), seen.clone()]), [seen.join("data")]);
+        let sandbox =
+            Sandbox { hidden_paths: vec![data], read_only_paths: vec![seen.clone()], ..Sandbox::default() };
+        assert_eq!(sandbox.hidden(&sandbox.visible()), [seen.join("data")]);
     }
 
     #[test]

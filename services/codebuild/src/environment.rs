@@ -13,6 +13,9 @@ use crate::{
     trust::Trust,
 };
 
+/// What only CodeBuild sets.
+const RESERVED: [&str; 2] = ["CODEBUILD_", "AWS_CONTAINER_"];
+
 /// How the build comes by its role's credentials, and to this server.
 pub(crate) struct Access<'a> {
     /// `http://127.0.0.1:4000`
@@ -64,7 +67,8 @@ pub(crate) fn given(build: &Build, spec: &Buildspec) -> BTreeMap<String, Given> 
     plain.chain(parameters).chain(secrets).chain(of_project).collect()
 }
 
-/// What was given, with the `secret` values that were fetched, and over it CodeBuild's own.
+/// What was given, with the `secret` values that were fetched. Builds may give CodeBuild's own variables another value
+/// (`CI: false`, another `AWS_DEFAULT_REGION`), but not those that tell of the build and of its role's credentials.
 pub(crate) fn variables(
     build: &Build,
     given: BTreeMap<String, Given>,
@@ -78,7 +82,13 @@ pub(crate) fn variables(
         Given::Plain(value) => Some((name, value)),
         Given::Parameter(_) | Given::Secret(_) => None,
     }));
-    all.extend(own(build, sources, access));
+    for (name, value) in own(build, sources, access) {
+        if RESERVED.iter().any(|prefix| name.starts_with(prefix)) {
+            all.insert(name, value);
+        } else {
+            all.entry(name).or_insert(value);
+        }
+    }
     Variables { all, secret }
 }
 
@@ -190,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn project_wins_over_buildspec_and_codebuild_over_both() {
+    fn project_wins_over_buildspec_and_both_over_what_is_not_reserved() {
         let spec = crate::buildspec::parse(
             "version: 0.2\nenv: {variables: {A: spec, B: spec, CODEBUILD_BUILD_ID: spec}}\nphases: {}\n",
         )
@@ -198,11 +208,13 @@ mod tests {
         let build = with(vec![
             ("B", "project", EnvironmentVariableType::Plaintext),
             ("CI", "project", EnvironmentVariableType::Plaintext),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "project", EnvironmentVariableType::Plaintext),
         ]);
         let variables = variables(&build, given(&build, &spec), BTreeMap::new(), &[], &access()).all;
         assert_eq!((variables["A"].as_str(), variables["B"].as_str()), ("spec", "project"));
         assert_eq!(variables["CODEBUILD_BUILD_ID"], build.id.to_string());
-        assert_eq!(variables["CI"], "true");
+        assert_eq!(variables["CI"], "project");
+        assert_eq!(variables["AWS_CONTAINER_AUTHORIZATION_TOKEN"], "t");
     }
 
     #[test]

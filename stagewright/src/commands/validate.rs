@@ -25,9 +25,9 @@ pub struct Arguments {
     /// What the files are, if that cannot be told from their content
     #[arg(long = "as", value_enum, value_name = "KIND")]
     kind: Option<Kind>,
-    /// Region that a pipeline is for
-    #[arg(long, default_value = definition_file::DEFAULT_REGION)]
-    region: Region,
+    /// Region that a pipeline is for [default: that of its sources or artifact stores, else us-east-1]
+    #[arg(long)]
+    region: Option<Region>,
     /// Let a running server check pipelines too, with the key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: by the
     /// account's own action types, and for what is not there and what the roles may not do. Nothing is created
     #[arg(long, requires = "endpoint")]
@@ -64,28 +64,37 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn examine(file: &Path, arguments: &Arguments) -> Examined {
     match Source::open(file) {
-        Ok(source) => definition_file::examine(source, arguments.kind, &arguments.region),
+        Ok(source) => definition_file::examine(source, arguments.kind, arguments.region.as_ref()),
         Err(findings) => Examined { kind: arguments.kind, findings, definition: None },
     }
 }
 
 /// What a server says of pipelines as well. Errors: it could not be asked, or may not be.
 fn by_server(endpoint: &str, arguments: &Arguments) -> Result<Vec<Examined>, Box<dyn std::error::Error>> {
-    let remote = ServerAccess::at(endpoint.to_owned(), arguments.region.clone()).connect()?;
+    let region = match &arguments.region {
+        Some(region) => region.clone(),
+        None => definition_file::DEFAULT_REGION.parse()?,
+    };
+    let remote = ServerAccess::at(endpoint.to_owned(), region.clone()).connect()?;
     let runtime = tokio::runtime::Runtime::new()?;
     let mut all = Vec::with_capacity(arguments.files.len());
     for file in &arguments.files {
-        all.push(runtime.block_on(ask(&remote, file, arguments))?);
+        all.push(runtime.block_on(ask(&remote, file, arguments, &region))?);
     }
     Ok(all)
 }
 
-async fn ask(remote: &Remote, file: &Path, arguments: &Arguments) -> Result<Examined, aws::Error> {
+async fn ask(
+    remote: &Remote,
+    file: &Path,
+    arguments: &Arguments,
+    region: &Region,
+) -> Result<Examined, aws::Error> {
     let source = match Source::open(file) {
         Ok(source) => source,
         Err(findings) => return Ok(Examined { kind: arguments.kind, findings, definition: None }),
     };
-    let mut examined = definition_file::examine_form(&source, arguments.kind, &arguments.region);
+    let mut examined = definition_file::examine_form(&source, arguments.kind, region);
     if let Some(definition) = &examined.definition {
         let validate = ValidatePipeline { pipeline: definition.declaration.clone() };
         let answer = remote.call(validate).await?;

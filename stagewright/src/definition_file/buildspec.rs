@@ -1,6 +1,6 @@
 //! A buildspec.
 
-use codebuild::buildspec;
+use codebuild::buildspec::{self, Why};
 use document::{Node, Place, Value};
 
 use super::finding::{Findings, Spot};
@@ -10,11 +10,21 @@ use super::spelling;
 pub fn examine(root: &Node, findings: &mut Findings) {
     match buildspec::parse(findings.text()) {
         Ok(spec) => {
-            for key in spec.unknown_keys {
+            for key in spec.passed_over {
                 let name = key.path.rsplit('.').next().unwrap_or_default();
                 let spot = Spot { place: key.place, width: name.chars().count() };
-                let help = spelling::help(name, key.known.iter().map(String::as_str));
-                let message = format!("unknown key `{name}`: it means nothing here and is passed over");
+                let (message, help) = match &key.why {
+                    Why::Unknown { known } => (
+                        format!("unknown key `{name}`: it means nothing here and is passed over"),
+                        spelling::help(name, known.iter().map(String::as_str)),
+                    ),
+                    Why::Repeated => {
+                        let message = format!(
+                            "`{name}` is given once more below: that one counts, and this is passed over"
+                        );
+                        (message, None)
+                    }
+                };
                 findings.warning(spot, &key.path, message).help(help);
             }
         }

@@ -57,7 +57,7 @@ pub struct Examined {
 /// Errors: everything that is wrong with it. Parts that only CloudFormation knows count as wrong here.
 pub fn read(path: &Path) -> Result<DefinitionFile, Findings> {
     let source = Source::open(path)?;
-    let region = DEFAULT_REGION.parse().map_err(|error| Findings::unreadable(&source.name, error))?;
+    let region = default_region().map_err(|error| Findings::unreadable(&source.name, error))?;
     let Examined { mut findings, definition, .. } =
         examine_with(source, Some(Kind::Pipeline), &region, pipeline::read);
     definition.ok_or_else(|| {
@@ -72,13 +72,26 @@ pub fn examine_form(source: &Source, kind: Option<Kind>, region: &Region) -> Exa
     let of_form = examine_with(source.clone(), kind, region, pipeline::read);
     match (&of_form.definition, of_form.kind) {
         (Some(_), _) | (None, Some(Kind::Buildspec) | None) => of_form,
-        (None, Some(Kind::Pipeline)) => examine(source.clone(), kind, region),
+        (None, Some(Kind::Pipeline)) => examine(source.clone(), kind, Some(region)),
     }
 }
 
-/// Checks a file as what it is, or as what the caller says that it is. `region` is where a pipeline will be.
-pub fn examine(source: Source, kind: Option<Kind>, region: &Region) -> Examined {
-    examine_with(source, kind, region, pipeline::examine)
+/// Checks a file as what it is, or as what the caller says that it is. `region` is where a pipeline will be; if nobody
+/// says it, where the file lets it be.
+pub fn examine(source: Source, kind: Option<Kind>, region: Option<&Region>) -> Examined {
+    match region {
+        Some(region) => examine_with(source, kind, region, pipeline::examine),
+        None => match default_region() {
+            Ok(region) => examine_with(source, kind, &region, pipeline::examine_where_it_may_be),
+            Err(error) => {
+                Examined { kind, findings: Findings::unreadable(&source.name, error), definition: None }
+            }
+        },
+    }
+}
+
+fn default_region() -> Result<Region, impl std::fmt::Display> {
+    DEFAULT_REGION.parse::<Region>()
 }
 
 fn examine_with(

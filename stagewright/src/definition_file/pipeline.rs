@@ -3,7 +3,7 @@
 use aws::Region;
 use aws::protocol::json;
 use codepipeline::definition::{self, Remedy, Violation};
-use codepipeline_model::{PIPELINE_DECLARATION, PipelineDeclaration};
+use codepipeline_model::{ActionCategory, PIPELINE_DECLARATION, PipelineDeclaration};
 use document::{Node, Value};
 use serde_json::Value as Json;
 
@@ -40,7 +40,35 @@ struct Read {
 
 /// Tells everything that is wrong. None if there is no declaration, or one with parts that only CloudFormation knows.
 pub fn examine(root: &Node, region: &Region, findings: &mut Findings) -> Option<DefinitionFile> {
-    let Read { definition, doubts, has_unknowns } = declaration(root, region, findings)?;
+    let read = declaration(root, region, findings)?;
+    check(read, region, findings)
+}
+
+/// The same for a pipeline of which nobody has said where it will be: `region` is the guess, unless the pipeline says
+/// that it is elsewhere.
+pub fn examine_where_it_may_be(
+    root: &Node,
+    region: &Region,
+    findings: &mut Findings,
+) -> Option<DefinitionFile> {
+    let read = declaration(root, region, findings)?;
+    let region = region_of(&read.definition.declaration, region);
+    check(read, &region, findings)
+}
+
+/// A source runs where its pipeline is, and a pipeline is where one of its artifact stores is.
+fn region_of(declaration: &PipelineDeclaration, guess: &Region) -> Region {
+    let actions = declaration.stages.iter().flat_map(|stage| &stage.actions);
+    let mut sources = actions.filter(|action| action.action_type_id.category == ActionCategory::Source);
+    let of_source = sources.find_map(|action| action.region.as_deref()?.parse().ok());
+    let stores = declaration.artifact_stores.as_ref();
+    let stores = stores.filter(|stores| !stores.contains_key(guess.as_str()));
+    let of_store = || stores?.keys().find_map(|name| name.parse().ok());
+    of_source.or_else(of_store).unwrap_or_else(|| guess.clone())
+}
+
+fn check(read: Read, region: &Region, findings: &mut Findings) -> Option<DefinitionFile> {
+    let Read { definition, doubts, has_unknowns } = read;
     for violation in definition::check(&definition.declaration, region) {
         let is_about_name = is_about_name(&violation);
         if !doubts.cover(&violation.path, is_about_name) {

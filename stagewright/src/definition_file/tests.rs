@@ -22,7 +22,7 @@ fn source(name: &str, text: &str) -> Source {
 }
 
 fn report_of(source: Source) -> String {
-    let Examined { kind, findings, .. } = examine(source, None, &region());
+    let Examined { kind, findings, .. } = examine(source, None, Some(&region()));
     format!("{}\n{findings}", kind.map_or("unknown", Kind::as_str))
 }
 

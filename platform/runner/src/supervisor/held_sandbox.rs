@@ -33,7 +33,7 @@ impl HeldSandbox {
         let mut command = Command::new(&sandbox.bwrap);
         command
             .args(sandbox.arguments(folder, plan, host_name))
-            .args(["/bin/sh", "-c", LOOP, "sh", plan.shell.path()])
+            .args(["/bin/sh", "-c", LOOP, "sh", plan.shell.path_on_machine()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

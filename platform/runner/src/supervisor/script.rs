@@ -81,8 +81,8 @@ cd "$CODEBUILD_SRC_DIR"
 /// What the plan's variables are laid over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Base {
-    /// PATH, unless the plan sets it, and nothing else.
-    Path(String),
+    /// The sandbox's own, unless the plan sets them.
+    Machine(Vec<(&'static str, String)>),
     /// The variables of the container's image, which [`CONTAINER_LOOP`] keeps.
     Image,
 }
@@ -247,8 +247,8 @@ fn environment_script(plan: &Plan, base: &Base) -> String {
     let source = plan.source_directory.display().to_string();
     let mut defaults = vec![("HOME", "/root"), ("TMPDIR", "/tmp"), ("CODEBUILD_SRC_DIR", source.as_str())];
     let image = match base {
-        Base::Path(path) => {
-            defaults.push(("PATH", path));
+        Base::Machine(variables) => {
+            defaults.extend(variables.iter().map(|(name, value)| (*name, value.as_str())));
             String::new()
         }
         Base::Image => format!(". /codebuild/output/tmp/image.sh\nexport PATH=\"$PATH:{PROGRAMS}\"\n"),

@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
         side::write_programs(folder)?;
         let side = plan.open.map(|open| Side::open(folder, plan, open)).transpose()?;
         let base = match &assignment.isolation {
-            Isolation::Sandbox(sandbox) => Base::Path(sandbox.path_variable()),
+            Isolation::Sandbox(sandbox) => Base::Machine(sandbox.variables()),
             Isolation::Container { .. } => Base::Image,
         };
         let scripts = ScriptFolder::create(folder, plan, &base)?;

@@ -52,7 +52,8 @@ fn set(root: &mut Node, key: &str, value: Value) -> bool {
     let place = root.place;
     let Value::Mapping(entries) = &mut root.value else { return false };
     let node = |value| Node { place, width: 1, tag: None, value };
-    match entries.iter_mut().find(|(name, _)| name.text() == Some(key)) {
+    // Of a key that repeats the last one counts.
+    match entries.iter_mut().rfind(|(name, _)| name.text() == Some(key)) {
         Some((_, old)) => old.value = value,
         None => {
             let name = Value::Scalar { text: key.to_owned(), plain: false };
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn all_errors_are_told_in_order() {
         let text = "version: 0.3\nenv:\n  shell: fish\nphases:\n  install:\n    on-failure: STOP\n  build:\n    commands:\n      \
-                    - echo: hi\n      - make\n    commands: [x]\nartifacts:\n  base-directory: x\n  discard-paths: maybe\n";
+                    - echo: hi\n      - make\n    run-as: [x]\nartifacts:\n  base-directory: x\n  discard-paths: maybe\n";
         let told: Vec<(usize, String)> =
             errors(text).into_iter().map(|error| (error.place.line, error.message)).collect();
         let lines: Vec<usize> = told.iter().map(|(line, _)| *line).collect();

@@ -8,7 +8,7 @@ use document::{Node, Value};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error, Place, UnknownKey,
+    Error, PassedOver, Place,
     read::{Mapping, string, tree},
 };
 
@@ -61,14 +61,15 @@ pub fn parse_batch(text: &str) -> Result<Option<Batch>, Error> {
 }
 
 pub(super) fn of_tree(root: &Node) -> Result<Option<Batch>, Error> {
-    match root.get("batch") {
+    let mut passed_over = Vec::new();
+    match Mapping::of(root, "", &mut passed_over)?.get("batch") {
         Some(node) => read(node, &mut Vec::new()).map(Some),
         None => Ok(None),
     }
 }
 
-pub(super) fn read(node: &Node, unknown: &mut Vec<UnknownKey>) -> Result<Batch, Error> {
-    let mut batch = Mapping::of(node, "batch", unknown)?;
+pub(super) fn read(node: &Node, passed_over: &mut Vec<PassedOver>) -> Result<Batch, Error> {
+    let mut batch = Mapping::of(node, "batch", passed_over)?;
     let fast_fail = batch.flag("fast-fail")?;
     let given: Vec<(&str, &Node)> =
         FORMS.into_iter().filter_map(|form| Some((form, batch.given(form)?))).collect();
@@ -84,15 +85,15 @@ pub(super) fn read(node: &Node, unknown: &mut Vec<UnknownKey>) -> Result<Batch, 
         }
     };
     let builds = match form {
-        "build-matrix" => matrix(node, batch.unknown)?,
-        "build-fanout" => fanout(node, batch.unknown)?,
-        form => list(node, form, batch.unknown)?,
+        "build-matrix" => matrix(node, batch.passed_over)?,
+        "build-fanout" => fanout(node, batch.passed_over)?,
+        form => list(node, form, batch.passed_over)?,
     };
     Ok(Batch { fast_fail, builds })
 }
 
 /// `build-list` and `build-graph`.
-fn list(node: &Node, form: &str, unknown: &mut Vec<UnknownKey>) -> Result<Vec<BatchBuild>, Error> {
+fn list(node: &Node, form: &str, passed_over: &mut Vec<PassedOver>) -> Result<Vec<BatchBuild>, Error> {
     let path = format!("batch.{form}");
     let Value::Sequence(items) = &node.value else {
         return Err(Error::new(format!("Expected {path} to be a list"), node.place));
@@ -102,7 +103,7 @@ fn list(node: &Node, form: &str, unknown: &mut Vec<UnknownKey>) -> Result<Vec<Ba
     let mut dependencies = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let path = format!("{path}[{index}]");
-        let mut mapping = Mapping::of(item, &path, unknown)?;
+        let mut mapping = Mapping::of(item, &path, passed_over)?;
         let build = build(&mut mapping)?;
         if form == "build-graph" {
             dependencies.push(depend_on(&mut mapping, &path)?);
@@ -254,8 +255,8 @@ fn cycle(builds: &[BatchBuild]) -> Option<Vec<&str>> {
 }
 
 /// Every combination of the dynamic values: buildspecs first, then images, compute types, and variables as they stand.
-fn matrix(node: &Node, unknown: &mut Vec<UnknownKey>) -> Result<Vec<BatchBuild>, Error> {
-    let mut matrix = Mapping::of(node, "batch.build-matrix", unknown)?;
+fn matrix(node: &Node, passed_over: &mut Vec<PassedOver>) -> Result<Vec<BatchBuild>, Error> {
+    let mut matrix = Mapping::of(node, "batch.build-matrix", passed_over)?;
     let mut common = BatchBuild::default();
     matrix.child("static", |settings| {
         common.ignore_failure = settings.flag("ignore-failure")?;
@@ -305,7 +306,7 @@ fn matrix(node: &Node, unknown: &mut Vec<UnknownKey>) -> Result<Vec<BatchBuild>,
 fn variables(env: &mut Mapping<'_, '_>, axes: &mut Vec<(Axis, Vec<String>)>) -> Result<(), Error> {
     let Some(node) = env.given("variables") else { return Ok(()) };
     let path = env.path_of("variables");
-    let mut variables = Mapping::of(node, &path, env.unknown)?;
+    let mut variables = Mapping::of(node, &path, env.passed_over)?;
     for name in variables.names() {
         let values = variables.list(&name)?;
         axes.push((Axis::Variable(name), values));
@@ -353,9 +354,9 @@ fn named(builds: Vec<(Vec<String>, BatchBuild)>) -> Vec<BatchBuild> {
     named.collect()
 }
 
-fn fanout(node: &Node, unknown: &mut Vec<UnknownKey>) -> Result<Vec<BatchBuild>, Error> {
+fn fanout(node: &Node, passed_over: &mut Vec<PassedOver>) -> Result<Vec<BatchBuild>, Error> {
     let path = "batch.build-fanout";
-    let mut mapping = Mapping::of(node, path, unknown)?;
+    let mut mapping = Mapping::of(node, path, passed_over)?;
     let ignore_failure = mapping.flag("ignore-failure")?;
     let Some(node) = mapping.given("parallelism") else {
         return Err(Error::new(format!("Expected {path} to have parallelism"), mapping.place));

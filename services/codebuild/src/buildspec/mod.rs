@@ -51,8 +51,8 @@ pub struct Buildspec {
     pub reports: BTreeMap<String, Report>,
     /// Whether there is a `batch` block. It does not matter to a single build.
     pub has_batch: bool,
-    /// Keys that mean nothing here and were passed over, in the document's order.
-    pub unknown_keys: Vec<UnknownKey>,
+    /// In the document's order.
+    pub passed_over: Vec<PassedOver>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,14 +114,22 @@ pub struct Report {
     pub format: Format,
 }
 
-/// A key that means nothing where it stands.
+/// A key that was passed over, with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownKey {
+pub struct PassedOver {
     /// `phases.build.comands`
     pub path: String,
     pub place: Place,
-    /// The keys that mean something there.
-    pub known: Vec<String>,
+    pub why: Why,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It means nothing where it stands; the keys that mean something there.
+    Unknown { known: Vec<String> },
+    /// The same key stands once more further down, and that one counts. YAML forbids it; CodeBuild's parser does not
+    /// mind, and there are buildspecs that rely on it.
+    Repeated,
 }
 
 /// What is wrong with a buildspec, in CodeBuild's words where these are known, and where.
@@ -242,7 +250,7 @@ batch: { fast-fail: true }
         assert_eq!(spec.cache.unwrap().fallback_keys, ["npm-"]);
         assert_eq!(spec.reports["tests"].format, Format::JunitXml);
         assert!(spec.has_batch && spec.git_credential_helper);
-        assert_eq!(spec.unknown_keys, []);
+        assert_eq!(spec.passed_over, []);
     }
 
     #[test]
@@ -264,7 +272,7 @@ batch: { fast-fail: true }
         assert_eq!(spec.version, Version::V0_1);
         assert_eq!(spec.variables["A"], "1");
         assert_eq!(spec.phases[0].commands, ["make"], "one command needs no list");
-        assert_eq!(spec.unknown_keys, []);
+        assert_eq!(spec.passed_over, []);
     }
 
     #[test]
@@ -272,10 +280,54 @@ batch: { fast-fail: true }
         let spec = parse("version: 0.2\nphases:\n  build:\n    comands: [x]\n    commands: [y]\nextra: 1\n")
             .unwrap();
         let place = |line, column| Place { line, column };
-        let told: Vec<_> = spec.unknown_keys.iter().map(|key| (key.path.as_str(), key.place)).collect();
+        let told: Vec<_> = spec.passed_over.iter().map(|key| (key.path.as_str(), key.place)).collect();
         assert_eq!(told, [("phases.build.comands", place(4, 5)), ("extra", place(6, 1))]);
-        assert_eq!(spec.unknown_keys[0].known, ["run-as", "on-failure", "commands", "finally"]);
-        assert_eq!(spec.unknown_keys[1].known, KEYS);
+        let known = |keys: &[&str]| Why::Unknown { known: keys.iter().map(ToString::to_string).collect() };
+        assert_eq!(spec.passed_over[0].why, known(&["run-as", "on-failure", "commands", "finally"]));
+        assert_eq!(spec.passed_over[1].why, known(&KEYS));
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_key_counts() {
+        let spec = parse(
+            "version: 0.2\nphases:\nphases:\n  build:\n    commands: [a]\n    commands: [b]\nenv:\n  variables: {A: 1, A: 2}\n",
+        )
+        .unwrap();
+        assert_eq!(spec.phases[0].commands, ["b"]);
+        assert_eq!(spec.variables["A"], "2");
+        let told: Vec<_> = spec.passed_over.iter().map(|key| (key.path.as_str(), key.place.line)).collect();
+        assert_eq!(told, [("phases", 2), ("phases.build.commands", 5), ("env.variables.A", 8)]);
+        assert!(spec.passed_over.iter().all(|key| key.why == Why::Repeated));
+        let batch = parse_batch("batch: 1\nbatch: {build-list: [{identifier: a}]}\n").unwrap().unwrap();
+        assert_eq!(batch.builds.len(), 1);
+    }
+
+    #[test]
+    fn merge_keys_bring_what_a_map_does_not_say_itself() {
+        let text = "version: 0.2\nx-a: &a {A: a, B: a}\nx-c: &c {C: c, <<: *a}\nenv:\n  variables:\n    A: own\n    <<: [*c, {B: late, D: d}]\n\
+                    phases:\n  pre_build: &common\n    on-failure: CONTINUE\n    commands: [one]\n  build:\n    <<: *common\n    commands: [two]\n";
+        let spec = parse(text).unwrap();
+        let variables: Vec<_> = spec.variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(variables, [("A", "own"), ("B", "a"), ("C", "c"), ("D", "d")]);
+        assert_eq!(spec.phases[1].on_failure, OnFailure::Continue);
+        assert_eq!(spec.phases[1].commands, ["two"]);
+        let paths: Vec<_> = spec.passed_over.iter().map(|key| key.path.as_str()).collect();
+        assert_eq!(paths, ["x-a", "x-c"]);
+        assert_eq!(
+            refusal("version: 0.2\nphases:\n  <<: x\n"),
+            "map merge requires map or sequence of maps as the value at line 3"
+        );
+    }
+
+    #[test]
+    fn keys_without_a_value_are_as_good_as_none() {
+        let spec = parse(
+            "version: 0.2\nenv:\n  shell:\n  variables:\nphases:\n  build:\n    on-failure:\n    commands: [a]\n    finally:\n\
+             artifacts:\n  files: x\n  secondary-artifacts:\ncache:\nreports:\nproxy:\n",
+        )
+        .unwrap();
+        assert_eq!((spec.shell, spec.phases[0].on_failure.clone()), (None, OnFailure::Default));
+        assert!(spec.cache.is_none() && spec.reports.is_empty() && spec.artifacts.is_some());
     }
 
     #[test]
@@ -316,12 +368,12 @@ batch: { fast-fail: true }
         let six: String = (0..6).map(|number| format!("  r{number}: {{files: x}}\n")).collect();
         assert_eq!(with_reports(&six), "Expected reports to name at most 5 report groups at line 4");
         assert_eq!(
-            refusal("version: 0.2\nphases:\n  build:\n    commands: [a]\n    commands: [b]\n"),
-            "Duplicate key commands at line 5"
-        );
-        assert_eq!(
             refusal("version: 0.2\nenv:\n  shell: fish\nphases:\n  build:\n    commands: [a]\n"),
             "Unknown shell 'fish': expected bash or /bin/sh at line 3"
+        );
+        assert_eq!(
+            refusal("version: 0.2\nenv:\n  shell: powershell.exe\nphases: {}\n"),
+            "The shell 'powershell.exe' is one of Windows, and builds here run on Linux at line 3"
         );
         assert_eq!(
             refusal("version: 0.2\nphases: {build: {commands: [a]}}\nartifacts:\n  base-directory: x\n"),

@@ -1,13 +1,13 @@
 //! From a tree of texts to a buildspec.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use document::{Node, Value};
 use runner::{OnFailure, Phase, Retry, Shell};
 
 use super::{
-    Artifacts, Buildspec, Cache, CacheAction, Error, Format, PhaseSpec, Place, Report, UnknownKey, Version,
-    batch,
+    Artifacts, Buildspec, Cache, CacheAction, Error, Format, PassedOver, PhaseSpec, Place, Report, Version,
+    Why, batch,
 };
 
 /// Tries of `RETRY` without a number.
@@ -32,9 +32,9 @@ pub(super) fn tree(text: &str) -> Result<Node, Error> {
 }
 
 pub(super) fn of_tree(root: &Node) -> Result<Buildspec, Error> {
-    let mut unknown = Vec::new();
+    let mut passed_over = Vec::new();
     let mut spec = {
-        let mut root = Mapping::of(root, "", &mut unknown)?;
+        let mut root = Mapping::of(root, "", &mut passed_over)?;
         let version = version(root.get("version"), START)?;
         let mut spec = Buildspec { version, run_as: root.text("run-as")?, ..Buildspec::default() };
         environment(&mut root, &mut spec)?;
@@ -42,7 +42,7 @@ pub(super) fn of_tree(root: &Node) -> Result<Buildspec, Error> {
         if let Some(batch) = root.get("batch") {
             spec.has_batch = true;
             // What is wrong with it does not matter to a single build.
-            let _ = batch::read(batch, root.unknown);
+            let _ = batch::read(batch, root.passed_over);
         }
         match root.get("phases") {
             Some(phases) => spec.phases = read_phases(&mut root, phases)?,
@@ -55,8 +55,8 @@ pub(super) fn of_tree(root: &Node) -> Result<Buildspec, Error> {
         spec.reports = read_reports(&mut root)?;
         spec
     };
-    unknown.sort_by_key(|key: &UnknownKey| key.place);
-    spec.unknown_keys = unknown;
+    passed_over.sort_by_key(|key: &PassedOver| key.place);
+    spec.passed_over = passed_over;
     Ok(spec)
 }
 
@@ -76,11 +76,16 @@ fn version(node: Option<&Node>, start: Place) -> Result<Version, Error> {
 
 fn environment(root: &mut Mapping<'_, '_>, spec: &mut Buildspec) -> Result<(), Error> {
     root.child("env", |env| {
-        spec.shell = match env.get("shell").map(|node| (string(node, "env.shell"), node.place)) {
+        spec.shell = match env.given("shell").map(|node| (string(node, "env.shell"), node.place)) {
             None => None,
             Some((shell, place)) => Some(match shell?.as_str() {
                 "bash" | "/bin/bash" => Shell::Bash,
                 "/bin/sh" | "sh" => Shell::Sh,
+                shell @ ("powershell.exe" | "cmd.exe") => {
+                    let message =
+                        format!("The shell '{shell}' is one of Windows, and builds here run on Linux");
+                    return Err(Error::new(message, place));
+                }
                 other => {
                     let message = format!("Unknown shell '{other}': expected bash or /bin/sh");
                     return Err(Error::new(message, place));
@@ -104,16 +109,16 @@ fn environment(root: &mut Mapping<'_, '_>, spec: &mut Buildspec) -> Result<(), E
 
 fn read_phases(root: &mut Mapping<'_, '_>, node: &Node) -> Result<Vec<PhaseSpec>, Error> {
     let mut specs = Vec::new();
-    let mut phases = Mapping::of(node, "phases", root.unknown)?;
+    let mut phases = Mapping::of(node, "phases", root.passed_over)?;
     for phase in Phase::ALL {
         if let Some(node) = phases.get(phase.buildspec_key()) {
-            specs.push(read_phase(phase, node, phases.unknown)?);
+            specs.push(read_phase(phase, node, phases.passed_over)?);
         }
     }
     Ok(specs)
 }
 
-fn read_phase(phase: Phase, node: &Node, unknown: &mut Unknown) -> Result<PhaseSpec, Error> {
+fn read_phase(phase: Phase, node: &Node, passed_over: &mut Vec<PassedOver>) -> Result<PhaseSpec, Error> {
     let key = phase.buildspec_key();
     let mut spec = PhaseSpec {
         phase,
@@ -127,9 +132,9 @@ fn read_phase(phase: Phase, node: &Node, unknown: &mut Unknown) -> Result<PhaseS
     if node.is_null() {
         return Ok(spec);
     }
-    let mut mapping = Mapping::of(node, &format!("phases.{key}"), unknown)?;
+    let mut mapping = Mapping::of(node, &format!("phases.{key}"), passed_over)?;
     spec.run_as = mapping.text("run-as")?;
-    if let Some(node) = mapping.get("on-failure") {
+    if let Some(node) = mapping.given("on-failure") {
         spec.on_failure = on_failure(&string(node, "on-failure")?, phase, node.place)?;
     }
     spec.commands = mapping.commands("commands", "Commands")?;
@@ -182,12 +187,12 @@ fn read_artifacts(root: &mut Mapping<'_, '_>, spec: &mut Buildspec) -> Result<()
     if node.is_null() {
         return Ok(());
     }
-    let mut mapping = Mapping::of(node, "artifacts", root.unknown)?;
-    if let Some(secondary) = mapping.get("secondary-artifacts") {
-        let entries = Mapping::of(secondary, "artifacts.secondary-artifacts", mapping.unknown)?;
+    let mut mapping = Mapping::of(node, "artifacts", root.passed_over)?;
+    if let Some(secondary) = mapping.given("secondary-artifacts") {
+        let entries = Mapping::of(secondary, "artifacts.secondary-artifacts", mapping.passed_over)?;
         for (identifier, node) in entries.all()? {
             let path = format!("artifacts.secondary-artifacts.{identifier}");
-            let artifacts = artifacts(&mut Mapping::of(node, &path, mapping.unknown)?, true)?;
+            let artifacts = artifacts(&mut Mapping::of(node, &path, mapping.passed_over)?, true)?;
             spec.secondary_artifacts.insert(identifier, artifacts);
         }
     }
@@ -242,14 +247,14 @@ fn read_cache(mapping: &mut Mapping<'_, '_>) -> Result<Cache, Error> {
 fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, Error> {
     let mut reports = BTreeMap::new();
     let Some(node) = root.get("reports").filter(|node| !node.is_null()) else { return Ok(reports) };
-    let entries = Mapping::of(node, "reports", root.unknown)?.all()?;
+    let entries = Mapping::of(node, "reports", root.passed_over)?.all()?;
     if entries.len() > MAX_REPORTS {
         let message = format!("Expected reports to name at most {MAX_REPORTS} report groups");
         return Err(Error::new(message, node.place));
     }
     for (name, node) in entries {
         let path = format!("reports.{name}");
-        let mut mapping = Mapping::of(node, &path, root.unknown)?;
+        let mut mapping = Mapping::of(node, &path, root.passed_over)?;
         let report = Report {
             files: mapping.list("files")?,
             base_directory: mapping.text("base-directory")?,
@@ -267,8 +272,6 @@ fn read_reports(root: &mut Mapping<'_, '_>) -> Result<BTreeMap<String, Report>, 
     Ok(reports)
 }
 
-pub(super) type Unknown = Vec<UnknownKey>;
-
 fn report_format(text: &str, report: &str, place: Place) -> Result<Format, Error> {
     Format::parse(text).ok_or_else(|| {
         let names: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
@@ -278,30 +281,28 @@ fn report_format(text: &str, report: &str, place: Place) -> Result<Format, Error
 }
 
 /// A map whose keys are asked for one by one. Those that nobody asked for are unknown.
-pub(super) struct Mapping<'node, 'unknown> {
+pub(super) struct Mapping<'node, 'over> {
     /// `phases.build`, for messages; empty at the top.
     pub path: String,
     pub place: Place,
-    entries: Vec<(String, &'node Node, Place)>,
+    entries: Vec<Entry<'node>>,
     asked: Vec<String>,
-    pub unknown: &'unknown mut Unknown,
+    pub passed_over: &'over mut Vec<PassedOver>,
 }
 
-impl<'node, 'unknown> Mapping<'node, 'unknown> {
-    pub fn of(node: &'node Node, path: &str, unknown: &'unknown mut Unknown) -> Result<Self, Error> {
-        let Value::Mapping(pairs) = &node.value else {
+impl<'node, 'over> Mapping<'node, 'over> {
+    pub fn of(node: &'node Node, path: &str, passed_over: &'over mut Vec<PassedOver>) -> Result<Self, Error> {
+        if !matches!(node.value, Value::Mapping(_)) {
             let what = if path.is_empty() { "the buildspec" } else { path };
             return Err(Error::new(format!("Expected {what} to be a map"), node.place));
-        };
-        let mut entries: Vec<(String, &Node, Place)> = Vec::with_capacity(pairs.len());
-        for (key, value) in pairs {
-            let name = string(key, "a key")?;
-            if entries.iter().any(|(known, ..)| *known == name) {
-                return Err(Error::new(format!("Duplicate key {name}"), key.place));
-            }
-            entries.push((name, value, key.place));
         }
-        Ok(Self { path: path.to_owned(), place: node.place, entries, asked: Vec::new(), unknown })
+        let (entries, repeated) = entries(node)?;
+        passed_over.extend(repeated.into_iter().map(|(name, place)| PassedOver {
+            path: below(path, &name),
+            place,
+            why: Why::Repeated,
+        }));
+        Ok(Self { path: path.to_owned(), place: node.place, entries, asked: Vec::new(), passed_over })
     }
 
     pub fn get(&mut self, key: &str) -> Option<&'node Node> {
@@ -334,11 +335,11 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
     ) -> Result<Option<T>, Error> {
         let Some(node) = self.given(key) else { return Ok(None) };
         let path = self.path_of(key);
-        read(&mut Mapping::of(node, &path, self.unknown)?).map(Some)
+        read(&mut Mapping::of(node, &path, self.passed_over)?).map(Some)
     }
 
     pub fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        below(&self.path, key)
     }
 
     pub fn text(&mut self, key: &str) -> Result<Option<String>, Error> {
@@ -360,7 +361,7 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
     pub fn texts(&mut self, key: &str) -> Result<BTreeMap<String, String>, Error> {
         let path = self.path_of(key);
         let Some(node) = self.given(key) else { return Ok(BTreeMap::new()) };
-        let entries = Mapping::of(node, &path, self.unknown)?.all()?;
+        let entries = Mapping::of(node, &path, self.passed_over)?.all()?;
         let read = |(name, node): (String, &Node)| {
             let text = if node.is_null() { String::new() } else { string(node, &format!("{path}.{name}"))? };
             Ok((name, text))
@@ -408,12 +409,69 @@ impl<'node, 'unknown> Mapping<'node, 'unknown> {
     }
 }
 
+/// Key, value, and where the key stands.
+type Entry<'node> = (String, &'node Node, Place);
+
+/// A key that stands once more further down, and where it stands first.
+type Repeated = (String, Place);
+
+/// What a map says, and the keys that it says once more further down. The entries of a merge key (`<<: *common`) come
+/// last, and only those that the map does not have itself. Source: "Merge Key Language-Independent Type for YAML 1.1".
+fn entries(node: &Node) -> Result<(Vec<Entry<'_>>, Vec<Repeated>), Error> {
+    let mut entries: Vec<Entry<'_>> = Vec::with_capacity(node.entries().len());
+    let mut positions: HashMap<String, usize> = HashMap::new();
+    let (mut merged, mut repeated) = (Vec::new(), Vec::new());
+    for (key, value) in node.entries() {
+        if matches!(&key.value, Value::Scalar { text, plain: true } if text == "<<") {
+            merged.extend(maps(value)?);
+            continue;
+        }
+        let name = string(key, "a key")?;
+        match positions.get(&name) {
+            Some(&position) => {
+                repeated.push((name.clone(), entries[position].2));
+                entries[position] = (name, value, key.place);
+            }
+            None => {
+                positions.insert(name.clone(), entries.len());
+                entries.push((name, value, key.place));
+            }
+        }
+    }
+    for map in merged {
+        for entry in self::entries(map)?.0 {
+            if !positions.contains_key(&entry.0) {
+                positions.insert(entry.0.clone(), entries.len());
+                entries.push(entry);
+            }
+        }
+    }
+    Ok((entries, repeated))
+}
+
+/// What a merge key names: a map, or a list of maps.
+fn maps(node: &Node) -> Result<Vec<&Node>, Error> {
+    let maps: Vec<&Node> = match &node.value {
+        Value::Sequence(items) => items.iter().collect(),
+        Value::Mapping(_) | Value::Scalar { .. } => vec![node],
+    };
+    match maps.iter().all(|map| matches!(map.value, Value::Mapping(_))) {
+        true => Ok(maps),
+        false => Err(Error::new("map merge requires map or sequence of maps as the value", node.place)),
+    }
+}
+
+/// `phases.build` of `phases` and `build`.
+fn below(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
 impl Drop for Mapping<'_, '_> {
     fn drop(&mut self) {
         for (name, _, place) in &self.entries {
             if !self.asked.contains(name) {
-                let path = if self.path.is_empty() { name.clone() } else { format!("{}.{name}", self.path) };
-                self.unknown.push(UnknownKey { path, place: *place, known: self.asked.clone() });
+                let why = Why::Unknown { known: self.asked.clone() };
+                self.passed_over.push(PassedOver { path: below(&self.path, name), place: *place, why });
             }
         }
     }

@@ -13,7 +13,7 @@ use super::{
     git_source, secrets,
 };
 use crate::{
-    buildspec::{self, Buildspec, Place},
+    buildspec::{self, Buildspec, Place, Why},
     cache,
     container::Containers,
     environment::{self, Given},
@@ -27,6 +27,8 @@ use crate::{
 const MAX_BUILDSPEC_BYTES: u64 = 1 << 20;
 /// The buildspec as it was read, beside the workspace where the build cannot change it. It is there once the source is.
 const BUILDSPEC: &str = "buildspec.yml";
+/// Keys without a meaning that a log names at most.
+const MAX_UNKNOWN_KEYS: usize = 20;
 /// What stands for the buildspec of a sandbox, which has none.
 const NO_BUILDSPEC: &str = "version: 0.2\nphases: {}\n";
 
@@ -62,6 +64,7 @@ pub(super) async fn download(drive: &Drive<'_>, build: &Build) -> Result<Vec<Cha
         return Ok(changes);
     }
     let spec = parse(&text)?;
+    tell_unknown_keys(&say, &spec)?;
     say("Processing environment variables")?;
     let given = environment::given(build, &spec);
     if given.values().any(|given| matches!(given, Given::Parameter(_))) {
@@ -377,6 +380,26 @@ fn describe(
         |mode: &&CacheMode| !matches!(mode, CacheMode::LocalCustomCache | CacheMode::LocalSourceCache);
     for mode in modes.filter(without_effect) {
         say(&format!("{mode} has no effect here"))?;
+    }
+    Ok(())
+}
+
+/// Keys that mean nothing, in the words of CodeBuild's agent.
+fn tell_unknown_keys(say: &impl Fn(&str) -> std::io::Result<()>, spec: &Buildspec) -> std::io::Result<()> {
+    let unknown = spec.passed_over.iter().filter(|key| matches!(key.why, Why::Unknown { .. }));
+    let unknown: Vec<(&str, &str)> = unknown
+        .map(|key| key.path.rsplit_once('.').unwrap_or(("buildspec", &key.path)))
+        .take(MAX_UNKNOWN_KEYS)
+        .collect();
+    if !unknown.is_empty() {
+        say("Found possible syntax errors in buildspec: ")?;
+    }
+    for keys in unknown.chunk_by(|(section, _), (next, _)| section == next) {
+        say(&format!("In the section {}", keys[0].0))?;
+        say("\tThe following keys cannot be identified:")?;
+        for (_, name) in keys {
+            say(&format!("\t\t{name}"))?;
+        }
     }
     Ok(())
 }

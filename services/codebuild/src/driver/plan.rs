@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use codebuild_model::{ArtifactsType, ComputeType};
-use runner::{Limits, Network, PhasePlan, Plan, Session};
+use runner::{Limits, Network, PhasePlan, Plan, Session, Shell};
 
 use super::discover;
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) fn plan(
     Plan {
         id: build.id.uuid,
         phases: phases.collect(),
-        shell: spec.shell.unwrap_or_default(),
+        shell: shell(build, spec),
         session: match spec.version {
             Version::V0_1 => Session::Fresh,
             Version::V0_2 => Session::Shared,
@@ -63,6 +63,17 @@ pub(crate) fn plan(
         container: None,
         open: build.open,
         leaves_files: leaves_files(build, spec),
+    }
+}
+
+/// In CodeBuild's images of Amazon Linux `/bin/sh` is bash, and buildspecs count on it (`source`, `[[`).
+fn shell(build: &Build, spec: &Buildspec) -> Shell {
+    let environment = build.configuration.0.environment.as_ref();
+    let is_amazon_linux =
+        environment.is_some_and(|environment| environment.image.starts_with("aws/codebuild/amazonlinux"));
+    match spec.shell.unwrap_or_default() {
+        Shell::Sh if is_amazon_linux => Shell::BashAsSh,
+        shell => shell,
     }
 }
 
@@ -201,8 +212,10 @@ fn fields<'a>(identifier: Option<&str>, artifacts: &'a Artifacts) -> Vec<(String
 
 #[cfg(test)]
 mod tests {
+    use codebuild_model::{Project, ProjectEnvironment};
+
     use super::*;
-    use crate::state::tests::build;
+    use crate::{records::Configuration, state::tests::build};
 
     fn spec() -> Buildspec {
         crate::buildspec::parse(
@@ -224,6 +237,22 @@ mod tests {
         assert_eq!(plan.secrets, ["value", "token"]);
         assert_eq!(plan.environment["HIDDEN"], "value");
         assert!(!plan.leaves_files, "its project has no artifacts, whatever the buildspec says");
+    }
+
+    #[test]
+    fn sh_of_amazon_linux_is_bash() {
+        let shell_in = |image: &str, spec: &str| {
+            let environment = ProjectEnvironment { image: image.to_owned(), ..ProjectEnvironment::default() };
+            let mut build = build();
+            build.configuration =
+                Configuration(Project { environment: Some(environment), ..Project::default() });
+            shell(&build, &crate::buildspec::parse(spec).unwrap())
+        };
+        let spec = "version: 0.2\nphases: {}\n";
+        assert_eq!(shell_in("aws/codebuild/amazonlinux-x86_64-standard:5.0", spec), Shell::BashAsSh);
+        assert_eq!(shell_in("aws/codebuild/standard:7.0", spec), Shell::Sh);
+        let bash = "version: 0.2\nenv: {shell: bash}\nphases: {}\n";
+        assert_eq!(shell_in("aws/codebuild/amazonlinux-x86_64-standard:5.0", bash), Shell::Bash);
     }
 
     #[test]

@@ -201,9 +201,9 @@ fn key_given_twice() {
         "version: 0.2\nphases:\n  build:\n    commands: [a]\n    commands: [b]\n",
         expect![[r#"
             buildspec
-            buildspec.yml:5:5: error: Duplicate key commands
+            buildspec.yml:4:5: warning: `commands` is given once more below: that one counts, and this is passed over
               |
-            5 |     commands: [b]
+            4 |     commands: [a]
               |     ^^^^^^^^
 
         "#]],

@@ -3,7 +3,21 @@
 use expect_test::expect;
 
 use super::pipelines::{GOOD, changed};
-use super::reported;
+use super::{examine, report_of, reported, source};
+
+/// As GetPipeline answers in another region than the one that is thought of first.
+#[test]
+fn the_region_is_where_the_sources_or_the_stores_are() {
+    let with_source = GOOD.replace("namespace: SourceVariables", "region: eu-west-1");
+    let store =
+        "artifactStores: {eu-west-3: {type: S3, location: one}, eu-west-1: {type: S3, location: two}}";
+    let with_stores = GOOD.replace("artifactStore: {type: S3, location: hello-artifacts}", store);
+    for text in [&with_source, &with_stores] {
+        let examined = examine(source("p.yaml", text), None, None);
+        assert!(!examined.findings.has_errors(), "{}", examined.findings);
+        assert!(report_of(source("p.yaml", text)).contains("error"), "somebody says that it is elsewhere");
+    }
+}
 
 #[test]
 fn provider_that_there_is_not() {

@@ -43,7 +43,7 @@ Resources:
 ";
 
 fn declaration(text: &str) -> PipelineDeclaration {
-    let examined = examine(source("t.yaml", text), None, &region());
+    let examined = examine(source("t.yaml", text), None, Some(&region()));
     examined.definition.unwrap_or_else(|| panic!("{}", examined.findings)).declaration
 }
 

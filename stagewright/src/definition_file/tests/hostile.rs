@@ -20,7 +20,7 @@ const SEEDS: [&str; 4] = [
 
 fn survives(name: &str, text: &str) {
     for kind in [None, Some(Kind::Pipeline), Some(Kind::Buildspec)] {
-        let examined = examine(source(name, text), kind, &region());
+        let examined = examine(source(name, text), kind, Some(&region()));
         let (report, json) = (examined.findings.to_string(), examined.findings.to_json());
         assert_eq!(json.as_array().unwrap().is_empty(), report.is_empty());
         assert!(!report.contains('\u{1b}'), "what steers a terminal comes from no file");
