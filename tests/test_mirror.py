@@ -64,6 +64,12 @@ def origin():
     origin.npm["mirror-optional"]["versions"]["1.0.0"]["optionalDependencies"] = {"mirror-nowhere": "^1.0.0"}
     file, content = wheel("mirror-optional", "1.0.0", requires=("mirror-windows; os_name == 'nt'",))
     origin.add_pypi("mirror-optional", file, content)
+    file, content = wheel("mirror-extra", "1.0.0", requires=("mirror-nowhere; extra == 'more'",))
+    origin.add_pypi("mirror-extra", file, content)
+    # What was withdrawn is to be had by those who name it.
+    file, content = wheel("mirror-yanked", "1.0.0")
+    origin.add_pypi("mirror-yanked", file, content, yanked="broken")
+    origin.add_crate("mirror-yanked", "1.0.0", crate("mirror-yanked", "1.0.0"), yanked=True)
     yield origin
     if origin.is_up:
         origin.stop()
@@ -180,7 +186,9 @@ def test_a_bundle_has_what_is_needed_and_nothing_else(inside, bundle, tmp_path):
     again = tmp_path / "again.zip"
     requirements = ("cargo:mirror-root@1", "npm:mirror-root", "pypi:mirror-root>=1", "--python", "3.11")
     assert inside.export(again, *requirements).returncode == 0
-    assert again.read_bytes() == bundle.read_bytes(), "the same packages are the same bytes"
+    assert again.read_bytes() == bundle.read_bytes(), "the same export is the same bytes"
+    (tmp_path / "other").touch()
+    assert bundle.stat().st_mode == (tmp_path / "other").stat().st_mode, "as any file that is written"
 
 
 def test_package_managers_install_where_there_is_no_internet(outside, origin, tmp_path):
@@ -249,8 +257,14 @@ def test_lock_files_are_taken_exactly(inside, origin, tmp_path):
         "pypi": {"mirror-leaf": ["1.0.0"]},
         "cargo": {"mirror-leaf": ["1.0.0"]},
     }
-    # What a lock file says of the bytes counts, and what was there stays if something is wrong.
+    # What any lock file says of the bytes counts, and what was there stays if something is wrong.
     before = output.read_bytes()
+    other = tmp_path / "other" / "Cargo.lock"
+    other.parent.mkdir()
+    other.write_text(cargo.read_text().replace(checksum, "0" * 64))
+    done = inside.export(output, "--lock", cargo, "--lock", other)
+    assert done.returncode == 1 and "another hash" in done.stderr
+    shutil.rmtree(other.parent)
     lock.write_text(json.dumps({"packages": {"node_modules/mirror-root": {**entry, "version": "1.0.0"}}}))
     done = inside.export(output, "--lock", lock)
     assert done.returncode == 1 and "another hash" in done.stderr
@@ -270,6 +284,8 @@ def test_lock_files_are_taken_exactly(inside, origin, tmp_path):
         (["npm:no-such-package"], "no package no-such-package"),
         (["pypi:mirror-root>=9"], "no file of mirror-root fits"),
         (["cargo:mirror-root@9"], "no version of mirror-root fits"),
+        (["pypi:mirror-extra[more]"], "no project mirror-nowhere"),
+        (["pypi:mirror-root", "--python", "three"], "no version of Python"),
         (["maven:com.acme:app:1"], "npm, PyPI and Cargo packages only"),
         (["left-pad"], "is no requirement"),
         (["--lock", "/nowhere/Cargo.lock"], "/nowhere/Cargo.lock"),
@@ -277,7 +293,7 @@ def test_lock_files_are_taken_exactly(inside, origin, tmp_path):
 )
 def test_what_cannot_be_exported_is_said(inside, tmp_path, arguments, why):
     done = inside.export(tmp_path / "bundle.zip", *arguments)
-    assert done.returncode == 1 and why in done.stderr, done
+    assert done.returncode in (1, 2) and why in done.stderr, done
     assert list(tmp_path.iterdir()) == []
 
 
@@ -310,9 +326,9 @@ def test_a_bundle_is_published_into_a_repository(inside, bundle, tmp_path):
         done = inside.mirror("import", path, *place, *options)
         assert done.returncode == 1 and why in done.stderr, done
     assert inside.packages.list_packages(domain=DOMAIN, repository=name)["packages"] == []
-    for _ in range(2):
+    for published in ("6 files published, 0 were there", "0 files published, 6 were there"):
         done = inside.mirror("import", bundle, *place, "--sha256", digits)
-        assert done.returncode == 0 and "6 files published" in done.stdout, done
+        assert done.returncode == 0 and published in done.stdout, done
     for form, namespace in (("npm", {"namespace": "acme"}), ("pypi", {}), ("cargo", {})):
         package = {"domain": DOMAIN, "repository": name, "format": form, "package": "mirror-leaf", **namespace}
         (version,) = inside.packages.list_package_versions(**package)["versions"]
@@ -327,6 +343,125 @@ def test_a_bundle_is_published_into_a_repository(inside, bundle, tmp_path):
     listed = inside.packages.list_package_version_dependencies(**root)["dependencies"]
     assert [dependency["package"] for dependency in listed] == ["mirror-leaf", "mirror-nothing"]
     assert b">=3.8" in get(inside, "pypi", "simple/mirror-root/", repository=name).body.replace(b"&gt;", b">")
+
+
+class Own:
+    """A repository that bundles are published into."""
+
+    def __init__(self, place):
+        self.place, self.name = place, unique("own")
+        place.packages.create_repository(domain=DOMAIN, repository=self.name)
+
+    def imported(self, bundle):
+        """What the command prints, on both ways."""
+        done = self.place.mirror("import", bundle, "--domain", DOMAIN, "--repository", self.name)
+        return done.returncode, done.stdout + done.stderr
+
+    def of(self, form, package, namespace=None):
+        names = {"namespace": namespace} if namespace else {}
+        return {"domain": DOMAIN, "repository": self.name, "format": form, "package": package, **names}
+
+    def become(self, status, version, *package):
+        done = self.place.packages.update_package_versions_status(
+            **self.of(*package), versions=[version], targetStatus=status
+        )
+        assert version in done["successfulVersions"], done
+
+    def versions(self, *package):
+        listed = self.place.packages.list_package_versions(**self.of(*package))["versions"]
+        return {version["version"]: version["status"] for version in listed}
+
+    def tags(self, package):
+        found = get(self.place, "npm", f"-/package/{package}/dist-tags", repository=self.name)
+        return json.loads(found.body)
+
+
+def test_what_was_decided_in_a_repository_stays_when_a_bundle_comes_again(inside, bundle):
+    own = Own(inside)
+    assert own.imported(bundle)[0] == 0
+    own.become("Archived", "1.0.0", "npm", "mirror-root")
+    own.become("Unlisted", "1.5.0", "pypi", "mirror-leaf")
+    own.become("Unlisted", "1.5.0", "cargo", "mirror-leaf")
+    inside.packages.dispose_package_versions(**own.of("cargo", "mirror-root"), versions=["1.0.0"])
+    inside.packages.delete_package_versions(**own.of("pypi", "mirror-root"), versions=["1.0.0"])
+    code, said = own.imported(bundle)
+    assert code == 0 and "1 files published, 4 were there" in said, said
+    assert "mirror-root-1.0.0.crate is not published" in said and "Disposed" in said
+    assert own.versions("npm", "mirror-root") == {"1.0.0": "Archived"}
+    assert own.versions("pypi", "mirror-leaf") == own.versions("cargo", "mirror-leaf") == {"1.5.0": "Unlisted"}
+    assert own.versions("cargo", "mirror-root") == {"1.0.0": "Disposed"}
+    assert own.versions("pypi", "mirror-root") == {"1.0.0": "Published"}
+
+
+def test_names_of_versions_move_forward_only(inside, bundle, tmp_path):
+    own, leaf = Own(inside), "@acme%2fmirror-leaf"
+    older, newer = tmp_path / "older.zip", tmp_path / "newer.zip"
+    assert inside.export(older, "npm:@acme/mirror-leaf@1.0.0").returncode == 0
+    assert inside.export(newer, "npm:@acme/mirror-leaf@2.0.0").returncode == 0
+    assert own.imported(bundle)[0] == 0 and own.tags(leaf) == {"latest": "1.5.0"}
+    assert own.imported(older)[0] == 0 and own.tags(leaf) == {"latest": "1.5.0"}
+    assert own.imported(newer)[0] == 0 and own.tags(leaf) == {"latest": "2.0.0"}
+    assert own.versions("npm", "mirror-leaf", "acme") == dict.fromkeys(("1.0.0", "1.5.0", "2.0.0"), "Published")
+    assert own.imported(bundle)[0] == 0 and own.tags(leaf) == {"latest": "2.0.0"}
+
+
+def test_what_was_yanked_arrives_yanked(inside, origin, tmp_path):
+    own, output = Own(inside), tmp_path / "bundle.zip"
+    checksum = hashlib.sha256(origin.files["/crates/mirror-yanked/1.0.0/download"]).hexdigest()
+    lock = tmp_path / "Cargo.lock"
+    lock.write_text(
+        f'version = 4\n[[package]]\nname = "mirror-yanked"\nversion = "1.0.0"\nchecksum = "{checksum}"\n'
+        'source = "registry+https://github.com/rust-lang/crates.io-index"\n'
+    )
+    done = inside.export(output, "pypi:mirror-yanked==1.0.0", "--lock", lock)
+    assert done.returncode == 0, done.stderr
+    for published in ("2 files published", "0 files published"):
+        code, said = own.imported(output)
+        assert code == 0 and published in said, said
+        for form in ("pypi", "cargo"):
+            assert own.versions(form, "mirror-yanked") == {"1.0.0": "Unlisted"}
+
+
+def forged(bundle, path, changes):
+    """A bundle with other files, which its manifest knows; `None` takes a file away."""
+    with zipfile.ZipFile(bundle) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(files.pop("manifest.json"))
+    files = {name: content for name, content in {**files, **changes}.items() if content is not None}
+    packages = files.pop("packages", None)
+    manifest["packages"] = packages or manifest["packages"]
+    manifest["files"] = {
+        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**files, "manifest.json": json.dumps(manifest)}.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_bundle_reaches_no_other_packages_than_it_tells_of(inside, bundle, tmp_path):
+    own = Own(inside)
+    assert own.imported(bundle)[0] == 0
+    with zipfile.ZipFile(bundle) as archive:
+        line = json.loads(archive.read("cargo/mi/rr/mirror-leaf"))
+        packument = archive.read("npm/mirror-root/index.json")
+        page = archive.read("pypi/mirror-root/index.json")
+    yanks = json.dumps({**line, "yanked": True}).encode()
+    escapes = {"cargo": {"mirror-root/1.0.0/yank?": ["1.0.0"]}}
+    for changes, why in (
+        ({"cargo/mi/rr/mirror-root": yanks}, "another crate"),
+        ({"packages": escapes, "cargo/mi/rr/mirror-root/1.0.0/yank?": yanks}, "no name of a package"),
+        ({"packages": {"npm": {"../mirror": []}}}, "the bundle has no npm"),
+        (
+            {"npm/mirror-root/index.json": packument.replace(b'"name":"mirror-root"', b'"name":"mirror-stem"')},
+            "another",
+        ),
+        ({"pypi/mirror-root/index.json": page.replace(b'"mirror-root"', b'"mirror-leaf"')}, "another project"),
+    ):
+        code, said = own.imported(forged(bundle, tmp_path / "forged.zip", changes))
+        assert code == 1 and why in said, said
+    assert own.versions("cargo", "mirror-leaf") == {"1.5.0": "Published"}
+    assert own.versions("cargo", "mirror-root") == {"1.0.0": "Published"}
 
 
 def test_a_bundle_that_was_cut_off_is_no_origin(bundle, tmp_path):

@@ -2,7 +2,7 @@
 //!
 //! `packages` is what is true of packages in every format: publishing, statuses, upstream repositories, copies, events.
 //! `operations` are the API. `http` is what package managers talk to, one module for each format. `versions` and `names`
-//! are the rules of the formats for versions and names, without I/O.
+//! are the rules of the formats for versions and names, without I/O, `package_names` those that clients need as well.
 //!
 //! `groups` are the rules for many packages at once.
 //! `finding` is which words a package has and which packages fit a query; `packages::listing` keeps them.
@@ -26,6 +26,7 @@ mod groups;
 mod http;
 mod names;
 mod operations;
+pub mod package_names;
 mod packages;
 mod records;
 mod retention;
@@ -51,7 +52,7 @@ use store::{Key, ReadTx, Store};
 pub use advisories::{AdvisorySource, Blocking, Severity};
 pub use error::Error;
 pub use external::{Connection, Origin};
-pub use http::{PackageEndpoints, python_file_version};
+pub use http::{LARGEST_CARGO_PUBLICATION, LARGEST_NPM_PUBLICATION, PackageEndpoints, python_file_version};
 pub use operations::router;
 
 use crate::records::DomainBlob;

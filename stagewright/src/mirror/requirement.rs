@@ -21,7 +21,7 @@ impl Wanted {
             }
             ("pypi", rest) => {
                 let need = pypi::Requirement::parse(rest).map_err(|why| format!("{why}: {}", wrong()))?;
-                self.pypi.insert(need.need);
+                self.pypi.insert(need);
             }
             ("cargo", rest) => {
                 let (name, req) = rest.split_once('@').unwrap_or((rest, "*"));
@@ -63,7 +63,7 @@ mod tests {
         }
         let names: Vec<&str> = wanted.npm.iter().map(|need| need.name.as_str()).collect();
         assert_eq!(names, ["@acme/a", "@acme/b", "left-pad"]);
-        let names: Vec<&str> = wanted.pypi.iter().map(|need| need.name.as_str()).collect();
+        let names: Vec<&str> = wanted.pypi.iter().map(|one| one.need.name.as_str()).collect();
         assert_eq!(names, ["flask", "requests"]);
         assert_eq!(wanted.cargo.iter().map(|need| need.features.len()).collect::<Vec<_>>(), [0, 2]);
         for text in [

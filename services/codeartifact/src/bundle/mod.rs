@@ -14,6 +14,7 @@
 //! Since the list of an archive is at its end, one that was cut off cannot be read at all.
 
 mod extent;
+mod list;
 mod read;
 #[cfg(test)]
 mod tests;

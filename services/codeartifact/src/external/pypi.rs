@@ -9,7 +9,8 @@ use url::Url;
 
 use super::Origin;
 use crate::http::python_file_version;
-use crate::names::{Coordinates, python_name};
+use crate::names::Coordinates;
+use crate::package_names::python_name;
 use crate::records::{PythonFile, RemoteFile, RemoteVersion};
 
 pub const MEDIA_TYPE: &str = "application/vnd.pypi.simple.v1+json";
