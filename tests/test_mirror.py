@@ -10,17 +10,13 @@ import zipfile
 import pytest
 
 from harness import command
-from harness.aws import Aws
-from harness.aws_cli import AwsCli
 from harness.cargo import Cargo, crate
 from harness.identities import create_user, unique
+from harness.mirror import DOMAIN, REPOSITORY, Own, Place
 from harness.npm import Npm
 from harness.origin import Origin, metadata
-from harness.plain_http import fetch
 from harness.python_packages import Python, wheel
-from harness.server import REGION, Server
 
-DOMAIN, REPOSITORY = "gap", "all"
 MAVEN = "public:maven-central"
 CONNECTIONS = {"npm": "public:npmjs", "pypi": "public:pypi", "cargo": "public:crates-io"}
 
@@ -66,6 +62,10 @@ def origin():
     origin.add_pypi("mirror-optional", file, content)
     file, content = wheel("mirror-extra", "1.0.0", requires=("mirror-nowhere; extra == 'more'",))
     origin.add_pypi("mirror-extra", file, content)
+    # Its wheels need different things.
+    for platform, requires in (("win32", ()), ("linux_x86_64", ("mirror-leaf<2",))):
+        _, content = wheel("mirror-wheels", "1.0.0", requires=requires)
+        origin.add_pypi("mirror-wheels", f"mirror_wheels-1.0.0-py3-none-{platform}.whl", content)
     # What was withdrawn is to be had by those who name it.
     file, content = wheel("mirror-yanked", "1.0.0")
     origin.add_pypi("mirror-yanked", file, content, yanked="broken")
@@ -75,63 +75,12 @@ def origin():
         origin.stop()
 
 
-class Place:
-    """A server with one repository that is connected with each public source through one of its own."""
-
-    def __init__(self, folder, origins):
-        folder.mkdir(exist_ok=True)
-        config = folder / "stagewright.toml"
-        config.write_text("[origins]\n" + "".join(f'"{name}" = "{where}"\n' for name, where in origins.items()))
-        self.server = Server(folder, "--config", config).start()
-        self.aws = Aws(self.server.url, self.server.administrator)
-        self.packages = self.aws.codeartifact
-        self.packages.create_domain(domain=DOMAIN)
-        for form, connection in CONNECTIONS.items():
-            name = {"domain": DOMAIN, "repository": f"outside-{form}"}
-            self.packages.create_repository(**name)
-            self.packages.associate_external_connection(**name, externalConnection=connection)
-        upstreams = [{"repositoryName": f"outside-{form}"} for form in CONNECTIONS]
-        self.packages.create_repository(domain=DOMAIN, repository=REPOSITORY, upstreams=upstreams)
-        self.cli = AwsCli(self.server.url, self.server.administrator, REGION, folder / "home")
-
-    def mirror(self, *arguments, key=None):
-        key = key or self.server.administrator
-        environment = {
-            "AWS_ENDPOINT_URL": self.server.url,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-        }
-        return command.run("mirror", *arguments, environment=environment)
-
-    def export(self, output, *arguments, key=None):
-        place = ("--domain", DOMAIN, "--repository", REPOSITORY, "--output", output)
-        return self.mirror("export", *place, *arguments, key=key)
-
-    def endpoint(self, form):
-        found = self.packages.get_repository_endpoint(domain=DOMAIN, repository=REPOSITORY, format=form)
-        return found["repositoryEndpoint"]
-
-    def token(self):
-        return self.packages.get_authorization_token(domain=DOMAIN)["authorizationToken"]
-
-    def versions(self, form, package, **namespace):
-        listed = self.packages.list_package_versions(
-            domain=DOMAIN, repository=REPOSITORY, format=form, package=package, **namespace
-        )["versions"]
-        return {version["version"]: version["origin"]["originType"] for version in listed}
-
-    def stop(self):
-        assert self.server.stop() == 0, self.server.log_tail()
-        assert self.server.panics() == []
-
-
 @pytest.fixture(scope="module")
 def inside(tmp_path_factory, origin):
     """The server that reaches the public sources."""
     paths = {"npm": "npm", "pypi": "simple", "cargo": "index"}
     origins = {CONNECTIONS[form]: f"{origin.url}/{path}/" for form, path in paths.items()}
-    place = Place(tmp_path_factory.mktemp("inside"), origins)
+    place = Place(tmp_path_factory.mktemp("inside"), origins, CONNECTIONS)
     yield place
     place.stop()
 
@@ -161,7 +110,7 @@ def outside(tmp_path_factory, bundle):
         (version / f"{file.name}.sha1").write_text(hashlib.sha1(file.read_bytes()).hexdigest())
     (version.parent / "maven-metadata.xml").write_bytes(metadata("com.acme", "app", {"1.0"}))
     origins = {**dict.fromkeys(CONNECTIONS.values(), bundle), MAVEN: folder}
-    place = Place(tmp_path_factory.mktemp("outside"), origins)
+    place = Place(tmp_path_factory.mktemp("outside"), origins, CONNECTIONS)
     yield place
     place.stop()
 
@@ -223,7 +172,7 @@ def test_a_folder_is_an_origin_and_nothing_beside_it(outside):
     outside.packages.associate_external_connection(**place, externalConnection=MAVEN)
 
     def read(file):
-        return get(outside, "maven", f"com/acme/app/1.0/{file}", repository=place["repository"])
+        return outside.get("maven", f"com/acme/app/1.0/{file}", repository=place["repository"])
 
     assert read("app-1.0.jar").body == b"bytes of it"
     assert read("app-1.0-sources.jar").status == 404
@@ -286,7 +235,8 @@ def test_lock_files_are_taken_exactly(inside, origin, tmp_path):
         (["cargo:mirror-root@9"], "no version of mirror-root fits"),
         (["pypi:mirror-extra[more]"], "no project mirror-nowhere"),
         (["pypi:mirror-root", "--python", "three"], "no version of Python"),
-        (["maven:com.acme:app:1"], "npm, PyPI and Cargo packages only"),
+        (["maven:com.acme:app:1"], "--maven FOLDER"),
+        (["ruby:rails"], "npm, PyPI, Cargo and Maven packages only"),
         (["left-pad"], "is no requirement"),
         (["--lock", "/nowhere/Cargo.lock"], "/nowhere/Cargo.lock"),
     ],
@@ -301,6 +251,17 @@ def test_what_is_optional_and_cannot_be_had_is_left_out(inside, tmp_path):
     done = inside.export(tmp_path / "bundle.zip", "npm:mirror-optional", "pypi:mirror-optional")
     assert done.returncode == 0 and "1 versions of 1 packages of npm" in done.stdout
     assert "no version of mirror-nowhere fits" in done.stderr and "no file of mirror-windows fits" in done.stderr
+
+
+def test_what_any_wheel_needs_is_needed_also_where_a_lock_file_named_one_of_them(inside, origin, tmp_path):
+    digits = origin.pypi["mirror-wheels"]["files"][0]["hashes"]["sha256"]
+    lock, output = tmp_path / "requirements.txt", tmp_path / "bundle.zip"
+    lock.write_text(f"mirror-wheels==1.0.0 --hash=sha256:{digits}\n")
+    done = inside.export(output, "pypi:mirror-wheels", "--lock", lock)
+    assert done.returncode == 0, done
+    with zipfile.ZipFile(output) as archive:
+        packages = json.loads(archive.read("manifest.json"))["packages"]["pypi"]
+    assert packages == {"mirror-leaf": ["1.5.0"], "mirror-wheels": ["1.0.0"]}
 
 
 def test_who_may_not_read_exports_nothing(inside, tmp_path):
@@ -342,38 +303,7 @@ def test_a_bundle_is_published_into_a_repository(inside, bundle, tmp_path):
     }
     listed = inside.packages.list_package_version_dependencies(**root)["dependencies"]
     assert [dependency["package"] for dependency in listed] == ["mirror-leaf", "mirror-nothing"]
-    assert b">=3.8" in get(inside, "pypi", "simple/mirror-root/", repository=name).body.replace(b"&gt;", b">")
-
-
-class Own:
-    """A repository that bundles are published into."""
-
-    def __init__(self, place):
-        self.place, self.name = place, unique("own")
-        place.packages.create_repository(domain=DOMAIN, repository=self.name)
-
-    def imported(self, bundle):
-        """What the command prints, on both ways."""
-        done = self.place.mirror("import", bundle, "--domain", DOMAIN, "--repository", self.name)
-        return done.returncode, done.stdout + done.stderr
-
-    def of(self, form, package, namespace=None):
-        names = {"namespace": namespace} if namespace else {}
-        return {"domain": DOMAIN, "repository": self.name, "format": form, "package": package, **names}
-
-    def become(self, status, version, *package):
-        done = self.place.packages.update_package_versions_status(
-            **self.of(*package), versions=[version], targetStatus=status
-        )
-        assert version in done["successfulVersions"], done
-
-    def versions(self, *package):
-        listed = self.place.packages.list_package_versions(**self.of(*package))["versions"]
-        return {version["version"]: version["status"] for version in listed}
-
-    def tags(self, package):
-        found = get(self.place, "npm", f"-/package/{package}/dist-tags", repository=self.name)
-        return json.loads(found.body)
+    assert b">=3.8" in inside.get("pypi", "simple/mirror-root/", repository=name).body.replace(b"&gt;", b">")
 
 
 def test_what_was_decided_in_a_repository_stays_when_a_bundle_comes_again(inside, bundle):
@@ -477,7 +407,7 @@ def test_another_bundle_takes_the_place_of_one(inside, outside, bundle, tmp_path
     """It is put there in one step; what comes in from then on is out of it."""
     file = wheel("mirror-leaf", "2.0.0")[0]
     path = f"simple/mirror-leaf/2.0.0/{file}"
-    assert get(outside, "pypi", path).status == 404
+    assert outside.get("pypi", path).status == 404
     new = tmp_path / "new.zip"
     assert inside.export(new, "pypi:mirror-leaf", f"npm:{unique('x')}").returncode == 1
     assert inside.export(new, "pypi:mirror-leaf", "npm:@acme/mirror-leaf", "cargo:mirror-leaf").returncode == 0
@@ -488,9 +418,4 @@ def test_another_bundle_takes_the_place_of_one(inside, outside, bundle, tmp_path
     outside.packages.associate_external_connection(
         domain=DOMAIN, repository=other, externalConnection=CONNECTIONS["pypi"]
     )
-    assert get(outside, "pypi", path, repository=other).status == 200
-
-
-def get(place, form, path, repository=REPOSITORY):
-    found = place.packages.get_repository_endpoint(domain=DOMAIN, repository=repository, format=form)
-    return fetch(found["repositoryEndpoint"] + path, headers={"Authorization": f"Bearer {place.token()}"})
+    assert outside.get("pypi", path, repository=other).status == 200

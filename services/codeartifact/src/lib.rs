@@ -8,6 +8,7 @@
 //! `finding` is which words a package has and which packages fit a query; `packages::listing` keeps them.
 //! `settings` are what tags of repositories choose, `retention` is which versions a rule lets go, `sweep` lets them go.
 //! `external` is what is known of packages outside, and how they come in.
+//! `maven_files` is what lies in a repository of Maven.
 //! `bundle` is the form in which packages are carried to where there is no internet.
 //! `advisories` is what is known of versions that are malicious or vulnerable, and which of them are blocked.
 //!
@@ -24,6 +25,7 @@ mod finding;
 mod forgetting;
 mod groups;
 mod http;
+pub mod maven_files;
 mod names;
 mod operations;
 pub mod package_names;

@@ -1,8 +1,9 @@
 //! Documents of a bundle, held against the names under which the manifest has them: whoever made one must not reach other
 //! packages with it than those that it tells of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use codeartifact::maven_files;
 use codeartifact::package_names::{is_crate_name, is_npm_name, is_python_name, python_name};
 use pep440_rs::Version;
 use serde_json::{Map, Value};
@@ -58,6 +59,33 @@ pub fn cargo(name: &str, document: &[u8]) -> Result<Lines, String> {
     }
 }
 
+/// The files of a package of Maven by version.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MavenPackage {
+    pub group: String,
+    pub artifact: String,
+    pub versions: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Finds the files of a package, `com.acme:app`, among the paths of a bundle. Errors: what is wrong.
+pub fn maven<'p>(name: &str, paths: impl Iterator<Item = &'p str>) -> Result<MavenPackage, String> {
+    let (group, artifact) = name.split_once(':').ok_or_else(|| no_name(name))?;
+    let prefix = format!("maven/{}/", maven_files::folder(group, artifact));
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in paths.filter(|path| path.starts_with(&prefix)) {
+        let Some(found) = path.strip_prefix("maven/").and_then(maven_files::version_of) else { continue };
+        // Another package may lie in a folder of this one.
+        if found.group == group && found.artifact == artifact && !maven_files::is_snapshot(&found.version) {
+            let file = path.rsplit('/').next().unwrap_or_default().to_owned();
+            versions.entry(found.version).or_default().insert(file);
+        }
+    }
+    match versions.is_empty() {
+        true => Err(format!("the bundle has no file of {name}")),
+        false => Ok(MavenPackage { group: group.to_owned(), artifact: artifact.to_owned(), versions }),
+    }
+}
+
 fn no_name(name: &str) -> String {
     format!("'{name}' is no name of a package")
 }
@@ -102,6 +130,23 @@ mod tests {
             [("serde", line("libc")), ("a/1.0.0/yank?", line("a/1.0.0/yank?")), ("a", b"<html>".to_vec())]
         {
             assert!(cargo(name, &document).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn files_of_maven_are_those_of_the_package() {
+        let paths = [
+            "maven/com/acme/app/maven-metadata.xml",
+            "maven/com/acme/app/1.0/app-1.0.jar",
+            "maven/com/acme/app/1.0/app-1.0.jar.sha256",
+            "maven/com/acme/app/1.0/other-1.0.jar",
+            "maven/com/acme/app/core/1.0/core-1.0.jar",
+            "npm/app/index.json",
+        ];
+        let found = maven("com.acme:app", paths.into_iter()).unwrap();
+        assert_eq!(found.versions, BTreeMap::from([("1.0".into(), BTreeSet::from(["app-1.0.jar".into()]))]));
+        for name in ["com.acme", "com.acme:other", "../x:app", "com/acme:app"] {
+            assert!(maven(name, paths.into_iter()).is_err(), "{name}");
         }
     }
 }

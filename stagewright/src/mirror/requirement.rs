@@ -34,8 +34,13 @@ impl Wanted {
                 let need = cargo::Need::of(name, req, features, true);
                 self.cargo.insert(need.map_err(|why| format!("{why}: {}", wrong()))?);
             }
-            ("maven" | "nuget" | "ruby" | "swift" | "generic", _) => {
-                return Err(format!("'{text}': mirrors are of npm, PyPI and Cargo packages only"));
+            ("maven", _) => {
+                return Err(format!(
+                    "'{text}': what Maven needs is told by a local repository that mvn has filled: --maven FOLDER"
+                ));
+            }
+            ("nuget" | "ruby" | "swift" | "generic", _) => {
+                return Err(format!("'{text}': mirrors are of npm, PyPI, Cargo and Maven packages only"));
             }
             _ => return Err(wrong()),
         }

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `npm/NAME/index.json`, `npm/NAME/-/FILE` | the document of a package, with the versions that are there, and archives |
 //! | `pypi/NAME/index.json`, `pypi/NAME/FILE` | the page of a project (PEP 691), and files |
+//! | `maven/…` | a repository, with metadata, and beside each file its SHA-256 |
 //! | `cargo/config.json`, `cargo/ca/rg/cargo`, `cargo/crates/NAME/FILE` | a sparse index, and crates |
 //! | `manifest.json` | the last one: [`Manifest`], with the size and the SHA-256 of every other |
 //!

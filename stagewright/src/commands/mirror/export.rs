@@ -1,6 +1,7 @@
 //! `stagewright mirror export`
 
 mod cargo;
+mod maven;
 mod npm;
 mod pypi;
 
@@ -23,16 +24,20 @@ use crate::mirror::{Hash, Wanted};
 
 #[derive(clap::Args)]
 #[command(after_help = "A requirement is resolved with all that it needs, by the rules of its format: \
-    npm:left-pad@^1, pypi:requests[socks]>=2, cargo:serde[derive]@1. What a lock file names is taken exactly.\n\
+    npm:left-pad@^1, pypi:requests[socks]>=2, cargo:serde[derive]@1. What a lock file names is taken exactly, \
+    and so is what lies in a local repository of mvn: let it build with an empty one first.\n\
     The key needs the permissions sts:GetServiceBearerToken, codeartifact:GetAuthorizationToken, \
     codeartifact:GetRepositoryEndpoint and codeartifact:ReadFromRepository.")]
 pub struct Arguments {
     /// Packages with versions: npm:NAME@RANGE, pypi:NAME[EXTRAS]SPECIFIERS, cargo:NAME[FEATURES]@REQUIREMENT
-    #[arg(required_unless_present = "lock")]
+    #[arg(required_unless_present_any = ["lock", "maven"])]
     requirements: Vec<String>,
     /// package-lock.json, Cargo.lock, or a requirements….txt; several may be given
     #[arg(long, value_name = "FILE")]
     lock: Vec<PathBuf>,
+    /// A local repository that mvn has filled, as ~/.m2/repository: its releases with the files that are there
+    #[arg(long, value_name = "FOLDER")]
+    maven: Option<PathBuf>,
     /// Only wheels whose platform has this in its name, as x86_64 or win_amd64, and those for all; several may be given
     #[arg(long, value_name = "PLATFORM")]
     platform: Vec<String>,
@@ -59,6 +64,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
             warn(&format!("{}: {other}", path.display()));
         }
     }
+    let local = arguments.maven.as_deref().map(maven::Local::read).transpose()?;
     let filter = Filter { platforms: arguments.platform, python: arguments.python };
     let folder = arguments.output.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Like any other file that is written: as the mask of the process says.
@@ -71,6 +77,9 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     npm::export(&mut export, wanted.npm, wanted.npm_pins).await?;
     pypi::export(&mut export, wanted.pypi, wanted.pypi_pins).await?;
     cargo::export(&mut export, wanted.cargo, wanted.cargo_pins).await?;
+    if let Some(local) = local {
+        maven::export(&mut export, local).await?;
+    }
     let counts = export.counts();
     export.writer.finish(export.packages)?.sync_all()?;
     let hash = hash(file.path())?;

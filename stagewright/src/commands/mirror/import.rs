@@ -1,13 +1,13 @@
 //! `stagewright mirror import`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aws::http::{Body, BodyError, full};
 use bytes::Bytes;
 use codeartifact::bundle::{Bundle, Extent};
-use codeartifact::{LARGEST_CARGO_PUBLICATION, LARGEST_NPM_PUBLICATION};
+use codeartifact::{LARGEST_CARGO_PUBLICATION, LARGEST_NPM_PUBLICATION, maven_files};
 use codeartifact_model::PackageVersionStatus;
 use futures_util::stream;
 use http::{Method, header};
@@ -21,6 +21,7 @@ use super::source::{Source, wrong};
 use super::{Error, hash, warn};
 use crate::commands::package::Repository;
 use crate::mirror::cargo::Lines;
+use crate::mirror::contents::MavenPackage;
 use crate::mirror::npm::{Packument, archive};
 use crate::mirror::presence::{self, Presence, Step};
 use crate::mirror::pypi::File;
@@ -38,8 +39,8 @@ const BOUNDARY: &str = "stagewright-mirror-7f1c0a52d94e4b6f";
     already stays as it is, whatever its status: doing it again publishes what is missing.\n\
     The key needs the permissions sts:GetServiceBearerToken, codeartifact:GetAuthorizationToken, \
     codeartifact:GetRepositoryEndpoint, codeartifact:ListPackageVersions, codeartifact:ListPackageVersionAssets and \
-    codeartifact:PublishPackageVersion; for npm codeartifact:ReadFromRepository; for names of versions of npm that move \
-    and for yanked crates codeartifact:PutPackageMetadata; for yanked versions of PyPI \
+    codeartifact:PublishPackageVersion; for npm codeartifact:ReadFromRepository; for Maven, for names of versions of npm that \
+    move and for yanked crates codeartifact:PutPackageMetadata; for yanked versions of PyPI \
     codeartifact:UpdatePackageVersionsStatus."
 )]
 pub struct Arguments {
@@ -76,6 +77,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
             Document::Npm(packument) => import.npm(&endpoint, name, &packument).await?,
             Document::Pypi(versions) => import.pypi(&endpoint, name, versions).await?,
             Document::Cargo(lines) => import.cargo(&endpoint, name, lines).await?,
+            Document::Maven(package) => import.maven(&endpoint, name, package).await?,
         }
     }
     println!("{} files published, {} were there", import.sent, import.kept);
@@ -87,10 +89,15 @@ enum Document {
     Npm(Packument),
     Pypi(BTreeMap<Version, Vec<File>>),
     Cargo(Lines),
+    Maven(MavenPackage),
 }
 
 /// Errors: also if it is of another package than the manifest says.
 fn document(bundle: &Bundle, format: &str, name: &str) -> Result<Document, Error> {
+    if format == "maven" {
+        let package = contents::maven(name, bundle.manifest.files.keys().map(String::as_str));
+        return package.map(Document::Maven).map_err(|why| Error::Package(format!("maven: {why}")));
+    }
     let path = match format {
         "npm" | "pypi" => format!("{format}/{name}/index.json"),
         "cargo" => format!("cargo/{}", mirror::cargo::path(name)),
@@ -199,6 +206,39 @@ impl Import {
             }
         }
         Ok(())
+    }
+
+    async fn maven(&mut self, endpoint: &str, name: &str, package: MavenPackage) -> Result<(), Error> {
+        let MavenPackage { group, artifact, versions } = package;
+        let (folder, there) =
+            (maven_files::folder(&group, &artifact), self.source.versions("maven", name).await?);
+        let mut unfinished = BTreeSet::new();
+        for (version, files) in versions {
+            let known = self.presence("maven", name, &version, &there).await?;
+            for file in files {
+                let path = format!("maven/{folder}/{version}/{file}");
+                if self.step(known.as_ref(), Some(&file), &path)? != Step::Send {
+                    continue;
+                }
+                let extent = self.bundle.extent(&path).cloned().ok_or_else(|| missing(&path))?;
+                let url = format!("{endpoint}{folder}/{version}/{file}");
+                let headers = [(header::CONTENT_LENGTH, extent.size.to_string())];
+                let body = form(String::new(), extent, String::new());
+                self.source.send(Method::PUT, &url, &headers, body).await?;
+                self.sent += 1;
+            }
+            if known.is_none_or(|known| known.status == PackageVersionStatus::Unfinished) {
+                unfinished.insert(version);
+            }
+        }
+        if unfinished.is_empty() {
+            return Ok(());
+        }
+        // With it they are whole.
+        let document = maven_files::metadata(&group, &artifact, &unfinished, &BTreeMap::new());
+        let url = format!("{endpoint}{folder}/maven-metadata.xml");
+        let headers = [(header::CONTENT_TYPE, "application/xml".to_owned())];
+        self.source.send(Method::PUT, &url, &headers, full(Bytes::from(document))).await
     }
 
     /// What the repository has of a version.

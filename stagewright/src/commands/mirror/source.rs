@@ -221,10 +221,10 @@ async fn endpoint(remote: &Remote, repository: &Repository, format: &str) -> Res
     Ok(format!("{}/", endpoint.trim_end_matches('/')))
 }
 
-/// The namespace and the name: `@acme/tables` is in `acme`, and nothing else has any here.
+/// The namespace and the name: `@acme/tables` is in `acme`, `com.acme:app` in `com.acme`, and nothing else has any here.
 fn parts(name: &str) -> (Option<String>, String) {
-    match name.strip_prefix('@').and_then(|scoped| scoped.split_once('/')) {
-        Some((scope, name)) => (Some(scope.to_owned()), name.to_owned()),
+    match name.strip_prefix('@').and_then(|scoped| scoped.split_once('/')).or(name.split_once(':')) {
+        Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
         None => (None, name.to_owned()),
     }
 }
