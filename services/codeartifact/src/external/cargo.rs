@@ -34,7 +34,7 @@ pub fn url(origin: &Origin, package: &Coordinates) -> String {
 
 /// Where the index says that crates are.
 pub async fn downloads(ca: &CodeArtifact, connection: &str, origin: &Origin) -> Result<String, Trouble> {
-    let kept = || ca.outside.downloads.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = || ca.outside.places.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((at, known)) = kept().get(connection)
         && at.elapsed() < FRESH
     {
@@ -90,15 +90,7 @@ fn version(
     let is_yanked = line.remove("yanked") == Some(Value::Bool(true));
     let published = line.get("pubtime").and_then(Value::as_str).and_then(Timestamp::parse_iso8601);
     let published = published.unwrap_or(Timestamp::from_millis(0));
-    let file = RemoteFile {
-        url,
-        sha256: Some(cksum),
-        sha512: None,
-        sha1: None,
-        size: None,
-        python: None,
-        uploaded: published,
-    };
+    let file = RemoteFile { url, sha256: Some(cksum), uploaded: published, ..RemoteFile::default() };
     RemoteVersion {
         published,
         is_yanked,

@@ -76,11 +76,10 @@ pub fn read(
         let remote = RemoteFile {
             url: address,
             sha256: Some(sha256),
-            sha512: None,
-            sha1: None,
             size: file.size,
             python: Some(python),
             uploaded,
+            ..RemoteFile::default()
         };
         version.files.insert(file.filename, remote);
     }

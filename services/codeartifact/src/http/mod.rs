@@ -46,7 +46,9 @@ pub use self::maven::{
     metadata as maven_metadata, path as maven_path, plugins as maven_plugins, pom as maven_pom,
 };
 pub use self::npm::{TARBALL as NPM_TARBALL, manifest as npm_manifest};
+pub use self::nuget::manifest as nuget_manifest;
 pub use self::pypi::{file_version as python_file_version, wheel_metadata};
+pub use self::ruby::gem as ruby_gem;
 use crate::CodeArtifact;
 use crate::access;
 use crate::error::Error;
