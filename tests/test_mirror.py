@@ -401,6 +401,9 @@ def test_a_bundle_that_was_cut_off_is_no_origin(bundle, tmp_path):
     config.write_text(f'[origins]\n"public:npmjs" = "{cut}"\n')
     done = command.run("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--config", config)
     assert done.returncode == 1 and "cut off" in done.stderr and "public:npmjs" in done.stderr
+    config.write_text(f'[origins]\n"public:nuget-org" = "{bundle}"\n')
+    done = command.run("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--config", config)
+    assert done.returncode == 1 and "from an address only" in done.stderr
 
 
 def test_another_bundle_takes_the_place_of_one(inside, outside, bundle, tmp_path):

@@ -15,6 +15,7 @@ use super::{Connection, Trouble};
 use crate::bundle::{Bundle, Extent, Unreadable, is_safe};
 use crate::content::Receiver;
 use crate::error::Error;
+use crate::names::Format;
 
 /// What the addresses of files of such an origin begin with. They never leave the server.
 pub const ROOT: &str = "local://mirror";
@@ -64,6 +65,9 @@ pub fn all(given: &BTreeMap<String, PathBuf>) -> BTreeMap<String, Mirror> {
 impl Mirror {
     /// Looks whether it can be read. Errors: why not.
     pub async fn check(&self) -> Result<(), String> {
+        if self.folder == Format::Nuget.as_str() {
+            return Err("packages of NuGet come from an address only, that of a service index".to_owned());
+        }
         let place = self.place.clone();
         let looked = tokio::task::spawn_blocking(move || place.now().map(|_| ()));
         looked.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())

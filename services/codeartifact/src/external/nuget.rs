@@ -32,6 +32,8 @@ const REGISTRATIONS: [&str; 4] = [
 ];
 /// Of the registration of one package that has its versions on pages of their own.
 const MOST_PAGES: usize = 500;
+/// Until all pages of a package are there.
+const LONGEST: Duration = Duration::from_secs(120);
 const JSON: &str = "application/json";
 const LONGEST_VERSION: usize = 255;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -57,6 +59,11 @@ const KEPT: [&str; 16] = [
 
 /// What an origin says of a package; nothing if it has none.
 pub async fn ask(ca: &CodeArtifact, connection: &str, package: &Coordinates) -> Result<Seen, Trouble> {
+    let asked = tokio::time::timeout(LONGEST, all_pages(ca, connection, package)).await;
+    asked.unwrap_or_else(|_| Err(fetch::unreachable(connection, "it did not answer in time")))
+}
+
+async fn all_pages(ca: &CodeArtifact, connection: &str, package: &Coordinates) -> Result<Seen, Trouble> {
     let origin = ca.outside.origin(connection)?;
     let base = registrations(ca, connection, origin).await?;
     let mut left = LARGEST_PAGE;
@@ -95,7 +102,8 @@ async fn registrations(ca: &CodeArtifact, connection: &str, origin: &Origin) -> 
     {
         return Ok(known.clone());
     }
-    let index = document(ca, connection, &origin.url, &mut LARGEST_PAGE.clone()).await?.unwrap_or_default();
+    let mut left = LARGEST_PAGE;
+    let index = document(ca, connection, &origin.url, &mut left).await?.unwrap_or_default();
     let found = base(origin, &index);
     let found = found.ok_or_else(|| {
         fetch::answered(
@@ -216,7 +224,8 @@ pub async fn told(
     number: &str,
     url: &str,
 ) -> Result<String, Trouble> {
-    let entry = document(ca, connection, url, &mut LARGEST_PAGE.clone()).await?;
+    let mut left = LARGEST_PAGE;
+    let entry = document(ca, connection, url, &mut left).await?;
     let entry = entry.as_ref().and_then(Value::as_object).filter(|entry| is_of(entry, package, number));
     entry.and_then(hash).ok_or_else(|| {
         fetch::answered(connection, &format!("no hash of {} {number} for {url}", package.name))

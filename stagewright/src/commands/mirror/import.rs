@@ -124,12 +124,10 @@ impl Import {
         let there = self.source.versions("npm", name).await?;
         let escaped = name.replace('/', "%2f");
         let tags_url = format!("{endpoint}-/package/{escaped}/dist-tags");
-        let tags: BTreeMap<String, String> = if there.is_empty() {
-            BTreeMap::new()
-        } else {
-            let read = self.source.document(&tags_url, "application/json").await?.unwrap_or_default();
-            serde_json::from_slice(&read).map_err(|error| wrong(&tags_url, &error.to_string()))?
-        };
+        let read = if there.is_empty() { None } else { self.source.document(&tags_url, JSON).await? };
+        let tags = read.map(|read| serde_json::from_slice(&read)).transpose();
+        let tags: BTreeMap<String, String> =
+            tags.map_err(|error| wrong(&tags_url, &error.to_string()))?.unwrap_or_default();
         let moved = presence::moved(packument, &tags);
         let stays = tags.get("latest").or(packument.tags.get("latest")).map(String::as_str);
         let latest = moved.get("latest").copied().or(stays).unwrap_or_default();
