@@ -10,17 +10,13 @@ import zipfile
 import pytest
 
 from harness import command
-from harness.aws import Aws
-from harness.aws_cli import AwsCli
 from harness.cargo import Cargo, crate
 from harness.identities import create_user, unique
+from harness.mirror import DOMAIN, REPOSITORY, Own, Place
 from harness.npm import Npm
 from harness.origin import Origin, metadata
-from harness.plain_http import fetch
 from harness.python_packages import Python, wheel
-from harness.server import REGION, Server
 
-DOMAIN, REPOSITORY = "gap", "all"
 MAVEN = "public:maven-central"
 CONNECTIONS = {"npm": "public:npmjs", "pypi": "public:pypi", "cargo": "public:crates-io"}
 
@@ -64,60 +60,19 @@ def origin():
     origin.npm["mirror-optional"]["versions"]["1.0.0"]["optionalDependencies"] = {"mirror-nowhere": "^1.0.0"}
     file, content = wheel("mirror-optional", "1.0.0", requires=("mirror-windows; os_name == 'nt'",))
     origin.add_pypi("mirror-optional", file, content)
+    file, content = wheel("mirror-extra", "1.0.0", requires=("mirror-nowhere; extra == 'more'",))
+    origin.add_pypi("mirror-extra", file, content)
+    # Its wheels need different things.
+    for platform, requires in (("win32", ()), ("linux_x86_64", ("mirror-leaf<2",))):
+        _, content = wheel("mirror-wheels", "1.0.0", requires=requires)
+        origin.add_pypi("mirror-wheels", f"mirror_wheels-1.0.0-py3-none-{platform}.whl", content)
+    # What was withdrawn is to be had by those who name it.
+    file, content = wheel("mirror-yanked", "1.0.0")
+    origin.add_pypi("mirror-yanked", file, content, yanked="broken")
+    origin.add_crate("mirror-yanked", "1.0.0", crate("mirror-yanked", "1.0.0"), yanked=True)
     yield origin
     if origin.is_up:
         origin.stop()
-
-
-class Place:
-    """A server with one repository that is connected with each public source through one of its own."""
-
-    def __init__(self, folder, origins):
-        folder.mkdir(exist_ok=True)
-        config = folder / "stagewright.toml"
-        config.write_text("[origins]\n" + "".join(f'"{name}" = "{where}"\n' for name, where in origins.items()))
-        self.server = Server(folder, "--config", config).start()
-        self.aws = Aws(self.server.url, self.server.administrator)
-        self.packages = self.aws.codeartifact
-        self.packages.create_domain(domain=DOMAIN)
-        for form, connection in CONNECTIONS.items():
-            name = {"domain": DOMAIN, "repository": f"outside-{form}"}
-            self.packages.create_repository(**name)
-            self.packages.associate_external_connection(**name, externalConnection=connection)
-        upstreams = [{"repositoryName": f"outside-{form}"} for form in CONNECTIONS]
-        self.packages.create_repository(domain=DOMAIN, repository=REPOSITORY, upstreams=upstreams)
-        self.cli = AwsCli(self.server.url, self.server.administrator, REGION, folder / "home")
-
-    def mirror(self, *arguments, key=None):
-        key = key or self.server.administrator
-        environment = {
-            "AWS_ENDPOINT_URL": self.server.url,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-        }
-        return command.run("mirror", *arguments, environment=environment)
-
-    def export(self, output, *arguments, key=None):
-        place = ("--domain", DOMAIN, "--repository", REPOSITORY, "--output", output)
-        return self.mirror("export", *place, *arguments, key=key)
-
-    def endpoint(self, form):
-        found = self.packages.get_repository_endpoint(domain=DOMAIN, repository=REPOSITORY, format=form)
-        return found["repositoryEndpoint"]
-
-    def token(self):
-        return self.packages.get_authorization_token(domain=DOMAIN)["authorizationToken"]
-
-    def versions(self, form, package, **namespace):
-        listed = self.packages.list_package_versions(
-            domain=DOMAIN, repository=REPOSITORY, format=form, package=package, **namespace
-        )["versions"]
-        return {version["version"]: version["origin"]["originType"] for version in listed}
-
-    def stop(self):
-        assert self.server.stop() == 0, self.server.log_tail()
-        assert self.server.panics() == []
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +80,7 @@ def inside(tmp_path_factory, origin):
     """The server that reaches the public sources."""
     paths = {"npm": "npm", "pypi": "simple", "cargo": "index"}
     origins = {CONNECTIONS[form]: f"{origin.url}/{path}/" for form, path in paths.items()}
-    place = Place(tmp_path_factory.mktemp("inside"), origins)
+    place = Place(tmp_path_factory.mktemp("inside"), origins, CONNECTIONS)
     yield place
     place.stop()
 
@@ -155,7 +110,7 @@ def outside(tmp_path_factory, bundle):
         (version / f"{file.name}.sha1").write_text(hashlib.sha1(file.read_bytes()).hexdigest())
     (version.parent / "maven-metadata.xml").write_bytes(metadata("com.acme", "app", {"1.0"}))
     origins = {**dict.fromkeys(CONNECTIONS.values(), bundle), MAVEN: folder}
-    place = Place(tmp_path_factory.mktemp("outside"), origins)
+    place = Place(tmp_path_factory.mktemp("outside"), origins, CONNECTIONS)
     yield place
     place.stop()
 
@@ -180,7 +135,9 @@ def test_a_bundle_has_what_is_needed_and_nothing_else(inside, bundle, tmp_path):
     again = tmp_path / "again.zip"
     requirements = ("cargo:mirror-root@1", "npm:mirror-root", "pypi:mirror-root>=1", "--python", "3.11")
     assert inside.export(again, *requirements).returncode == 0
-    assert again.read_bytes() == bundle.read_bytes(), "the same packages are the same bytes"
+    assert again.read_bytes() == bundle.read_bytes(), "the same export is the same bytes"
+    (tmp_path / "other").touch()
+    assert bundle.stat().st_mode == (tmp_path / "other").stat().st_mode, "as any file that is written"
 
 
 def test_package_managers_install_where_there_is_no_internet(outside, origin, tmp_path):
@@ -215,7 +172,7 @@ def test_a_folder_is_an_origin_and_nothing_beside_it(outside):
     outside.packages.associate_external_connection(**place, externalConnection=MAVEN)
 
     def read(file):
-        return get(outside, "maven", f"com/acme/app/1.0/{file}", repository=place["repository"])
+        return outside.get("maven", f"com/acme/app/1.0/{file}", repository=place["repository"])
 
     assert read("app-1.0.jar").body == b"bytes of it"
     assert read("app-1.0-sources.jar").status == 404
@@ -249,8 +206,14 @@ def test_lock_files_are_taken_exactly(inside, origin, tmp_path):
         "pypi": {"mirror-leaf": ["1.0.0"]},
         "cargo": {"mirror-leaf": ["1.0.0"]},
     }
-    # What a lock file says of the bytes counts, and what was there stays if something is wrong.
+    # What any lock file says of the bytes counts, and what was there stays if something is wrong.
     before = output.read_bytes()
+    other = tmp_path / "other" / "Cargo.lock"
+    other.parent.mkdir()
+    other.write_text(cargo.read_text().replace(checksum, "0" * 64))
+    done = inside.export(output, "--lock", cargo, "--lock", other)
+    assert done.returncode == 1 and "another hash" in done.stderr
+    shutil.rmtree(other.parent)
     lock.write_text(json.dumps({"packages": {"node_modules/mirror-root": {**entry, "version": "1.0.0"}}}))
     done = inside.export(output, "--lock", lock)
     assert done.returncode == 1 and "another hash" in done.stderr
@@ -270,14 +233,17 @@ def test_lock_files_are_taken_exactly(inside, origin, tmp_path):
         (["npm:no-such-package"], "no package no-such-package"),
         (["pypi:mirror-root>=9"], "no file of mirror-root fits"),
         (["cargo:mirror-root@9"], "no version of mirror-root fits"),
-        (["maven:com.acme:app:1"], "npm, PyPI and Cargo packages only"),
+        (["pypi:mirror-extra[more]"], "no project mirror-nowhere"),
+        (["pypi:mirror-root", "--python", "three"], "no version of Python"),
+        (["maven:com.acme:app:1"], "--maven FOLDER"),
+        (["ruby:rails"], "npm, PyPI, Cargo and Maven packages only"),
         (["left-pad"], "is no requirement"),
         (["--lock", "/nowhere/Cargo.lock"], "/nowhere/Cargo.lock"),
     ],
 )
 def test_what_cannot_be_exported_is_said(inside, tmp_path, arguments, why):
     done = inside.export(tmp_path / "bundle.zip", *arguments)
-    assert done.returncode == 1 and why in done.stderr, done
+    assert done.returncode in (1, 2) and why in done.stderr, done
     assert list(tmp_path.iterdir()) == []
 
 
@@ -285,6 +251,17 @@ def test_what_is_optional_and_cannot_be_had_is_left_out(inside, tmp_path):
     done = inside.export(tmp_path / "bundle.zip", "npm:mirror-optional", "pypi:mirror-optional")
     assert done.returncode == 0 and "1 versions of 1 packages of npm" in done.stdout
     assert "no version of mirror-nowhere fits" in done.stderr and "no file of mirror-windows fits" in done.stderr
+
+
+def test_what_any_wheel_needs_is_needed_also_where_a_lock_file_named_one_of_them(inside, origin, tmp_path):
+    digits = origin.pypi["mirror-wheels"]["files"][0]["hashes"]["sha256"]
+    lock, output = tmp_path / "requirements.txt", tmp_path / "bundle.zip"
+    lock.write_text(f"mirror-wheels==1.0.0 --hash=sha256:{digits}\n")
+    done = inside.export(output, "pypi:mirror-wheels", "--lock", lock)
+    assert done.returncode == 0, done
+    with zipfile.ZipFile(output) as archive:
+        packages = json.loads(archive.read("manifest.json"))["packages"]["pypi"]
+    assert packages == {"mirror-leaf": ["1.5.0"], "mirror-wheels": ["1.0.0"]}
 
 
 def test_who_may_not_read_exports_nothing(inside, tmp_path):
@@ -310,9 +287,9 @@ def test_a_bundle_is_published_into_a_repository(inside, bundle, tmp_path):
         done = inside.mirror("import", path, *place, *options)
         assert done.returncode == 1 and why in done.stderr, done
     assert inside.packages.list_packages(domain=DOMAIN, repository=name)["packages"] == []
-    for _ in range(2):
+    for published in ("6 files published, 0 were there", "0 files published, 6 were there"):
         done = inside.mirror("import", bundle, *place, "--sha256", digits)
-        assert done.returncode == 0 and "6 files published" in done.stdout, done
+        assert done.returncode == 0 and published in done.stdout, done
     for form, namespace in (("npm", {"namespace": "acme"}), ("pypi", {}), ("cargo", {})):
         package = {"domain": DOMAIN, "repository": name, "format": form, "package": "mirror-leaf", **namespace}
         (version,) = inside.packages.list_package_versions(**package)["versions"]
@@ -326,7 +303,95 @@ def test_a_bundle_is_published_into_a_repository(inside, bundle, tmp_path):
     }
     listed = inside.packages.list_package_version_dependencies(**root)["dependencies"]
     assert [dependency["package"] for dependency in listed] == ["mirror-leaf", "mirror-nothing"]
-    assert b">=3.8" in get(inside, "pypi", "simple/mirror-root/", repository=name).body.replace(b"&gt;", b">")
+    assert b">=3.8" in inside.get("pypi", "simple/mirror-root/", repository=name).body.replace(b"&gt;", b">")
+
+
+def test_what_was_decided_in_a_repository_stays_when_a_bundle_comes_again(inside, bundle):
+    own = Own(inside)
+    assert own.imported(bundle)[0] == 0
+    own.become("Archived", "1.0.0", "npm", "mirror-root")
+    own.become("Unlisted", "1.5.0", "pypi", "mirror-leaf")
+    own.become("Unlisted", "1.5.0", "cargo", "mirror-leaf")
+    inside.packages.dispose_package_versions(**own.of("cargo", "mirror-root"), versions=["1.0.0"])
+    inside.packages.delete_package_versions(**own.of("pypi", "mirror-root"), versions=["1.0.0"])
+    code, said = own.imported(bundle)
+    assert code == 0 and "1 files published, 4 were there" in said, said
+    assert "mirror-root-1.0.0.crate is not published" in said and "Disposed" in said
+    assert own.versions("npm", "mirror-root") == {"1.0.0": "Archived"}
+    assert own.versions("pypi", "mirror-leaf") == own.versions("cargo", "mirror-leaf") == {"1.5.0": "Unlisted"}
+    assert own.versions("cargo", "mirror-root") == {"1.0.0": "Disposed"}
+    assert own.versions("pypi", "mirror-root") == {"1.0.0": "Published"}
+
+
+def test_names_of_versions_move_forward_only(inside, bundle, tmp_path):
+    own, leaf = Own(inside), "@acme%2fmirror-leaf"
+    older, newer = tmp_path / "older.zip", tmp_path / "newer.zip"
+    assert inside.export(older, "npm:@acme/mirror-leaf@1.0.0").returncode == 0
+    assert inside.export(newer, "npm:@acme/mirror-leaf@2.0.0").returncode == 0
+    assert own.imported(bundle)[0] == 0 and own.tags(leaf) == {"latest": "1.5.0"}
+    assert own.imported(older)[0] == 0 and own.tags(leaf) == {"latest": "1.5.0"}
+    assert own.imported(newer)[0] == 0 and own.tags(leaf) == {"latest": "2.0.0"}
+    assert own.versions("npm", "mirror-leaf", "acme") == dict.fromkeys(("1.0.0", "1.5.0", "2.0.0"), "Published")
+    assert own.imported(bundle)[0] == 0 and own.tags(leaf) == {"latest": "2.0.0"}
+
+
+def test_what_was_yanked_arrives_yanked(inside, origin, tmp_path):
+    own, output = Own(inside), tmp_path / "bundle.zip"
+    checksum = hashlib.sha256(origin.files["/crates/mirror-yanked/1.0.0/download"]).hexdigest()
+    lock = tmp_path / "Cargo.lock"
+    lock.write_text(
+        f'version = 4\n[[package]]\nname = "mirror-yanked"\nversion = "1.0.0"\nchecksum = "{checksum}"\n'
+        'source = "registry+https://github.com/rust-lang/crates.io-index"\n'
+    )
+    done = inside.export(output, "pypi:mirror-yanked==1.0.0", "--lock", lock)
+    assert done.returncode == 0, done.stderr
+    for published in ("2 files published", "0 files published"):
+        code, said = own.imported(output)
+        assert code == 0 and published in said, said
+        for form in ("pypi", "cargo"):
+            assert own.versions(form, "mirror-yanked") == {"1.0.0": "Unlisted"}
+
+
+def forged(bundle, path, changes):
+    """A bundle with other files, which its manifest knows; `None` takes a file away."""
+    with zipfile.ZipFile(bundle) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(files.pop("manifest.json"))
+    files = {name: content for name, content in {**files, **changes}.items() if content is not None}
+    packages = files.pop("packages", None)
+    manifest["packages"] = packages or manifest["packages"]
+    manifest["files"] = {
+        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**files, "manifest.json": json.dumps(manifest)}.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_bundle_reaches_no_other_packages_than_it_tells_of(inside, bundle, tmp_path):
+    own = Own(inside)
+    assert own.imported(bundle)[0] == 0
+    with zipfile.ZipFile(bundle) as archive:
+        line = json.loads(archive.read("cargo/mi/rr/mirror-leaf"))
+        packument = archive.read("npm/mirror-root/index.json")
+        page = archive.read("pypi/mirror-root/index.json")
+    yanks = json.dumps({**line, "yanked": True}).encode()
+    escapes = {"cargo": {"mirror-root/1.0.0/yank?": ["1.0.0"]}}
+    for changes, why in (
+        ({"cargo/mi/rr/mirror-root": yanks}, "another crate"),
+        ({"packages": escapes, "cargo/mi/rr/mirror-root/1.0.0/yank?": yanks}, "no name of a package"),
+        ({"packages": {"npm": {"../mirror": []}}}, "the bundle has no npm"),
+        (
+            {"npm/mirror-root/index.json": packument.replace(b'"name":"mirror-root"', b'"name":"mirror-stem"')},
+            "another",
+        ),
+        ({"pypi/mirror-root/index.json": page.replace(b'"mirror-root"', b'"mirror-leaf"')}, "another project"),
+    ):
+        code, said = own.imported(forged(bundle, tmp_path / "forged.zip", changes))
+        assert code == 1 and why in said, said
+    assert own.versions("cargo", "mirror-leaf") == {"1.5.0": "Published"}
+    assert own.versions("cargo", "mirror-root") == {"1.0.0": "Published"}
 
 
 def test_a_bundle_that_was_cut_off_is_no_origin(bundle, tmp_path):
@@ -336,13 +401,16 @@ def test_a_bundle_that_was_cut_off_is_no_origin(bundle, tmp_path):
     config.write_text(f'[origins]\n"public:npmjs" = "{cut}"\n')
     done = command.run("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--config", config)
     assert done.returncode == 1 and "cut off" in done.stderr and "public:npmjs" in done.stderr
+    config.write_text(f'[origins]\n"public:nuget-org" = "{bundle}"\n')
+    done = command.run("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--config", config)
+    assert done.returncode == 1 and "from an address only" in done.stderr
 
 
 def test_another_bundle_takes_the_place_of_one(inside, outside, bundle, tmp_path):
     """It is put there in one step; what comes in from then on is out of it."""
     file = wheel("mirror-leaf", "2.0.0")[0]
     path = f"simple/mirror-leaf/2.0.0/{file}"
-    assert get(outside, "pypi", path).status == 404
+    assert outside.get("pypi", path).status == 404
     new = tmp_path / "new.zip"
     assert inside.export(new, "pypi:mirror-leaf", f"npm:{unique('x')}").returncode == 1
     assert inside.export(new, "pypi:mirror-leaf", "npm:@acme/mirror-leaf", "cargo:mirror-leaf").returncode == 0
@@ -353,9 +421,4 @@ def test_another_bundle_takes_the_place_of_one(inside, outside, bundle, tmp_path
     outside.packages.associate_external_connection(
         domain=DOMAIN, repository=other, externalConnection=CONNECTIONS["pypi"]
     )
-    assert get(outside, "pypi", path, repository=other).status == 200
-
-
-def get(place, form, path, repository=REPOSITORY):
-    found = place.packages.get_repository_endpoint(domain=DOMAIN, repository=repository, format=form)
-    return fetch(found["repositoryEndpoint"] + path, headers={"Authorization": f"Bearer {place.token()}"})
+    assert outside.get("pypi", path, repository=other).status == 200

@@ -1,7 +1,8 @@
-"""A stand-in for the public sources: a registry of npm, an index of Python, a repository of Maven and an index of
-cargo that the tests fill, slow down, let lie and take away."""
+"""A stand-in for the public sources: a registry of npm, indexes of Python, cargo, RubyGems and NuGet, and a repository
+of Maven that the tests fill, slow down, let lie and take away."""
 
 import base64
+import gzip
 import hashlib
 import http.server
 import json
@@ -101,6 +102,41 @@ class Origin:
         line["cksum"] = hashlib.sha256(content).hexdigest()
         path = f"/index/{name[:2]}/{name[2:4]}/{name}"
         self.files[path] = self.files.get(path, b"") + json.dumps({**line, **changes}).encode() + b"\n"
+
+    def add_gem(self, name, version, content, dependencies="", **told):
+        """A gem in a compact index; `told` is what its line says besides, or instead of its checksum."""
+        self.files[f"/ruby/gems/{name}-{version}.gem"] = content
+        told = {"checksum": hashlib.sha256(content).hexdigest(), **told}
+        told = ",".join(f"{key}:{value}" for key, value in told.items() if value is not None)
+        path = f"/ruby/info/{name}"
+        self.files[path] = self.files.get(path, b"---\n") + f"{version} {dependencies}|{told}\n".encode()
+        lines = []
+        for path in sorted(path for path in self.files if path.startswith("/ruby/info/")):
+            versions = ",".join(line.split(" ")[0] for line in self.files[path].decode().splitlines()[1:])
+            lines.append(f"{path.split('/')[-1]} {versions} {hashlib.md5(self.files[path]).hexdigest()}\n")
+        self.files["/ruby/versions"] = "".join(["created_at: 2026-01-01T00:00:00Z\n---\n", *lines]).encode()
+
+    def add_nuget(self, identity, version, content, page=None, catalog=None, **changes):
+        """A version of a package of NuGet, whose hash the catalog tells as at nuget.org. `changes` are of its entry,
+        `catalog` of what the catalog says; with a `page` it is on a page of its own, packed."""
+        name, base = f"{identity}.{version}".lower(), f"{self.url}/nuget"
+        resources = [{"@id": f"{base}/registration/", "@type": "RegistrationsBaseUrl/3.6.0"}]
+        self.files["/nuget/v3/index.json"] = json.dumps({"version": "3.0.0", "resources": resources}).encode()
+        self.files[f"/nuget/files/{name}.nupkg"] = content
+        entry = {"@id": f"{base}/catalog/{name}.json", "id": identity, "version": version, "listed": True}
+        entry["published"] = "2020-01-02T03:04:05.678Z"
+        digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
+        told = {**entry, "packageHash": digest, "packageHashAlgorithm": "SHA512", **(catalog or {})}
+        self.files[f"/nuget/catalog/{name}.json"] = json.dumps(told).encode()
+        leaf = {"catalogEntry": {**entry, **changes}, "packageContent": f"{base}/files/{name}.nupkg"}
+        path = f"/nuget/registration/{identity.lower()}/index.json"
+        index = json.loads(self.files.get(path, b'{"items": []}'))
+        if page:
+            index["items"].append({"@id": f"{base}/pages/{page}"})
+            self.files[f"/nuget/pages/{page}"] = gzip.compress(json.dumps({"items": [leaf]}).encode())
+        else:
+            index["items"].append({"items": [leaf]})
+        self.files[path] = json.dumps(index).encode()
 
     def of_folder(self, path):
         """A file of the folder; the metadata of a package follows from its versions."""

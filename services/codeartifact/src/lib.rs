@@ -2,12 +2,13 @@
 //!
 //! `packages` is what is true of packages in every format: publishing, statuses, upstream repositories, copies, events.
 //! `operations` are the API. `http` is what package managers talk to, one module for each format. `versions` and `names`
-//! are the rules of the formats for versions and names, without I/O.
+//! are the rules of the formats for versions and names, without I/O, `package_names` those that clients need as well.
 //!
 //! `groups` are the rules for many packages at once.
 //! `finding` is which words a package has and which packages fit a query; `packages::listing` keeps them.
 //! `settings` are what tags of repositories choose, `retention` is which versions a rule lets go, `sweep` lets them go.
 //! `external` is what is known of packages outside, and how they come in.
+//! `maven_files` is what lies in a repository of Maven.
 //! `bundle` is the form in which packages are carried to where there is no internet.
 //! `advisories` is what is known of versions that are malicious or vulnerable, and which of them are blocked.
 //!
@@ -24,8 +25,10 @@ mod finding;
 mod forgetting;
 mod groups;
 mod http;
+pub mod maven_files;
 mod names;
 mod operations;
+pub mod package_names;
 mod packages;
 mod records;
 mod retention;
@@ -51,7 +54,7 @@ use store::{Key, ReadTx, Store};
 pub use advisories::{AdvisorySource, Blocking, Severity};
 pub use error::Error;
 pub use external::{Connection, Origin};
-pub use http::{PackageEndpoints, python_file_version};
+pub use http::{LARGEST_CARGO_PUBLICATION, LARGEST_NPM_PUBLICATION, PackageEndpoints, python_file_version};
 pub use operations::router;
 
 use crate::records::DomainBlob;

@@ -5,6 +5,7 @@ use codeartifact_model::PackageFormat;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Resource};
+use crate::package_names::python_name;
 
 /// A domain by name, with the account and region that it is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,18 +190,6 @@ impl Coordinates {
     pub fn resource(&self) -> Resource {
         Resource::package(&self.shown())
     }
-}
-
-/// Runs of `-`, `_` and `.` are one `-`, and case does not count. Source: PEP 503, "Normalized Names".
-pub fn python_name(name: &str) -> String {
-    let mut normal = String::with_capacity(name.len());
-    for part in name.split(['-', '_', '.']).filter(|part| !part.is_empty()) {
-        if !normal.is_empty() {
-            normal.push('-');
-        }
-        normal.push_str(&part.to_lowercase());
-    }
-    normal
 }
 
 #[cfg(test)]

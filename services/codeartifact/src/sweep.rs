@@ -91,8 +91,7 @@ impl CodeArtifact {
                 }
             };
             count += page.versions.len();
-            let held = claimed.clone();
-            self.store.write(move |tx| Ok::<_, Error>(tx.heartbeat(&held, LEASE)?)).await?;
+            self.store.heartbeat(claimed, LEASE).await?;
             next_token = page.next_token;
             if next_token.is_none() {
                 break;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use codeartifact::package_names::{crate_folder, is_crate_name};
 use semver::{Version, VersionReq};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -49,7 +50,7 @@ impl Need {
         features: BTreeSet<String>,
         default_features: bool,
     ) -> Result<Self, String> {
-        if !is_name(name) {
+        if !is_crate_name(name) {
             return Err(format!("'{name}' is no name of a crate"));
         }
         VersionReq::parse(req).map_err(|_| format!("'{req}' of {name} is no requirement of a version"))?;
@@ -57,24 +58,17 @@ impl Need {
     }
 }
 
-pub fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-}
-
 /// Where an index has a crate: `1/a`, `3/a/abc`, `ca/rg/cargo`. The name is of ASCII.
 pub fn path(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
-    let part = |from: usize, to: usize| lower.get(from..to).unwrap_or_default();
-    match lower.len() {
-        length @ (0..=2) => format!("{length}/{lower}"),
-        3 => format!("3/{}/{lower}", part(0, 1)),
-        _ => format!("{}/{}/{lower}", part(0, 2), part(2, 4)),
-    }
+    format!("{}/{lower}", crate_folder(&lower))
 }
 
+/// The lines of a crate.
+pub type Lines = BTreeMap<Version, Map<String, Value>>;
+
 /// The lines of a crate, by version. Errors: if the text is no file of an index.
-pub fn lines(text: &str) -> Result<BTreeMap<Version, Map<String, Value>>, serde_json::Error> {
+pub fn lines(text: &str) -> Result<Lines, serde_json::Error> {
     let mut lines = BTreeMap::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let line: Map<String, Value> = serde_json::from_str(line)?;
@@ -87,7 +81,7 @@ pub fn lines(text: &str) -> Result<BTreeMap<Version, Map<String, Value>>, serde_
 }
 
 /// The highest version that fits and is not yanked.
-pub fn pick<'a>(lines: &'a BTreeMap<Version, Map<String, Value>>, req: &str) -> Option<&'a Version> {
+pub fn pick<'a>(lines: &'a Lines, req: &str) -> Option<&'a Version> {
     let req = VersionReq::parse(req).ok()?;
     let is_yanked = |line: &Map<String, Value>| line.get("yanked") == Some(&Value::Bool(true));
     let fitting = lines.iter().filter(|(version, line)| req.matches(version) && !is_yanked(line));

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use codeartifact::package_names::{is_crate_name, is_npm_name};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Hash, Pin, Wanted, cargo, npm, pypi};
+use super::{Hash, Pin, Wanted, pypi};
 
 impl Wanted {
     /// Adds what a lock file names; which it is follows from its name. Returns what of it no registry has.
@@ -60,7 +61,7 @@ impl Wanted {
             others.push(format!("{name} {version} is not from a registry"));
             return Ok(());
         }
-        if !npm::is_name(name) {
+        if !is_npm_name(name) {
             return Err(format!("'{name}' is no name of a package of npm"));
         }
         let hashes = text("integrity").unwrap_or_default().split_ascii_whitespace().filter_map(integrity);
@@ -93,7 +94,7 @@ impl Wanted {
                 others.push(format!("{} {} is from {source}", package.name, package.version));
                 continue;
             }
-            if !cargo::is_name(&package.name) || semver::Version::parse(&package.version).is_err() {
+            if !is_crate_name(&package.name) || semver::Version::parse(&package.version).is_err() {
                 return Err(format!("'{} {}' is no version of a crate", package.name, package.version));
             }
             let hashes = package.checksum.map(|hash| Hash::Sha256(hash.to_ascii_lowercase()));
@@ -138,7 +139,7 @@ impl Wanted {
                     let (name, version) = (parsed.need.name.clone(), version.to_owned());
                     self.pypi_pins.insert(Pin { name, version, hashes });
                 }
-                None => drop(self.pypi.insert(parsed.need)),
+                None => drop(self.pypi.insert(parsed)),
             }
         }
         Ok(others)
@@ -225,7 +226,7 @@ mod tests {
                     c>=2 ; python_version > '3' # why\nd==1.*\nhttps://elsewhere.test/e.whl\n";
         let others = wanted.lock("requirements-dev.txt", text).unwrap();
         assert_eq!(shown(&wanted.pypi_pins), ["a-b 1.0 2"]);
-        let names: Vec<&str> = wanted.pypi.iter().map(|need| need.name.as_str()).collect();
+        let names: Vec<&str> = wanted.pypi.iter().map(|one| one.need.name.as_str()).collect();
         assert_eq!((names, others.len()), (vec!["c", "d"], 2));
     }
 }

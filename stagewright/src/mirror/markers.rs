@@ -1,28 +1,32 @@
-//! Environment markers, asked leniently: a dependency is left out only where it cannot apply.
+//! Environment markers: whether a dependency is needed, as far as that is known.
 //! Source: Python Packaging User Guide, "Dependency specifiers".
 
 use std::collections::BTreeSet;
 
-use pep440_rs::{Version, VersionSpecifier, VersionSpecifiers};
+use codeartifact::package_names::python_name;
+use pep440_rs::{VersionSpecifier, VersionSpecifiers};
+
+use super::python::Python;
 
 /// Brackets within brackets.
 const DEEPEST: usize = 32;
 
-/// Whether a dependency with this marker may be needed, with these extras. `python` is the version that is meant, if one
-/// is. What is not known of the environment, or cannot be read, counts as met.
-pub fn may_apply(marker: &str, extras: &BTreeSet<String>, python: Option<&Version>) -> bool {
-    let Some(tokens) = tokens(marker) else { return true };
-    let mut reader = Reader { tokens: &tokens, at: 0, extras, python };
-    match reader.any(0) {
-        Some(known) if reader.at == tokens.len() => known != Known::No,
-        _ => true,
+/// Whether a dependency with this marker is needed, with these extras. `python` is the version that is meant, if one is.
+pub fn apply(marker: &str, extras: &BTreeSet<String>, python: Option<&Python>) -> Known {
+    if marker.trim().is_empty() {
+        return Known::Yes;
     }
+    let Some(tokens) = tokens(marker) else { return Known::Unknown };
+    let mut reader = Reader { tokens: &tokens, at: 0, extras, python };
+    reader.any(0).filter(|_| reader.at == tokens.len()).unwrap_or(Known::Unknown)
 }
 
+/// Whether a marker is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
+pub enum Known {
     Yes,
     No,
+    /// That depends on what is not known of the environment, or it cannot be read.
     Unknown,
 }
 
@@ -69,7 +73,7 @@ struct Reader<'a> {
     tokens: &'a [Token],
     at: usize,
     extras: &'a BTreeSet<String>,
-    python: Option<&'a Version>,
+    python: Option<&'a Python>,
 }
 
 impl Reader<'_> {
@@ -131,16 +135,15 @@ impl Reader<'_> {
     fn compare(&self, name: &str, operator: &str, value: &str) -> Known {
         let known = |is_so| if is_so { Known::Yes } else { Known::No };
         match (name, operator) {
-            ("extra", "==") => known(self.extras.contains(&super::pypi::normal(value))),
-            ("extra", "!=") => known(!self.extras.contains(&super::pypi::normal(value))),
+            ("extra", "==") => known(self.extras.contains(&python_name(value))),
+            ("extra", "!=") => known(!self.extras.contains(&python_name(value))),
             ("python_version" | "python_full_version", _) => {
                 let specifier = format!("{operator}{value}").parse::<VersionSpecifier>();
-                match (self.python, specifier) {
-                    (Some(python), Ok(specifier)) => {
-                        known(VersionSpecifiers::from(specifier).contains(python))
-                    }
-                    _ => Known::Unknown,
-                }
+                let Some((python, specifier)) = self.python.zip(specifier.ok()) else {
+                    return Known::Unknown;
+                };
+                let meant = if name == "python_version" { &python.series } else { &python.full };
+                known(VersionSpecifiers::from(specifier).contains(meant))
             }
             _ => Known::Unknown,
         }
@@ -163,31 +166,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_cannot_apply_is_left_out() {
-        let python: Version = "3.11".parse().unwrap();
+    fn what_depends_on_the_environment_is_not_known() {
+        let python: Python = "3.11".parse().unwrap();
         let extras = BTreeSet::from(["socks".to_owned()]);
         for (marker, expected) in [
-            ("extra == 'socks'", true),
-            ("extra == 'test'", false),
-            ("'socks' == extra", true),
-            ("extra != 'test'", true),
-            ("python_version < '3.8'", false),
-            ("python_version >= '3.8'", true),
-            ("'3.8' > python_version", false),
-            ("sys_platform == 'win32'", true),
-            ("sys_platform == 'win32' and extra == 'test'", false),
-            ("sys_platform == 'win32' or extra == 'test'", true),
-            ("(python_version < '3' or extra == 'test') and os_name == 'nt'", false),
-            ("python_version in '2.7 3.0'", true),
-            ("platform_machine not in 'x86_64'", true),
-            ("extra == 'test' and", true),
-            ("nonsense $$", true),
-            ("", true),
+            ("extra == 'socks'", Known::Yes),
+            ("extra == 'test'", Known::No),
+            ("'socks' == extra", Known::Yes),
+            ("extra != 'test'", Known::Yes),
+            ("python_version < '3.8'", Known::No),
+            ("python_version >= '3.8'", Known::Yes),
+            ("'3.8' > python_version", Known::No),
+            ("python_version <= '3.11'", Known::Yes),
+            ("python_full_version >= '3.11.4'", Known::Yes),
+            ("python_full_version < '3.11.4'", Known::No),
+            ("python_full_version < '3.12'", Known::Yes),
+            ("sys_platform == 'win32'", Known::Unknown),
+            ("sys_platform == 'win32' and extra == 'test'", Known::No),
+            ("sys_platform == 'win32' and extra == 'socks'", Known::Unknown),
+            ("sys_platform == 'win32' or extra == 'test'", Known::Unknown),
+            ("(python_version < '3' or extra == 'test') and os_name == 'nt'", Known::No),
+            ("python_version in '2.7 3.0'", Known::Unknown),
+            ("platform_machine not in 'x86_64'", Known::Unknown),
+            ("extra == 'test' and", Known::Unknown),
+            ("nonsense $$", Known::Unknown),
+            ("", Known::Yes),
         ] {
-            assert_eq!(may_apply(marker, &extras, Some(&python)), expected, "{marker}");
+            assert_eq!(apply(marker, &extras, Some(&python)), expected, "{marker}");
         }
-        assert!(may_apply("python_version < '3.8'", &extras, None));
+        assert_eq!(apply("python_version < '3.8'", &extras, None), Known::Unknown);
+        let exact: Python = "3.11.2".parse().unwrap();
+        assert_eq!(apply("python_full_version >= '3.11.4'", &extras, Some(&exact)), Known::No);
+        assert_eq!(apply("python_version <= '3.11'", &extras, Some(&exact)), Known::Yes);
         let deep = format!("{}extra == 'test'{}", "(".repeat(100), ")".repeat(100));
-        assert!(may_apply(&deep, &extras, None));
+        assert_eq!(apply(&deep, &extras, None), Known::Unknown);
     }
 }

@@ -2,11 +2,15 @@
 //! dependencies. Pure.
 
 pub mod cargo;
+pub mod contents;
 pub mod locks;
 pub mod markers;
 pub mod npm;
+pub mod open;
+pub mod presence;
 pub mod publication;
 pub mod pypi;
+pub mod python;
 pub mod requirement;
 
 use std::collections::BTreeSet;
@@ -32,7 +36,7 @@ pub enum Hash {
 pub struct Wanted {
     pub npm: BTreeSet<npm::Need>,
     pub npm_pins: BTreeSet<Pin>,
-    pub pypi: BTreeSet<pypi::Need>,
+    pub pypi: BTreeSet<pypi::Requirement>,
     pub pypi_pins: BTreeSet<Pin>,
     pub cargo: BTreeSet<cargo::Need>,
     pub cargo_pins: BTreeSet<Pin>,

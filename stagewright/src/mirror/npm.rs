@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use codeartifact::package_names::is_npm_name;
 use nodejs_semver::{Range, Version};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,8 +17,8 @@ pub struct Need {
     pub is_optional: bool,
 }
 
-/// What a registry says of a package.
-#[derive(Deserialize)]
+/// What a registry says of a package, or what of that goes into a bundle.
+#[derive(Default, Deserialize)]
 pub struct Packument {
     #[serde(default, rename = "dist-tags")]
     pub tags: BTreeMap<String, String>,
@@ -25,14 +26,6 @@ pub struct Packument {
     pub versions: BTreeMap<String, Map<String, Value>>,
     #[serde(default)]
     pub time: BTreeMap<String, Value>,
-}
-
-/// The versions of a package that go into a bundle.
-#[derive(Default)]
-pub struct Chosen {
-    pub versions: BTreeMap<String, Map<String, Value>>,
-    tags: BTreeMap<String, String>,
-    time: BTreeMap<String, Value>,
 }
 
 impl Need {
@@ -45,7 +38,7 @@ impl Need {
             },
             None => (name, range),
         };
-        if !is_name(name) {
+        if !is_npm_name(name) {
             return Err(format!("'{name}' is no name of a package of npm"));
         }
         let range = if range.trim().is_empty() { "*" } else { range.trim() };
@@ -54,19 +47,6 @@ impl Need {
             return Err(format!("'{range}' of {name} is no range of versions in a registry"));
         }
         Ok(Self { name: name.to_owned(), range: range.to_owned(), is_optional: false })
-    }
-}
-
-/// Whether it can be a path below a registry: `left-pad`, `@acme/tables`.
-pub fn is_name(name: &str) -> bool {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!'()*".contains(&byte))
-    };
-    match name.strip_prefix('@') {
-        Some(scoped) => scoped.split_once('/').is_some_and(|(scope, name)| is_part(scope) && is_part(name)),
-        None => is_part(name),
     }
 }
 
@@ -113,28 +93,32 @@ pub fn needs(manifest: &Map<String, Value>) -> (BTreeSet<Need>, Vec<String>) {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
+    let of = |member: &'static str| manifest.get(member).and_then(Value::as_object).into_iter().flatten();
+    let is_optional_peer = |name: &String| {
+        let meta = manifest.get("peerDependenciesMeta").and_then(|meta| meta.get(name)?.get("optional"));
+        meta == Some(&Value::Bool(true))
+    };
+    // An optional one takes the place of another of the same name.
+    let mut asked: BTreeMap<&String, (&Value, bool)> =
+        of("dependencies").map(|(name, range)| (name, (range, false))).collect();
+    asked.extend(of("optionalDependencies").map(|(name, range)| (name, (range, true))));
+    let peers = of("peerDependencies").filter(|(name, _)| !is_optional_peer(name));
+    let peers = peers.map(|(name, range)| (name, (range, false)));
     let (mut needs, mut others) = (BTreeSet::new(), Vec::new());
-    for member in ["dependencies", "optionalDependencies", "peerDependencies"] {
-        for (name, range) in manifest.get(member).and_then(Value::as_object).into_iter().flatten() {
-            let is_optional_peer = member == "peerDependencies"
-                && manifest.get("peerDependenciesMeta").and_then(|meta| meta.get(name)?.get("optional"))
-                    == Some(&Value::Bool(true));
-            if bundled.contains(name.as_str()) || is_optional_peer {
-                continue;
-            }
-            match Need::of(name, range.as_str().unwrap_or("*")) {
-                Ok(need) => {
-                    needs.insert(Need { is_optional: member == "optionalDependencies", ..need });
-                }
-                Err(why) => others.push(why),
-            }
+    for (name, (range, is_optional)) in asked.into_iter().chain(peers) {
+        if bundled.contains(name.as_str()) {
+            continue;
+        }
+        match Need::of(name, range.as_str().unwrap_or("*")) {
+            Ok(need) => drop(needs.insert(Need { is_optional, ..need })),
+            Err(why) => others.push(why),
         }
     }
     (needs, others)
 }
 
-impl Chosen {
-    /// Adds a version; false if it was there.
+impl Packument {
+    /// Adds a version of a registry's; false if it was there.
     pub fn add(&mut self, packument: &Packument, version: &str) -> bool {
         let Some(manifest) = packument.versions.get(version) else { return false };
         self.tags.extend(packument.tags.clone());
@@ -152,14 +136,12 @@ impl Chosen {
                 dist.insert("tarball".to_owned(), json!(archive(name, version)));
             }
         }
-        let packument = Packument { tags: self.tags, versions: self.versions, time: self.time };
-        let mut tags = packument.tags.clone();
-        if !tags.contains_key("latest")
-            && let Some(highest) = packument.highest()
+        if !self.tags.contains_key("latest")
+            && let Some(highest) = self.highest().map(str::to_owned)
         {
-            tags.insert("latest".to_owned(), highest.to_owned());
+            self.tags.insert("latest".to_owned(), highest);
         }
-        json!({ "name": name, "dist-tags": tags, "versions": packument.versions, "time": packument.time })
+        json!({ "name": name, "dist-tags": self.tags, "versions": self.versions, "time": self.time })
     }
 }
 
@@ -202,21 +184,24 @@ mod tests {
     #[test]
     fn needs_are_those_of_installing() {
         let manifest = json!({
-            "dependencies": {"a": "^1", "b": "npm:@acme/c@2", "d": "github:x/y", "inside": "1"},
-            "optionalDependencies": {"e": ""}, "peerDependencies": {"f": "*", "g": "*"},
+            "dependencies": {"a": "^1", "b": "npm:@acme/c@2", "d": "github:x/y", "inside": "1", "maybe": "^1"},
+            "optionalDependencies": {"e": "", "maybe": "^2"}, "peerDependencies": {"f": "*", "g": "*"},
             "peerDependenciesMeta": {"g": {"optional": true}}, "devDependencies": {"h": "1"},
             "bundleDependencies": ["inside"],
         });
         let (needs, others) = needs(manifest.as_object().unwrap());
         let shown: Vec<String> = needs.iter().map(|need| format!("{}@{}", need.name, need.range)).collect();
-        assert_eq!(shown, ["@acme/c@2", "a@^1", "e@*", "f@*"]);
+        assert_eq!(shown, ["@acme/c@2", "a@^1", "e@*", "f@*", "maybe@^2"]);
+        let optional: Vec<&str> =
+            needs.iter().filter(|need| need.is_optional).map(|need| need.name.as_str()).collect();
+        assert_eq!(optional, ["e", "maybe"]);
         assert!(others.len() == 1 && others[0].contains("github:x/y"));
     }
 
     #[test]
     fn a_document_has_what_was_chosen() {
         let of = packument(&["1.0.0", "2.0.0", "3.0.0-rc.1"], "2.0.0");
-        let mut chosen = Chosen::default();
+        let mut chosen = Packument::default();
         assert!(chosen.add(&of, "1.0.0") && !chosen.add(&of, "1.0.0") && chosen.add(&of, "3.0.0-rc.1"));
         let document = chosen.document("@acme/a");
         assert_eq!(document["dist-tags"], json!({"latest": "1.0.0"}));

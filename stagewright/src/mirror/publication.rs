@@ -1,6 +1,8 @@
 //! What package managers send to publish what a bundle has.
 //! Source: npm's registry API; PyPI's upload API; The Cargo Book, "Registry Web API".
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nodejs_semver::Version;
@@ -9,8 +11,8 @@ use serde_json::{Map, Value, json};
 use super::npm::Packument;
 use super::pypi::File;
 
-/// The versions of a package in the order in which they are published: the one that is named `latest` comes last, since
-/// each that has no name of its own is that for a while.
+/// The versions of a package in the order in which they are published: the one that is named `latest` comes last, so that a
+/// package which is only half there offers none of the others under that name.
 pub fn npm_order(packument: &Packument) -> Vec<&String> {
     let latest = packument.tags.get("latest");
     let mut versions: Vec<&String> = packument.versions.keys().collect();
@@ -18,18 +20,25 @@ pub fn npm_order(packument: &Packument) -> Vec<&String> {
     versions
 }
 
-/// The document that publishes one version.
-pub fn npm(name: &str, version: &str, packument: &Packument, archive: &[u8]) -> Value {
+/// The document that publishes one version, under those of the names to move that are its own. One without a name of its own
+/// tells what `latest` is besides: a registry calls it that otherwise.
+pub fn npm(
+    name: &str,
+    version: &str,
+    packument: &Packument,
+    moved: &BTreeMap<&str, &str>,
+    latest: &str,
+    archive: &[u8],
+) -> Value {
     let mut manifest = packument.versions.get(version).cloned().unwrap_or_default();
     if let Some(dist) = manifest.get_mut("dist").and_then(Value::as_object_mut) {
         dist.remove("tarball");
     }
-    let tags: Map<String, Value> = packument
-        .tags
-        .iter()
-        .filter(|(_, tagged)| *tagged == version)
-        .map(|(tag, tagged)| (tag.clone(), json!(tagged)))
-        .collect();
+    let mut tags: BTreeMap<&str, &str> = moved.clone();
+    tags.retain(|_, tagged| *tagged == version);
+    if tags.is_empty() {
+        tags.insert("latest", latest);
+    }
     let file = json!({ "data": STANDARD.encode(archive), "length": archive.len() });
     json!({
         "name": name, "dist-tags": tags, "versions": { version: manifest },
@@ -116,8 +125,11 @@ mod tests {
             "versions": {"1.10.0": manifest("1.10.0"), "1.9.0": manifest("1.9.0"), "1.2.0": manifest("1.2.0")}});
         let packument: Packument = serde_json::from_value(packument).unwrap();
         assert_eq!(npm_order(&packument), ["1.2.0", "1.10.0", "1.9.0"]);
-        let document = npm("@a/b", "1.10.0", &packument, b"x");
+        let moved = BTreeMap::from([("latest", "1.9.0"), ("old", "1.10.0")]);
+        let document = npm("@a/b", "1.10.0", &packument, &moved, "1.9.0", b"x");
         assert_eq!(document["dist-tags"], json!({"old": "1.10.0"}));
+        let nameless = npm("@a/b", "1.2.0", &packument, &moved, "1.9.0", b"x");
+        assert_eq!(nameless["dist-tags"], json!({"latest": "1.9.0"}));
         assert_eq!(document["_attachments"]["@a/b-1.10.0.tgz"]["length"], 1);
     }
 

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use codeartifact::package_names::python_name;
 use pep440_rs::{Version, VersionSpecifiers};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::markers;
+use super::markers::{self, Known};
+use super::python::Python;
 
 /// A project with specifiers of versions. Extras are names in normal form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +23,7 @@ pub struct Need {
 }
 
 /// A need that may depend on the environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Requirement {
     pub need: Need,
     pub marker: String,
@@ -30,6 +32,7 @@ pub struct Requirement {
 /// The page of a project.
 #[derive(Deserialize)]
 pub struct Page {
+    pub name: String,
     pub files: Vec<File>,
 }
 
@@ -55,19 +58,7 @@ pub struct Filter {
     /// Parts of the platform tags of wheels: `x86_64`. None: all.
     pub platforms: Vec<String>,
     /// The version of Python that is meant.
-    pub python: Option<Version>,
-}
-
-/// As indexes know a project: `Zope.Interface` is `zope-interface`. Source: "Names and normalization".
-pub fn normal(name: &str) -> String {
-    let mut normal = String::new();
-    for part in name.split(['-', '_', '.']).filter(|part| !part.is_empty()) {
-        if !normal.is_empty() {
-            normal.push('-');
-        }
-        normal.push_str(&part.to_ascii_lowercase());
-    }
-    normal
+    pub python: Option<Python>,
 }
 
 impl Requirement {
@@ -85,7 +76,7 @@ impl Requirement {
         let mut extras = BTreeSet::new();
         if let Some(inside) = rest.strip_prefix('[') {
             let (listed, after) = inside.split_once(']').ok_or_else(|| format!("'{spec}' lacks a ]"))?;
-            extras = listed.split(',').map(normal).filter(|extra| !extra.is_empty()).collect();
+            extras = listed.split(',').map(python_name).filter(|extra| !extra.is_empty()).collect();
             rest = after.trim();
         }
         if rest.starts_with('@') {
@@ -95,8 +86,16 @@ impl Requirement {
         let parsed: Result<VersionSpecifiers, _> = specifiers.parse();
         parsed.map_err(|_| format!("'{specifiers}' of {name} is no specifier of versions"))?;
         let marker = marker.trim().to_owned();
-        let (name, specifiers, is_optional) = (normal(name), specifiers.to_owned(), !marker.is_empty());
-        Ok(Self { need: Need { name, specifiers, extras, is_optional }, marker })
+        let (name, specifiers) = (python_name(name), specifiers.to_owned());
+        Ok(Self { need: Need { name, specifiers, extras, is_optional: false }, marker })
+    }
+
+    /// What is needed with these extras, if it is or may be.
+    pub fn met(self, extras: &BTreeSet<String>, python: Option<&Python>) -> Option<Need> {
+        match markers::apply(&self.marker, extras, python) {
+            Known::No => None,
+            known => Some(Need { is_optional: known == Known::Unknown, ..self.need }),
+        }
     }
 }
 
@@ -121,16 +120,18 @@ impl File {
 
     fn fits(&self, filter: &Filter) -> bool {
         let Some(stem) = self.filename.strip_suffix(".whl") else { return true };
-        let tag = stem.rsplit('-').next().unwrap_or_default();
-        let is_named = |platform: &String| tag.contains(platform.as_str());
-        tag == "any" || filter.platforms.is_empty() || filter.platforms.iter().any(is_named)
+        let mut tags = stem.rsplit('-');
+        let [platform, abi, python] = std::array::from_fn(|_| tags.next().unwrap_or_default());
+        let is_named = |named: &String| platform.contains(named.as_str());
+        let fits = platform == "any" || filter.platforms.is_empty() || filter.platforms.iter().any(is_named);
+        fits && filter.python.as_ref().is_none_or(|meant| meant.has(python, abi))
     }
 
     fn runs(&self, filter: &Filter) -> bool {
         let specifiers =
             self.requires_python.as_ref().and_then(|text| text.parse::<VersionSpecifiers>().ok());
         match (&filter.python, specifiers) {
-            (Some(python), Some(specifiers)) => specifiers.contains(python),
+            (Some(python), Some(specifiers)) => specifiers.contains(&python.full),
             _ => true,
         }
     }
@@ -185,16 +186,13 @@ pub fn pinned(
 pub fn needs(
     metadata: &str,
     extras: &BTreeSet<String>,
-    python: Option<&Version>,
+    python: Option<&Python>,
 ) -> (BTreeSet<Need>, Vec<String>) {
     let (mut needs, mut others) = (BTreeSet::new(), Vec::new());
     let head = metadata.lines().take_while(|line| !line.trim().is_empty());
     for line in head.filter_map(|line| line.strip_prefix("Requires-Dist:")) {
         match Requirement::parse(line) {
-            Ok(requirement) if markers::may_apply(&requirement.marker, extras, python) => {
-                needs.insert(requirement.need);
-            }
-            Ok(_) => {}
+            Ok(requirement) => needs.extend(requirement.met(extras, python)),
             Err(why) => others.push(why),
         }
     }
@@ -216,7 +214,7 @@ mod tests {
                    "requires-python": python})
         };
         let files: Vec<Value> = files.iter().map(file).collect();
-        serde_json::from_value::<Page>(json!({"files": files})).unwrap().by_version("p")
+        serde_json::from_value::<Page>(json!({"name": "p", "files": files})).unwrap().by_version("p")
     }
 
     #[test]
@@ -229,6 +227,18 @@ mod tests {
             ("p-1.11-py3-none-any.whl", json!("broken"), None),
             ("p-2.0rc1-py3-none-any.whl", json!(false), None),
         ]);
+        let newest = versions(&[
+            ("p-1.0.tar.gz", json!(false), None),
+            ("p-1.1.tar.gz", json!(false), Some(">=3.11.4")),
+            ("p-1.1-cp311-cp311-win32.whl", json!(false), Some(">=3.11.4")),
+            ("p-1.1-cp39-abi3-win32.whl", json!(false), Some(">=3.11.4")),
+            ("p-1.1-cp312-cp312-win32.whl", json!(false), Some(">=3.11.4")),
+        ]);
+        for (python, expected) in [("3.11", ("1.1", 3)), ("3.11.4", ("1.1", 3)), ("3.11.3", ("1.0", 1))] {
+            let filter = Filter { python: Some(python.parse().unwrap()), ..Filter::default() };
+            let (version, files) = pick(&newest, "", &filter).unwrap();
+            assert_eq!((version.to_string().as_str(), files.len()), expected, "{python}");
+        }
         let old = Filter { python: Some("3.8".parse().unwrap()), ..Filter::default() };
         let linux = Filter { platforms: vec!["x86_64".to_owned()], ..Filter::default() };
         let picked = |specifiers: &str, filter: &Filter| {
@@ -251,15 +261,18 @@ mod tests {
     #[test]
     fn needs_follow_from_metadata() {
         let metadata = "Name: p\nRequires-Dist: Zope.Interface (>=5)\nRequires-Dist: q[x] ~= 1.0 ; extra == 'more'\n\
-                        Requires-Dist: r @ https://elsewhere.test/r.whl\n\nRequires-Dist: none\n";
+                        Requires-Dist: w; os_name == 'nt'\nRequires-Dist: r @ https://elsewhere.test/r.whl\n\nRequires-Dist: none\n";
         let names = |extras: &[&str]| {
             let extras = extras.iter().map(|extra| (*extra).to_owned()).collect();
             let (needs, others) = needs(metadata, &extras, None);
             assert_eq!(others.len(), 1);
-            needs.into_iter().map(|need| (need.name, need.specifiers, need.extras.len())).collect::<Vec<_>>()
+            needs.into_iter().map(|need| (need.name, need.specifiers, need.is_optional)).collect::<Vec<_>>()
         };
-        let zope = ("zope-interface".to_owned(), ">=5".to_owned(), 0);
-        assert_eq!(names(&[]), std::slice::from_ref(&zope));
-        assert_eq!(names(&["more"]), [("q".to_owned(), "~= 1.0".to_owned(), 1), zope]);
+        let need =
+            |name: &str, specifiers: &str, is_optional| (name.to_owned(), specifiers.to_owned(), is_optional);
+        let (zope, windows) = (need("zope-interface", ">=5", false), need("w", "", true));
+        assert_eq!(names(&[]), [windows.clone(), zope.clone()]);
+        // An extra that was asked for is as much needed as the rest.
+        assert_eq!(names(&["more"]), [need("q", "~= 1.0", false), windows, zope]);
     }
 }

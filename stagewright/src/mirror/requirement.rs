@@ -21,7 +21,7 @@ impl Wanted {
             }
             ("pypi", rest) => {
                 let need = pypi::Requirement::parse(rest).map_err(|why| format!("{why}: {}", wrong()))?;
-                self.pypi.insert(need.need);
+                self.pypi.insert(need);
             }
             ("cargo", rest) => {
                 let (name, req) = rest.split_once('@').unwrap_or((rest, "*"));
@@ -34,8 +34,13 @@ impl Wanted {
                 let need = cargo::Need::of(name, req, features, true);
                 self.cargo.insert(need.map_err(|why| format!("{why}: {}", wrong()))?);
             }
-            ("maven" | "nuget" | "ruby" | "swift" | "generic", _) => {
-                return Err(format!("'{text}': mirrors are of npm, PyPI and Cargo packages only"));
+            ("maven", _) => {
+                return Err(format!(
+                    "'{text}': what Maven needs is told by a local repository that mvn has filled: --maven FOLDER"
+                ));
+            }
+            ("nuget" | "ruby" | "swift" | "generic", _) => {
+                return Err(format!("'{text}': mirrors are of npm, PyPI, Cargo and Maven packages only"));
             }
             _ => return Err(wrong()),
         }
@@ -63,7 +68,7 @@ mod tests {
         }
         let names: Vec<&str> = wanted.npm.iter().map(|need| need.name.as_str()).collect();
         assert_eq!(names, ["@acme/a", "@acme/b", "left-pad"]);
-        let names: Vec<&str> = wanted.pypi.iter().map(|need| need.name.as_str()).collect();
+        let names: Vec<&str> = wanted.pypi.iter().map(|one| one.need.name.as_str()).collect();
         assert_eq!(names, ["flask", "requests"]);
         assert_eq!(wanted.cargo.iter().map(|need| need.features.len()).collect::<Vec<_>>(), [0, 2]);
         for text in [

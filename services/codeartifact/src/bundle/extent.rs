@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -37,6 +38,32 @@ impl Extent {
         let mut read = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut read, self.start + offset)?;
         Ok(read.into())
+    }
+
+    /// Hands all bytes on, piece by piece. Blocks. Errors: also those of `take`.
+    pub fn each<E: From<io::Error>>(&self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut offset = 0;
+        while offset < self.size {
+            let piece = self.piece(offset)?;
+            offset += piece.len() as u64;
+            take(&piece)?;
+        }
+        Ok(())
+    }
+
+    /// All bytes at once. Blocks.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        let mut read = Vec::new();
+        self.each(|piece| {
+            read.extend_from_slice(piece);
+            Ok::<_, io::Error>(())
+        })?;
+        Ok(read)
+    }
+
+    /// When its file was last changed, if the machine knows.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.file.metadata().and_then(|metadata| metadata.modified()).ok()
     }
 
     /// As [`Extent::piece`], without blocking.

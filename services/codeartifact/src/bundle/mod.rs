@@ -8,12 +8,14 @@
 //! | --- | --- |
 //! | `npm/NAME/index.json`, `npm/NAME/-/FILE` | the document of a package, with the versions that are there, and archives |
 //! | `pypi/NAME/index.json`, `pypi/NAME/FILE` | the page of a project (PEP 691), and files |
+//! | `maven/…` | a repository, with metadata, and beside each file its SHA-256 |
 //! | `cargo/config.json`, `cargo/ca/rg/cargo`, `cargo/crates/NAME/FILE` | a sparse index, and crates |
 //! | `manifest.json` | the last one: [`Manifest`], with the size and the SHA-256 of every other |
 //!
 //! Since the list of an archive is at its end, one that was cut off cannot be read at all.
 
 mod extent;
+mod list;
 mod read;
 #[cfg(test)]
 mod tests;

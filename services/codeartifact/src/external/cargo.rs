@@ -13,6 +13,7 @@ use super::{Origin, Trouble, fetch};
 use crate::CodeArtifact;
 use crate::http::cargo_index;
 use crate::names::{Coordinates, Format};
+use crate::package_names::crate_folder;
 use crate::records::{Cargo, Native, RemoteFile, RemoteVersion};
 use crate::versions;
 
@@ -28,22 +29,12 @@ struct Config {
 /// Of the file of a crate.
 pub fn url(origin: &Origin, package: &Coordinates) -> String {
     let name = &package.name;
-    format!("{}/{}/{name}", origin.url, prefix(name))
-}
-
-/// `1`, `2`, `3/a`, `ca/rg`. Names are of ASCII.
-fn prefix(name: &str) -> String {
-    let part = |from: usize, to: usize| name.get(from..to).unwrap_or_default();
-    match name.len() {
-        length @ (0..=2) => length.to_string(),
-        3 => format!("3/{}", part(0, 1)),
-        _ => format!("{}/{}", part(0, 2), part(2, 4)),
-    }
+    format!("{}/{}/{name}", origin.url, crate_folder(name))
 }
 
 /// Where the index says that crates are.
 pub async fn downloads(ca: &CodeArtifact, connection: &str, origin: &Origin) -> Result<String, Trouble> {
-    let kept = || ca.outside.downloads.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = || ca.outside.places.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((at, known)) = kept().get(connection)
         && at.elapsed() < FRESH
     {
@@ -99,15 +90,7 @@ fn version(
     let is_yanked = line.remove("yanked") == Some(Value::Bool(true));
     let published = line.get("pubtime").and_then(Value::as_str).and_then(Timestamp::parse_iso8601);
     let published = published.unwrap_or(Timestamp::from_millis(0));
-    let file = RemoteFile {
-        url,
-        sha256: Some(cksum),
-        sha512: None,
-        sha1: None,
-        size: None,
-        python: None,
-        uploaded: published,
-    };
+    let file = RemoteFile { url, sha256: Some(cksum), uploaded: published, ..RemoteFile::default() };
     RemoteVersion {
         published,
         is_yanked,
@@ -120,7 +103,7 @@ fn archive(downloads: &str, name: &str, version: &str, cksum: &str) -> String {
     if !MARKERS.iter().any(|marker| downloads.contains(marker)) {
         return format!("{}/{name}/{version}/download", downloads.trim_end_matches('/'));
     }
-    let values = [name, version, &prefix(name), &prefix(&name.to_lowercase()), cksum];
+    let values = [name, version, &crate_folder(name), &crate_folder(&name.to_lowercase()), cksum];
     MARKERS.iter().zip(values).fold(downloads.to_owned(), |url, (marker, value)| url.replace(marker, value))
 }
 
@@ -153,12 +136,5 @@ mod tests {
         assert!(read("http://elsewhere.test/").is_empty());
         assert!(super::read(&origin, "", &package, b"<html>").is_err());
         assert!(super::read(&origin, "", &package, br#"{"name": "other"}"#).is_err());
-    }
-
-    #[test]
-    fn crates_are_found_by_their_names() {
-        for (name, expected) in [("a", "1"), ("ab", "2"), ("abc", "3/a"), ("cargo", "ca/rg")] {
-            assert_eq!(prefix(name), expected);
-        }
     }
 }

@@ -26,9 +26,4 @@ impl Connection {
     pub fn named(name: &str) -> Option<Self> {
         ALL.into_iter().find(|connection| connection.name == name)
     }
-
-    /// Whether packages can come through it.
-    pub fn is_served(self) -> bool {
-        matches!(self.format, Format::Npm | Format::Pypi | Format::Maven | Format::Cargo)
-    }
 }

@@ -8,7 +8,7 @@ use aws::Timestamp;
 use store::WriteTx;
 use uuid::Uuid;
 
-use super::{Origin, Outside, Trouble, cargo, fetch, maven, npm, pypi};
+use super::{Origin, Outside, Trouble, cargo, fetch, maven, npm, nuget, pypi, ruby};
 use crate::CodeArtifact;
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
@@ -132,11 +132,15 @@ fn note(
 }
 
 async fn ask(ca: &CodeArtifact, connection: &str, coordinates: &Coordinates) -> Result<npm::Seen, Trouble> {
+    if coordinates.format == Format::Nuget {
+        return nuget::ask(ca, connection, coordinates).await;
+    }
     let origin = ca.outside.origin(connection)?;
     let (url, accept) = match coordinates.format {
         Format::Maven => (maven::url(origin, coordinates), "*/*"),
         Format::Cargo => (cargo::url(origin, coordinates), "text/plain"),
         Format::Pypi => (pypi::url(origin, coordinates), pypi::MEDIA_TYPE),
+        Format::Ruby => (ruby::url(origin, coordinates), "text/plain"),
         _ => (npm::url(origin, coordinates), "application/json"),
     };
     let page = ca.outside.page(connection, &url, accept).await?;
@@ -151,6 +155,7 @@ async fn ask(ca: &CodeArtifact, connection: &str, coordinates: &Coordinates) -> 
             let downloads = cargo::downloads(ca, connection, origin).await?;
             cargo::read(origin, &downloads, coordinates, &body)
         }
+        Format::Ruby => ruby::read(origin, coordinates, &body),
         Format::Pypi => pypi::read(origin, coordinates, &body).map(|versions| (versions, BTreeMap::new())),
         _ => npm::read(origin, coordinates, &body),
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use aws::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use super::fetch::{LARGEST_PAGE, Page, answered, unreachable};
@@ -14,6 +15,7 @@ use super::{Connection, Trouble};
 use crate::bundle::{Bundle, Extent, Unreadable, is_safe};
 use crate::content::Receiver;
 use crate::error::Error;
+use crate::names::Format;
 
 /// What the addresses of files of such an origin begin with. They never leave the server.
 pub const ROOT: &str = "local://mirror";
@@ -36,6 +38,8 @@ struct Place {
 }
 
 type Stamp = (u64, Option<SystemTime>);
+/// Bytes, and when they were last changed, if that is known.
+type Dated = (Vec<u8>, Option<Timestamp>);
 
 /// What is at the place now.
 enum Now {
@@ -61,6 +65,9 @@ pub fn all(given: &BTreeMap<String, PathBuf>) -> BTreeMap<String, Mirror> {
 impl Mirror {
     /// Looks whether it can be read. Errors: why not.
     pub async fn check(&self) -> Result<(), String> {
+        if self.folder == Format::Nuget.as_str() {
+            return Err("packages of NuGet come from an address only, that of a service index".to_owned());
+        }
         let place = self.place.clone();
         let looked = tokio::task::spawn_blocking(move || place.now().map(|_| ()));
         looked.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
@@ -75,9 +82,9 @@ impl Mirror {
             None => Ok(None),
         });
         let read = read.await.map_err(|error| unreachable(self.connection, &error.to_string()))?;
-        let body = read.map_err(|error| answered(self.connection, &format!("nothing: {error}")))?;
-        let media_type = "application/json".to_owned();
-        Ok(Page { body: body.map(Into::into), media_type, modified: None })
+        let read = read.map_err(|error| answered(self.connection, &format!("nothing: {error}")))?;
+        let (body, modified) = read.map_or((None, None), |(body, modified)| (Some(body.into()), modified));
+        Ok(Page { body, media_type: "application/json".to_owned(), modified })
     }
 
     /// The bytes of a file, as `Http::file` receives them.
@@ -117,14 +124,16 @@ impl Mirror {
 }
 
 impl Place {
-    fn document(&self, folder: &str, path: &str) -> Result<Option<Vec<u8>>, Unreadable> {
+    /// A document; what a bundle has, has no time.
+    fn document(&self, folder: &str, path: &str) -> Result<Option<Dated>, Unreadable> {
         if let Now::Bundle(bundle) = self.now()? {
             let path = format!("{folder}/{path}");
             let limit = LARGEST_PAGE as u64;
-            return match bundle.read(&format!("{path}/{DOCUMENT}"), limit)? {
-                Some(document) => Ok(Some(document)),
-                None => bundle.read(&path, limit),
+            let read = match bundle.read(&format!("{path}/{DOCUMENT}"), limit)? {
+                Some(document) => Some(document),
+                None => bundle.read(&path, limit)?,
             };
+            return Ok(read.map(|read| (read, None)));
         }
         let of_folder = self.within(&format!("{path}/{DOCUMENT}"))?;
         let Some(extent) = of_folder.map_or_else(|| self.within(path), |extent| Ok(Some(extent)))? else {
@@ -133,12 +142,11 @@ impl Place {
         if extent.size > LARGEST_PAGE as u64 {
             return Err(self.unreadable(io::Error::other("a document is too large")));
         }
-        let mut read = Vec::new();
-        while (read.len() as u64) < extent.size {
-            let piece = extent.piece(read.len() as u64).map_err(|cause| self.unreadable(cause))?;
-            read.extend_from_slice(&piece);
-        }
-        Ok(Some(read))
+        let modified = extent.modified().and_then(|modified| {
+            let since = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+            Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
+        });
+        extent.read().map(|read| Some((read, modified))).map_err(|cause| self.unreadable(cause))
     }
 
     fn extent(&self, folder: &str, path: &str) -> Result<Option<Extent>, Unreadable> {
@@ -210,6 +218,8 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn mirror(path: &Path) -> Mirror {
@@ -227,7 +237,10 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link")).unwrap();
         let mirror = mirror(&root);
         mirror.check().await.unwrap();
-        assert_eq!(mirror.page("local://mirror/@acme%2fa").await.unwrap().body.unwrap(), "{}");
+        let page = mirror.page("local://mirror/@acme%2fa").await.unwrap();
+        assert_eq!(page.body.unwrap(), "{}");
+        // What is new in a folder is as new as its files.
+        assert!(page.modified.is_some_and(|at| Timestamp::now().since(at) < Duration::from_secs(3_600)));
         for path in ["other", "link", "..%2fsecret", "%2e%2e/secret", "@acme", "/etc/passwd"] {
             assert!(mirror.page(&format!("local://mirror/{path}")).await.unwrap().body.is_none(), "{path}");
         }

@@ -93,9 +93,8 @@ async fn ask(ca: &CodeArtifact, connection: &str, url: &str) -> Result<Option<Re
             sha256: is(".sha256"),
             sha512: is(".sha512"),
             sha1: is(".sha1"),
-            size: None,
-            python: None,
             uploaded: page.modified.unwrap_or(Timestamp::from_millis(0)),
+            ..RemoteFile::default()
         }));
     }
     Ok(None)

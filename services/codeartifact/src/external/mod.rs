@@ -15,8 +15,10 @@ mod known;
 mod local;
 mod maven;
 mod npm;
+mod nuget;
 mod offers;
 mod pypi;
+mod ruby;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -24,10 +26,13 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 pub use bring::{Wanted, bring};
 pub use connections::Connection;
 pub use known::refresh;
 pub use maven::offered;
+pub use ruby::list as gems;
 
 use self::fetch::{Http, Page};
 use self::local::Mirror;
@@ -63,8 +68,10 @@ pub struct Outside {
     http: Http,
     turns: Turns,
     offers: Offers,
-    /// Where indexes of cargo say that crates are, by connection, and when they said it.
-    downloads: Mutex<BTreeMap<String, (Instant, String)>>,
+    /// Where an index of cargo says that crates are, and one of NuGet that registrations are, by connection, and when it said so.
+    places: Mutex<BTreeMap<String, (Instant, String)>>,
+    /// The lists of all gems, by connection, and when they were asked for.
+    gems: Mutex<BTreeMap<String, (Instant, Bytes)>>,
     /// Origins that failed, and when: they are left alone for a moment.
     failed: Mutex<BTreeMap<String, (Instant, Trouble)>>,
 }
@@ -83,7 +90,8 @@ impl Outside {
             http: Http::default(),
             turns: Turns::default(),
             offers: Offers::default(),
-            downloads: Mutex::default(),
+            places: Mutex::default(),
+            gems: Mutex::default(),
             failed: Mutex::default(),
         }
     }

@@ -83,7 +83,7 @@ fn version(
     let published = time.unwrap_or(Timestamp::from_millis(0));
     let deprecated = says("deprecated").filter(|why| !why.is_empty()).map(str::to_owned);
     let kept = npm_manifest::of_origin(manifest);
-    let file = RemoteFile { url, sha256: None, sha512, sha1, size: None, python: None, uploaded: published };
+    let file = RemoteFile { url, sha512, sha1, uploaded: published, ..RemoteFile::default() };
     Some(RemoteVersion {
         published,
         is_yanked: false,

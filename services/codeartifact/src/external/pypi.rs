@@ -9,7 +9,8 @@ use url::Url;
 
 use super::Origin;
 use crate::http::python_file_version;
-use crate::names::{Coordinates, python_name};
+use crate::names::Coordinates;
+use crate::package_names::python_name;
 use crate::records::{PythonFile, RemoteFile, RemoteVersion};
 
 pub const MEDIA_TYPE: &str = "application/vnd.pypi.simple.v1+json";
@@ -75,11 +76,10 @@ pub fn read(
         let remote = RemoteFile {
             url: address,
             sha256: Some(sha256),
-            sha512: None,
-            sha1: None,
             size: file.size,
             python: Some(python),
             uploaded,
+            ..RemoteFile::default()
         };
         version.files.insert(file.filename, remote);
     }

@@ -20,7 +20,7 @@ mod reading;
 mod ruby;
 mod search;
 mod swift;
-mod zipped;
+pub mod zipped;
 
 use std::sync::Arc;
 
@@ -39,11 +39,16 @@ use serde_json::{Value, json};
 pub use self::address::Address;
 use self::answer::Refusal;
 use self::budget::Budget;
-pub use self::cargo::index as cargo_index;
+pub use self::budget::LARGEST_BODY as LARGEST_NPM_PUBLICATION;
+pub use self::cargo::{LARGEST_PUBLICATION as LARGEST_CARGO_PUBLICATION, index as cargo_index};
 use self::documents::Documents;
-pub use self::maven::{metadata as maven_metadata, pom as maven_pom};
+pub use self::maven::{
+    metadata as maven_metadata, path as maven_path, plugins as maven_plugins, pom as maven_pom,
+};
 pub use self::npm::{TARBALL as NPM_TARBALL, manifest as npm_manifest};
+pub use self::nuget::manifest as nuget_manifest;
 pub use self::pypi::{file_version as python_file_version, wheel_metadata};
+pub use self::ruby::gem as ruby_gem;
 use crate::CodeArtifact;
 use crate::access;
 use crate::error::Error;

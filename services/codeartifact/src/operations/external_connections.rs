@@ -36,8 +36,7 @@ pub(super) async fn access_to_disassociate(
     Ok(vec![access.action("codeartifact:DisassociateExternalRepository")])
 }
 
-/// Errors: `NotFound`, `Conflict` if it has one already, `Validation` where the operator gave no address for the source,
-/// `NotImplemented` for sources whose format is not served.
+/// Errors: `NotFound`, `Conflict` if it has one already, `Validation` where the operator gave no address for the source.
 /// Source: CodeArtifact API Reference, AssociateExternalConnection.
 pub(super) async fn associate(
     ca: &CodeArtifact,
@@ -45,9 +44,6 @@ pub(super) async fn associate(
     input: AssociateExternalConnection,
 ) -> Result<AssociateExternalConnectionOutput, Error> {
     let connection = named(&input.external_connection)?;
-    if !connection.is_served() {
-        return Err(Error::not_implemented(&format!("Packages from {} are", connection.name)));
-    }
     ca.outside.origin(connection.name).map_err(|trouble| Error::field(format!("{trouble}.")))?;
     let name = RepositoryName::of(&input.domain, input.domain_owner.as_ref(), &input.repository, &ctx.scope);
     let write = ca.store.write(move |tx| {

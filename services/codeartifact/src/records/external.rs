@@ -43,14 +43,17 @@ pub struct RemoteVersion {
     pub files: BTreeMap<String, RemoteFile>,
 }
 
-/// A file that was not fetched yet. At least one hash is known of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A file that was not fetched yet. At least one hash is known of it, or where one is told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RemoteFile {
     pub url: String,
     /// In hexadecimal digits, like the others.
     pub sha256: Option<String>,
     pub sha512: Option<String>,
     pub sha1: Option<String>,
+    /// The address of the document that tells a hash, where the index does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<String>,
     /// In bytes.
     pub size: Option<u64>,
     pub python: Option<PythonFile>,

@@ -1,35 +1,47 @@
 //! `stagewright mirror import`
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aws::http::{Body, BodyError, full};
 use bytes::Bytes;
 use codeartifact::bundle::{Bundle, Extent};
+use codeartifact::{LARGEST_CARGO_PUBLICATION, LARGEST_NPM_PUBLICATION, maven_files};
+use codeartifact_model::PackageVersionStatus;
 use futures_util::stream;
 use http::{Method, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use serde_json::Value;
+use pep440_rs::Version;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
 
-use super::source::Source;
-use super::{Error, hash};
+use super::source::{Source, wrong};
+use super::{Error, hash, warn};
 use crate::commands::package::Repository;
+use crate::mirror::cargo::Lines;
+use crate::mirror::contents::MavenPackage;
 use crate::mirror::npm::{Packument, archive};
-use crate::mirror::pypi::Page;
-use crate::mirror::{cargo, publication};
+use crate::mirror::presence::{self, Presence, Step};
+use crate::mirror::pypi::File;
+use crate::mirror::{self, contents, publication};
 
-/// What the server takes of a document, and what of a crate, in bytes.
-const LARGEST_ARCHIVE: u64 = 90 * 1024 * 1024;
+const JSON: &str = "application/json";
+/// Of a document of a bundle, in bytes.
 const LARGEST_DOCUMENT: u64 = 64 * 1024 * 1024;
 /// No file has this in it but one that was made for that, and it is refused by its hash.
 const BOUNDARY: &str = "stagewright-mirror-7f1c0a52d94e4b6f";
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Nothing is published unless the whole bundle is as its manifest says. Doing it again publishes \
-    what is missing.\nThe key needs the permissions sts:GetServiceBearerToken, codeartifact:GetAuthorizationToken, \
-    codeartifact:GetRepositoryEndpoint and codeartifact:PublishPackageVersion."
+    after_help = "Nothing is published unless the whole bundle is as its manifest says. What the repository has \
+    already stays as it is, whatever its status: doing it again publishes what is missing.\n\
+    The key needs the permissions sts:GetServiceBearerToken, codeartifact:GetAuthorizationToken, \
+    codeartifact:GetRepositoryEndpoint, codeartifact:ListPackageVersions, codeartifact:ListPackageVersionAssets and \
+    codeartifact:PublishPackageVersion; for npm codeartifact:ReadFromRepository; for Maven, for names of versions of npm that \
+    move and for yanked crates codeartifact:PutPackageMetadata; for yanked versions of PyPI \
+    codeartifact:UpdatePackageVersionsStatus."
 )]
 pub struct Arguments {
     /// What `stagewright mirror export` wrote
@@ -50,72 +62,143 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     }
     let bundle = Bundle::open(&arguments.bundle)?;
     bundle.verify()?;
-    let mut import = Import { source: Source::connect(arguments.repository).await?, bundle, count: 0 };
-    let packages = import.bundle.manifest.packages.clone();
-    for (format, packages) in packages {
-        let endpoint = import.source.endpoint(&format).await?;
-        for name in packages.keys() {
-            match format.as_str() {
-                "npm" => import.npm(&endpoint, name).await?,
-                "pypi" => import.pypi(&endpoint, name).await?,
-                "cargo" => import.cargo(&endpoint, name).await?,
-                other => return Err(Error::Package(format!("packages of {other} cannot be imported"))),
-            }
+    let mut packages = Vec::new();
+    for (format, names) in &bundle.manifest.packages {
+        packages.extend(names.keys().map(|name| (format.clone(), name.clone())));
+    }
+    for (format, name) in &packages {
+        document(&bundle, format, name)?;
+    }
+    let source = Source::connect(arguments.repository).await?;
+    let mut import = Import { source, bundle, sent: 0, kept: 0 };
+    for (format, name) in &packages {
+        let endpoint = import.source.endpoint(format).await?;
+        match document(&import.bundle, format, name)? {
+            Document::Npm(packument) => import.npm(&endpoint, name, &packument).await?,
+            Document::Pypi(versions) => import.pypi(&endpoint, name, versions).await?,
+            Document::Cargo(lines) => import.cargo(&endpoint, name, lines).await?,
+            Document::Maven(package) => import.maven(&endpoint, name, package).await?,
         }
     }
-    println!("{} files published", import.count);
+    println!("{} files published, {} were there", import.sent, import.kept);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a bundle has of a package.
+enum Document {
+    Npm(Packument),
+    Pypi(BTreeMap<Version, Vec<File>>),
+    Cargo(Lines),
+    Maven(MavenPackage),
+}
+
+/// Errors: also if it is of another package than the manifest says.
+fn document(bundle: &Bundle, format: &str, name: &str) -> Result<Document, Error> {
+    if format == "maven" {
+        let package = contents::maven(name, bundle.manifest.files.keys().map(String::as_str));
+        return package.map(Document::Maven).map_err(|why| Error::Package(format!("maven: {why}")));
+    }
+    let path = match format {
+        "npm" | "pypi" => format!("{format}/{name}/index.json"),
+        "cargo" => format!("cargo/{}", mirror::cargo::path(name)),
+        other => return Err(Error::Package(format!("packages of {other} cannot be imported"))),
+    };
+    let read = bundle.read(&path, LARGEST_DOCUMENT)?.ok_or_else(|| missing(&path))?;
+    let read = match format {
+        "npm" => contents::npm(name, &read).map(Document::Npm),
+        "pypi" => contents::pypi(name, &read).map(Document::Pypi),
+        _ => contents::cargo(name, &read).map(Document::Cargo),
+    };
+    read.map_err(|why| Error::Package(format!("{path}: {why}")))
 }
 
 struct Import {
     source: Source,
     bundle: Bundle,
-    count: usize,
+    sent: usize,
+    kept: usize,
 }
 
 impl Import {
-    async fn npm(&mut self, endpoint: &str, name: &str) -> Result<(), Error> {
-        let packument: Packument = self.json(&format!("npm/{name}/index.json"))?;
-        let url = format!("{endpoint}{}", name.replace('/', "%2f"));
-        for version in publication::npm_order(&packument) {
-            let bytes = self.whole(&format!("npm/{name}/{}", archive(name, version)), LARGEST_ARCHIVE)?;
-            let document = publication::npm(name, version, &packument, &bytes).to_string();
-            self.send(Method::PUT, &url, "application/json", document.into()).await?;
+    async fn npm(&mut self, endpoint: &str, name: &str, packument: &Packument) -> Result<(), Error> {
+        let there = self.source.versions("npm", name).await?;
+        let escaped = name.replace('/', "%2f");
+        let tags_url = format!("{endpoint}-/package/{escaped}/dist-tags");
+        let read = if there.is_empty() { None } else { self.source.document(&tags_url, JSON).await? };
+        let tags = read.map(|read| serde_json::from_slice(&read)).transpose();
+        let tags: BTreeMap<String, String> =
+            tags.map_err(|error| wrong(&tags_url, &error.to_string()))?.unwrap_or_default();
+        let moved = presence::moved(packument, &tags);
+        let stays = tags.get("latest").or(packument.tags.get("latest")).map(String::as_str);
+        let latest = moved.get("latest").copied().or(stays).unwrap_or_default();
+        for version in publication::npm_order(packument) {
+            let path = format!("npm/{name}/{}", archive(name, version));
+            let known = self.presence("npm", name, version, &there).await?;
+            if self.step(known.as_ref(), None, &path)? == Step::Send {
+                let bytes = self.whole(&path, LARGEST_NPM_PUBLICATION as u64)?;
+                let document = publication::npm(name, version, packument, &moved, latest, &bytes).to_string();
+                let url = format!("{endpoint}{escaped}");
+                self.send(Method::PUT, &url, JSON, document.into(), LARGEST_NPM_PUBLICATION).await?;
+                continue;
+            }
+            let may_be_named = is_listed(known.as_ref());
+            let own = moved.iter().filter(|(_, named)| may_be_named && **named == version);
+            for tag in own.map(|(tag, _)| utf8_percent_encode(tag, NON_ALPHANUMERIC)) {
+                let headers = [(header::CONTENT_TYPE, JSON.to_owned())];
+                let body = full(Bytes::from(json!(version).to_string()));
+                self.source.send(Method::PUT, &format!("{tags_url}/{tag}"), &headers, body).await?;
+            }
         }
         Ok(())
     }
 
-    async fn pypi(&mut self, endpoint: &str, name: &str) -> Result<(), Error> {
-        let page: Page = self.json(&format!("pypi/{name}/index.json"))?;
-        for (version, files) in page.by_version(name) {
+    async fn pypi(
+        &mut self,
+        endpoint: &str,
+        name: &str,
+        versions: BTreeMap<Version, Vec<File>>,
+    ) -> Result<(), Error> {
+        let there = self.source.versions("pypi", name).await?;
+        for (version, files) in versions {
+            let version = version.to_string();
+            let known = self.presence("pypi", name, &version, &there).await?;
+            let is_yanked = files.iter().all(File::is_yanked);
             for file in files {
                 let path = format!("pypi/{name}/{}", file.filename);
-                let extent = self.bundle.extent(&path).cloned().ok_or_else(|| self.missing(&path))?;
-                let (head, tail) = publication::pypi(name, &version.to_string(), &file, BOUNDARY);
+                if self.step(known.as_ref(), Some(&file.filename), &path)? != Step::Send {
+                    continue;
+                }
+                let extent = self.bundle.extent(&path).cloned().ok_or_else(|| missing(&path))?;
+                let (head, tail) = publication::pypi(name, &version, &file, BOUNDARY);
                 let length = (head.len() + tail.len()) as u64 + extent.size;
                 let media_type = format!("multipart/form-data; boundary={BOUNDARY}");
                 let body = form(head, extent, tail);
                 let headers =
                     [(header::CONTENT_TYPE, media_type), (header::CONTENT_LENGTH, length.to_string())];
                 self.source.send(Method::POST, endpoint, &headers, body).await?;
-                self.count += 1;
+                self.sent += 1;
+            }
+            if is_yanked && is_listed(known.as_ref()) {
+                self.source.unlist("pypi", name, &version).await?;
             }
         }
         Ok(())
     }
 
-    async fn cargo(&mut self, endpoint: &str, name: &str) -> Result<(), Error> {
-        let path = format!("cargo/{}", cargo::path(name));
-        let text = String::from_utf8(self.whole(&path, LARGEST_DOCUMENT)?);
-        let wrong = |why: String| Error::Package(format!("cargo: {name}: {why}"));
-        let text = text.map_err(|error| wrong(error.to_string()))?;
-        for (version, line) in cargo::lines(&text).map_err(|error| wrong(error.to_string()))? {
-            let bytes =
-                self.whole(&format!("cargo/crates/{name}/{name}-{version}.crate"), LARGEST_ARCHIVE)?;
-            let body = publication::cargo(&line, &bytes);
-            let url = format!("{endpoint}api/v1/crates/new");
-            self.send(Method::PUT, &url, "application/octet-stream", body.into()).await?;
-            if line.get("yanked") == Some(&Value::Bool(true)) {
+    async fn cargo(&mut self, endpoint: &str, name: &str, lines: Lines) -> Result<(), Error> {
+        let there = self.source.versions("cargo", name).await?;
+        for (version, line) in lines {
+            let version = version.to_string();
+            let path = format!("cargo/crates/{name}/{name}-{version}.crate");
+            let known = self.presence("cargo", name, &version, &there).await?;
+            if self.step(known.as_ref(), None, &path)? == Step::Send {
+                let bytes = self.whole(&path, LARGEST_CARGO_PUBLICATION as u64)?;
+                let body = publication::cargo(&line, &bytes).into();
+                let url = format!("{endpoint}api/v1/crates/new");
+                self.send(Method::PUT, &url, "application/octet-stream", body, LARGEST_CARGO_PUBLICATION)
+                    .await?;
+            }
+            if line.get("yanked") == Some(&Value::Bool(true)) && is_listed(known.as_ref()) {
                 let url = format!("{endpoint}api/v1/crates/{name}/{version}/yank");
                 self.source.send(Method::DELETE, &url, &[], aws::http::empty()).await?;
             }
@@ -123,25 +206,107 @@ impl Import {
         Ok(())
     }
 
-    async fn send(&mut self, method: Method, url: &str, media_type: &str, body: Bytes) -> Result<(), Error> {
+    async fn maven(&mut self, endpoint: &str, name: &str, package: MavenPackage) -> Result<(), Error> {
+        let MavenPackage { group, artifact, versions } = package;
+        let (folder, there) =
+            (maven_files::folder(&group, &artifact), self.source.versions("maven", name).await?);
+        let mut unfinished = BTreeSet::new();
+        for (version, files) in versions {
+            let known = self.presence("maven", name, &version, &there).await?;
+            for file in files {
+                let path = format!("maven/{folder}/{version}/{file}");
+                if self.step(known.as_ref(), Some(&file), &path)? != Step::Send {
+                    continue;
+                }
+                let extent = self.bundle.extent(&path).cloned().ok_or_else(|| missing(&path))?;
+                let url = format!("{endpoint}{folder}/{version}/{file}");
+                let headers = [(header::CONTENT_LENGTH, extent.size.to_string())];
+                let body = form(String::new(), extent, String::new());
+                self.source.send(Method::PUT, &url, &headers, body).await?;
+                self.sent += 1;
+            }
+            if known.is_none_or(|known| known.status == PackageVersionStatus::Unfinished) {
+                unfinished.insert(version);
+            }
+        }
+        if unfinished.is_empty() {
+            return Ok(());
+        }
+        // With it they are whole.
+        let document = maven_files::metadata(&group, &artifact, &unfinished, &BTreeMap::new());
+        let url = format!("{endpoint}{folder}/maven-metadata.xml");
+        let headers = [(header::CONTENT_TYPE, "application/xml".to_owned())];
+        self.source.send(Method::PUT, &url, &headers, full(Bytes::from(document))).await
+    }
+
+    /// What the repository has of a version.
+    async fn presence(
+        &self,
+        format: &str,
+        name: &str,
+        version: &str,
+        there: &BTreeMap<String, PackageVersionStatus>,
+    ) -> Result<Option<Presence>, Error> {
+        let Some(status) = there.get(version) else { return Ok(None) };
+        let assets = match status {
+            PackageVersionStatus::Disposed => BTreeMap::new(),
+            _ => self.source.assets(format, name, version).await?,
+        };
+        Ok(Some(Presence { status: status.clone(), assets }))
+    }
+
+    /// What is to be done about a file. Errors: if the repository has another one in its place.
+    fn step(&mut self, known: Option<&Presence>, asset: Option<&str>, path: &str) -> Result<Step, Error> {
+        let told = self.bundle.manifest.files.get(path).ok_or_else(|| missing(path))?;
+        let step = Step::of(known, asset, &told.sha256);
+        match (step, known) {
+            (Step::Keep, _) => self.kept += 1,
+            (Step::Closed, Some(known)) => {
+                let status = known.status.as_str();
+                warn(&format!("{path} is not published: its version is there, and {status}"));
+            }
+            (Step::Other, _) => {
+                let why = format!("{path}: the repository has other bytes for this version");
+                return Err(Error::Package(why));
+            }
+            (Step::Send | Step::Closed, _) => {}
+        }
+        Ok(step)
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        url: &str,
+        media_type: &str,
+        body: Bytes,
+        limit: usize,
+    ) -> Result<(), Error> {
+        if body.len() > limit {
+            let why = format!(
+                "it takes {} bytes to publish, and no repository takes more than {limit}",
+                body.len()
+            );
+            return Err(wrong(url, &why));
+        }
         let headers = [(header::CONTENT_TYPE, media_type.to_owned())];
         self.source.send(method, url, &headers, full(body)).await?;
-        self.count += 1;
+        self.sent += 1;
         Ok(())
     }
 
-    fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        let read = self.whole(path, LARGEST_DOCUMENT)?;
-        serde_json::from_slice(&read).map_err(|error| Error::Package(format!("{path}: {error}")))
-    }
-
     fn whole(&self, path: &str, limit: u64) -> Result<Vec<u8>, Error> {
-        self.bundle.read(path, limit)?.ok_or_else(|| self.missing(path))
+        self.bundle.read(path, limit)?.ok_or_else(|| missing(path))
     }
+}
 
-    fn missing(&self, path: &str) -> Error {
-        Error::Package(format!("the bundle has no {path}"))
-    }
+/// Whether a version that is there now is in the lists: one that was not there was just published.
+fn is_listed(known: Option<&Presence>) -> bool {
+    known.is_none_or(|known| known.status == PackageVersionStatus::Published)
+}
+
+fn missing(path: &str) -> Error {
+    Error::Package(format!("the bundle has no {path}"))
 }
 
 /// A file of the bundle between two texts, as it is read.

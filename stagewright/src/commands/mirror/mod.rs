@@ -13,6 +13,7 @@ use clap::Subcommand;
 use codeartifact::bundle::Unreadable;
 use sha2::{Digest as _, Sha256};
 
+use super::run::view::clean;
 use super::to_the_end;
 
 #[derive(clap::Args)]
@@ -69,4 +70,9 @@ fn hash(path: &Path) -> Result<String, Error> {
         hash.update(bytes);
     }
     Ok(hex::encode(hash.finalize()))
+}
+
+/// What is left out, and what is not certain: the rest goes on.
+fn warn(what: &str) {
+    eprintln!("stagewright: warning: {}", clean(what));
 }

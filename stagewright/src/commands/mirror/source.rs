@@ -1,12 +1,16 @@
 //! A repository on a running server, as package managers read it: what it brings in from outside it brings in as ever,
 //! under its origin controls, quarantine and advisories, and every read is authorised and audited.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::Remote;
 use aws::http::{Body, empty, read_within};
 use aws::remote::Transport;
-use codeartifact_model::{GetAuthorizationToken, GetRepositoryEndpoint, PackageFormat};
+use codeartifact_model::{
+    GetAuthorizationToken, GetRepositoryEndpoint, ListPackageVersionAssets, ListPackageVersions,
+    PackageFormat, PackageVersionStatus, UpdatePackageVersionsStatus,
+};
 use http::{HeaderName, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 
@@ -20,6 +24,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 const LARGEST_DOCUMENT: usize = 128 * 1024 * 1024;
 /// Of the answer to a request that was refused, in bytes.
 const LARGEST_REFUSAL: usize = 64 * 1024;
+/// Versions or files on a page.
+const MOST_AT_ONCE: i32 = 1_000;
+const NOT_FOUND: &str = "ResourceNotFoundException";
 
 /// One repository, in every format.
 pub struct Source {
@@ -98,6 +105,97 @@ impl Source {
         Ok(())
     }
 
+    /// The versions of a package that the repository itself has, whatever their status is.
+    pub async fn versions(
+        &self,
+        format: &str,
+        name: &str,
+    ) -> Result<BTreeMap<String, PackageVersionStatus>, Error> {
+        let (namespace, package) = parts(name);
+        let mut asked = ListPackageVersions {
+            domain: self.repository.domain.clone(),
+            domain_owner: self.repository.domain_owner.clone(),
+            repository: self.repository.repository.clone(),
+            format: PackageFormat::from(format),
+            namespace,
+            package,
+            max_results: Some(MOST_AT_ONCE),
+            ..ListPackageVersions::default()
+        };
+        let mut versions = BTreeMap::new();
+        loop {
+            let page = match self.remote.call(asked.clone()).await {
+                Ok(page) => page,
+                Err(error) if error.code == NOT_FOUND => return Ok(versions),
+                Err(error) => return Err(error.into()),
+            };
+            let listed = page.versions.into_iter().flatten();
+            versions.extend(listed.map(|version| (version.version, version.status)));
+            match page.next_token {
+                Some(next) => asked.next_token = Some(next),
+                None => return Ok(versions),
+            }
+        }
+    }
+
+    /// The SHA-256 of the files of a version, by their names.
+    pub async fn assets(
+        &self,
+        format: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let (namespace, package) = parts(name);
+        let mut asked = ListPackageVersionAssets {
+            domain: self.repository.domain.clone(),
+            domain_owner: self.repository.domain_owner.clone(),
+            repository: self.repository.repository.clone(),
+            format: PackageFormat::from(format),
+            namespace,
+            package,
+            package_version: version.to_owned(),
+            max_results: Some(MOST_AT_ONCE),
+            next_token: None,
+        };
+        let mut assets = BTreeMap::new();
+        loop {
+            let page = self.remote.call(asked.clone()).await?;
+            assets.extend(page.assets.into_iter().flatten().filter_map(|asset| {
+                let sha256 = asset.hashes?.get("SHA-256")?.clone();
+                Some((asset.name, sha256))
+            }));
+            match page.next_token {
+                Some(next) => asked.next_token = Some(next),
+                None => return Ok(assets),
+            }
+        }
+    }
+
+    /// Takes a version that is published out of the lists. Errors: also if the server says that it did not.
+    pub async fn unlist(&self, format: &str, name: &str, version: &str) -> Result<(), Error> {
+        let (namespace, package) = parts(name);
+        let asked = UpdatePackageVersionsStatus {
+            domain: self.repository.domain.clone(),
+            domain_owner: self.repository.domain_owner.clone(),
+            repository: self.repository.repository.clone(),
+            format: PackageFormat::from(format),
+            namespace,
+            package,
+            versions: vec![version.to_owned()],
+            version_revisions: None,
+            expected_status: None,
+            target_status: PackageVersionStatus::Unlisted,
+        };
+        let answer = self.remote.call(asked).await?;
+        match answer.failed_versions.into_iter().flatten().next() {
+            None => Ok(()),
+            Some((_, failed)) => {
+                let why = failed.error_message.unwrap_or_default();
+                Err(Error::Package(format!("{format}: {name} {version} cannot be unlisted: {why}")))
+            }
+        }
+    }
+
     async fn get(&self, url: &str, accept: &str) -> Result<Response<Body>, Error> {
         let request = self.request(Request::get(url)).header(header::ACCEPT, accept).body(empty());
         let request = request.map_err(|error| wrong(url, &error.to_string()))?;
@@ -121,6 +219,14 @@ async fn endpoint(remote: &Remote, repository: &Repository, format: &str) -> Res
     };
     let endpoint = remote.call(asked).await?.repository_endpoint.unwrap_or_default();
     Ok(format!("{}/", endpoint.trim_end_matches('/')))
+}
+
+/// The namespace and the name: `@acme/tables` is in `acme`, `com.acme:app` in `com.acme`, and nothing else has any here.
+fn parts(name: &str) -> (Option<String>, String) {
+    match name.strip_prefix('@').and_then(|scoped| scoped.split_once('/')).or(name.split_once(':')) {
+        Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
+        None => (None, name.to_owned()),
+    }
 }
 
 /// Errors: the reason that the server gives.

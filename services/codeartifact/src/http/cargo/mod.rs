@@ -9,19 +9,19 @@ use http::{Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+pub use self::publish::LARGEST as LARGEST_PUBLICATION;
 use super::answer::{self, Refusal, typed};
 use super::documents::Document;
 use super::search::Hits;
 use super::{Action, Call, file, listing, reading, search};
 use crate::error::Error;
 use crate::names::{Coordinates, Format};
+use crate::package_names::is_crate_name;
 use crate::packages::{chain, find_package};
 use crate::records::Status;
 use crate::versions;
 
 const JSON: &str = "application/json";
-/// Source: The Cargo Book, "Registry Web API", and crates.io's rules for names.
-const LONGEST_NAME: usize = 64;
 const SIZE: usize = 10;
 const LARGEST: usize = 100;
 const OWNERS: &str =
@@ -55,17 +55,10 @@ pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
 
 /// Errors: 404 for what no crate can be called.
 fn coordinates(name: &str) -> Result<Coordinates, Refusal> {
-    if is_name(name) {
+    if is_crate_name(name) {
         return Ok(Coordinates::normal(Format::Cargo, "", name));
     }
     Err(Refusal::not_found("This is not the name of a crate."))
-}
-
-fn is_name(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    name.len() <= LONGEST_NAME
-        && name.bytes().all(fits)
-        && name.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
 }
 
 /// Where cargo finds the rest. All of it needs a token, and cargo sends one only if that is said here.

@@ -11,18 +11,19 @@ use store::ReadTx;
 
 use super::super::answer::{Refusal, typed};
 use super::super::{Action, Call, archive, read_body, reading};
-use super::{JSON, coordinates, index, is_name};
+use super::{JSON, coordinates, index};
 use crate::content;
 use crate::error::{Error, Resource};
 use crate::external;
 use crate::names::{Coordinates, Format};
+use crate::package_names::is_crate_name;
 use crate::packages::find_repository;
 use crate::packages::publishing::{self, Publication};
 use crate::records::{Asset, Cargo, Dependency, Metadata, Native, Package, Repository, Status, Version};
 use crate::versions;
 
 /// Of a publication, in bytes.
-const LARGEST: usize = 64 * 1024 * 1024;
+pub const LARGEST: usize = 64 * 1024 * 1024;
 /// Of what is said of the crate.
 const LONGEST_METADATA: usize = 4 * 1024 * 1024;
 const LONGEST_README: usize = 512 * 1024;
@@ -49,7 +50,7 @@ pub async fn take(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
     let (said, packed) =
         parts(body).ok_or_else(|| Refusal::bad("The request is not what cargo publishes."))?;
     let name = said.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if !is_name(&name) {
+    if !is_crate_name(&name) {
         return Err(Refusal::bad("The name is not that of a crate."));
     }
     let package = coordinates(&name)?;
@@ -143,7 +144,7 @@ fn metadata(said: &Map<String, Value>) -> Metadata {
     let dependencies = said.get("deps").and_then(Value::as_array).into_iter().flatten();
     let dependencies = dependencies.take(MOST_DEPENDENCIES).filter_map(|dependency| {
         let text = |member: &str| dependency.get(member).and_then(Value::as_str);
-        let package = text("name").filter(|name| is_name(name))?.to_lowercase();
+        let package = text("name").filter(|name| is_crate_name(name))?.to_lowercase();
         let kind = text("kind").unwrap_or("normal").to_owned();
         Some(Dependency { namespace: None, package, kind, requirement: text("version_req")?.to_owned() })
     });

@@ -3,8 +3,8 @@
 //! Guide, "Using CodeArtifact with Maven".
 
 pub mod metadata;
-mod path;
-mod plugins;
+pub mod path;
+pub mod plugins;
 pub mod pom;
 mod put;
 mod read;

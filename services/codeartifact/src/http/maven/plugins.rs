@@ -15,7 +15,7 @@ use crate::packages::chain::Link;
 use crate::records::{Package, Plugin, Status, Version};
 
 /// Of a `plugin.xml`, in bytes.
-const LONGEST: u64 = 8 * 1024 * 1024;
+pub const LONGEST: u64 = 8 * 1024 * 1024;
 const LONGEST_PREFIX: usize = 255;
 /// Packages of one group that are looked at, in each repository.
 const MOST_PACKAGES: usize = 1_000;
@@ -24,15 +24,20 @@ const MOST_VERSIONS: usize = 20;
 
 /// What an archive says that it is called, if it is a plugin. What is no archive is none.
 pub async fn inside(blobs: &Blobs, blob: Digest, size: u64) -> Result<Option<Plugin>, Error> {
-    let is_it = |path: &str| path == "META-INF/maven/plugin.xml";
-    match zipped::find(blobs, blob, size, is_it, LONGEST).await {
+    match zipped::find(blobs, blob, size, is_description, LONGEST).await {
         Ok(Found::File(content)) => Ok(read(&content)),
         Ok(Found::Nothing | Found::TooLarge) | Err(Error::Validation { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn read(content: &[u8]) -> Option<Plugin> {
+/// Whether a file of an archive is the one that says it.
+pub fn is_description(path: &str) -> bool {
+    path == "META-INF/maven/plugin.xml"
+}
+
+/// What it says.
+pub fn read(content: &[u8]) -> Option<Plugin> {
     let root = xml::parse(content).ok().filter(|root| root.name == "plugin")?;
     let text = |name: &str| root.child(name).map(|child| child.text.trim().to_owned());
     let fits = |text: &String| !text.is_empty() && text.len() <= LONGEST_PREFIX;

@@ -109,7 +109,8 @@ async fn publish(call: &Call<'_>, package: &Coordinates, document: Document<'_>)
     if tags.len() > MOST_TAGS || tags.iter().any(|tag| super::tags::check(tag).is_err()) {
         return Err(Error::field("The tags of the document are not valid."));
     }
-    if tags.is_empty() {
+    // A document that names other versions alone moves no name.
+    if document.tags.is_empty() {
         tags.push("latest".to_owned());
     }
     let publication = Publication {

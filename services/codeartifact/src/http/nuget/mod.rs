@@ -1,7 +1,7 @@
 //! A source of NuGet, version 3 of its protocol, as `dotnet` and `nuget` use it.
 //! Source: NuGet documentation, "NuGet Server API"; CodeArtifact User Guide, "Using CodeArtifact with NuGet".
 
-mod manifest;
+pub mod manifest;
 mod push;
 mod registration;
 mod search;

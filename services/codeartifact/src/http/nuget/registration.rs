@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws::http::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::answer::Refusal;
@@ -92,6 +94,12 @@ fn described(base: &str, version: &Version) -> Value {
     entry["listed"] = json!(version.status.is_listed());
     entry["published"] = json!(version.published.to_iso8601_millis());
     entry["packageContent"] = json!(content);
+    // So that another server can have this one as its origin.
+    let archive = version.contents.assets.values().next();
+    if let Some(sha512) = archive.and_then(|archive| hex::decode(&archive.sha512).ok()) {
+        entry["packageHash"] = json!(STANDARD.encode(sha512));
+        entry["packageHashAlgorithm"] = json!("SHA512");
+    }
     json!({
         "@id": own,
         "@type": "Package",

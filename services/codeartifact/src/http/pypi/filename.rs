@@ -2,7 +2,8 @@
 //! Source: Python Packaging User Guide, "Binary distribution format", "Source distribution format".
 
 use crate::error::Error;
-use crate::names::{Format, python_name};
+use crate::names::Format;
+use crate::package_names::python_name;
 use crate::versions;
 
 /// Longer names are nobody's.

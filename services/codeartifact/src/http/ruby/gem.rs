@@ -10,7 +10,8 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256, Sha512};
 use tar::Archive;
 
-use super::{is_name, is_platform};
+use super::version_of;
+pub use super::{is_name, is_platform};
 use crate::error::Error;
 use crate::records::{Dependency, Gem, GemDependency, Metadata, Requirement};
 use crate::versions::ruby;
@@ -170,12 +171,16 @@ fn platform(node: &Node) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("-"))
 }
 
+pub fn is_operator(text: &str) -> bool {
+    OPERATORS.contains(&text)
+}
+
 /// None of it is any version. `None` for what is no requirement.
 fn requirement(node: Option<&Node>) -> Option<Requirement> {
     let mut all = Requirement::new();
     for pair in items(node.and_then(|node| node.get("requirements"))) {
         let [operator, number] = items(Some(pair)) else { return None };
-        let operator = operator.text().filter(|operator| OPERATORS.contains(operator))?.to_owned();
+        let operator = operator.text().filter(|operator| is_operator(operator))?.to_owned();
         let number = version(number).filter(|number| ruby::is_number(number))?;
         if (operator.as_str(), number.as_str()) != (">=", "0") {
             all.push((operator, number));
@@ -191,6 +196,11 @@ fn dependency(node: &Node) -> Option<GemDependency> {
         is_development: node.get("type").and_then(Node::text) == Some(":development"),
         requirement: requirement(said)?,
     })
+}
+
+/// The name of the version that a gem is.
+pub fn full_version(gem: &Gem) -> String {
+    version_of(&gem.number, &gem.platform)
 }
 
 pub fn metadata(gem: &Gem) -> Metadata {

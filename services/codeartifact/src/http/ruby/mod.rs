@@ -10,13 +10,17 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use aws::http::{Body, Response};
+use aws::http::{Body, BodyError, Response, empty};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
+use futures_util::stream;
 use http::header::{self, HeaderName};
 use http::{Method, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use md5::{Digest as _, Md5};
 use percent_encoding::percent_decode_str;
 use sha2::Sha256;
@@ -26,10 +30,11 @@ use super::answer::{self, Refusal, set, typed};
 use super::documents::Document;
 use super::{Action, Call, file, listing, read_body, reading};
 use crate::error::Error;
+use crate::external::{self, Connection};
 use crate::names::{Coordinates, Format};
-use crate::packages::chain::{self, Link};
+use crate::packages::chain::{self, Found, Link};
 use crate::packages::no_such_version;
-use crate::records::{Asset, Native, Package, Repository, Status, Version};
+use crate::records::{Asset, External, Native, Package, Repository, Status};
 use crate::versions::{compare, ruby};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -54,8 +59,8 @@ pub async fn serve(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
             call.carried_out(Action::Read, None, None, Box::pin(async { Ok(()) })).await?;
             Ok(typed(TEXT, ""))
         }
-        ["versions"] if is_read => all(&call, false).await,
-        ["names"] if is_read => all(&call, true).await,
+        ["versions"] if is_read => all_versions(&call).await,
+        ["names"] if is_read => all_names(&call).await,
         ["info", name] if is_read => info(&call, &coordinates(name)?).await,
         ["gems", name] if is_read => {
             let (_, _, asset) = found(&call, name.strip_suffix(".gem").ok_or_else(nothing)?).await?;
@@ -82,7 +87,7 @@ fn coordinates(name: &str) -> Result<Coordinates, Refusal> {
     Err(Refusal::not_found("This is not the name of a gem."))
 }
 
-fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     name.len() <= LONGEST
         && name.bytes().all(fits)
@@ -90,7 +95,7 @@ fn is_name(name: &str) -> bool {
         && !name.starts_with(['.', '-', '_'])
 }
 
-fn is_platform(platform: &str) -> bool {
+pub fn is_platform(platform: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     (1..=LONGEST).contains(&platform.len()) && platform.bytes().all(fits)
 }
@@ -106,11 +111,10 @@ fn asset_name(package: &Coordinates, version: &str) -> String {
 }
 
 /// The versions that clients see, in their order.
-fn shown(tx: &mut ReadTx<'_>, links: &[Link], package: &Coordinates) -> Result<Vec<Version>, Error> {
-    let versions = chain::versions(tx, links, package)?;
-    let all = versions.into_values().map(|found| found.version);
-    let mut shown: Vec<Version> = all.filter(|version| version.status.is_listed()).collect();
-    shown.sort_by(|a, b| compare(Format::Ruby, &a.version, &b.version));
+fn shown(tx: &mut ReadTx<'_>, links: &[Link], package: &Coordinates) -> Result<Vec<Found>, Error> {
+    let all = chain::versions(tx, links, package)?.into_values();
+    let mut shown: Vec<Found> = all.filter(|found| found.version.status.is_listed()).collect();
+    shown.sort_by(|a, b| compare(Format::Ruby, &a.version.version, &b.version.version));
     Ok(shown)
 }
 
@@ -125,7 +129,7 @@ async fn info(call: &Call<'_>, package: &Coordinates) -> Result<Response, Refusa
             );
             return Err(Error::not_found(coordinates.resource(), message));
         }
-        Ok(compact::info(&versions.iter().collect::<Vec<_>>()).into_bytes())
+        Ok(compact::info(&versions).into_bytes())
     }));
     let document = call.carried_out(Action::Read, Some(package), None, work).await?;
     Ok(served(call, document))
@@ -133,53 +137,106 @@ async fn info(call: &Call<'_>, package: &Coordinates) -> Result<Response, Refusa
 
 /// Bundler holds the bytes against the fingerprint, which must be their MD5, or against their digest.
 fn served(call: &Call<'_>, document: Document) -> Response {
-    let body = document.body;
-    let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(&body)));
-    let document = Document { tag: format!("\"{}\"", hex::encode(Md5::digest(&body))), body };
-    let mut response = answer::document(TEXT, document, call.header(header::IF_NONE_MATCH));
-    set(&mut response, DIGEST, &digest);
+    served_whole(call, vec![document.body])
+}
+
+/// Pieces that are one document together: what others share is not copied.
+fn served_whole(call: &Call<'_>, pieces: Vec<Bytes>) -> Response {
+    let (mut md5, mut sha256, mut length) = (Md5::new(), Sha256::new(), 0);
+    for piece in &pieces {
+        md5.update(piece);
+        sha256.update(piece);
+        length += piece.len();
+    }
+    let tag = format!("\"{}\"", hex::encode(md5.finalize()));
+    let is_known = call.header(header::IF_NONE_MATCH).is_some_and(|known| answer::matches(known, &tag));
+    let frames = pieces.into_iter().map(|piece| Ok::<_, BodyError>(Frame::data(piece)));
+    let body = if is_known { empty() } else { StreamBody::new(stream::iter(frames)).boxed_unsync() };
+    let mut response = Response::new(body);
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        set(&mut response, header::CONTENT_LENGTH, &length.to_string());
+    }
+    set(&mut response, header::CONTENT_TYPE, TEXT);
+    set(&mut response, header::ETAG, &tag);
+    set(&mut response, header::CACHE_CONTROL, "private, no-cache");
+    set(&mut response, DIGEST, &format!("sha-256=:{}:", STANDARD.encode(sha256.finalize())));
     response
 }
 
-/// All gems of the repository and its upstreams: their names, or their versions with the hash of their file in the index.
-async fn all(call: &Call<'_>, names_only: bool) -> Result<Response, Refusal> {
+/// The names of all gems of the repository and its upstreams.
+async fn all_names(call: &Call<'_>) -> Result<Response, Refusal> {
     let work = Box::pin(async {
         let repository = reading::repository(call)?.clone();
-        let advisories = call.codeartifact.advisories.current();
-        let read = call.codeartifact.store.read(move |tx| {
-            let names = names(tx, &repository)?;
-            if names_only {
-                let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
-                return Ok::<_, Error>(format!("---\n{lines}"));
+        let read = call.codeartifact.store.read(move |tx| names(tx, &repository, false));
+        let lines: String = read.await?.iter().map(|name| format!("{name}\n")).collect();
+        Ok(format!("---\n{lines}"))
+    });
+    let text = call.carried_out(Action::Read, None, None, work).await?;
+    Ok(served(call, Document::of(text.into_bytes())))
+}
+
+/// The versions of all gems of the repository and its upstreams, each with the hash of its file in the index. Before them stands
+/// what the origins list: Bundler asks only for gems that it finds here, and believes the last line about each.
+async fn all_versions(call: &Call<'_>) -> Result<Response, Refusal> {
+    let work = Box::pin(async {
+        let (repository, ca) = (reading::repository(call)?.clone(), call.codeartifact);
+        let (of, advisories) = (repository.clone(), ca.advisories.current());
+        let connections = ca.store.read(move |tx| connections(tx, &of)).await?;
+        let mut pieces =
+            vec![Bytes::from(format!("created_at: {}\n---\n", repository.created.to_iso8601_secs()))];
+        let mut is_whole = true;
+        for connection in connections {
+            match external::gems(ca, connection).await {
+                Ok(list) => pieces.push(list),
+                Err(trouble) => {
+                    tracing::warn!(connection, %trouble, "the gems of an origin could not be listed");
+                    is_whole = false;
+                }
             }
-            let mut out = format!("created_at: {}\n---\n", repository.created.to_iso8601_secs());
-            for name in names {
+        }
+        let read = ca.store.read(move |tx| {
+            let mut out = String::new();
+            for name in names(tx, &repository, !is_whole)? {
                 let package = Coordinates::normal(Format::Ruby, "", &name);
                 let links = chain::of(tx, &advisories, &repository, &package)?;
                 let versions = shown(tx, &links, &package)?;
-                let versions: Vec<&Version> = versions.iter().collect();
-                let numbers: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
+                let numbers: Vec<&str> =
+                    versions.iter().map(|found| found.version.version.as_str()).collect();
                 if !numbers.is_empty() {
                     let hash = hex::encode(Md5::digest(compact::info(&versions)));
                     // Writing to a text cannot fail.
                     let _ = writeln!(out, "{name} {} {hash}", numbers.join(","));
                 }
             }
-            Ok(out)
+            Ok::<_, Error>(out)
         });
-        read.await
+        pieces.push(read.await?.into());
+        Ok(pieces)
     });
-    let text = call.carried_out(Action::Read, None, None, work).await?;
-    Ok(served(call, Document::of(text.into_bytes())))
+    let pieces = call.carried_out(Action::Read, None, None, work).await?;
+    Ok(served_whole(call, pieces))
 }
 
-/// Errors: `Validation` if there are too many.
-fn names(tx: &mut ReadTx<'_>, repository: &Repository) -> Result<BTreeSet<String>, Error> {
+/// Those through which gems can come in.
+fn connections(tx: &mut ReadTx<'_>, repository: &Repository) -> Result<BTreeSet<&'static str>, store::Error> {
+    let all = chain::repositories(tx, repository)?;
+    let all = all.iter().filter_map(|repository| Connection::named(repository.external_connection.as_ref()?));
+    Ok(all.filter(|connection| connection.format == Format::Ruby).map(|connection| connection.name).collect())
+}
+
+/// Those that are here; with those that were seen outside where nobody lists them. Errors: `Validation` if there are too many.
+fn names(tx: &mut ReadTx<'_>, repository: &Repository, with_seen: bool) -> Result<BTreeSet<String>, Error> {
     let mut names = BTreeSet::new();
     for repository in chain::repositories(tx, repository)? {
         let gems = Package::all_of(repository.id).and(Format::Ruby.as_str());
-        let packages = tx.scan::<Package>(gems, MOST_GEMS + 1)?.into_records();
+        let packages = tx.scan::<Package>(gems.clone(), MOST_GEMS + 1)?.into_records();
         names.extend(packages.into_iter().map(|package| package.coordinates.name));
+        if with_seen && repository.external_connection.is_some() {
+            let seen = tx.scan::<External>(gems, MOST_GEMS)?.into_records().into_iter();
+            names.extend(seen.filter(|seen| seen.exists).map(|seen| seen.coordinates.name));
+        }
         if names.len() > MOST_GEMS {
             let message = format!(
                 "The repository and its upstreams have more than {MOST_GEMS} gems: they are not listed."

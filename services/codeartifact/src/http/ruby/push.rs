@@ -7,7 +7,7 @@ use aws::http::{Body, Response};
 
 use super::super::answer::Refusal;
 use super::super::{Action, Call, reading};
-use super::{asset_name, coordinates, gem, registered, version_of};
+use super::{asset_name, coordinates, gem, registered};
 use crate::content::{self, LARGEST_ASSET, Received};
 use crate::error::Error;
 use crate::external;
@@ -26,7 +26,7 @@ pub async fn take(call: Call<'_>, body: Body) -> Result<Response, Refusal> {
     let received = content::receive(&ca.store, &ca.blobs, body, LARGEST_ASSET).await?;
     let gem = gem::read(&ca.blobs, received.blob).await?;
     let package = coordinates(&gem.name)?;
-    let version = version_of(&gem.number, &gem.platform);
+    let version = gem::full_version(&gem);
     let work = Box::pin(publish(&call, &package, &version, gem, received));
     call.carried_out(Action::Publish, Some(&package), Some(&version), work).await?;
     Ok(registered(&package, &version))

@@ -1,16 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use codeartifact::package_names::is_crate_name;
 use semver::Version;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::source::wrong;
 use super::{Error, Export, warn};
-use crate::mirror::cargo::{self, Need};
+use crate::mirror::cargo::{self, Lines, Need};
+use crate::mirror::open::Open;
 use crate::mirror::{Hash, Pin};
 
 const DEFAULT: &str = "default";
-
-type Lines = BTreeMap<Version, Map<String, Value>>;
 
 /// What was chosen, and with which features.
 #[derive(Default)]
@@ -35,15 +35,10 @@ pub async fn export(export: &mut Export, needs: BTreeSet<Need>, pins: BTreeSet<P
         };
         take(export, &endpoint, &mut chosen, &lines, &pin.name, &version, pin.hashes).await?;
     }
-    let (mut open, mut seen) = (needs, BTreeSet::new());
-    while let Some(first) = open.first().cloned() {
-        let lines = lines(export, &endpoint, &first.name).await?;
-        let of_it: Vec<Need> = open.iter().filter(|need| need.name == first.name).cloned().collect();
-        for need in of_it {
-            open.remove(&need);
-            if !seen.insert(need.clone()) {
-                continue;
-            }
+    let mut open = Open::new(needs);
+    while let Some(name) = open.package() {
+        let lines = lines(export, &endpoint, &name).await?;
+        for need in open.take(&name) {
             let Some(version) = cargo::pick(&lines, &need.req).cloned() else {
                 return Err(Error::Package(format!(
                     "cargo: no version of {} fits '{}'",
@@ -59,7 +54,7 @@ pub async fn export(export: &mut Export, needs: BTreeSet<Need>, pins: BTreeSet<P
             let (more, others) =
                 lines.get(&version).map(|line| cargo::needs(line, features)).unwrap_or_default();
             others.iter().for_each(|why| warn(&format!("cargo: {} {version}: {why}", need.name)));
-            open.extend(more.into_iter().filter(|need| !seen.contains(need)));
+            open.add(more);
         }
     }
     for (name, lines) in chosen.lines {
@@ -98,7 +93,7 @@ async fn take(
     // The index has the name as its author writes it.
     let (name, cksum) = (Some(says("name")).filter(|known| known.eq_ignore_ascii_case(name)), says("cksum"));
     let name =
-        name.filter(|name| cargo::is_name(name)).ok_or_else(|| wrong(endpoint, "a line of another crate"))?;
+        name.filter(|name| is_crate_name(name)).ok_or_else(|| wrong(endpoint, "a line of another crate"))?;
     hashes.insert(Hash::Sha256(cksum.to_ascii_lowercase()));
     let path = format!("cargo/crates/{name}/{name}-{version}.crate");
     export.copy(&path, &format!("{endpoint}api/v1/crates/{name}/{version}/download"), &hashes).await?;

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::source::wrong;
 use super::{Error, Export, warn};
 use crate::mirror::locks::integrity;
-use crate::mirror::npm::{self, Chosen, Need, Packument};
+use crate::mirror::npm::{self, Need, Packument};
+use crate::mirror::open::Open;
 use crate::mirror::{Hash, Pin};
 
 /// Package by package, so that no more than one document is in memory beside what was chosen of the others.
@@ -14,7 +15,7 @@ pub async fn export(export: &mut Export, needs: BTreeSet<Need>, pins: BTreeSet<P
         return Ok(());
     }
     let endpoint = export.source.endpoint("npm").await?;
-    let mut chosen: BTreeMap<String, Chosen> = BTreeMap::new();
+    let mut chosen: BTreeMap<String, Packument> = BTreeMap::new();
     let mut by_name: BTreeMap<String, Vec<Pin>> = BTreeMap::new();
     for pin in pins {
         by_name.entry(pin.name.clone()).or_default().push(pin);
@@ -26,19 +27,13 @@ pub async fn export(export: &mut Export, needs: BTreeSet<Need>, pins: BTreeSet<P
             take(export, &endpoint, &packument, chosen, &pin).await?;
         }
     }
-    let (mut open, mut seen) = (needs, BTreeSet::new());
-    while let Some(first) = open.first().cloned() {
-        let packument = packument(export, &endpoint, &first.name).await?;
-        if packument.is_none() && open.iter().any(|need| need.name == first.name && !need.is_optional) {
-            return Err(none(&first.name));
+    let mut open = Open::new(needs);
+    while let Some(name) = open.package() {
+        let packument = packument(export, &endpoint, &name).await?;
+        if packument.is_none() && open.demands(&name) {
+            return Err(none(&name));
         }
-        // A package may need another version of itself: what is added meanwhile has its turn, too.
-        let of_it: Vec<Need> = open.iter().filter(|need| need.name == first.name).cloned().collect();
-        for need in of_it {
-            open.remove(&need);
-            if !seen.insert(need.clone()) {
-                continue;
-            }
+        for need in open.take(&name) {
             let picked =
                 packument.as_ref().and_then(|known| Some((known, known.pick(&need.range)?.to_owned())));
             let Some((packument, version)) = picked else {
@@ -54,7 +49,7 @@ pub async fn export(export: &mut Export, needs: BTreeSet<Need>, pins: BTreeSet<P
             take(export, &endpoint, packument, chosen, &pin).await?;
             let (more, others) = packument.versions.get(&pin.version).map(npm::needs).unwrap_or_default();
             others.iter().for_each(|why| warn(&format!("npm: {} {}: {why}", pin.name, pin.version)));
-            open.extend(more.into_iter().filter(|need| !seen.contains(need)));
+            open.add(more);
         }
     }
     for (name, chosen) in chosen {
@@ -81,7 +76,7 @@ async fn take(
     export: &mut Export,
     endpoint: &str,
     packument: &Packument,
-    chosen: &mut Chosen,
+    chosen: &mut Packument,
     pin: &Pin,
 ) -> Result<(), Error> {
     let Pin { name, version, .. } = pin;

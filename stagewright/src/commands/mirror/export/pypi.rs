@@ -5,7 +5,8 @@ use url::Url;
 
 use super::source::wrong;
 use super::{Error, Export, warn};
-use crate::mirror::pypi::{self, File, Need, Page};
+use crate::mirror::open::Open;
+use crate::mirror::pypi::{self, File, Page, Requirement};
 use crate::mirror::{Hash, Pin};
 
 const PAGE: &str = "application/vnd.pypi.simple.v1+json";
@@ -16,12 +17,16 @@ const LARGEST_METADATA: usize = 4 * 1024 * 1024;
 struct Chosen {
     files: BTreeMap<String, File>,
     versions: BTreeSet<Version>,
-    /// What the metadata of a version says, once it was read.
+    /// What the metadata of all wheels of a version says that were taken so far.
     metadata: BTreeMap<Version, String>,
 }
 
 /// Project by project, as for npm.
-pub async fn export(export: &mut Export, needs: BTreeSet<Need>, pins: BTreeSet<Pin>) -> Result<(), Error> {
+pub async fn export(
+    export: &mut Export,
+    needs: BTreeSet<Requirement>,
+    pins: BTreeSet<Pin>,
+) -> Result<(), Error> {
     if needs.is_empty() && pins.is_empty() {
         return Ok(());
     }
@@ -44,18 +49,14 @@ pub async fn export(export: &mut Export, needs: BTreeSet<Need>, pins: BTreeSet<P
         };
         take(export, &url, chosen.entry(pin.name).or_default(), version, files).await?;
     }
-    let (mut open, mut seen) = (needs, BTreeSet::new());
-    while let Some(first) = open.first().cloned() {
-        let page = versions(export, &endpoint, &first.name).await?;
-        if page.is_none() && open.iter().any(|need| need.name == first.name && !need.is_optional) {
-            return Err(none(&first.name));
+    let (python, extras) = (export.filter.python.clone(), BTreeSet::new());
+    let mut open = Open::new(needs.into_iter().filter_map(|need| need.met(&extras, python.as_ref())));
+    while let Some(name) = open.package() {
+        let page = versions(export, &endpoint, &name).await?;
+        if page.is_none() && open.demands(&name) {
+            return Err(none(&name));
         }
-        let of_it: Vec<Need> = open.iter().filter(|need| need.name == first.name).cloned().collect();
-        for need in of_it {
-            open.remove(&need);
-            if !seen.insert(need.clone()) {
-                continue;
-            }
+        for need in open.take(&name) {
             let picked = page.as_ref().and_then(|(url, versions)| {
                 Some((url, pypi::pick(versions, &need.specifiers, &export.filter)?))
             });
@@ -70,9 +71,9 @@ pub async fn export(export: &mut Export, needs: BTreeSet<Need>, pins: BTreeSet<P
             let chosen = chosen.entry(need.name.clone()).or_default();
             take(export, url, chosen, version.clone(), files).await?;
             let metadata = chosen.metadata.get(&version).map(String::as_str).unwrap_or_default();
-            let (more, others) = pypi::needs(metadata, &need.extras, export.filter.python.as_ref());
+            let (more, others) = pypi::needs(metadata, &need.extras, python.as_ref());
             others.iter().for_each(|why| warn(&format!("pypi: {} {version}: {why}", need.name)));
-            open.extend(more.into_iter().filter(|need| !seen.contains(need)));
+            open.add(more);
         }
     }
     for (name, chosen) in chosen {
@@ -131,12 +132,11 @@ async fn take(
         }
         chosen.files.insert(file.filename.clone(), file.beside());
     }
-    if !chosen.metadata.contains_key(&version) {
-        if metadata.is_empty() {
-            warn(&format!("pypi: {project} {version} has no wheel that says what it needs"));
-        }
-        chosen.metadata.insert(version.clone(), metadata);
+    let is_first = chosen.versions.insert(version.clone());
+    let known = chosen.metadata.entry(version.clone()).or_default();
+    known.push_str(&metadata);
+    if is_first && known.is_empty() {
+        warn(&format!("pypi: {project} {version} has no wheel that says what it needs"));
     }
-    chosen.versions.insert(version);
     Ok(())
 }
