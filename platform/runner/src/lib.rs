@@ -52,7 +52,7 @@ pub use folder::{Folder, State};
 pub use machine::is_of_machine;
 pub use mask::mask;
 pub use open::{CommandOutput, Open, Pipes, Size, Terminal};
-pub use plan::{Bind, Limits, Network, OnFailure, Phase, PhasePlan, Plan, Retry, Session, Shell};
+pub use plan::{Bind, Limits, Network, OnFailure, Phase, PhasePlan, Plan, Pool, Retry, Session, Shell};
 pub use remove::{remove_file, remove_folder};
 pub use sandbox::{Problem, Sandbox};
 pub use timestamp::{agent_line, uptime_seconds};

@@ -52,6 +52,9 @@ pub struct Plan {
     /// What else the environment takes while it lives.
     #[serde(default)]
     pub open: Option<Open>,
+    /// The workers that it is for; none: it runs on this machine.
+    #[serde(default)]
+    pub pool: Option<Pool>,
     /// Whether anybody looks at the build's files afterwards. Those of one that runs elsewhere come back only then.
     #[serde(default = "Plan::files_are_wanted")]
     pub leaves_files: bool,
@@ -65,6 +68,17 @@ impl Plan {
     const fn files_are_wanted() -> bool {
         true
     }
+}
+
+/// Workers on other machines that get the same builds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pool {
+    /// Those that belong to no fleet.
+    #[default]
+    Common,
+    /// Those of a fleet, by its ARN.
+    Fleet(String),
 }
 
 /// A phase that runs buildspec commands. The other phases of a build belong to the server.

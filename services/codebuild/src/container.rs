@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use codebuild_model::{ImagePullCredentialsType, ProjectEnvironment, RegistryCredential};
-use runner::{Container, ImageName};
+use runner::{Container, ImageName, Pool};
 use serde::Deserialize;
 
 use crate::{records::Build, state::Outcome};
@@ -37,11 +37,20 @@ pub struct Containers {
 }
 
 impl Containers {
+    /// The workers that a build is for; none if it runs on this machine.
+    pub(crate) fn pool(&self, build: &Build) -> Option<Pool> {
+        match build.fleet_of_workers() {
+            Some(fleet) => Some(Pool::Fleet(fleet.to_owned())),
+            None => (self.isolation == Isolation::Workers).then_some(Pool::Common),
+        }
+    }
+
     /// The container of a build; none if it runs in a sandbox. Errors: how PROVISIONING ends when it can have none.
     pub(crate) fn of(&self, build: &Build) -> Result<Option<Container>, Outcome> {
         let Some(environment) = &build.configuration.0.environment else { return Ok(None) };
         let stands_for = self.images.get(&environment.image);
         let in_sandbox = match self.isolation {
+            _ if self.pool(build).is_some() => true,
             Isolation::Sandbox | Isolation::Workers => true,
             Isolation::Container => false,
             Isolation::Auto => environment.image.starts_with(CURATED) && stands_for.is_none(),

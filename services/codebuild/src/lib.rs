@@ -25,6 +25,7 @@ mod driver;
 mod environment;
 mod error;
 mod expiry;
+mod fleet;
 mod host_access;
 mod hosts;
 mod meters;

@@ -18,7 +18,8 @@ use crate::worker::{Ending, Error, Once, Settings, Worker};
 #[derive(clap::Args)]
 #[command(
     after_help = "The key is that in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN); its owner must be \
-                  allowed stagewright:RunBuilds. The server's configuration must say executor = \"workers\" in [builds].\n\n\
+                  allowed stagewright:RunBuilds, on the fleet if there is one. Without a fleet the server's configuration must \
+                  say executor = \"workers\" in [builds].\n\n\
                   SIGTERM: takes no new builds, and lets those that run go on for --drain seconds; a second one ends them. \
                   A build that is ended is a fault of its environment, and tried again if its project says so.\n\n\
                   STAGEWRIGHT_LOG  what is logged: error, warn, info (default), debug"
@@ -37,6 +38,9 @@ pub struct Arguments {
     /// How operators know this worker [default: host name and process id]
     #[arg(long)]
     name: Option<String>,
+    /// Get the builds of this fleet and no others [default: those without a fleet]
+    #[arg(long, value_name = "NAME|ARN", value_parser = fleet)]
+    fleet: Option<String>,
     /// How long builds may go on after SIGTERM
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     drain: u64,
@@ -119,12 +123,22 @@ fn settings(arguments: Arguments) -> Result<Settings, String> {
     Ok(Settings {
         server: arguments.server,
         name: arguments.name.unwrap_or_else(own_name),
+        fleet: arguments.fleet,
         data: arguments.data.or_else(usual_folder).ok_or("no data folder: say --data DIR")?,
         concurrency: arguments.concurrency.map_or(builds.concurrency, usize::from).max(1),
         read_only_paths: builds.read_only_paths,
         drain: Duration::from_secs(arguments.drain),
         once,
     })
+}
+
+/// It becomes a part of addresses.
+fn fleet(text: &str) -> Result<String, String> {
+    let allowed = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | ':' | '/');
+    match !text.is_empty() && text.chars().all(allowed) {
+        true => Ok(text.to_owned()),
+        false => Err("no fleet has such a name or ARN".to_owned()),
+    }
 }
 
 fn own_name() -> String {

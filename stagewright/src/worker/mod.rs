@@ -36,6 +36,8 @@ pub struct Settings {
     /// The server's address, as builds reach it too.
     pub server: String,
     pub name: String,
+    /// The fleet whose builds it gets, by name or ARN; none: those without a fleet.
+    pub fleet: Option<String>,
     /// For the builds and their leases.
     pub data: PathBuf,
     /// Builds at one time.
@@ -121,7 +123,7 @@ impl Worker {
         let executor = SandboxExecutor::new(data.join("builds"), supervisor, sandbox).map_err(at(&data))?;
         let leases = Leases::open(data.join("leases")).map_err(at(&data))?;
         let passage = Passage::open(&data).await.map_err(at(&data))?;
-        let link = Link::new(remote.clone(), settings.name.clone());
+        let link = Link::new(remote.clone(), settings.name.clone(), settings.fleet.clone());
         Ok(Self { settings, link, executor, leases, passage, remote, ending, _lock: lock })
     }
 

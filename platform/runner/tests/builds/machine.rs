@@ -175,6 +175,7 @@ pub fn plan(phases: Vec<PhasePlan>) -> Plan {
         binds: vec![],
         container: None,
         open: None,
+        pool: None,
         leaves_files: true,
     }
 }

@@ -62,7 +62,7 @@ async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
     let seconds = time_left(build).as_secs().max(1);
     let container = codebuild.config.containers.of(build).map_err(Trouble::Ends)?;
     let plan = plan(build, &spec, &sources, variables, &token, seconds, codebuild.config.network);
-    let plan = Plan { container, ..plan };
+    let plan = Plan { container, pool: codebuild.config.containers.pool(build), ..plan };
     tools::furnish(&folder)?;
     codebuild.executor.start(&plan).await?;
     Ok(())

@@ -62,6 +62,7 @@ pub(crate) fn plan(
         binds: vec![],
         container: None,
         open: build.open,
+        pool: None,
         leaves_files: leaves_files(build, spec),
     }
 }
