@@ -103,11 +103,11 @@ def test_a_fleet_is_made_changed_listed_and_deleted(aws, server):
     assert look(aws, arn) == changed
 
     others = [create(aws)["arn"] for _ in range(2)]
-    pages = aws.codebuild.get_paginator("list_fleets").paginate(
-        sortBy="CREATED_TIME", sortOrder="DESCENDING", PaginationConfig={"PageSize": 1}
-    )
-    listed = [arn for page in pages for arn in page["fleets"]]
-    assert listed[:3] == [*reversed(others), arn]
+    listed, token = [], {}
+    while len(listed) < 3:
+        page = aws.codebuild.list_fleets(sortBy="CREATED_TIME", sortOrder="DESCENDING", maxResults=1, **token)
+        listed, token = listed + page["fleets"], {"nextToken": page.get("nextToken", "")}
+    assert listed == [*reversed(others), arn]
     for one in [arn, *others]:
         aws.codebuild.delete_fleet(arn=one)
         aws.codebuild.delete_fleet(arn=one)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::container::Container;
+use crate::container::{Container, Requested};
 use crate::open::Open;
 
 /// Everything that a supervisor must know to run the phases INSTALL to POST_BUILD of one build.
@@ -49,6 +49,9 @@ pub struct Plan {
     /// The container that the build runs in; without one it runs in a sandbox.
     #[serde(default)]
     pub container: Option<Container>,
+    /// What workers are told of the container that the project asks for.
+    #[serde(default)]
+    pub requested: Option<Requested>,
     /// What else the environment takes while it lives.
     #[serde(default)]
     pub open: Option<Open>,

@@ -48,7 +48,7 @@ mod webhook;
 pub mod workers;
 
 pub use badge::BadgeEndpoint;
-pub use container::{Containers, Isolation};
+pub use container::{Containers, Isolation, Unfit};
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
 pub use hosts::{GitHost, GitHosts};

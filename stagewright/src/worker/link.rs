@@ -23,6 +23,7 @@ pub struct Link {
     worker: String,
     /// The fleet to which it belongs, by name or ARN.
     fleet: Option<String>,
+    containers: bool,
 }
 
 /// Why a request has not had its effect.
@@ -42,14 +43,15 @@ pub enum Failure {
 }
 
 impl Link {
-    pub fn new(remote: Remote, worker: String, fleet: Option<String>) -> Self {
-        Self { remote, worker, fleet }
+    /// `containers`: it runs containers.
+    pub fn new(remote: Remote, worker: String, fleet: Option<String>, containers: bool) -> Self {
+        Self { remote, worker, fleet, containers }
     }
 
     /// Waits some time for a build.
     pub async fn lease(&self, wanted: Option<Uuid>) -> Result<Option<Lease>, Failure> {
         let wanted = wanted.map(|id| format!("build={id}"));
-        let body = words(&Asking { worker: self.worker.clone() })?;
+        let body = words(&Asking { worker: self.worker.clone(), containers: self.containers })?;
         let (status, body) = self.post("lease", wanted.as_deref(), None, body).await?;
         match status {
             StatusCode::NO_CONTENT => Ok(None),

@@ -22,9 +22,9 @@ use super::{
 };
 use crate::{
     attachment::MAX_EVENT_BYTES,
-    event::{Context, Event, PhaseStatus, Status},
+    event::{Context, Event, Status},
     folder::Folder,
-    plan::{Phase, Plan, Pool},
+    plan::{Plan, Pool},
     remove::remove_file,
     timestamp::{agent_line, now_millis},
 };
@@ -437,20 +437,11 @@ impl Offers {
 
     /// As a supervisor ends a build that is stopped or out of time before its first command.
     fn end_unrun(&self, id: Uuid, status: Status) -> io::Result<()> {
-        let (at, phase) = (now_millis(), Phase::Install);
-        let (of_phase, context) = match status {
-            Status::TimedOut => {
-                (PhaseStatus::TimedOut, Context::new("BUILD_TIMED_OUT", "Build has timed out. "))
-            }
-            Status::Stopped | Status::Succeeded | Status::Failed | Status::Fault => {
-                (PhaseStatus::Stopped, Context::default())
-            }
+        let context = match status {
+            Status::TimedOut => Context::timed_out(),
+            Status::Stopped | Status::Succeeded | Status::Failed | Status::Fault => Context::default(),
         };
-        let events = [
-            Event::PhaseStarted { phase, at },
-            Event::PhaseFinished { phase, status: of_phase, context, at },
-            Event::Finished { status, upload_artifacts: false, context: Context::default(), at },
-        ];
+        let events = Event::unrun(status, context, now_millis());
         self.write_end(id, "No worker has taken the build", &events)
     }
 

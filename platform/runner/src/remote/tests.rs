@@ -40,6 +40,7 @@ fn plan() -> Plan {
         container: None,
         open: None,
         pool: Some(Pool::Common),
+        requested: None,
         leaves_files: true,
     }
 }

@@ -176,6 +176,7 @@ pub fn plan(phases: Vec<PhasePlan>) -> Plan {
         container: None,
         open: None,
         pool: None,
+        requested: None,
         leaves_files: true,
     }
 }

@@ -63,6 +63,7 @@ pub(crate) fn plan(
         container: None,
         open: build.open,
         pool: None,
+        requested: None,
         leaves_files: leaves_files(build, spec),
     }
 }

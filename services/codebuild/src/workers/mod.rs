@@ -32,7 +32,7 @@ use bytes::Bytes;
 use codebuild_model::CODEBUILD;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use runner::{
-    Plan, Pool,
+    Plan, Pool, PullAs,
     remote::{CHUNK_BYTES, LONGEST_BYTES, Refused, RemoteExecutor, Stream},
 };
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,9 @@ pub struct GivenUp {
 pub struct Asking {
     /// As operators know the machine.
     pub worker: String,
+    /// It runs containers, and pulls their images.
+    #[serde(default)]
+    pub containers: bool,
 }
 
 /// The part of the front door that workers talk to.
@@ -254,7 +257,11 @@ async fn lease(
     }
     let (token, proof) = new_token();
     Ok(match executor.lease(&asking.worker, pool, &proof, wanted).await {
-        Some(leased) => {
+        Some(mut leased) => {
+            if let Some(requested) = leased.plan.requested.as_mut().filter(|_| !asking.containers) {
+                // Who pulls nothing needs no password.
+                requested.pull_as = PullAs::Anybody;
+            }
             let fleet = match pool {
                 Pool::Common => None,
                 Pool::Fleet(arn) => Some(arn.clone()),
