@@ -1,5 +1,8 @@
 """Fleets of CodeBuild: their operations, and builds that run on the workers of one, beside those of the server."""
 
+import json
+import urllib.parse
+
 import pytest
 
 from harness import plain_http
@@ -10,6 +13,7 @@ from harness.identities import allow, create_user, unique
 from harness.refusal import refused
 from harness.server import ACCOUNT, REGION, Server
 from harness.worker import Worker
+from harness.worker_protocol import Protocol, code
 
 IMAGE = "aws/codebuild/standard:7.0"
 SOON = 60
@@ -28,7 +32,7 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def builds(aws):
     batches = allow("codebuild:StartBuild", "codebuild:StopBuild", "codebuild:RetryBuild")
-    return Builds(aws, IMAGE, batches)
+    return Builds(aws, IMAGE, batches, allow("secretsmanager:GetSecretValue"))
 
 
 @pytest.fixture
@@ -223,6 +227,38 @@ def test_a_key_is_of_its_fleet_alone(server, aws, work):
     small = {"baseCapacity": 1, "environmentType": "LINUX_CONTAINER", "computeType": "BUILD_GENERAL1_SMALL"}
     limited.codebuild.create_fleet(name=unique("mine"), **small)
     refused("AccessDeniedException", limited.codebuild.create_fleet, name=unique("other"), **small)
+
+
+def test_a_lease_is_of_its_fleet(server, aws, builds):
+    fleet, other = create(aws), create(aws)
+    text = '{"username": "puller", "password": "pull-secret"}'
+    secret = aws.secretsmanager.create_secret(Name=unique("registry"), SecretString=text)["ARN"]
+    private = {
+        "image": "registry.example.com/private",
+        "privilegedMode": True,
+        "imagePullCredentialsType": "SERVICE_ROLE",
+        "registryCredential": {"credential": secret, "credentialProvider": "SECRETS_MANAGER"},
+    }
+    build = builds.start(builds.create(phases("true"), environment={**of(fleet), **private}))
+    uuid, by_hand = build.partition(":")[2], Protocol(server, key_of(aws, fleet, other))
+    lease = json.loads(by_hand.lease(f"?fleet={fleet['name']}").body)
+    assert (lease["plan"]["id"], lease["fleet"]) == (uuid, fleet["arn"])
+    asked = {"image": private["image"], "privileged": True, "pull_as": "anybody"}
+    assert lease["plan"]["requested"] == asked, "who pulls nothing gets no password"
+    over, own = (410, "LeaseOverException"), f"?fleet={urllib.parse.quote(fleet['arn'], safe='')}"
+    of_other = f"?fleet={urllib.parse.quote(other['arn'], safe='')}"
+    assert code(by_hand.post(f"{uuid}/files{of_other}", lease["token"])) == over
+    assert code(by_hand.post(f"{uuid}/files", lease["token"])) == (403, "AccessDeniedException")
+    stranger = Protocol(server, key_of(aws, other))
+    assert code(stranger.post(f"{uuid}/files{own}", lease["token"])) == (403, "AccessDeniedException")
+    assert by_hand.give_up(uuid, lease["token"], own).status == 200
+    assert code(by_hand.lease("?fleet=missing")) == (403, "AccessDeniedException")
+    lease = json.loads(by_hand.lease(f"{own}&build={uuid}", containers=True).body)
+    user = {"name": "puller", "password": "pull-secret"}
+    assert lease["plan"]["requested"]["pull_as"] == {"user": user}
+    assert server.files_with("pull-secret") == []
+    aws.codebuild.stop_build(id=build)
+    assert builds.over(build)["buildStatus"] == "STOPPED"
 
 
 def test_what_exceeds_the_capacity_waits_or_runs_where_builds_without_a_fleet_do(server, aws, builds, work):

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use codebuild::WorkerEndpoint;
 use codebuild::workers::{Asking, GivenUp, Lease, TOKEN};
 use http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use runner::remote::{Stream, Told};
 use serde::Serialize;
 use serde_json::Value;
@@ -123,7 +124,8 @@ impl Link {
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), Failure> {
         let fleet = record.map_or(&self.fleet, |record| &record.fleet);
-        let fleet = fleet.as_ref().map(|fleet| format!("fleet={fleet}"));
+        let fleet =
+            fleet.as_ref().map(|fleet| format!("fleet={}", utf8_percent_encode(fleet, NON_ALPHANUMERIC)));
         let query: Vec<&str> = query.into_iter().chain(fleet.as_deref()).collect();
         let mark = if query.is_empty() { "" } else { "?" };
         let target = format!("{}{target}{mark}{}", WorkerEndpoint::PREFIX, query.join("&"));

@@ -1,6 +1,9 @@
 //! What a request asks, by its path and its headers. Pure.
 
+use std::borrow::Cow;
+
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 use runner::{
     Pool,
     remote::{Claim, Stream},
@@ -76,7 +79,11 @@ pub(super) fn asked(parts: &Parts) -> Option<Asked> {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     };
-    let fleet = value("fleet").map(str::to_owned);
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(Cow::into_owned).ok();
+    let fleet = match value("fleet") {
+        Some(fleet) => Some(decoded(fleet)?),
+        None => None,
+    };
     if path == "lease" {
         let wanted = value("build").map(|id| id.parse().ok());
         return match wanted {
@@ -121,6 +128,7 @@ mod tests {
         assert_eq!(of(&format!("{id}/output?offset=7")).as_deref(), Some("Append(Output) 7"));
         assert_eq!(of("lease?fleet=macs").as_deref(), Some("lease of macs"));
         assert_eq!(of(&format!("{id}/alive?fleet=arn:x/y")).as_deref(), Some("Alive of arn:x/y"));
+        assert_eq!(of("lease?fleet=arn%3Ax%2Fy").as_deref(), Some("lease of arn:x/y"));
         assert_eq!(of(&format!("{id}/give-up")).as_deref(), Some("GiveUp 0"));
         let others = ["lease?build=x", "x/output", "", "leases", &format!("{id}/other")];
         for nothing in others.into_iter().chain([&*format!("{id}/output?offset=-1"), &*format!("{id}")]) {
