@@ -135,3 +135,152 @@ pub(crate) fn fill(tx: &mut WriteTx<'_>, fleet: &Fleet) -> Result<(), store::Err
         driver::enqueue(tx, &build)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use codebuild_model as model;
+    use proptest::prelude::*;
+    use store::{Config, Store};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        driver::{BUILDS, FLEET_BUILDS},
+        records::{BuildId, Configuration, FleetSettings},
+        state::tests::{at, build},
+    };
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Start,
+        /// Of the build with this number, if it has not ended.
+        End(usize),
+        /// Capacity, and whether the rest runs on demand.
+        Update(i32, bool),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => Just(Step::Start),
+            2 => (0..12_usize).prop_map(Step::End),
+            1 => (1..4, any::<bool>()).prop_map(|(capacity, overflows)| Step::Update(capacity, overflows)),
+        ]
+    }
+
+    fn settings(capacity: i32, overflows: bool) -> FleetSettings {
+        let overflow = if overflows { FleetOverflowBehavior::OnDemand } else { FleetOverflowBehavior::Queue };
+        FleetSettings(model::Fleet {
+            base_capacity: Some(capacity),
+            overflow_behavior: Some(overflow),
+            ..model::Fleet::default()
+        })
+    }
+
+    fn of(fleet: &Fleet, number: u64) -> Build {
+        let id = BuildId { project: "demo".into(), uuid: Uuid::from_u128(u128::from(number)) };
+        let environment = ProjectEnvironment {
+            fleet: Some(ProjectFleet { fleet_arn: Some(fleet.name.clone()) }),
+            ..ProjectEnvironment::default()
+        };
+        let settings = Project { environment: Some(environment), ..Project::default() };
+        Build { id, number, configuration: Configuration(settings), ..build() }
+    }
+
+    /// What the places of the builds, which are in the order of their starts, must be like.
+    fn check(tx: &mut WriteTx<'_>, fleet: &Fleet, begun: u64, most: u64) -> Result<(), Error> {
+        let (mut held, mut is_waiting) = (0, false);
+        for number in 1..=begun {
+            let build = tx.get::<Build>(&store::Record::key(&of(fleet, number)))?.unwrap();
+            let entry = build.id.uuid.to_string();
+            let queued = [BUILDS, FLEET_BUILDS].map(|queue| tx.is_queued(queue, &entry).unwrap());
+            let place = build.fleet.as_ref().unwrap().place;
+            match place {
+                _ if build.is_complete() => assert_eq!(queued, [false; 2]),
+                FleetPlace::Held => {
+                    assert!(!is_waiting, "who has waited longest comes first");
+                    assert_eq!(queued, [false, true]);
+                    held += 1;
+                }
+                FleetPlace::OnDemand => assert_eq!(queued, [true, false]),
+                FleetPlace::Waiting => {
+                    assert_eq!(queued, [false, false]);
+                    is_waiting = true;
+                }
+            }
+        }
+        assert!(held <= most, "{held} of {most}");
+        assert!(!is_waiting || held >= fleet.capacity(), "nobody waits for what is free");
+        Ok(())
+    }
+
+    fn play(tx: &mut WriteTx<'_>, steps: &[Step]) -> Result<(), Error> {
+        let mut fleet = Fleet {
+            scope: build().scope,
+            name: "fleet".into(),
+            id: Uuid::nil(),
+            created: at(0),
+            last_modified: at(0),
+            settings: settings(1, false),
+            tags: vec![],
+            deleting: false,
+        };
+        tx.put(&fleet)?;
+        let (mut begun, mut most) = (0, 1);
+        for step in steps {
+            match step {
+                Step::Start => {
+                    begun += 1;
+                    let placed = place(tx, of(&fleet, begun), 100)?;
+                    tx.put(&placed)?;
+                    driver::enqueue(tx, &placed)?;
+                }
+                Step::End(number) => {
+                    let key = store::Record::key(&of(&fleet, *number as u64));
+                    let Some(mut found) = tx.get::<Build>(&key)?.filter(|build| !build.is_complete()) else {
+                        continue;
+                    };
+                    driver::dequeue(tx, &found.id.uuid.to_string())?;
+                    found.record.ended = Some(at(9));
+                    tx.update(&found)?;
+                    leave(tx, &found)?;
+                }
+                Step::Update(capacity, overflows) => {
+                    fleet.settings = settings(*capacity, *overflows);
+                    most = most.max(fleet.capacity());
+                    tx.put(&fleet)?;
+                    fill(tx, &fleet)?;
+                }
+            }
+            check(tx, &fleet, begun, most)?;
+        }
+        // Deleted, it goes with its last build.
+        fleet.deleting = true;
+        tx.put(&fleet)?;
+        for number in 1..=begun {
+            assert!(place(tx, of(&fleet, 1000), 100).is_err(), "it takes no new ones");
+            let mut found = tx.get::<Build>(&store::Record::key(&of(&fleet, number)))?.unwrap();
+            let in_use = is_in_use(tx, &fleet)?;
+            assert_eq!(tx.exists::<Fleet>(&store::Record::key(&fleet))?, in_use || number == 1);
+            found.record.ended = Some(at(9));
+            tx.update(&found)?;
+            leave(tx, &found)?;
+        }
+        assert!(begun == 0 || !tx.exists::<Fleet>(&store::Record::key(&fleet))?);
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn nobody_waits_for_what_is_free_and_nothing_is_given_twice(
+            steps in prop::collection::vec(step(), 1..24)
+        ) {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let dir = tempfile::tempdir().unwrap();
+                let store = Store::open(Config::Sqlite { dir: dir.path().to_owned() }).await.unwrap();
+                store.write(move |tx| play(tx, &steps)).await.unwrap();
+            });
+        }
+    }
+}
