@@ -156,9 +156,11 @@ impl WorkerEndpoint {
             Pool::Common => Access::any(),
         };
         self.authorise(ctx, access).await?;
+        // What was leased before the operator has changed this comes to its end.
+        let is_new = matches!((asked, &pool), (Asked::Lease { .. }, Pool::Common));
         let runs_common = self.codebuild.config.containers.isolation == Isolation::Workers;
         match &self.codebuild.workers {
-            Some(executor) if runs_common || pool != Pool::Common => Ok((executor, pool)),
+            Some(executor) if runs_common || !is_new => Ok((executor, pool)),
             Some(_) | None => {
                 let message = "This server runs its builds itself: workers need executor = \"workers\" in [builds] of its \
                                configuration, or a fleet.";
