@@ -5,9 +5,6 @@ import json
 import subprocess
 import zipfile
 
-import botocore.auth
-import botocore.awsrequest
-import botocore.credentials
 import pytest
 
 from harness import plain_http
@@ -15,8 +12,9 @@ from harness.builds import Builds, context, phases
 from harness.eventually import until
 from harness.identities import allow, create_user, unique
 from harness.refusal import refused
-from harness.server import REGION, Server
+from harness.server import Server
 from harness.worker import Worker
+from harness.worker_protocol import Protocol, code
 
 IMAGE = "aws/codebuild/standard:7.0"
 LEASE_SECONDS = 9
@@ -68,29 +66,6 @@ def work(server, runner, tmp_path):
             assert worker.stop() == 0, worker.said()
             assert worker.builds() == [], worker.said()
         assert "panicked at" not in worker.said()
-
-
-class Protocol:
-    """What a worker says, said by hand."""
-
-    def __init__(self, server, credentials):
-        self.url = server.url
-        self.key = botocore.credentials.Credentials(credentials.access_key_id, credentials.secret_access_key)
-
-    def post(self, path, token="", body=b"", key=None):
-        url = f"{self.url}/codebuild/workers/{path}"
-        request = botocore.awsrequest.AWSRequest("POST", url, data=body, headers={"x-stagewright-lease": token})
-        digest = botocore.auth.SigV4Auth(key or self.key, "codebuild", REGION).payload(request)
-        request.headers["x-amz-content-sha256"] = digest
-        botocore.auth.SigV4Auth(key or self.key, "codebuild", REGION).add_auth(request)
-        return plain_http.fetch(url, "POST", body, dict(request.headers.items()))
-
-    def lease(self, query=""):
-        return self.post(f"lease{query}", body=json.dumps({"worker": "by-hand"}).encode())
-
-
-def code(answer):
-    return answer.status, json.loads(answer.body)["__type"]
 
 
 def metric(server, name):
@@ -273,8 +248,7 @@ def test_nobody_else_has_anything_of_a_build(server, aws, builds, runner, work):
     by_hand.post(f"{uuid}/result", token, b"no archive")
     assert code(by_hand.post(f"{uuid}/finish", token)) == (400, "InvalidInputException")
     assert code(by_hand.post(f"{uuid}/else", token)) == (404, "UnknownOperationException")
-    key = botocore.credentials.Credentials(stranger.access_key_id, stranger.secret_access_key)
-    assert code(by_hand.post(f"{uuid}/files", token, key=key)) == (403, "AccessDeniedException")
+    assert code(Protocol(server, stranger).post(f"{uuid}/files", token)) == (403, "AccessDeniedException")
     unsigned = plain_http.fetch(f"{server.url}/codebuild/workers/{uuid}/files", "POST", b"")
     assert code(unsigned) == (403, "MissingAuthenticationTokenException")
     # It has not begun: another one may have it.

@@ -13,13 +13,14 @@ END_SECONDS = 30
 class Worker:
     """It can be stopped, killed and started again on the same folder."""
 
-    def __init__(self, folder, url, credentials, *arguments, name="worker"):
+    def __init__(self, folder, url, credentials, *arguments, name="worker", environment=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.data = self.folder / "data"
         self.log = self.folder / "worker.log"
         self.command = [binary(), "worker", "--server", url, "--data", self.data, "--name", name, *arguments]
         self.credentials = credentials
+        self.environment = environment or {}
         self.name = name
         self.process = None
 
@@ -28,7 +29,7 @@ class Worker:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                env={**environment, **self.credentials.environment()},
+                env={**environment, **self.environment, **self.credentials.environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

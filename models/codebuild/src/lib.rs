@@ -34,6 +34,12 @@ aws::operation! { BatchGetCommandExecutions = CODEBUILD "BatchGetCommandExecutio
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { BatchGetFleets = CODEBUILD "BatchGetFleets" {
+    input BATCH_GET_FLEETS; output BatchGetFleetsOutput BATCH_GET_FLEETS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
 aws::operation! { BatchGetProjects = CODEBUILD "BatchGetProjects" {
     input BATCH_GET_PROJECTS; output BatchGetProjectsOutput BATCH_GET_PROJECTS_OUTPUT;
     http "POST" "/" 200;
@@ -58,6 +64,12 @@ aws::operation! { BatchGetSandboxes = CODEBUILD "BatchGetSandboxes" {
     errors ["InvalidInputException",];
 } }
 
+aws::operation! { CreateFleet = CODEBUILD "CreateFleet" {
+    input CREATE_FLEET; output CreateFleetOutput CREATE_FLEET_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException",];
+} }
+
 aws::operation! { CreateProject = CODEBUILD "CreateProject" {
     input CREATE_PROJECT; output CreateProjectOutput CREATE_PROJECT_OUTPUT;
     http "POST" "/" 200;
@@ -78,6 +90,12 @@ aws::operation! { CreateWebhook = CODEBUILD "CreateWebhook" {
 
 aws::operation! { DeleteBuildBatch = CODEBUILD "DeleteBuildBatch" {
     input DELETE_BUILD_BATCH; output DeleteBuildBatchOutput DELETE_BUILD_BATCH_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
+} }
+
+aws::operation! { DeleteFleet = CODEBUILD "DeleteFleet" {
+    input DELETE_FLEET; output DeleteFleetOutput DELETE_FLEET_OUTPUT;
     http "POST" "/" 200;
     errors ["InvalidInputException",];
 } }
@@ -188,6 +206,12 @@ aws::operation! { ListCuratedEnvironmentImages = CODEBUILD "ListCuratedEnvironme
     input LIST_CURATED_ENVIRONMENT_IMAGES; output ListCuratedEnvironmentImagesOutput LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT;
     http "POST" "/" 200;
     errors [];
+} }
+
+aws::operation! { ListFleets = CODEBUILD "ListFleets" {
+    input LIST_FLEETS; output ListFleetsOutput LIST_FLEETS_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException",];
 } }
 
 aws::operation! { ListProjects = CODEBUILD "ListProjects" {
@@ -310,6 +334,12 @@ aws::operation! { StopSandbox = CODEBUILD "StopSandbox" {
     errors ["InvalidInputException", "ResourceNotFoundException",];
 } }
 
+aws::operation! { UpdateFleet = CODEBUILD "UpdateFleet" {
+    input UPDATE_FLEET; output UpdateFleetOutput UPDATE_FLEET_OUTPUT;
+    http "POST" "/" 200;
+    errors ["InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException",];
+} }
+
 aws::operation! { UpdateProject = CODEBUILD "UpdateProject" {
     input UPDATE_PROJECT; output UpdateProjectOutput UPDATE_PROJECT_OUTPUT;
     http "POST" "/" 200;
@@ -400,6 +430,15 @@ aws::structure! { BATCH_GET_COMMAND_EXECUTIONS: BatchGetCommandExecutions = Stru
 aws::structure! { BATCH_GET_COMMAND_EXECUTIONS_OUTPUT: BatchGetCommandExecutionsOutput = Structure "BatchGetCommandExecutionsOutput" {
     command_executions: Option<Vec<CommandExecution>> = "commandExecutions" COMMAND_EXECUTIONS;
     command_executions_not_found: Option<Vec<String>> = "commandExecutionsNotFound" COMMAND_EXECUTION_IDS;
+} }
+
+aws::structure! { BATCH_GET_FLEETS: BatchGetFleets = Structure "BatchGetFleetsInput" {
+    names: Vec<String> = "names" FLEET_NAMES required();
+} }
+
+aws::structure! { BATCH_GET_FLEETS_OUTPUT: BatchGetFleetsOutput = Structure "BatchGetFleetsOutput" {
+    fleets: Option<Vec<Fleet>> = "fleets" FLEETS;
+    fleets_not_found: Option<Vec<String>> = "fleetsNotFound" FLEET_NAMES;
 } }
 
 aws::structure! { BATCH_GET_PROJECTS: BatchGetProjects = Structure "BatchGetProjectsInput" {
@@ -740,6 +779,25 @@ aws::string_enum! { COMPUTE_TYPE: ComputeType = "ComputeType" {
 pub static COMPUTE_TYPES_ALLOWED: Schema =
     Schema::new("ComputeTypesAllowed", Kind::List { element: &NON_EMPTY_STRING, wire: "member" });
 
+aws::structure! { CREATE_FLEET: CreateFleet = Structure "CreateFleetInput" {
+    name: String = "name" FLEET_NAME required();
+    base_capacity: i32 = "baseCapacity" INTEGER required();
+    environment_type: EnvironmentType = "environmentType" ENVIRONMENT_TYPE required();
+    compute_type: ComputeType = "computeType" COMPUTE_TYPE required();
+    compute_configuration: Option<ComputeConfiguration> = "computeConfiguration" COMPUTE_CONFIGURATION;
+    scaling_configuration: Option<ScalingConfigurationInput> = "scalingConfiguration" SCALING_CONFIGURATION_INPUT;
+    overflow_behavior: Option<FleetOverflowBehavior> = "overflowBehavior" FLEET_OVERFLOW_BEHAVIOR;
+    vpc_config: Option<VpcConfig> = "vpcConfig" VPC_CONFIG;
+    proxy_configuration: Option<ProxyConfiguration> = "proxyConfiguration" PROXY_CONFIGURATION;
+    image_id: Option<String> = "imageId" NON_EMPTY_STRING;
+    fleet_service_role: Option<String> = "fleetServiceRole" NON_EMPTY_STRING;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { CREATE_FLEET_OUTPUT: CreateFleetOutput = Structure "CreateFleetOutput" {
+    fleet: Option<Fleet> = "fleet" FLEET;
+} }
+
 aws::structure! { CREATE_PROJECT: CreateProject = Structure "CreateProjectInput" {
     name: String = "name" PROJECT_NAME required();
     description: Option<String> = "description" PROJECT_DESCRIPTION;
@@ -811,6 +869,13 @@ aws::structure! { DELETE_BUILD_BATCH_OUTPUT: DeleteBuildBatchOutput = Structure 
     status_code: Option<String> = "statusCode" STRING;
     builds_deleted: Option<Vec<String>> = "buildsDeleted" BUILD_IDS;
     builds_not_deleted: Option<Vec<BuildNotDeleted>> = "buildsNotDeleted" BUILDS_NOT_DELETED;
+} }
+
+aws::structure! { DELETE_FLEET: DeleteFleet = Structure "DeleteFleetInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+} }
+
+aws::structure! { DELETE_FLEET_OUTPUT: DeleteFleetOutput = Structure "DeleteFleetOutput" {
 } }
 
 aws::structure! { DELETE_PROJECT: DeleteProject = Structure "DeleteProjectInput" {
@@ -970,6 +1035,110 @@ pub static FILTER_GROUP: Schema =
 pub static FILTER_GROUPS: Schema =
     Schema::new("FilterGroups", Kind::List { element: &FILTER_GROUP, wire: "member" });
 
+aws::structure! { FLEET: Fleet = Structure "Fleet" {
+    arn: Option<String> = "arn" NON_EMPTY_STRING;
+    name: Option<String> = "name" FLEET_NAME;
+    id: Option<String> = "id" NON_EMPTY_STRING;
+    created: Option<Timestamp> = "created" TIMESTAMP;
+    last_modified: Option<Timestamp> = "lastModified" TIMESTAMP;
+    status: Option<FleetStatus> = "status" FLEET_STATUS;
+    base_capacity: Option<i32> = "baseCapacity" INTEGER;
+    environment_type: Option<EnvironmentType> = "environmentType" ENVIRONMENT_TYPE;
+    compute_type: Option<ComputeType> = "computeType" COMPUTE_TYPE;
+    compute_configuration: Option<ComputeConfiguration> = "computeConfiguration" COMPUTE_CONFIGURATION;
+    scaling_configuration: Option<ScalingConfigurationOutput> = "scalingConfiguration" SCALING_CONFIGURATION_OUTPUT;
+    overflow_behavior: Option<FleetOverflowBehavior> = "overflowBehavior" FLEET_OVERFLOW_BEHAVIOR;
+    vpc_config: Option<VpcConfig> = "vpcConfig" VPC_CONFIG;
+    proxy_configuration: Option<ProxyConfiguration> = "proxyConfiguration" PROXY_CONFIGURATION;
+    image_id: Option<String> = "imageId" NON_EMPTY_STRING;
+    fleet_service_role: Option<String> = "fleetServiceRole" NON_EMPTY_STRING;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+pub static FLEET_ARNS: Schema =
+    Schema::new("FleetArns", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
+
+aws::string_enum! { FLEET_CONTEXT_CODE: FleetContextCode = "FleetContextCode" {
+    CreateFailed = "CREATE_FAILED",
+    UpdateFailed = "UPDATE_FAILED",
+    ActionRequired = "ACTION_REQUIRED",
+    PendingDeletion = "PENDING_DELETION",
+    InsufficientCapacity = "INSUFFICIENT_CAPACITY",
+} }
+
+static REGEX_OF_FLEET_NAME: Pattern = Pattern::new(r#"[A-Za-z0-9][A-Za-z0-9\-_]{1,127}"#);
+pub static FLEET_NAME: Schema =
+    Schema::new("FleetName", Kind::String).min(2).max(128).pattern(&REGEX_OF_FLEET_NAME);
+
+pub static FLEET_NAMES: Schema =
+    Schema::new("FleetNames", Kind::List { element: &NON_EMPTY_STRING, wire: "member" }).min(1).max(100);
+
+aws::string_enum! { FLEET_OVERFLOW_BEHAVIOR: FleetOverflowBehavior = "FleetOverflowBehavior" {
+    Queue = "QUEUE",
+    OnDemand = "ON_DEMAND",
+} }
+
+aws::structure! { FLEET_PROXY_RULE: FleetProxyRule = Structure "FleetProxyRule" {
+    r#type: FleetProxyRuleType = "type" FLEET_PROXY_RULE_TYPE required();
+    effect: FleetProxyRuleEffectType = "effect" FLEET_PROXY_RULE_EFFECT_TYPE required();
+    entities: Vec<String> = "entities" FLEET_PROXY_RULE_ENTITIES required();
+} }
+
+aws::string_enum! { FLEET_PROXY_RULE_BEHAVIOR: FleetProxyRuleBehavior = "FleetProxyRuleBehavior" {
+    AllowAll = "ALLOW_ALL",
+    DenyAll = "DENY_ALL",
+} }
+
+aws::string_enum! { FLEET_PROXY_RULE_EFFECT_TYPE: FleetProxyRuleEffectType = "FleetProxyRuleEffectType" {
+    Allow = "ALLOW",
+    Deny = "DENY",
+} }
+
+pub static FLEET_PROXY_RULE_ENTITIES: Schema =
+    Schema::new("FleetProxyRuleEntities", Kind::List { element: &STRING, wire: "member" }).min(1).max(100);
+
+aws::string_enum! { FLEET_PROXY_RULE_TYPE: FleetProxyRuleType = "FleetProxyRuleType" {
+    Domain = "DOMAIN",
+    Ip = "IP",
+} }
+
+pub static FLEET_PROXY_RULES: Schema =
+    Schema::new("FleetProxyRules", Kind::List { element: &FLEET_PROXY_RULE, wire: "member" }).max(100);
+
+aws::string_enum! { FLEET_SCALING_METRIC_TYPE: FleetScalingMetricType = "FleetScalingMetricType" {
+    FleetUtilizationRate = "FLEET_UTILIZATION_RATE",
+} }
+
+aws::string_enum! { FLEET_SCALING_TYPE: FleetScalingType = "FleetScalingType" {
+    TargetTrackingScaling = "TARGET_TRACKING_SCALING",
+} }
+
+aws::string_enum! { FLEET_SORT_BY_TYPE: FleetSortByType = "FleetSortByType" {
+    Name = "NAME",
+    CreatedTime = "CREATED_TIME",
+    LastModifiedTime = "LAST_MODIFIED_TIME",
+} }
+
+aws::structure! { FLEET_STATUS: FleetStatus = Structure "FleetStatus" {
+    status_code: Option<FleetStatusCode> = "statusCode" FLEET_STATUS_CODE;
+    context: Option<FleetContextCode> = "context" FLEET_CONTEXT_CODE;
+    message: Option<String> = "message" STRING;
+} }
+
+aws::string_enum! { FLEET_STATUS_CODE: FleetStatusCode = "FleetStatusCode" {
+    Creating = "CREATING",
+    Updating = "UPDATING",
+    Rotating = "ROTATING",
+    PendingDeletion = "PENDING_DELETION",
+    Deleting = "DELETING",
+    CreateFailed = "CREATE_FAILED",
+    UpdateRollbackFailed = "UPDATE_ROLLBACK_FAILED",
+    Active = "ACTIVE",
+} }
+
+pub static FLEETS: Schema =
+    Schema::new("Fleets", Kind::List { element: &FLEET, wire: "member" }).min(1).max(100);
+
 pub static FLEETS_ALLOWED: Schema =
     Schema::new("FleetsAllowed", Kind::List { element: &NON_EMPTY_STRING, wire: "member" });
 
@@ -1108,6 +1277,18 @@ aws::structure! { LIST_CURATED_ENVIRONMENT_IMAGES: ListCuratedEnvironmentImages 
 
 aws::structure! { LIST_CURATED_ENVIRONMENT_IMAGES_OUTPUT: ListCuratedEnvironmentImagesOutput = Structure "ListCuratedEnvironmentImagesOutput" {
     platforms: Option<Vec<EnvironmentPlatform>> = "platforms" ENVIRONMENT_PLATFORMS;
+} }
+
+aws::structure! { LIST_FLEETS: ListFleets = Structure "ListFleetsInput" {
+    next_token: Option<String> = "nextToken" SENSITIVE_STRING;
+    max_results: Option<i32> = "maxResults" PAGE_SIZE;
+    sort_order: Option<SortOrderType> = "sortOrder" SORT_ORDER_TYPE;
+    sort_by: Option<FleetSortByType> = "sortBy" FLEET_SORT_BY_TYPE;
+} }
+
+aws::structure! { LIST_FLEETS_OUTPUT: ListFleetsOutput = Structure "ListFleetsOutput" {
+    next_token: Option<String> = "nextToken" STRING;
+    fleets: Option<Vec<String>> = "fleets" FLEET_ARNS;
 } }
 
 aws::structure! { LIST_PROJECTS: ListProjects = Structure "ListProjectsInput" {
@@ -1423,6 +1604,11 @@ aws::string_enum! { PROJECT_VISIBILITY_TYPE: ProjectVisibilityType = "ProjectVis
 
 pub static PROJECTS: Schema = Schema::new("Projects", Kind::List { element: &PROJECT, wire: "member" });
 
+aws::structure! { PROXY_CONFIGURATION: ProxyConfiguration = Structure "ProxyConfiguration" {
+    default_behavior: Option<FleetProxyRuleBehavior> = "defaultBehavior" FLEET_PROXY_RULE_BEHAVIOR;
+    ordered_proxy_rules: Option<Vec<FleetProxyRule>> = "orderedProxyRules" FLEET_PROXY_RULES;
+} }
+
 aws::string_enum! { PULL_REQUEST_BUILD_APPROVER_ROLE: PullRequestBuildApproverRole = "PullRequestBuildApproverRole" {
     GithubRead = "GITHUB_READ",
     GithubTriage = "GITHUB_TRIAGE",
@@ -1696,6 +1882,19 @@ pub static SANDBOX_SESSION_PHASES: Schema =
 
 pub static SANDBOXES: Schema = Schema::new("Sandboxes", Kind::List { element: &SANDBOX, wire: "member" });
 
+aws::structure! { SCALING_CONFIGURATION_INPUT: ScalingConfigurationInput = Structure "ScalingConfigurationInput" {
+    scaling_type: Option<FleetScalingType> = "scalingType" FLEET_SCALING_TYPE;
+    target_tracking_scaling_configs: Option<Vec<TargetTrackingScalingConfiguration>> = "targetTrackingScalingConfigs" TARGET_TRACKING_SCALING_CONFIGURATIONS;
+    max_capacity: Option<i32> = "maxCapacity" INTEGER;
+} }
+
+aws::structure! { SCALING_CONFIGURATION_OUTPUT: ScalingConfigurationOutput = Structure "ScalingConfigurationOutput" {
+    scaling_type: Option<FleetScalingType> = "scalingType" FLEET_SCALING_TYPE;
+    target_tracking_scaling_configs: Option<Vec<TargetTrackingScalingConfiguration>> = "targetTrackingScalingConfigs" TARGET_TRACKING_SCALING_CONFIGURATIONS;
+    max_capacity: Option<i32> = "maxCapacity" INTEGER;
+    desired_capacity: Option<i32> = "desiredCapacity" INTEGER;
+} }
+
 aws::structure! { SCOPE_CONFIGURATION: ScopeConfiguration = Structure "ScopeConfiguration" {
     name: String = "name" STRING required();
     domain: Option<String> = "domain" STRING;
@@ -1908,6 +2107,16 @@ aws::structure! { TAG: Tag = Structure "Tag" {
 pub static TAG_LIST: Schema =
     Schema::new("TagList", Kind::List { element: &TAG, wire: "member" }).min(0).max(50);
 
+aws::structure! { TARGET_TRACKING_SCALING_CONFIGURATION: TargetTrackingScalingConfiguration = Structure "TargetTrackingScalingConfiguration" {
+    metric_type: Option<FleetScalingMetricType> = "metricType" FLEET_SCALING_METRIC_TYPE;
+    target_value: Option<f64> = "targetValue" DOUBLE;
+} }
+
+pub static TARGET_TRACKING_SCALING_CONFIGURATIONS: Schema = Schema::new(
+    "TargetTrackingScalingConfigurations",
+    Kind::List { element: &TARGET_TRACKING_SCALING_CONFIGURATION, wire: "member" },
+);
+
 aws::structure! { TEST_CASE: TestCase = Structure "TestCase" {
     report_arn: Option<String> = "reportArn" NON_EMPTY_STRING;
     test_raw_data_path: Option<String> = "testRawDataPath" STRING;
@@ -1934,6 +2143,25 @@ aws::structure! { TEST_REPORT_SUMMARY: TestReportSummary = Structure "TestReport
 } }
 
 pub static TIME_OUT: Schema = Schema::new("TimeOut", Kind::Integer).min(5).max(480);
+
+aws::structure! { UPDATE_FLEET: UpdateFleet = Structure "UpdateFleetInput" {
+    arn: String = "arn" NON_EMPTY_STRING required();
+    base_capacity: Option<i32> = "baseCapacity" INTEGER;
+    environment_type: Option<EnvironmentType> = "environmentType" ENVIRONMENT_TYPE;
+    compute_type: Option<ComputeType> = "computeType" COMPUTE_TYPE;
+    compute_configuration: Option<ComputeConfiguration> = "computeConfiguration" COMPUTE_CONFIGURATION;
+    scaling_configuration: Option<ScalingConfigurationInput> = "scalingConfiguration" SCALING_CONFIGURATION_INPUT;
+    overflow_behavior: Option<FleetOverflowBehavior> = "overflowBehavior" FLEET_OVERFLOW_BEHAVIOR;
+    vpc_config: Option<VpcConfig> = "vpcConfig" VPC_CONFIG;
+    proxy_configuration: Option<ProxyConfiguration> = "proxyConfiguration" PROXY_CONFIGURATION;
+    image_id: Option<String> = "imageId" NON_EMPTY_STRING;
+    fleet_service_role: Option<String> = "fleetServiceRole" NON_EMPTY_STRING;
+    tags: Option<Vec<Tag>> = "tags" TAG_LIST;
+} }
+
+aws::structure! { UPDATE_FLEET_OUTPUT: UpdateFleetOutput = Structure "UpdateFleetOutput" {
+    fleet: Option<Fleet> = "fleet" FLEET;
+} }
 
 aws::structure! { UPDATE_PROJECT: UpdateProject = Structure "UpdateProjectInput" {
     name: String = "name" NON_EMPTY_STRING required();
@@ -2155,6 +2383,6 @@ pub static CODEBUILD: aws::operation::Service = aws::operation::Service {
 #[macro_export]
 macro_rules! every_operation {
     ($with:ident) => {
-        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetCommandExecutions, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::BatchGetSandboxes, $crate::CreateProject, $crate::CreateReportGroup, $crate::CreateWebhook, $crate::DeleteBuildBatch, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DeleteResourcePolicy, $crate::DeleteSourceCredentials, $crate::DeleteWebhook, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::GetResourcePolicy, $crate::ImportSourceCredentials, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListCommandExecutionsForSandbox, $crate::ListCuratedEnvironmentImages, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::ListSandboxes, $crate::ListSandboxesForProject, $crate::ListSharedProjects, $crate::ListSharedReportGroups, $crate::ListSourceCredentials, $crate::PutResourcePolicy, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StartCommandExecution, $crate::StartSandbox, $crate::StartSandboxConnection, $crate::StopBuild, $crate::StopBuildBatch, $crate::StopSandbox, $crate::UpdateProject, $crate::UpdateProjectVisibility, $crate::UpdateReportGroup, $crate::UpdateWebhook, }
+        $with! { $crate::BatchDeleteBuilds, $crate::BatchGetBuildBatches, $crate::BatchGetBuilds, $crate::BatchGetCommandExecutions, $crate::BatchGetFleets, $crate::BatchGetProjects, $crate::BatchGetReportGroups, $crate::BatchGetReports, $crate::BatchGetSandboxes, $crate::CreateFleet, $crate::CreateProject, $crate::CreateReportGroup, $crate::CreateWebhook, $crate::DeleteBuildBatch, $crate::DeleteFleet, $crate::DeleteProject, $crate::DeleteReport, $crate::DeleteReportGroup, $crate::DeleteResourcePolicy, $crate::DeleteSourceCredentials, $crate::DeleteWebhook, $crate::DescribeCodeCoverages, $crate::DescribeTestCases, $crate::GetReportGroupTrend, $crate::GetResourcePolicy, $crate::ImportSourceCredentials, $crate::InvalidateProjectCache, $crate::ListBuildBatches, $crate::ListBuildBatchesForProject, $crate::ListBuilds, $crate::ListBuildsForProject, $crate::ListCommandExecutionsForSandbox, $crate::ListCuratedEnvironmentImages, $crate::ListFleets, $crate::ListProjects, $crate::ListReportGroups, $crate::ListReports, $crate::ListReportsForReportGroup, $crate::ListSandboxes, $crate::ListSandboxesForProject, $crate::ListSharedProjects, $crate::ListSharedReportGroups, $crate::ListSourceCredentials, $crate::PutResourcePolicy, $crate::RetryBuild, $crate::RetryBuildBatch, $crate::StartBuild, $crate::StartBuildBatch, $crate::StartCommandExecution, $crate::StartSandbox, $crate::StartSandboxConnection, $crate::StopBuild, $crate::StopBuildBatch, $crate::StopSandbox, $crate::UpdateFleet, $crate::UpdateProject, $crate::UpdateProjectVisibility, $crate::UpdateReportGroup, $crate::UpdateWebhook, }
     };
 }

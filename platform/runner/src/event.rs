@@ -66,6 +66,23 @@ pub enum Event {
 }
 
 impl Event {
+    /// Of a build that ends before its first command: its first phase fails with the context.
+    pub fn unrun(status: Status, context: Context, at: i64) -> [Self; 3] {
+        let phase = Phase::Install;
+        let of_phase = match status {
+            Status::Succeeded => PhaseStatus::Succeeded,
+            Status::Failed => PhaseStatus::Failed,
+            Status::Stopped => PhaseStatus::Stopped,
+            Status::TimedOut => PhaseStatus::TimedOut,
+            Status::Fault => PhaseStatus::Fault,
+        };
+        [
+            Self::PhaseStarted { phase, at },
+            Self::PhaseFinished { phase, status: of_phase, context, at },
+            Self::Finished { status, upload_artifacts: false, context: Context::default(), at },
+        ]
+    }
+
     /// When it happened, if it says so.
     pub(crate) const fn at(&self) -> Option<i64> {
         match self {
@@ -97,6 +114,11 @@ pub struct Context {
 impl Context {
     pub fn new(status_code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { status_code: status_code.into(), message: message.into() }
+    }
+
+    /// Of a build whose time is over.
+    pub fn timed_out() -> Self {
+        Self::new("BUILD_TIMED_OUT", "Build has timed out. ")
     }
 }
 

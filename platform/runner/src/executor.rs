@@ -41,6 +41,8 @@ pub enum Error {
     Folder { id: Uuid, source: io::Error },
     #[error("no supervisor could be started for build {id}: {reason}")]
     Supervisor { id: Uuid, reason: String },
+    #[error("build {0} is for workers, and they are not asked here")]
+    Elsewhere(Uuid),
     #[error("build {0} is still running")]
     Running(Uuid),
     #[error("the container of build {id} cannot be removed: the container engine {source}")]
@@ -159,6 +161,11 @@ impl ContainerExecutor {
         Ok(Self { builds, engine })
     }
 
+    /// Folders and supervisors of builds, with and without a container.
+    pub(crate) fn builds(&self) -> &SandboxExecutor {
+        &self.builds
+    }
+
     /// Whether the engine answers; gives its version.
     pub async fn check(&self) -> Result<String, EngineProblem> {
         self.engine.check().await
@@ -199,6 +206,9 @@ impl Starter {
     }
 
     async fn start(&self, plan: Plan) -> Result<(), Error> {
+        if plan.pool.is_some() {
+            return Err(Error::Elsewhere(plan.id));
+        }
         let _one_at_a_time = self.starting.lock().await;
         let id = plan.id;
         // Nobody waits for it: a start does without if it takes longer.

@@ -45,7 +45,8 @@ pub mod workspace;
 
 pub use attachment::{Attachment, Position, Update};
 pub use container::{
-    Container, Engine, EngineProblem, ImageName, NoImageName, Pull, PullAs, RegistryUser, Unprovided,
+    Container, Engine, EngineProblem, ImageName, NoImageName, Pull, PullAs, RegistryUser, Requested,
+    Unprovided,
 };
 pub use event::{Context, Event, PhaseStatus, Status};
 pub use executor::{ContainerExecutor, Error, Executor, SandboxExecutor};
@@ -53,8 +54,8 @@ pub use folder::{Folder, State};
 pub use machine::is_of_machine;
 pub use mask::mask;
 pub use open::{CommandOutput, Open, Pipes, Size, Terminal};
-pub use plan::{Bind, Limits, Network, OnFailure, Phase, PhasePlan, Plan, Retry, Session, Shell};
+pub use plan::{Bind, Limits, Network, OnFailure, Phase, PhasePlan, Plan, Pool, Retry, Session, Shell};
 pub use remove::{remove_file, remove_folder};
 pub use sandbox::{Problem, Sandbox};
-pub use timestamp::{agent_line, uptime_seconds};
+pub use timestamp::{agent_line, now_millis, uptime_seconds};
 pub use workspace::{Workspace, WorkspaceError};

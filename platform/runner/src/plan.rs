@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::container::Container;
+use crate::container::{Container, Requested};
 use crate::open::Open;
 
 /// Everything that a supervisor must know to run the phases INSTALL to POST_BUILD of one build.
@@ -49,9 +49,15 @@ pub struct Plan {
     /// The container that the build runs in; without one it runs in a sandbox.
     #[serde(default)]
     pub container: Option<Container>,
+    /// What workers are told of the container that the project asks for.
+    #[serde(default)]
+    pub requested: Option<Requested>,
     /// What else the environment takes while it lives.
     #[serde(default)]
     pub open: Option<Open>,
+    /// The workers that it is for; none: it runs on this machine.
+    #[serde(default)]
+    pub pool: Option<Pool>,
     /// Whether anybody looks at the build's files afterwards. Those of one that runs elsewhere come back only then.
     #[serde(default = "Plan::files_are_wanted")]
     pub leaves_files: bool,
@@ -65,6 +71,17 @@ impl Plan {
     const fn files_are_wanted() -> bool {
         true
     }
+}
+
+/// Workers on other machines that get the same builds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pool {
+    /// Those that belong to no fleet.
+    #[default]
+    Common,
+    /// Those of a fleet, by its ARN.
+    Fleet(String),
 }
 
 /// A phase that runs buildspec commands. The other phases of a build belong to the server.

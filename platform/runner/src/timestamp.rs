@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// Milliseconds since the epoch.
-pub(crate) fn now_millis() -> i64 {
+pub fn now_millis() -> i64 {
     Timestamp::now().as_millisecond()
 }
 

@@ -95,6 +95,7 @@ fn build(run: Run) -> Result<Build, Error> {
         part_of: None,
         reports: vec![],
         on_behalf_of: Some(on_behalf_of),
+        fleet: None,
         webhook: None,
         open: None,
     }))

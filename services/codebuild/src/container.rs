@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use codebuild_model::{ImagePullCredentialsType, ProjectEnvironment, RegistryCredential};
-use runner::{Container, ImageName};
+use runner::{Container, ImageName, Pool};
 use serde::Deserialize;
 
 use crate::{records::Build, state::Outcome};
@@ -39,38 +39,74 @@ pub struct Containers {
 }
 
 impl Containers {
-    /// The container of a build; none if it runs in a sandbox. Errors: how PROVISIONING ends when it can have none.
+    /// The workers that a build is for; none if it runs on this machine.
+    pub(crate) fn pool(&self, build: &Build) -> Option<Pool> {
+        match build.fleet_of_workers() {
+            Some(fleet) => Some(Pool::Fleet(fleet.to_owned())),
+            None => (self.isolation == Isolation::Workers).then_some(Pool::Common),
+        }
+    }
+
+    /// The container of a build; none if it runs in a sandbox, or on a worker. Errors: how PROVISIONING ends when it can have
+    /// none.
     pub(crate) fn of(&self, build: &Build) -> Result<Option<Container>, Outcome> {
-        let Some(environment) = &build.configuration.0.environment else { return Ok(None) };
-        let stands_for = self.images.get(&environment.image);
+        match &build.configuration.0.environment {
+            Some(environment) if self.pool(build).is_none() => {
+                let privileged = environment.privileged_mode == Some(true);
+                Ok(self.of_image(&environment.image, privileged)?)
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// The container that an image stands for; none if it is for a sandbox.
+    pub fn of_image(&self, image: &str, privileged: bool) -> Result<Option<Container>, Unfit> {
+        let stands_for = self.images.get(image);
         let in_sandbox = match self.isolation {
             Isolation::Sandbox | Isolation::Workers => true,
             Isolation::Container => false,
-            Isolation::Auto => environment.image.starts_with(CURATED) && stands_for.is_none(),
+            Isolation::Auto => image.starts_with(CURATED) && stands_for.is_none(),
         };
         if in_sandbox {
             return Ok(None);
         }
-        let privileged = environment.privileged_mode == Some(true);
         if privileged && !self.privileged {
-            return Err(Outcome::failed(
-                "CLIENT_ERROR",
-                "Privileged mode is not allowed on this server: its operator would have to set privileged = true in \
-                 [builds.container]",
-            ));
+            let message = "Privileged mode is not allowed on this server: its operator would have to set privileged = true in \
+                           [builds.container]";
+            return Err(Unfit { code: "CLIENT_ERROR", message: message.to_owned() });
         }
-        let image = ImageName::parse(stands_for.unwrap_or(&environment.image));
-        let image = image.map_err(|error| unable_to_pull(&error.to_string()))?;
+        let image = ImageName::parse(stands_for.map_or(image, String::as_str));
+        let image = image.map_err(|error| Unfit::to_pull(&error.to_string()))?;
         Ok(Some(Container { image, privileged }))
     }
 }
 
-/// How PROVISIONING ends without the image, in CodeBuild's words. `why` is the engine's.
+/// Why a build cannot have its container, in CodeBuild's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    pub code: &'static str,
+    pub message: String,
+}
+
+impl Unfit {
+    /// `why` is the engine's.
+    pub fn to_pull(why: &str) -> Self {
+        Self {
+            code: "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
+            message: format!("Unable to pull customer's container image. CannotPullContainerError: {why}"),
+        }
+    }
+}
+
+impl From<Unfit> for Outcome {
+    fn from(Unfit { code, message }: Unfit) -> Self {
+        Self::failed(code, message)
+    }
+}
+
+/// How PROVISIONING ends without the image.
 pub(crate) fn unable_to_pull(why: &str) -> Outcome {
-    Outcome::failed(
-        "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
-        format!("Unable to pull customer's container image. CannotPullContainerError: {why}"),
-    )
+    Unfit::to_pull(why).into()
 }
 
 /// As whom the image of an environment is pulled.

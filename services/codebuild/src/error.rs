@@ -15,6 +15,10 @@ pub enum Error {
     BuildNotFound(String),
     #[error("Build batch cannot be found: {0}")]
     BatchNotFound(String),
+    #[error("Fleet already exists: {0}")]
+    FleetAlreadyExists(String),
+    #[error("Fleet cannot be found: {0}")]
+    FleetNotFound(String),
     #[error("Report group already exists: {0}")]
     ReportGroupAlreadyExists(String),
     #[error("Report group cannot be found: {0}")]
@@ -53,12 +57,14 @@ impl From<Error> for aws::Error {
         let code = match &error {
             Error::InvalidInput(_) | Error::ParameterMismatch => "InvalidInputException",
             Error::ProjectAlreadyExists(_)
+            | Error::FleetAlreadyExists(_)
             | Error::ReportGroupAlreadyExists(_)
             | Error::CredentialsExist(_)
             | Error::WebhookExists(_) => "ResourceAlreadyExistsException",
             Error::ProjectNotFound(_)
             | Error::BuildNotFound(_)
             | Error::BatchNotFound(_)
+            | Error::FleetNotFound(_)
             | Error::ReportGroupNotFound(_)
             | Error::ReportNotFound(_)
             | Error::ResourcePolicyNotFound(_)

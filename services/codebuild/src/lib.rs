@@ -25,6 +25,7 @@ mod driver;
 mod environment;
 mod error;
 mod expiry;
+mod fleet;
 mod host_access;
 mod hosts;
 mod meters;
@@ -48,7 +49,7 @@ mod webhook;
 pub mod workers;
 
 pub use badge::BadgeEndpoint;
-pub use container::{Containers, Isolation};
+pub use container::{Containers, Isolation, Unfit};
 pub use credentials::CredentialsEndpoint;
 pub use error::Error;
 pub use hosts::{GitHost, GitHosts};

@@ -10,6 +10,7 @@ use codebuild_model::{
 use crate::{
     buildspec::MOST_BUILDS,
     error::Error,
+    fleet::capacity,
     source::{Origin, Unusable, git},
     webhook::scope,
 };
@@ -89,10 +90,7 @@ fn check_batch(project: &Project) -> Result<(), Error> {
             ));
         }
     }
-    match restrictions.fleets_allowed.as_ref().is_some_and(|fleets| !fleets.is_empty()) {
-        true => not_built("fleetsAllowed"),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_sources(project: &Project) -> Result<(), Error> {
@@ -211,6 +209,8 @@ fn check_environment(project: &Project) -> Result<(), Error> {
     };
     match &environment.r#type {
         EnvironmentType::LinuxContainer | EnvironmentType::ArmContainer => {}
+        // The fleet's holds.
+        _ if capacity::named(environment).is_some() => {}
         other => return not_built(format!("Environment type {other}")),
     }
     let by_role = environment.image_pull_credentials_type == Some(ImagePullCredentialsType::ServiceRole);
@@ -242,7 +242,6 @@ fn check_not_built(project: &Project) -> Result<(), Error> {
             "fileSystemLocations",
         ),
         (s3_logs.is_some_and(|logs| logs.status == LogsConfigStatusType::Enabled), "s3Logs"),
-        (environment.is_some_and(|environment| environment.fleet.is_some()), "fleet"),
         (environment.is_some_and(|environment| environment.docker_server.is_some()), "dockerServer"),
     ];
     match unbuilt.into_iter().find(|(asked, _)| *asked) {
@@ -252,11 +251,7 @@ fn check_not_built(project: &Project) -> Result<(), Error> {
 }
 
 /// The project's settings as a build has them.
-pub(crate) fn override_with(mut project: Project, build: &StartBuild) -> Result<Project, Error> {
-    let unbuilt = [(build.fleet_override.is_some(), "fleetOverride")];
-    if let Some((_, what)) = unbuilt.into_iter().find(|(asked, _)| *asked) {
-        return not_built(what);
-    }
+pub(crate) fn override_with(mut project: Project, build: &StartBuild) -> Project {
     override_source(project.source.get_or_insert_default(), build);
     set(&mut project.secondary_sources, &build.secondary_sources_override);
     set(&mut project.secondary_source_versions, &build.secondary_sources_version_override);
@@ -273,6 +268,7 @@ pub(crate) fn override_with(mut project: Project, build: &StartBuild) -> Result<
     replace(&mut environment.r#type, &build.environment_type_override);
     replace(&mut environment.image, &build.image_override);
     replace(&mut environment.compute_type, &build.compute_type_override);
+    set(&mut environment.fleet, &build.fleet_override);
     set(&mut environment.certificate, &build.certificate_override);
     set(&mut environment.privileged_mode, &build.privileged_mode_override);
     set(&mut environment.registry_credential, &build.registry_credential_override);
@@ -280,7 +276,7 @@ pub(crate) fn override_with(mut project: Project, build: &StartBuild) -> Result<
     if let Some(overriding) = &build.environment_variables_override {
         merge(environment.environment_variables.get_or_insert_default(), overriding);
     }
-    Ok(project)
+    project
 }
 
 fn override_source(source: &mut ProjectSource, build: &StartBuild) {
@@ -408,7 +404,7 @@ pub(crate) mod tests {
             buildspec_override: Some("other.yml".into()),
             ..StartBuild::default()
         };
-        let project = override_with(project, &build).unwrap();
+        let project = override_with(project, &build);
         assert_eq!(
             project.environment.unwrap().environment_variables.unwrap(),
             [variable("A", "1"), variable("B", "2"), variable("C", "2")]

@@ -9,7 +9,7 @@ use std::{
 
 use aws::{Client, Router, Scope, Timestamp};
 use githost::{clones::Clones, git::Git};
-use runner::{Container, Executor, Folder, Network};
+use runner::{Container, Executor, Folder, Network, Pool, remote::RemoteExecutor};
 use seal::Sealer;
 use store::{Key, Store, Versioned, WriteTx};
 use tokio::sync::watch;
@@ -21,8 +21,9 @@ use crate::{
     driver,
     environment::Access,
     error::Error,
+    fleet::{FleetName, capacity},
     hosts::GitHosts,
-    records::{Batch, Build, BuildId, Progress, Project, Report, ReportGroup, ReportStatus, Webhook},
+    records::{Batch, Build, BuildId, Fleet, Progress, Project, Report, ReportGroup, ReportStatus, Webhook},
     sessions::Sessions,
     state::Change,
     tools,
@@ -107,6 +108,8 @@ pub struct CodeBuild {
     /// Without identity: each use gives it one.
     pub(crate) client: Client,
     pub(crate) executor: Arc<dyn Executor>,
+    /// The same one, where workers can run builds.
+    pub(crate) workers: Option<Arc<RemoteExecutor>>,
     /// For tokens of Git hosts.
     pub(crate) sealer: Sealer,
     pub(crate) clones: Clones,
@@ -139,6 +142,7 @@ impl CodeBuild {
             store,
             client,
             executor,
+            workers: None,
             sealer,
             clones,
             git,
@@ -149,6 +153,19 @@ impl CodeBuild {
             submissions,
             sessions,
         }
+    }
+
+    /// Has workers run the builds of fleets, with the executor that the service was made with.
+    #[must_use]
+    pub fn with_workers(mut self, workers: Arc<RemoteExecutor>) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// Workers that have asked this server lately, of the fleet of this ARN.
+    pub(crate) fn workers_of(&self, fleet: &str) -> u64 {
+        let census = self.workers.as_ref().map(|workers| workers.census()).unwrap_or_default();
+        census.get(&Pool::Fleet(fleet.to_owned())).map_or(0, |census| census.workers)
     }
 
     /// Gives a build up that was taken up so often when its driving fails; when it was taken up twice as often it is not
@@ -219,6 +236,12 @@ impl CodeBuild {
         Ok(self.store.read(move |tx| tx.get::<Build>(&key)).await?.map(Versioned::into_inner))
     }
 
+    pub(crate) async fn fleet(&self, name: &FleetName) -> Result<Option<Fleet>, store::Error> {
+        let key = Fleet::key_of(&name.scope, &name.name);
+        let found = self.store.read(move |tx| tx.get::<Fleet>(&key)).await?;
+        Ok(found.map(Versioned::into_inner).filter(|fleet| name.is_of(fleet)))
+    }
+
     pub(crate) async fn report_group(
         &self,
         scope: &Scope,
@@ -266,6 +289,7 @@ pub(crate) fn change(
 /// What comes of the end of a build, once.
 fn over(tx: &mut WriteTx<'_>, build: &Build, at: Timestamp) -> Result<(), store::Error> {
     end_reports(tx, build)?;
+    capacity::leave(tx, build)?;
     batch::tell(tx, build, at)?;
     auto_retry::consider(tx, build)?;
     driver::report(tx, build)

@@ -7,8 +7,8 @@ use crate::{
     badge,
     driver::commands::run_sandbox,
     records::{
-        Artifact, Batch, BatchPhase, Build, BuildId, BuildSummary, CommandExecution, Group, LogStream, Phase,
-        Project, Report, ReportGroup, ReportedFile, Summary, Webhook, batch_arn, report_group_arn,
+        Artifact, Batch, BatchPhase, Build, BuildId, BuildSummary, CommandExecution, Fleet, Group, LogStream,
+        Phase, Project, Report, ReportGroup, ReportedFile, Summary, Webhook, batch_arn, report_group_arn,
     },
     report::{
         Kind,
@@ -349,6 +349,41 @@ pub(crate) fn report_group(record: &ReportGroup) -> model::ReportGroup {
             false => model::ReportGroupStatusType::Active,
         }),
     }
+}
+
+/// `has_workers`: at least one asks for its builds.
+pub(crate) fn fleet(record: &Fleet, has_workers: bool) -> model::Fleet {
+    let tags = record
+        .tags
+        .iter()
+        .map(|(key, value)| model::Tag { key: Some(key.clone()), value: Some(value.clone()) });
+    model::Fleet {
+        arn: Some(record.arn()),
+        name: Some(record.name.clone()),
+        id: Some(record.id.to_string()),
+        created: Some(record.created),
+        last_modified: Some(record.last_modified),
+        status: Some(fleet_status(record.deleting, has_workers)),
+        tags: Some(tags.collect()),
+        ..record.settings.0.clone()
+    }
+}
+
+fn fleet_status(deleting: bool, has_workers: bool) -> model::FleetStatus {
+    let (status_code, context, message) = match (deleting, has_workers) {
+        (true, _) => (
+            model::FleetStatusCode::PendingDeletion,
+            Some(model::FleetContextCode::PendingDeletion),
+            Some("It is deleted when its last build is over."),
+        ),
+        (false, true) => (model::FleetStatusCode::Active, None, None),
+        (false, false) => (
+            model::FleetStatusCode::Active,
+            Some(model::FleetContextCode::InsufficientCapacity),
+            Some("No worker of it has asked this server for builds in the last minute."),
+        ),
+    };
+    model::FleetStatus { status_code: Some(status_code), context, message: message.map(str::to_owned) }
 }
 
 /// Of report groups that nobody has made by himself.

@@ -208,6 +208,7 @@ pub(crate) mod tests {
             part_of: None,
             reports: vec![],
             on_behalf_of: None,
+            fleet: None,
             webhook: None,
             open: None,
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use codebuild::{Containers, Isolation};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -11,14 +12,15 @@ use uuid::Uuid;
 use super::failed;
 use super::server_access::ServerAccess;
 use crate::config;
-use crate::platform::builds::supervisor;
+use crate::platform::builds::{self, supervisor};
 use crate::tracing_output;
-use crate::worker::{Ending, Error, Once, Settings, Worker};
+use crate::worker::{Ending, Error, Once, Settings, Worker, environment};
 
 #[derive(clap::Args)]
 #[command(
     after_help = "The key is that in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN); its owner must be \
-                  allowed stagewright:RunBuilds. The server's configuration must say executor = \"workers\" in [builds].\n\n\
+                  allowed stagewright:RunBuilds, on the fleet if there is one. Without a fleet the server's configuration must \
+                  say executor = \"workers\" in [builds].\n\n\
                   SIGTERM: takes no new builds, and lets those that run go on for --drain seconds; a second one ends them. \
                   A build that is ended is a fault of its environment, and tried again if its project says so.\n\n\
                   STAGEWRIGHT_LOG  what is logged: error, warn, info (default), debug"
@@ -37,10 +39,23 @@ pub struct Arguments {
     /// How operators know this worker [default: host name and process id]
     #[arg(long)]
     name: Option<String>,
+    /// Get the builds of this fleet and no others [default: those without a fleet]
+    #[arg(long, value_name = "NAME|ARN")]
+    fleet: Option<String>,
     /// How long builds may go on after SIGTERM
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     drain: u64,
-    /// Configuration file, of which concurrency and read_only_paths of [builds] hold
+    /// In what builds run: with the programs of this machine, in containers of their images, or in containers but for AWS's
+    /// own images
+    #[arg(long, value_enum, default_value_t = Executor::Sandbox)]
+    executor: Executor,
+    /// The container engine's client [default: podman, else docker]
+    #[arg(long, value_name = "PROGRAM")]
+    engine: Option<String>,
+    /// Projects may use privileged mode, which is as good as root on this machine
+    #[arg(long)]
+    allow_privileged: bool,
+    /// Configuration file, of which concurrency and read_only_paths of [builds] hold, and [builds.container]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// End after one build
@@ -49,6 +64,13 @@ pub struct Arguments {
     /// Run this build and no other, by the UUID at the end of its id
     #[arg(long, value_name = "UUID")]
     build: Option<Uuid>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Executor {
+    Sandbox,
+    Container,
+    Auto,
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -109,8 +131,8 @@ async fn at(time: Option<tokio::time::Instant>) {
 }
 
 fn settings(arguments: Arguments) -> Result<Settings, String> {
-    let builds = arguments.config.as_deref().map(config::builds_of).transpose();
-    let builds = builds.map_err(|error| error.to_string())?.unwrap_or_default();
+    let settings = arguments.config.as_deref().map(config::builds_of).transpose();
+    let settings = settings.map_err(|error| error.to_string())?.unwrap_or_default();
     let once = match (arguments.build, arguments.once) {
         (Some(id), _) => Some(Once::Build(id)),
         (None, true) => Some(Once::Any),
@@ -119,12 +141,37 @@ fn settings(arguments: Arguments) -> Result<Settings, String> {
     Ok(Settings {
         server: arguments.server,
         name: arguments.name.unwrap_or_else(own_name),
+        fleet: arguments.fleet,
         data: arguments.data.or_else(usual_folder).ok_or("no data folder: say --data DIR")?,
-        concurrency: arguments.concurrency.map_or(builds.concurrency, usize::from).max(1),
-        read_only_paths: builds.read_only_paths,
+        concurrency: arguments.concurrency.map_or(settings.concurrency, usize::from).max(1),
+        containers: containers(arguments.executor, arguments.engine, arguments.allow_privileged, &settings)?,
+        read_only_paths: settings.read_only_paths,
         drain: Duration::from_secs(arguments.drain),
         once,
     })
+}
+
+/// None: builds run in sandboxes. Errors: what would have no effect then.
+fn containers(
+    executor: Executor,
+    engine: Option<String>,
+    allow_privileged: bool,
+    builds: &config::Builds,
+) -> Result<Option<environment::Settings>, String> {
+    let isolation = match executor {
+        Executor::Sandbox if engine.is_some() || allow_privileged => {
+            return Err("--engine and --allow-privileged need --executor container or auto".to_owned());
+        }
+        Executor::Sandbox => return Ok(None),
+        Executor::Container => Isolation::Container,
+        Executor::Auto => Isolation::Auto,
+    };
+    let mut settings = builds.container.clone();
+    settings.engine = engine.map(|program| vec![program]).or(settings.engine);
+    settings.privileged |= allow_privileged;
+    let containers =
+        Containers { isolation, privileged: settings.privileged, images: settings.images.clone() };
+    Ok(Some(environment::Settings { engine: builds::engine(&settings), containers }))
 }
 
 fn own_name() -> String {

@@ -178,7 +178,7 @@ fn a_build() {
     check(
         &facts,
         expect![
-            "Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 waits since 1970-01-01T00:59:10.000Z (50s ago) until the server has room for it."
+            "Build: Action 'Act' of stage 'Gate' runs since 1970-01-01T00:59:00.000Z (1m00s ago), attempt 2: build web:1 waits since 1970-01-01T00:59:10.000Z (50s ago) until the server, or its fleet, has room for it."
         ],
     );
     facts.builds.insert("web:1".into(), build("BUILD"));

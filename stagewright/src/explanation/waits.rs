@@ -213,7 +213,7 @@ fn of_build(facts: &Facts, build: &str) -> String {
     let since = known.phase_since.map(|at| format!(" since {}", ago(at, facts.now))).unwrap_or_default();
     match known.phase.as_deref() {
         Some("SUBMITTED" | "QUEUED") => {
-            format!("build {build} waits{since} until the server has room for it.")
+            format!("build {build} waits{since} until the server, or its fleet, has room for it.")
         }
         Some(phase) => format!("build {build} is in phase {phase}{since}."),
         None => format!("build {build} runs."),

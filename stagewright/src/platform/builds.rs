@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use codebuild::{Containers, Isolation, Trust};
-use runner::remote::RemoteExecutor;
+use runner::remote::{Local, RemoteExecutor};
 use runner::{ContainerExecutor, Engine, Executor, Problem, Sandbox, SandboxExecutor};
 
 use super::Error;
@@ -20,11 +20,16 @@ pub fn supervisor() -> io::Result<Vec<OsString>> {
     Ok(vec![std::env::current_exe()?.into_os_string(), OsString::from(SUPERVISE)])
 }
 
-/// The executor of the platform.
-pub enum Builds {
+/// What runs the builds of the platform: those of this machine, and those of workers beside them.
+pub struct Builds {
+    here: Here,
+    workers: Arc<RemoteExecutor>,
+}
+
+enum Here {
     Sandboxes(Arc<SandboxExecutor>),
     Containers(Arc<ContainerExecutor>),
-    Workers(Arc<RemoteExecutor>),
+    Nothing,
 }
 
 impl Builds {
@@ -39,42 +44,50 @@ impl Builds {
             ..Sandbox::default()
         };
         let builds = data.join("builds");
-        match config.builds.executor {
-            Isolation::Sandbox => SandboxExecutor::new(builds, supervisor, sandbox)
-                .map(|executor| Self::Sandboxes(Arc::new(executor))),
-            Isolation::Container | Isolation::Auto => {
-                ContainerExecutor::new(builds, supervisor, sandbox, engine(&config.builds.container))
-                    .map(|executor| Self::Containers(Arc::new(executor)))
+        let (here, local) = match config.builds.executor {
+            Isolation::Sandbox => {
+                let executor = SandboxExecutor::new(builds, supervisor, sandbox).map_err(Error::Builds)?;
+                let executor = Arc::new(executor);
+                (Here::Sandboxes(executor.clone()), Local::Sandboxes(executor))
             }
-            Isolation::Workers => SandboxExecutor::new(builds, supervisor, sandbox)
-                .and_then(|local| RemoteExecutor::new(local, config.builds.workers.lease()))
-                .map(|executor| Self::Workers(Arc::new(executor))),
-        }
-        .map_err(Error::Builds)
+            Isolation::Container | Isolation::Auto => {
+                let engine = engine(&config.builds.container);
+                let executor = ContainerExecutor::new(builds, supervisor, sandbox, engine);
+                let executor = Arc::new(executor.map_err(Error::Builds)?);
+                (Here::Containers(executor.clone()), Local::Containers(executor))
+            }
+            Isolation::Workers => {
+                let executor = SandboxExecutor::new(builds, supervisor, sandbox).map_err(Error::Builds)?;
+                (Here::Nothing, Local::Sandboxes(Arc::new(executor)))
+            }
+        };
+        let workers = RemoteExecutor::new(local, config.builds.workers.lease()).map_err(Error::Builds)?;
+        Ok(Self { here, workers: Arc::new(workers) })
     }
 
     pub fn executor(&self) -> Arc<dyn Executor> {
-        match self {
-            Self::Sandboxes(executor) => executor.clone(),
-            Self::Containers(executor) => executor.clone(),
-            Self::Workers(executor) => executor.clone(),
-        }
+        self.workers.clone()
     }
 
     /// What workers on other machines ask.
-    pub fn workers(&self) -> Option<Arc<RemoteExecutor>> {
-        match self {
-            Self::Workers(executor) => Some(executor.clone()),
-            Self::Sandboxes(_) | Self::Containers(_) => None,
+    pub fn workers(&self) -> Arc<RemoteExecutor> {
+        self.workers.clone()
+    }
+
+    /// Where builds of this machine run in containers.
+    pub fn containers(&self) -> Option<Arc<ContainerExecutor>> {
+        match &self.here {
+            Here::Containers(executor) => Some(executor.clone()),
+            Here::Sandboxes(_) | Here::Nothing => None,
         }
     }
 
     /// Whether builds without a container can run on this machine, and if not, why and what helps.
     pub async fn check_sandbox(&self) -> Result<(), Problem> {
-        match self {
-            Self::Sandboxes(executor) => executor.check().await,
-            Self::Containers(executor) => executor.check_sandbox().await,
-            Self::Workers(_) => Ok(()),
+        match &self.here {
+            Here::Sandboxes(executor) => executor.check().await,
+            Here::Containers(executor) => executor.check_sandbox().await,
+            Here::Nothing => Ok(()),
         }
     }
 }

@@ -171,14 +171,15 @@ impl Platform {
             trust,
             ..codebuild::Config::new(endpoint.clone(), config.builds.concurrency)
         };
-        let codebuild = Arc::new(CodeBuild::new(
+        let codebuild = CodeBuild::new(
             store.clone(),
             client.clone(),
             executor,
             sealer.clone(),
             &config.data,
             build_config,
-        ));
+        );
+        let codebuild = Arc::new(codebuild.with_workers(builds.workers()));
         let reachable_at = endpoint.trim_end_matches('/').to_owned();
         let webhooks = codepipeline::Config {
             endpoint: reachable_at.clone(),
@@ -231,7 +232,7 @@ impl Platform {
         ));
         slot.fill(gateway.clone());
 
-        let workers = Arc::new(codebuild::WorkerEndpoint::new(builds.workers(), gateway.clone()));
+        let workers = Arc::new(codebuild::WorkerEndpoint::new(codebuild.clone(), gateway.clone()));
         let mounts = vec![
             Mount {
                 prefix: codeartifact::PackageEndpoints::PREFIX,
@@ -324,8 +325,8 @@ impl Platform {
         self.codeconnections.clean_up();
         let (logs, s3) = (self.logs.clone(), self.s3.clone());
         let secretsmanager = self.secretsmanager.clone();
-        if let Builds::Containers(executor) = &self.builds {
-            self.loops.spawn(builds::tidy_engine(executor.clone()));
+        if let Some(executor) = self.builds.containers() {
+            self.loops.spawn(builds::tidy_engine(executor));
         }
         self.loops.spawn(self.codebuild.clone().run());
         if let Some(passage) = self.passage.clone() {
@@ -366,9 +367,7 @@ impl Platform {
         let (sqs, workers) = (self.sqs.clone(), self.builds.workers());
         move || {
             sqs.stop_waiting();
-            if let Some(workers) = workers {
-                workers.stop_waiting();
-            }
+            workers.stop_waiting();
         }
     }
 

@@ -5,14 +5,18 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use codebuild::Unfit;
 use runner::carry::{self, Direction};
 use runner::remote::{CHUNK_BYTES, LONGEST_BYTES, Stream, blocking};
-use runner::{Event, Executor, Folder, Plan, Position, State, Update, uptime_seconds};
+use runner::{
+    Context, Event, Folder, Plan, Position, State, Status, Update, agent_line, now_millis, uptime_seconds,
+};
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 
 use super::leases::Record;
 use super::link::Failure;
@@ -28,6 +32,8 @@ const GOING: Duration = Duration::from_secs(30);
 pub struct Running {
     worker: Arc<Worker>,
     record: Record,
+    /// The server wants the build to be stopped.
+    stopping: watch::Sender<bool>,
 }
 
 /// Why a build does not come to its own end here.
@@ -43,6 +49,9 @@ enum Trouble {
     Files(#[from] runner::archive::Error),
     #[error("its supervisor was lost")]
     Lost,
+    /// It ends before its first command, which its project is told.
+    #[error("{}", .1.message)]
+    Unrun(Status, Context),
     /// The worker was started again before the build had begun.
     #[error("the worker was started again")]
     NotBegun,
@@ -50,7 +59,7 @@ enum Trouble {
 
 impl Running {
     pub fn new(worker: Arc<Worker>, record: Record) -> Self {
-        Self { worker, record }
+        Self { worker, record, stopping: watch::channel(false).0 }
     }
 
     /// A build that was leased just now.
@@ -60,8 +69,13 @@ impl Running {
         let Some(folder) = self.folder().await else { return };
         let work = async {
             recorded?;
-            self.begin(plan, &folder).await?;
-            self.follow(&folder).await
+            match self.begin(plan, &folder).await {
+                Err(Trouble::Unrun(status, context)) => self.tell_unrun(status, context).await,
+                begun => {
+                    begun?;
+                    self.follow(&folder).await
+                }
+            }
         };
         self.to_the_end(&folder, work).await;
     }
@@ -123,13 +137,13 @@ impl Running {
         let (executor, id) = (&self.worker.executor, self.record.build);
         let archive = self.worker.leases.archive(id);
         self.fetch(&archive).await?;
-        let plan = self.own(plan, folder);
         blocking({
             let (folder, archive) = (folder.clone(), archive.clone());
             move || Ok::<_, Trouble>(carry::unpack(&folder, Direction::ToWorker, &archive)?)
         })
         .await?;
         tokio::fs::remove_file(&archive).await?;
+        let plan = self.own(self.provided(plan, folder).await?, folder);
         self.hold(folder, uptime_seconds()).await?;
         Ok(executor.start(&plan).await?)
     }
@@ -148,10 +162,64 @@ impl Running {
         }
     }
 
+    /// The plan with its container, whose image is here then. Errors: `Unrun` if it cannot have it, is stopped meanwhile, or
+    /// has no time left.
+    async fn provided(&self, mut plan: Plan, folder: &Folder) -> Result<Plan, Trouble> {
+        let Some(requested) = plan.requested.take() else { return Ok(plan) };
+        let unfit = |Unfit { code, message }| Trouble::Unrun(Status::Failed, Context::new(code, message));
+        let Some(container) = self.worker.environment.container(&requested).map_err(unfit)? else {
+            let note =
+                format!("Image {} is not used: commands run with the worker's programs", requested.image);
+            let folder = folder.clone();
+            blocking(move || folder.append_output(&agent_line(&note))).await?;
+            return Ok(plan);
+        };
+        let begun = Instant::now();
+        let mut stopping = self.stopping.subscribe();
+        tokio::select! {
+            provided = self.worker.executor.provide(plan.id, &container, &requested.pull_as) => {
+                provided.map_err(|unprovided| unfit(Unfit::to_pull(&unprovided.to_string())))?;
+            }
+            _ = stopping.wait_for(|stopping| *stopping) => {
+                return Err(Trouble::Unrun(Status::Stopped, Context::default()));
+            }
+            () = tokio::time::sleep(Duration::from_secs(plan.timeout_seconds)) => {
+                return Err(Trouble::Unrun(Status::TimedOut, Context::timed_out()));
+            }
+        }
+        plan.timeout_seconds = plan.timeout_seconds.saturating_sub(begun.elapsed().as_secs()).max(1);
+        plan.container = Some(container);
+        Ok(plan)
+    }
+
+    /// Tells the server of the end of a build that has not run.
+    async fn tell_unrun(&self, status: Status, context: Context) -> Result<(), Trouble> {
+        let link = &self.worker.link;
+        if !context.message.is_empty() {
+            link.append(&self.record, Stream::Output, 0, agent_line(&context.message).into()).await?;
+        }
+        let mut lines = Vec::new();
+        for event in Event::unrun(status, context, now_millis()) {
+            serde_json::to_writer(&mut lines, &event).map_err(io::Error::from)?;
+            lines.push(b'\n');
+        }
+        match link.append(&self.record, Stream::Events, 0, lines.into()).await {
+            // Its answer was lost, and it was taken.
+            Ok(_) | Err(Failure::Over) => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     /// The plan as it holds here: the server is at the address that this worker knows.
     fn own(&self, mut plan: Plan, folder: &Folder) -> Plan {
         let server = self.worker.settings.server.trim_end_matches('/');
-        let credentials = codebuild::CredentialsEndpoint::address(&self.worker.passage.origin(), plan.id);
+        let origin = self.worker.passage.origin();
+        let credentials = match self.worker.environment.reaches_loopback(plan.container.as_ref()) {
+            true => &origin,
+            // From the server itself: SDKs take them where its certificate is one that everybody knows.
+            false => server,
+        };
+        let credentials = codebuild::CredentialsEndpoint::address(credentials, plan.id);
         for (name, value) in
             [("AWS_ENDPOINT_URL", server.to_owned()), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials)]
         {
@@ -189,6 +257,7 @@ impl Running {
             let kept = async {
                 self.hold(folder, sent).await?;
                 if told.stop {
+                    self.stopping.send_replace(true);
                     executor.stop(id).await?;
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -307,7 +376,7 @@ impl Sending<'_> {
             if bytes.is_empty() {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
-            let Running { worker, record } = self.running;
+            let Running { worker, record, .. } = self.running;
             self.sent = match worker.link.append(record, self.stream, self.sent, bytes).await {
                 Ok(told) => told.length,
                 // It has lost some by a failure of its power; or of an archive that was begun before.

@@ -23,6 +23,9 @@ pub struct Record {
     pub lease_seconds: u64,
     /// The build's files are to be sent back.
     pub leaves_files: bool,
+    /// The ARN of the fleet that it is leased for.
+    #[serde(default)]
+    pub fleet: Option<String>,
 }
 
 impl Record {
@@ -32,6 +35,7 @@ impl Record {
             token: lease.token.clone(),
             lease_seconds: lease.lease_seconds,
             leaves_files: lease.plan.leaves_files,
+            fleet: lease.fleet.clone(),
         }
     }
 
@@ -91,7 +95,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let leases = Leases::open(folder.path().join("leases")).unwrap();
         let (build, token) = (Uuid::new_v4(), "t".to_owned());
-        let record = Record { build, token, lease_seconds: 60, leaves_files: true };
+        let fleet = Some("arn".to_owned());
+        let record = Record { build, token, lease_seconds: 60, leaves_files: true, fleet };
         leases.put(&record).unwrap();
         fs::write(folder.path().join("leases/half.json"), "{").unwrap();
         fs::write(leases.archive(record.build), "").unwrap();

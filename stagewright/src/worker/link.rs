@@ -7,6 +7,7 @@ use bytes::Bytes;
 use codebuild::WorkerEndpoint;
 use codebuild::workers::{Asking, GivenUp, Lease, TOKEN};
 use http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use runner::remote::{Stream, Told};
 use serde::Serialize;
 use serde_json::Value;
@@ -21,6 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub struct Link {
     remote: Remote,
     worker: String,
+    /// The fleet to which it belongs, by name or ARN.
+    fleet: Option<String>,
+    containers: bool,
 }
 
 /// Why a request has not had its effect.
@@ -40,15 +44,16 @@ pub enum Failure {
 }
 
 impl Link {
-    pub fn new(remote: Remote, worker: String) -> Self {
-        Self { remote, worker }
+    /// `containers`: it runs containers.
+    pub fn new(remote: Remote, worker: String, fleet: Option<String>, containers: bool) -> Self {
+        Self { remote, worker, fleet, containers }
     }
 
     /// Waits some time for a build.
     pub async fn lease(&self, wanted: Option<Uuid>) -> Result<Option<Lease>, Failure> {
-        let query = wanted.map(|id| format!("?build={id}")).unwrap_or_default();
-        let body = words(&Asking { worker: self.worker.clone() })?;
-        let (status, body) = self.post(&format!("lease{query}"), None, body).await?;
+        let wanted = wanted.map(|id| format!("build={id}"));
+        let body = words(&Asking { worker: self.worker.clone(), containers: self.containers })?;
+        let (status, body) = self.post("lease", wanted.as_deref(), None, body).await?;
         match status {
             StatusCode::NO_CONTENT => Ok(None),
             _ => serde_json::from_slice(&body).map(Some).map_err(unread),
@@ -57,7 +62,7 @@ impl Link {
 
     /// A piece of the archive of its files; empty at the end.
     pub async fn files(&self, record: &Record, offset: u64) -> Result<Bytes, Failure> {
-        self.insist(record, &format!("files?offset={offset}"), Bytes::new()).await
+        self.insist(record, "files", Some(offset), Bytes::new()).await
     }
 
     pub async fn append(
@@ -67,33 +72,40 @@ impl Link {
         offset: u64,
         bytes: Bytes,
     ) -> Result<Told, Failure> {
-        let answer = self.insist(record, &format!("{}?offset={offset}", stream.name()), bytes).await?;
+        let answer = self.insist(record, stream.name(), Some(offset), bytes).await?;
         serde_json::from_slice(&answer).map_err(unread)
     }
 
     /// A sign of life; answers after some seconds. Tried once, within `limit`.
     pub async fn alive(&self, record: &Record, limit: Duration) -> Result<Told, Failure> {
         let target = format!("{}/alive", record.build);
-        let asked = tokio::time::timeout(limit, self.post(&target, Some(record), Bytes::new())).await;
+        let asked = tokio::time::timeout(limit, self.post(&target, None, Some(record), Bytes::new())).await;
         let late = || aws::Error::new("RequestTimeout", "The server did not answer in time.");
         let (_, answer) = asked.map_err(|_| Failure::Unreachable(late()))??;
         serde_json::from_slice(&answer).map_err(unread)
     }
 
     pub async fn finish(&self, record: &Record) -> Result<(), Failure> {
-        self.insist(record, "finish", Bytes::new()).await.map(drop)
+        self.insist(record, "finish", None, Bytes::new()).await.map(drop)
     }
 
     pub async fn give_up(&self, record: &Record, why: String, again: bool) -> Result<(), Failure> {
-        self.insist(record, "give-up", words(&GivenUp { why, again })?).await.map(drop)
+        self.insist(record, "give-up", None, words(&GivenUp { why, again })?).await.map(drop)
     }
 
     /// Until the server answers: all requests about a build may be repeated.
-    async fn insist(&self, record: &Record, what: &str, body: Bytes) -> Result<Bytes, Failure> {
+    async fn insist(
+        &self,
+        record: &Record,
+        what: &str,
+        offset: Option<u64>,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
         let target = format!("{}/{what}", record.build);
+        let offset = offset.map(|offset| format!("offset={offset}"));
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.post(&target, Some(record), body.clone()).await {
+            match self.post(&target, offset.as_deref(), Some(record), body.clone()).await {
                 Err(Failure::Unreachable(error)) => {
                     tracing::debug!(%error, build.uuid = %record.build, "a request is repeated");
                     tokio::time::sleep(pause).await;
@@ -107,10 +119,16 @@ impl Link {
     async fn post(
         &self,
         target: &str,
+        query: Option<&str>,
         record: Option<&Record>,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        let target = format!("{}{target}", WorkerEndpoint::PREFIX);
+        let fleet = record.map_or(&self.fleet, |record| &record.fleet);
+        let fleet =
+            fleet.as_ref().map(|fleet| format!("fleet={}", utf8_percent_encode(fleet, NON_ALPHANUMERIC)));
+        let query: Vec<&str> = query.into_iter().chain(fleet.as_deref()).collect();
+        let mark = if query.is_empty() { "" } else { "?" };
+        let target = format!("{}{target}{mark}{}", WorkerEndpoint::PREFIX, query.join("&"));
         let token: Vec<_> = record.iter().map(|record| (TOKEN, record.token.as_str())).collect();
         let answer = self.remote.post("codebuild", &target, &token, body).await;
         let (parts, body) = answer.map_err(Failure::Unreachable)?.into_parts();

@@ -1,10 +1,12 @@
-//! A worker: runs builds of a server on this machine, each in a sandbox, and sends back what they print and leave.
+//! A worker: runs builds of a server on this machine, each in a sandbox or in a container, and sends back what they print
+//! and leave.
 //!
 //! What the two say to each other stands in `codebuild::workers`, what a lease is in `runner::remote`. A worker that is killed
 //! and started again goes on with its builds, if that is before their leases end: their supervisors have not noticed.
 
 mod build;
 mod credentials;
+pub mod environment;
 mod leases;
 mod link;
 
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::Remote;
-use runner::{Problem, Sandbox, SandboxExecutor};
+use runner::{Executor, Sandbox};
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -24,6 +26,7 @@ use uuid::Uuid;
 
 use self::build::Running;
 use self::credentials::OfServer;
+use self::environment::{Environment, Unready};
 use self::leases::{Leases, Record};
 use self::link::{Failure, Link};
 use crate::passage::Passage;
@@ -37,11 +40,15 @@ pub struct Settings {
     /// The server's address, as builds reach it too.
     pub server: String,
     pub name: String,
+    /// The fleet whose builds it gets, by name or ARN; none: those without a fleet.
+    pub fleet: Option<String>,
     /// For the builds and their leases.
     pub data: PathBuf,
     /// Builds at one time.
     pub concurrency: usize,
     pub read_only_paths: Vec<PathBuf>,
+    /// None: builds run in sandboxes, whatever their images.
+    pub containers: Option<environment::Settings>,
     /// How long builds may go on after the worker was asked to end.
     pub drain: Duration,
     pub once: Option<Once>,
@@ -62,7 +69,7 @@ pub enum Error {
     #[error("another worker uses {0}: each needs a folder of its own, --data DIR")]
     Taken(PathBuf),
     #[error(transparent)]
-    Sandbox(#[from] Problem),
+    Unready(#[from] Unready),
     #[error("the server at {server} refuses: {refusal}")]
     Refused { server: String, refusal: aws::Error },
     #[error("build {0} does not wait for a worker")]
@@ -83,7 +90,8 @@ pub enum Ending {
 pub struct Worker {
     settings: Settings,
     link: Link,
-    executor: SandboxExecutor,
+    environment: Environment,
+    executor: Arc<dyn Executor>,
     leases: Leases,
     passage: Passage,
     remote: Remote,
@@ -119,16 +127,20 @@ impl Worker {
             hidden_paths: vec![data.clone()],
             ..Sandbox::default()
         };
-        let executor = SandboxExecutor::new(data.join("builds"), supervisor, sandbox).map_err(at(&data))?;
+        let containers = settings.containers.clone();
+        let environment = Environment::open(data.join("builds"), supervisor, sandbox, containers);
+        let environment = environment.map_err(at(&data))?;
         let leases = Leases::open(data.join("leases")).map_err(at(&data))?;
         let passage = Passage::open(&data.join("port")).await.map_err(at(&data))?;
-        let link = Link::new(remote.clone(), settings.name.clone());
-        Ok(Self { settings, link, executor, leases, passage, remote, ending, _lock: lock })
+        let (name, fleet) = (settings.name.clone(), settings.fleet.clone());
+        let link = Link::new(remote.clone(), name, fleet, environment.has_containers());
+        let executor = environment.executor();
+        Ok(Self { settings, link, environment, executor, leases, passage, remote, ending, _lock: lock })
     }
 
     /// Runs builds until the worker is asked to end and the last one has ended, or until the one is over that it is for.
     pub async fn run(self) -> Result<(), Error> {
-        self.executor.check().await?;
+        self.environment.check().await?;
         let worker = Arc::new(self);
         let mut passing = JoinSet::new();
         passing.spawn({

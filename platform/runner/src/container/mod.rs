@@ -23,8 +23,18 @@ pub struct Container {
     pub privileged: bool,
 }
 
+/// The container that a project asks for, as workers are told it: whether they have it is theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    /// In the project's words.
+    pub image: String,
+    pub privileged: bool,
+    pub pull_as: PullAs,
+}
+
 /// As whom an image is pulled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PullAs {
     /// As the operator has signed the engine in.
     Operator,
@@ -34,7 +44,7 @@ pub enum PullAs {
 }
 
 /// A name and a password of a registry.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistryUser {
     pub name: String,
     pub password: String,
@@ -49,7 +59,7 @@ impl std::fmt::Debug for RegistryUser {
 /// Why an environment cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Unprovided {
-    #[error("this server runs no containers")]
+    #[error("no containers are run here")]
     NoEngine,
     /// In the engine's words.
     #[error("{0}")]

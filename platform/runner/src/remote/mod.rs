@@ -26,6 +26,7 @@ mod tests;
 mod transfer;
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io,
     os::unix::fs::FileExt,
@@ -44,9 +45,9 @@ use crate::{
     attachment::{Attachment, Position},
     carry::{self, Direction},
     container::{Container, PullAs, Unprovided},
-    executor::{Error, Executor, SandboxExecutor},
+    executor::{ContainerExecutor, Error, Executor, SandboxExecutor},
     folder::{Folder, State},
-    plan::Plan,
+    plan::{Plan, Pool},
 };
 
 pub use offers::blocking;
@@ -71,6 +72,8 @@ pub struct Claim {
     pub id: Uuid,
     /// The hash of the token that was given with the lease.
     pub proof: String,
+    /// The workers to which whoever asks belongs.
+    pub pool: Pool,
 }
 
 /// What a worker is given.
@@ -118,10 +121,24 @@ pub struct Census {
     pub offered: u64,
 }
 
-/// Builds of workers, in sandboxes.
+/// What runs the builds that are not for workers. It has the folders of all builds.
+pub enum Local {
+    Sandboxes(Arc<SandboxExecutor>),
+    Containers(Arc<ContainerExecutor>),
+}
+
+impl Local {
+    fn builds(&self) -> &SandboxExecutor {
+        match self {
+            Self::Sandboxes(executor) => executor,
+            Self::Containers(executor) => executor.builds(),
+        }
+    }
+}
+
+/// Builds of workers, beside those of this machine: each plan says which it is.
 pub struct RemoteExecutor {
-    /// For folders, and for builds that were started before there were workers.
-    local: SandboxExecutor,
+    local: Local,
     offers: Arc<Offers>,
     upkeep: JoinHandle<()>,
 }
@@ -135,8 +152,8 @@ impl Drop for RemoteExecutor {
 impl RemoteExecutor {
     /// Takes up what workers have leased of an earlier server. `local` has the folder of builds; a lease ends after `lease`
     /// without a sign of life. Must be called within a runtime.
-    pub fn new(local: SandboxExecutor, lease: Duration) -> io::Result<Self> {
-        let offers = Arc::new(Offers::new(local.builds().to_owned(), lease));
+    pub fn new(local: Local, lease: Duration) -> io::Result<Self> {
+        let offers = Arc::new(Offers::new(local.builds().builds().to_owned(), lease));
         offers.recover()?;
         let upkeep = tokio::spawn({
             let offers = offers.clone();
@@ -153,14 +170,20 @@ impl RemoteExecutor {
         Ok(Self { local, offers, upkeep })
     }
 
-    /// Leases the build that has waited longest, or the one that is wanted, to whoever shows the token of `proof`. Waits
-    /// for one; none if none came.
-    pub async fn lease(&self, worker: &str, proof: &str, wanted: Option<Uuid>) -> Option<Leased> {
+    /// Leases the build of the pool that has waited longest, or the one that is wanted, to whoever shows the token of
+    /// `proof`. Waits for one; none if none came.
+    pub async fn lease(
+        &self,
+        worker: &str,
+        pool: &Pool,
+        proof: &str,
+        wanted: Option<Uuid>,
+    ) -> Option<Leased> {
         let mut offered = self.offers.offered.subscribe();
         let mut closing = self.offers.closing.subscribe();
         let leased = async {
             loop {
-                if let Some(leased) = self.offers.lease(worker, proof, wanted, Instant::now()) {
+                if let Some(leased) = self.offers.lease((worker, pool), proof, wanted, Instant::now()) {
                     return Some(leased);
                 }
                 tokio::select! {
@@ -248,7 +271,8 @@ impl RemoteExecutor {
         blocking(move || Ok(offers.give_up(id, &mut state, again, &why)?)).await
     }
 
-    pub fn census(&self) -> Census {
+    /// By pool; those that have neither workers nor builds are not there.
+    pub fn census(&self) -> BTreeMap<Pool, Census> {
         self.offers.census()
     }
 
@@ -281,19 +305,27 @@ impl RemoteExecutor {
         let folder = self.offers.folder(id);
         of_folder(id, blocking(move || folder.has_supervisor()).await)
     }
+
+    /// What this machine does for builds.
+    fn here(&self) -> &SandboxExecutor {
+        self.local.builds()
+    }
 }
 
 #[async_trait]
 impl Executor for RemoteExecutor {
     async fn prepare(&self, id: Uuid) -> Result<Folder, Error> {
-        self.local.prepare(id).await
+        self.here().prepare(id).await
     }
 
-    async fn provide(&self, _: Uuid, _: &Container, _: &PullAs) -> Result<(), Unprovided> {
-        Err(Unprovided::NoEngine)
+    async fn provide(&self, id: Uuid, container: &Container, pull_as: &PullAs) -> Result<(), Unprovided> {
+        self.here().provide(id, container, pull_as).await
     }
 
     async fn start(&self, plan: &Plan) -> Result<(), Error> {
+        if plan.pool.is_none() {
+            return self.here().start(plan).await;
+        }
         match self.state(plan.id).await? {
             State::NotStarted => of_folder(plan.id, self.offer(plan.clone()).await),
             State::Running | State::Finished(_) | State::Lost => Ok(()),
@@ -313,18 +345,14 @@ impl Executor for RemoteExecutor {
 
     async fn attach(&self, id: Uuid, position: Position) -> Result<Attachment, Error> {
         match self.is_local(id).await? {
-            true => self.local.attach(id, position).await,
-            false => self.local.attach_to_worker(id, position),
+            true => self.here().attach(id, position).await,
+            false => self.here().attach_to_worker(id, position),
         }
     }
 
     async fn stop(&self, id: Uuid) -> Result<(), Error> {
-        if self.is_local(id).await? {
-            return self.local.stop(id).await;
-        }
-        let folder = self.offers.folder(id);
-        let asked = blocking(move || File::create(folder.stop_request()).map(drop)).await;
-        of_folder(id, asked)?;
+        // Writes it down, for whoever begins the build only now; a supervisor of this machine is told.
+        self.here().stop(id).await?;
         let offers = self.offers.clone();
         match self.offers.place(id) {
             None => Ok(()),
@@ -341,7 +369,7 @@ impl Executor for RemoteExecutor {
         if self.state(id).await? == State::Running {
             return Err(Error::Running(id));
         }
-        self.local.remove(id).await
+        self.here().remove(id).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which builds wait for a worker, and who has which: in memory, and as far as it must outlast the server, in the folders.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
@@ -22,9 +22,9 @@ use super::{
 };
 use crate::{
     attachment::MAX_EVENT_BYTES,
-    event::{Context, Event, PhaseStatus, Status},
+    event::{Context, Event, Status},
     folder::Folder,
-    plan::{Phase, Plan},
+    plan::{Plan, Pool},
     remove::remove_file,
     timestamp::{agent_line, now_millis},
 };
@@ -50,8 +50,8 @@ struct Table {
     /// Taken out of the line to be ended, until their end is written.
     ending: HashSet<Uuid>,
     leased: HashMap<Uuid, Arc<Held>>,
-    /// By name, with when they have asked for something last.
-    workers: HashMap<String, Instant>,
+    /// By pool and name, with when they have asked for something last.
+    workers: HashMap<(Pool, String), Instant>,
     count: u64,
 }
 
@@ -72,6 +72,8 @@ pub(super) enum Place {
 
 /// A build that a worker has.
 pub(super) struct Held {
+    /// Whose workers it is with.
+    pool: Pool,
     pub stop: watch::Sender<bool>,
     pub state: Arc<AsyncMutex<Holding>>,
 }
@@ -91,6 +93,8 @@ pub(super) struct Holding {
 #[derive(Clone, Serialize, Deserialize)]
 struct Lease {
     worker: String,
+    #[serde(default)]
+    pool: Pool,
     /// The hash of the token that the worker shows.
     proof: String,
     /// What of `output.log` was there before the worker.
@@ -108,9 +112,13 @@ impl Offer {
         now.saturating_duration_since(self.since).as_secs() >= self.plan.timeout_seconds
     }
 
-    /// The plan with the time that is left.
+    fn is_for(&self, pool: &Pool) -> bool {
+        self.plan.pool.as_ref() == Some(pool)
+    }
+
+    /// The plan with the time that is left, as whoever runs it has it: on its own machine.
     fn plan(&self, now: Instant) -> Plan {
-        let mut plan = self.plan.clone();
+        let mut plan = Plan { pool: None, ..self.plan.clone() };
         let waited = now.saturating_duration_since(self.since).as_secs();
         plan.timeout_seconds = plan.timeout_seconds.saturating_sub(waited).max(1);
         plan
@@ -119,9 +127,10 @@ impl Offer {
 
 impl Held {
     fn new(lease: Lease, offer: Option<Offer>, until: Instant, stop: bool) -> Arc<Self> {
-        let is_taken = offer.is_none();
+        let (is_taken, pool) = (offer.is_none(), lease.pool.clone());
         let state = Holding { lease, offer, is_taken, until, is_over: false };
-        Arc::new(Self { stop: watch::channel(stop).0, state: Arc::new(AsyncMutex::new(state)) })
+        let state = Arc::new(AsyncMutex::new(state));
+        Arc::new(Self { pool, stop: watch::channel(stop).0, state })
     }
 
     pub fn is_to_stop(&self) -> bool {
@@ -221,25 +230,38 @@ impl Offers {
         self.table().knows(id)
     }
 
-    pub fn census(&self) -> Census {
+    pub fn census(&self) -> BTreeMap<Pool, Census> {
         let table = self.table();
-        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        Census {
-            workers: count(table.workers.len()),
-            leased: count(table.leased.len()),
-            offered: count(table.waiting.len()),
+        let mut census = BTreeMap::<Pool, Census>::new();
+        for (pool, _) in table.workers.keys() {
+            census.entry(pool.clone()).or_default().workers += 1;
         }
+        for held in table.leased.values() {
+            census.entry(held.pool.clone()).or_default().leased += 1;
+        }
+        for pool in table.waiting.values().filter_map(|offer| offer.plan.pool.as_ref()) {
+            census.entry(pool.clone()).or_default().offered += 1;
+        }
+        census
     }
 
     /// Only in memory: a worker that never hears of it has nothing.
-    pub fn lease(&self, worker: &str, proof: &str, wanted: Option<Uuid>, now: Instant) -> Option<Leased> {
+    pub fn lease(
+        &self,
+        (worker, pool): (&str, &Pool),
+        proof: &str,
+        wanted: Option<Uuid>,
+        now: Instant,
+    ) -> Option<Leased> {
         let mut table = self.table();
-        table.saw(worker, now);
-        let first = table.waiting.values().min_by_key(|offer| offer.number).map(|offer| offer.plan.id);
-        let id = wanted.or(first)?;
+        table.saw(worker, pool, now);
+        let is_wanted = |offer: &&Offer| wanted.is_none_or(|id| id == offer.plan.id) && offer.is_for(pool);
+        let first = table.waiting.values().filter(is_wanted).min_by_key(|offer| offer.number);
+        let id = first?.plan.id;
         let offer = table.waiting.remove(&id)?;
         let lease = Lease {
             worker: worker.to_owned(),
+            pool: pool.clone(),
             proof: proof.to_owned(),
             output_base: offer.output_base,
             log_bytes: offer.plan.limits.log_bytes,
@@ -257,13 +279,13 @@ impl Offers {
         let held = self.table().leased.get(&claim.id).cloned().ok_or(Refused::NotYours)?;
         let mut state = held.state.clone().lock_owned().await;
         let is_proved: bool = state.lease.proof.as_bytes().ct_eq(claim.proof.as_bytes()).into();
-        if state.is_over || !is_proved {
+        if state.is_over || !is_proved || held.pool != claim.pool {
             return Err(Refused::NotYours);
         }
         if state.is_taken {
             state.live(self.lease);
         }
-        self.table().saw(&state.lease.worker, Instant::now());
+        self.table().saw(&state.lease.worker, &held.pool, Instant::now());
         Ok((held, state))
     }
 
@@ -415,20 +437,11 @@ impl Offers {
 
     /// As a supervisor ends a build that is stopped or out of time before its first command.
     fn end_unrun(&self, id: Uuid, status: Status) -> io::Result<()> {
-        let (at, phase) = (now_millis(), Phase::Install);
-        let (of_phase, context) = match status {
-            Status::TimedOut => {
-                (PhaseStatus::TimedOut, Context::new("BUILD_TIMED_OUT", "Build has timed out. "))
-            }
-            Status::Stopped | Status::Succeeded | Status::Failed | Status::Fault => {
-                (PhaseStatus::Stopped, Context::default())
-            }
+        let context = match status {
+            Status::TimedOut => Context::timed_out(),
+            Status::Stopped | Status::Succeeded | Status::Failed | Status::Fault => Context::default(),
         };
-        let events = [
-            Event::PhaseStarted { phase, at },
-            Event::PhaseFinished { phase, status: of_phase, context, at },
-            Event::Finished { status, upload_artifacts: false, context: Context::default(), at },
-        ];
+        let events = Event::unrun(status, context, now_millis());
         self.write_end(id, "No worker has taken the build", &events)
     }
 
@@ -464,9 +477,10 @@ impl Table {
         self.waiting.contains_key(&id) || self.leased.contains_key(&id) || self.ending.contains(&id)
     }
 
-    fn saw(&mut self, worker: &str, now: Instant) {
-        if self.workers.len() < MOST_WORKERS || self.workers.contains_key(worker) {
-            self.workers.insert(worker.to_owned(), now);
+    fn saw(&mut self, worker: &str, pool: &Pool, now: Instant) {
+        let worker = (pool.clone(), worker.to_owned());
+        if self.workers.len() < MOST_WORKERS || self.workers.contains_key(&worker) {
+            self.workers.insert(worker, now);
         }
     }
 }

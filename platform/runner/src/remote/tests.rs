@@ -18,7 +18,7 @@ const LEASE: Duration = Duration::from_secs(60);
 
 fn executor(data: &tempfile::TempDir) -> RemoteExecutor {
     let local = SandboxExecutor::new(data.path().join("builds"), vec![], Sandbox::default()).unwrap();
-    RemoteExecutor::new(local, LEASE).unwrap()
+    RemoteExecutor::new(Local::Sandboxes(Arc::new(local)), LEASE).unwrap()
 }
 
 fn plan() -> Plan {
@@ -39,8 +39,14 @@ fn plan() -> Plan {
         binds: vec![],
         container: None,
         open: None,
+        pool: Some(Pool::Common),
+        requested: None,
         leaves_files: true,
     }
+}
+
+fn common(executor: &RemoteExecutor) -> Census {
+    executor.census().get(&Pool::Common).copied().unwrap_or_default()
 }
 
 fn line(event: &Event) -> Bytes {
@@ -66,9 +72,9 @@ async fn offered(executor: &RemoteExecutor) -> Plan {
 /// A build that a worker has taken.
 async fn taken(executor: &RemoteExecutor) -> Claim {
     let id = offered(executor).await.id;
-    let leased = executor.lease("w", "proof", None).await.unwrap();
+    let leased = executor.lease("w", &Pool::Common, "proof", None).await.unwrap();
     assert_eq!(leased.plan.id, id);
-    let claim = Claim { id, proof: "proof".to_owned() };
+    let claim = Claim { id, proof: "proof".to_owned(), pool: Pool::Common };
     assert!(executor.files(&claim, 0).await.unwrap().starts_with(b"PK"));
     claim
 }
@@ -107,11 +113,47 @@ async fn story(executor: &RemoteExecutor, id: Uuid) -> (String, Vec<Event>) {
 }
 
 #[tokio::test]
+async fn each_pool_has_its_own_builds() {
+    let data = tempfile::tempdir().unwrap();
+    let executor = executor(&data);
+    let fleet = Pool::Fleet("arn:aws:codebuild:us-east-1:123456789012:fleet/f:1".to_owned());
+    let of_fleet = Plan { pool: Some(fleet.clone()), ..plan() };
+    executor.prepare(of_fleet.id).await.unwrap();
+    executor.start(&of_fleet).await.unwrap();
+    let of_all = offered(&executor).await;
+    assert!(executor.offers.lease(("w", &Pool::Common), "p", Some(of_fleet.id), Instant::now()).is_none());
+    let leased = executor.lease("w", &Pool::Common, "p", None).await.unwrap().plan;
+    assert_eq!((leased.id, leased.pool), (of_all.id, None), "it runs on the worker's own machine");
+    assert_eq!(executor.lease("w", &fleet, "p", None).await.unwrap().plan.id, of_fleet.id);
+    let one = Census { workers: 1, leased: 1, offered: 0 };
+    assert_eq!(executor.census(), BTreeMap::from([(Pool::Common, one), (fleet.clone(), one)]));
+
+    let claim = Claim { id: of_fleet.id, proof: "p".to_owned(), pool: fleet };
+    let of_another = Claim { pool: Pool::Common, ..claim.clone() };
+    assert!(is_not_yours(executor.files(&of_another, 0).await));
+    executor.files(&claim, 0).await.unwrap();
+    drop(executor);
+    // It stands in the lease: the next server knows it too.
+    let executor = self::executor(&data);
+    assert!(is_not_yours(executor.alive(&of_another).await));
+    assert!(executor.alive(&claim).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_for_workers_does_not_run_here_by_mistake() {
+    let data = tempfile::tempdir().unwrap();
+    let local = SandboxExecutor::new(data.path().join("builds"), vec![], Sandbox::default()).unwrap();
+    let plan = plan();
+    local.prepare(plan.id).await.unwrap();
+    assert!(matches!(local.start(&plan).await, Err(Error::Elsewhere(id)) if id == plan.id));
+}
+
+#[tokio::test]
 async fn a_build_is_read_as_one_of_this_machine() {
     let data = tempfile::tempdir().unwrap();
     let executor = executor(&data);
     let claim = taken(&executor).await;
-    assert_eq!(executor.census(), Census { workers: 1, leased: 1, offered: 0 });
+    assert_eq!(common(&executor), Census { workers: 1, leased: 1, offered: 0 });
     assert!(matches!(executor.remove(claim.id).await, Err(Error::Running(_))));
     let (begin, end) = (started(), finished());
     assert_eq!(
@@ -144,17 +186,24 @@ async fn each_build_has_one_worker_and_the_first_comes_first() {
     let executor = Arc::new(executor(&data));
     let waiting = tokio::spawn({
         let executor = executor.clone();
-        async move { executor.lease("early", "p", None).await.unwrap().plan.id }
+        async move { executor.lease("early", &Pool::Common, "p", None).await.unwrap().plan.id }
     });
     tokio::task::yield_now().await;
     let first = offered(&executor).await.id;
     assert_eq!(waiting.await.unwrap(), first, "it was waited for");
     let ids = [offered(&executor).await.id, offered(&executor).await.id, offered(&executor).await.id];
-    assert_eq!(executor.lease("w", "p", Some(ids[1])).await.unwrap().plan.id, ids[1], "it was asked for");
-    let (one, other) = tokio::join!(executor.lease("a", "p", None), executor.lease("b", "p", None));
+    assert_eq!(
+        executor.lease("w", &Pool::Common, "p", Some(ids[1])).await.unwrap().plan.id,
+        ids[1],
+        "it was asked for"
+    );
+    let (one, other) = tokio::join!(
+        executor.lease("a", &Pool::Common, "p", None),
+        executor.lease("b", &Pool::Common, "p", None)
+    );
     assert_eq!([one.unwrap().plan.id, other.unwrap().plan.id], [ids[0], ids[2]]);
     executor.stop_waiting();
-    assert!(executor.lease("w", "p", None).await.is_none(), "at once, as the server ends");
+    assert!(executor.lease("w", &Pool::Common, "p", None).await.is_none(), "at once, as the server ends");
 }
 
 #[tokio::test]
@@ -162,12 +211,14 @@ async fn what_is_leased_and_not_taken_is_offered_again() {
     let data = tempfile::tempdir().unwrap();
     let executor = executor(&data);
     let id = offered(&executor).await.id;
-    executor.lease("w", "lost", None).await.unwrap();
+    executor.lease("w", &Pool::Common, "lost", None).await.unwrap();
     executor.offers.look_after(Instant::now() + TAKEN_WITHIN / 2);
-    assert_eq!(executor.census().leased, 1);
+    assert_eq!(common(&executor).leased, 1);
     executor.offers.look_after(Instant::now() + TAKEN_WITHIN);
-    assert!(is_not_yours(executor.files(&Claim { id, proof: "lost".to_owned() }, 0).await));
-    assert_eq!(executor.lease("w", "p", None).await.unwrap().plan.id, id);
+    assert!(is_not_yours(
+        executor.files(&Claim { id, proof: "lost".to_owned(), pool: Pool::Common }, 0).await
+    ));
+    assert_eq!(executor.lease("w", &Pool::Common, "p", None).await.unwrap().plan.id, id);
 }
 
 #[tokio::test]
@@ -201,7 +252,7 @@ async fn a_restart_of_the_server_keeps_what_is_taken_and_forgets_the_rest() {
     append(&first, &claim, Stream::Output, 0, "one").await.unwrap();
     let waiting = offered(&first).await;
     let leased = offered(&first).await;
-    first.lease("w", "q", Some(leased.id)).await.unwrap();
+    first.lease("w", &Pool::Common, "q", Some(leased.id)).await.unwrap();
     drop(first);
     let events = first_events(&data, claim.id);
     // Half a line stands there after a crash in the middle of a write.
@@ -246,13 +297,15 @@ async fn a_stop_comes_to_a_build_wherever_it_is() {
     let waiting = offered(&executor).await.id;
     executor.stop(waiting).await.unwrap();
     let untaken = offered(&executor).await.id;
-    executor.lease("w", "p", None).await.unwrap();
+    executor.lease("w", &Pool::Common, "p", None).await.unwrap();
     executor.stop(untaken).await.unwrap();
     for id in [early.id, waiting, untaken] {
         assert_eq!(executor.state(id).await.unwrap(), State::Finished(Status::Stopped));
         assert_eq!(story(&executor, id).await.1.len(), 3, "a phase that was stopped, and the end");
     }
-    assert!(is_not_yours(executor.files(&Claim { id: untaken, proof: "p".to_owned() }, 0).await));
+    assert!(is_not_yours(
+        executor.files(&Claim { id: untaken, proof: "p".to_owned(), pool: Pool::Common }, 0).await
+    ));
 
     let claim = taken(&executor).await;
     let (told, stopped) = tokio::join!(executor.alive(&claim), executor.stop(claim.id));
@@ -311,7 +364,7 @@ async fn a_build_may_be_given_up_for_another_worker_until_it_has_begun() {
     let claim = taken(&executor).await;
     executor.give_up(&claim, true, "no room".to_owned()).await.unwrap();
     assert!(is_not_yours(executor.alive(&claim).await));
-    assert_eq!(executor.lease("w", "proof", None).await.unwrap().plan.id, claim.id);
+    assert_eq!(executor.lease("w", &Pool::Common, "proof", None).await.unwrap().plan.id, claim.id);
     executor.files(&claim, 0).await.unwrap();
     append(&executor, &claim, Stream::Output, 0, "begun").await.unwrap();
     executor.give_up(&claim, true, "no room".to_owned()).await.unwrap();

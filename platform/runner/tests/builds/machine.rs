@@ -175,6 +175,8 @@ pub fn plan(phases: Vec<PhasePlan>) -> Plan {
         binds: vec![],
         container: None,
         open: None,
+        pool: None,
+        requested: None,
         leaves_files: true,
     }
 }

@@ -10,6 +10,7 @@ mod artifacts;
 mod combine;
 pub(crate) mod orchestrate;
 pub(crate) mod part;
+mod restrictions;
 pub(crate) mod state;
 mod tell;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::Timestamp;
-use codebuild_model::{ComputeType, StatusType};
+use codebuild_model::StatusType;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -270,29 +270,6 @@ impl Batch {
         self.enter(Kind::InProgress, at);
     }
 
-    /// What the project does not admit.
-    fn exceeds(&self, batch: &buildspec::Batch) -> Option<(String, String)> {
-        let config = self.configuration.0.build_batch_config.as_ref()?;
-        let restrictions = config.restrictions.as_ref()?;
-        let most = restrictions.maximum_builds_allowed.and_then(|most| usize::try_from(most).ok());
-        let builds = batch.builds.len();
-        if let Some(most) = most.filter(|most| builds > *most) {
-            return Some(client_error(format!("The batch has {builds} builds: at most {most} are allowed")));
-        }
-        let allowed = restrictions.compute_types_allowed.as_ref().filter(|allowed| !allowed.is_empty())?;
-        let own = self.configuration.0.environment.as_ref().map(|environment| &environment.compute_type);
-        let own = own.map(ComputeType::as_str).unwrap_or_default();
-        let of = |build: &BatchBuild| build.compute_type.clone().unwrap_or_else(|| own.to_owned());
-        let refused = batch.builds.iter().find(|build| !allowed.contains(&of(build)))?;
-        let message = format!(
-            "Build '{}' of the batch has the compute type {}: allowed are {}",
-            refused.identifier,
-            of(refused),
-            allowed.join(", ")
-        );
-        Some(client_error(message))
-    }
-
     fn build_refused(&mut self, build: Uuid, code: String, message: String, at: Timestamp) {
         let Some(index) = self.groups.iter().position(|group| is_of(group, build)) else { return };
         let group = &mut self.groups[index];
@@ -499,7 +476,7 @@ fn skip(group: &mut Group, at: Timestamp) {
         Some(BuildSummary { build: None, requested: at, status, primary: None, secondary: vec![] });
 }
 
-fn client_error(message: impl Into<String>) -> (String, String) {
+pub(super) fn client_error(message: impl Into<String>) -> (String, String) {
     ("CLIENT_ERROR".to_owned(), message.into())
 }
 

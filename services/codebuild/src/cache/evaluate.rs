@@ -86,7 +86,10 @@ async fn evaluated(
             let host = of_build.workspace().create_directory(&placed.directory)?;
             binds.push(Bind { host, inside: placed.directory.clone(), writable: false });
         }
-        let plan = Plan { id, phases: vec![], exported_variables: vec![], evaluate: texts, binds, ..plan };
+        let pool = drive.codebuild.config.containers.pool(build);
+        let none = Vec::new();
+        let plan =
+            Plan { id, phases: vec![], exported_variables: none, evaluate: texts, binds, pool, ..plan };
         executor.start(&plan).await?;
         let mut attachment = executor.attach(id, runner::Position::default()).await?;
         let mut values = BTreeMap::new();

@@ -134,7 +134,8 @@ fn take(
             None => Ok(()),
         },
         Err(Error::ProjectNotFound(_)) => Ok(()),
-        Err(error @ Error::TooManyOfProject { .. }) => {
+        // Of a fleet that is not there, for example.
+        Err(error @ (Error::TooManyOfProject { .. } | Error::InvalidInput(_))) => {
             // What was approved can be approved again.
             tracing::warn!(%error, "a webhook could not start a build");
             Ok(())

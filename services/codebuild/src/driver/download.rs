@@ -364,7 +364,8 @@ fn describe(
             "Skipping install of runtimes. Runtime version selection is not supported by this build image",
         )?,
     }
-    let in_sandbox = containers.of(build).is_ok_and(|container| container.is_none());
+    let is_here = containers.pool(build).is_none();
+    let in_sandbox = is_here && containers.of(build).is_ok_and(|container| container.is_none());
     if let Some(environment) = build.configuration.0.environment.as_ref().filter(|_| in_sandbox) {
         say(&format!("Image {} is not used: commands run with this machine's programs", environment.image))?;
         if environment.privileged_mode == Some(true) {

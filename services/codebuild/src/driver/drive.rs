@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use aws::Timestamp;
 use codebuild_model::{BuildPhaseType, StatusType};
+use runner::PullAs;
 use store::{Claimed, Key};
 use tokio::sync::OnceCell;
 
@@ -26,6 +27,8 @@ pub(crate) struct Drive<'a> {
     pub role: Role,
     /// Fetched once, unless a crash comes between; never written down.
     pub secrets: OnceCell<BTreeMap<String, String>>,
+    /// As `secrets`.
+    pub pull_as: OnceCell<PullAs>,
 }
 
 /// Why a phase that is done here did not go well.
@@ -151,9 +154,9 @@ async fn drive(codebuild: &CodeBuild, claimed: &Claimed, entry: &Entry) -> Resul
         let claimed = claimed.clone();
         return Ok(codebuild.store.write(move |tx| tx.complete(&claimed)).await?);
     };
-    let (role, secrets) = (Role::of(&codebuild.client, &build), OnceCell::new());
-    let drive =
-        Drive { codebuild, claimed, key, stop: codebuild.stops().listen(build.id.uuid), role, secrets };
+    let (role, stop) = (Role::of(&codebuild.client, &build), codebuild.stops().listen(build.id.uuid));
+    let (secrets, pull_as) = (OnceCell::new(), OnceCell::new());
+    let drive = Drive { codebuild, claimed, key, stop, role, secrets, pull_as };
     if build.stopping {
         codebuild.stops().stop(build.id.uuid);
     }

@@ -13,7 +13,7 @@ use super::{
     drive::{Drive, Trouble, time_left},
     log::LogWriter,
     plan::plan,
-    secrets,
+    provision, secrets,
 };
 use crate::{
     credentials::new_token,
@@ -61,7 +61,12 @@ async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
     let variables = environment::variables(build, given, secret, &sources, &access);
     let seconds = time_left(build).as_secs().max(1);
     let plan = plan(build, &spec, &sources, variables, &token, seconds, codebuild.config.network);
-    let plan = Plan { container, ..plan };
+    let pool = codebuild.config.containers.pool(build);
+    let requested = match &pool {
+        Some(_) => provision::requested(drive, build).await?,
+        None => None,
+    };
+    let plan = Plan { container, pool, requested, ..plan };
     codebuild.config.furnish(&folder)?;
     codebuild.executor.start(&plan).await?;
     Ok(())

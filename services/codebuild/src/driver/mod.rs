@@ -28,7 +28,7 @@ use std::{sync::Arc, time::Duration};
 use aws::{Scope, Timestamp};
 use codebuild_model::BuildPhaseType;
 use serde::{Deserialize, Serialize};
-use store::{Claimed, Key};
+use store::{Claimed, Key, WriteTx};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 pub(crate) use deliveries::DELIVERIES;
@@ -39,15 +39,20 @@ pub(crate) use statuses::{report, report_batch};
 
 use crate::{
     CodeBuild,
-    records::{Build, BuildId},
+    records::{Build, BuildId, FleetPlace},
     service::change,
     state::{Change, Outcome},
 };
 
 /// Builds that wait or run. An entry leaves it with the end of its build.
 pub(crate) const BUILDS: &str = "codebuild/builds";
+/// Builds that have a place in their fleet.
+pub(crate) const FLEET_BUILDS: &str = "codebuild/fleet-builds";
 /// Builds that wait, due when they have waited too long.
 pub(crate) const QUEUED_TIMEOUTS: &str = "codebuild/queued-timeouts";
+
+/// Builds of all fleets that are driven at one time. How many run in one is the fleet's own.
+const MOST_FLEET_BUILDS: usize = 4096;
 
 /// Before a loop that met an error goes on.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -73,6 +78,30 @@ impl Entry {
     }
 }
 
+/// Has a build driven; not one that still waits for a place in its fleet.
+pub(crate) fn enqueue(tx: &mut WriteTx<'_>, build: &Build) -> Result<(), store::Error> {
+    let entry = Entry::of(build);
+    match queue_of(build) {
+        Some(queue) => tx.enqueue(queue, &entry.id(), &entry, None).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// Where a build waits for a driver.
+pub(crate) fn queue_of(build: &Build) -> Option<&'static str> {
+    match build.fleet.as_ref().map(|fleet| fleet.place) {
+        None | Some(FleetPlace::OnDemand) => Some(BUILDS),
+        Some(FleetPlace::Held) => Some(FLEET_BUILDS),
+        Some(FleetPlace::Waiting) => None,
+    }
+}
+
+/// Of one that is over before it was driven.
+pub(crate) fn dequeue(tx: &mut WriteTx<'_>, entry: &str) -> Result<(), store::Error> {
+    tx.dequeue(BUILDS, entry)?;
+    tx.dequeue(FLEET_BUILDS, entry).map(|_| ())
+}
+
 /// Why a build cannot be driven on right now. Its claim is given back and it is taken up again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -91,7 +120,8 @@ pub(crate) enum Fault {
 
 pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
     let mut loops = JoinSet::new();
-    loops.spawn(claim_builds(codebuild.clone()));
+    loops.spawn(claim_builds(codebuild.clone(), BUILDS, codebuild.config.concurrency));
+    loops.spawn(claim_builds(codebuild.clone(), FLEET_BUILDS, MOST_FLEET_BUILDS));
     loops.spawn(end_waits(codebuild.clone()));
     loops.spawn(crate::auto_retry::run(codebuild.clone()));
     loops.spawn(crate::batch::orchestrate::run(codebuild.clone()));
@@ -107,13 +137,13 @@ pub(crate) async fn run(codebuild: Arc<CodeBuild>) {
 }
 
 /// Claims a build whenever there is room for one. Builds under way end with this future, to be taken up again.
-async fn claim_builds(codebuild: Arc<CodeBuild>) {
-    let room = Arc::new(Semaphore::new(codebuild.config.concurrency));
+async fn claim_builds(codebuild: Arc<CodeBuild>, queue: &'static str, room: usize) {
+    let room = Arc::new(Semaphore::new(room));
     let mut running = JoinSet::new();
     loop {
         while running.try_join_next().is_some() {}
         let Ok(permit) = room.clone().acquire_owned().await else { return };
-        match codebuild.store.claim(BUILDS, "codebuild", codebuild.lease).await {
+        match codebuild.store.claim(queue, "codebuild", codebuild.lease).await {
             Ok(claimed) => {
                 let codebuild = codebuild.clone();
                 running.spawn(async move {
@@ -152,7 +182,7 @@ async fn end_wait(codebuild: &CodeBuild, claimed: Claimed) -> Result<(), store::
             let outcome = Outcome { context: None, ..Outcome::timed_out() };
             let left = Change::Leave { phase: BuildPhaseType::Queued, outcome, at };
             change(tx, &key, &[left, Change::Complete { at }], None, at)?;
-            tx.dequeue(BUILDS, &entry.id())?;
+            dequeue(tx, &entry.id())?;
         }
         tx.complete(&claimed)
     });

@@ -62,6 +62,8 @@ pub(crate) fn plan(
         binds: vec![],
         container: None,
         open: build.open,
+        pool: None,
+        requested: None,
         leaves_files: leaves_files(build, spec),
     }
 }

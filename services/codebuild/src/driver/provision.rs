@@ -2,7 +2,7 @@
 
 use codebuild_model::LogsConfigStatusType;
 use logs_model::{CreateLogGroup, CreateLogStream};
-use runner::{PullAs, RegistryUser};
+use runner::{PullAs, RegistryUser, Requested};
 use secretsmanager_model::GetSecretValue;
 use serde::Deserialize;
 
@@ -46,17 +46,37 @@ pub(crate) fn stream_of(build: &Build) -> Option<LogStream> {
 }
 
 async fn pull(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
-    let Some(container) = drive.codebuild.config.containers.of(build).map_err(Trouble::Ends)? else {
+    let containers = &drive.codebuild.config.containers;
+    if containers.pool(build).is_some() {
+        // Its worker pulls. That the password cannot be had shows here all the same.
+        return pull_as(drive, build).await.map(|_| ());
+    }
+    let Some(container) = containers.of(build).map_err(Trouble::Ends)? else {
         return Ok(());
     };
-    let environment = build.configuration.0.environment.as_ref();
-    let pull_as = match environment.map_or(PullBy::CodeBuild, pull_by) {
-        PullBy::CodeBuild => PullAs::Operator,
-        PullBy::ServiceRole => PullAs::Anybody,
-        PullBy::Secret(secret) => PullAs::User(registry_user(drive, secret).await?),
-    };
-    let provided = drive.codebuild.executor.provide(build.id.uuid, &container, &pull_as).await;
+    let pull_as = pull_as(drive, build).await?;
+    let provided = drive.codebuild.executor.provide(build.id.uuid, &container, pull_as).await;
     provided.map_err(|unprovided| Trouble::Ends(unable_to_pull(&unprovided.to_string())))
+}
+
+async fn pull_as<'a>(drive: &'a Drive<'_>, build: &Build) -> Result<&'a PullAs, Trouble> {
+    let environment = build.configuration.0.environment.as_ref();
+    let find = async || match environment.map_or(PullBy::CodeBuild, pull_by) {
+        PullBy::CodeBuild => Ok(PullAs::Operator),
+        PullBy::ServiceRole => Ok(PullAs::Anybody),
+        PullBy::Secret(secret) => registry_user(drive, secret).await.map(PullAs::User),
+    };
+    drive.pull_as.get_or_try_init(find).await
+}
+
+/// What the workers of a build are told of the container that its project asks for.
+pub(super) async fn requested(drive: &Drive<'_>, build: &Build) -> Result<Option<Requested>, Trouble> {
+    let Some(environment) = &build.configuration.0.environment else { return Ok(None) };
+    Ok(Some(Requested {
+        image: environment.image.clone(),
+        privileged: environment.privileged_mode == Some(true),
+        pull_as: pull_as(drive, build).await?.clone(),
+    }))
 }
 
 /// What a secret says of a private registry: `{"username": …, "password": …}`. Fetched as the build's role.

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::{
     CodeBuild,
     error::Error,
+    fleet::capacity,
     project::{check_badge, check_pipeline, complete},
     records::{Configuration, Project},
     role, shape,
@@ -59,14 +60,16 @@ pub(super) async fn create_project(
         configuration: Configuration(settings),
         badge: badge.then(Uuid::new_v4),
     };
-    let output = shape::project(&project, None, &codebuild.config.endpoint);
-    codebuild
-        .store
-        .write(move |tx| match tx.put_if(&project, None) {
+    let write = codebuild.store.write(move |tx| {
+        let mut project = project.clone();
+        capacity::resolve_project(tx, &project.scope, &mut project.configuration.0)?;
+        match tx.put_if(&project, None) {
             Err(store::Error::Conflict { .. }) => Err(Error::ProjectAlreadyExists(project.arn())),
-            other => Ok(other.map(|_| ())?),
-        })
-        .await?;
+            Err(other) => Err(other.into()),
+            Ok(_) => Ok(project),
+        }
+    });
+    let output = shape::project(&write.await?, None, &codebuild.config.endpoint);
     Ok(CreateProjectOutput { project: Some(output) })
 }
 

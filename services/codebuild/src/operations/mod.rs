@@ -12,6 +12,7 @@ mod delete_build_batch;
 mod delete_project;
 mod delete_source_credentials;
 mod delete_webhook;
+mod fleets;
 mod import_source_credentials;
 mod invalidate_project_cache;
 mod list_build_batches;
@@ -58,7 +59,7 @@ const PAGE: usize = 100;
 /// What is served, and on which resources the policies are asked: builds by their projects.
 pub(crate) fn router(state: Arc<CodeBuild>) -> Router {
     let router = Router::of(&model::CODEBUILD, state);
-    let router = sharing::serve(reports::serve(report_groups::serve(router)));
+    let router = fleets::serve(sharing::serve(reports::serve(report_groups::serve(router))));
     router
         .on::<model::BatchDeleteBuilds, _>(batch_delete_builds::batch_delete_builds, |op, scope| {
             projects_of(&op.ids, scope)

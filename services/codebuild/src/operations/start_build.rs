@@ -14,8 +14,9 @@ use crate::{
     artifacts::destination::destination,
     batch::part::{self, Wanted},
     container::Isolation,
-    driver::{BUILDS, Entry, QUEUED_TIMEOUTS, report},
+    driver::{BUILDS, Entry, QUEUED_TIMEOUTS, enqueue, queue_of, report},
     error::Error,
+    fleet::capacity,
     project::{complete, override_with},
     records::{
         Artifact, AutoRetry, Build, BuildId, Configuration, Counter, Project, Step, Token, WebhookStart,
@@ -49,7 +50,7 @@ pub(super) async fn start_build(
         Some(wanted) => wanted.batch.configuration.0.clone(),
         None => codebuild.project(&ctx.scope, name).await?.configuration.0,
     };
-    let settings = complete(override_with(settings, &input)?, &default_key(ctx))?;
+    let settings = complete(override_with(settings, &input), &default_key(ctx))?;
     let version = input.source_version.clone().or_else(|| settings.source_version.clone());
     let open = match input.debug_session_enabled {
         Some(true) => Some(Open { sandbox: false, hold_seconds: hold_seconds(&settings)? }),
@@ -187,6 +188,7 @@ pub(crate) fn new_build(
         exported: vec![],
         part_of: None,
         on_behalf_of: None,
+        fleet: None,
         webhook: None,
         open: None,
     })
@@ -251,10 +253,12 @@ fn insert(tx: &mut WriteTx<'_>, build: &Build, origin: &Origin, config: &Config)
     number(tx, build, config)
 }
 
-/// Gives a new build its number and its place in the queue. Errors: TooManyQueued, TooManyOfProject, ProjectNotFound.
+/// Gives a new build its number and its place in the queue.
+/// Errors: TooManyQueued, TooManyOfProject, ProjectNotFound; InvalidInput for its fleet.
 pub(crate) fn number(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<Build, Error> {
-    admit(tx, build, config)?;
-    let build = Build { number: next_number(tx, build)?, ..build.clone() };
+    let build = capacity::place(tx, build.clone(), config.queue)?;
+    admit(tx, &build, config)?;
+    let build = Build { number: next_number(tx, &build)?, ..build };
     let at = build.started;
     let build = put(build, tx)?;
     part::started(tx, &build, at)?;
@@ -323,8 +327,8 @@ pub(super) fn note_token(
 pub(crate) fn put(build: Build, tx: &mut WriteTx<'_>) -> Result<Build, Error> {
     let build = submitted(build, tx)?;
     tx.put(&build)?;
+    enqueue(tx, &build)?;
     let entry = Entry::of(&build);
-    tx.enqueue(BUILDS, &entry.id(), &entry, None)?;
     let minutes =
         u64::try_from(build.configuration.0.queued_timeout_in_minutes.unwrap_or(480)).unwrap_or(480);
     let due = build.started.plus(Duration::from_secs(minutes * 60));
@@ -351,7 +355,9 @@ pub(crate) fn check_queue(tx: &mut WriteTx<'_>, config: &Config) -> Result<(), E
 
 /// Refuses a build that has no place in the queue.
 fn admit(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<(), Error> {
-    check_queue(tx, config)?;
+    if queue_of(build) == Some(BUILDS) {
+        check_queue(tx, config)?;
+    }
     if build.open.is_some() && config.containers.isolation == Isolation::Workers {
         let message = "Sandboxes and debug sessions are not available: this server's builds run on workers";
         return Err(Error::InvalidInput(message.to_owned()));

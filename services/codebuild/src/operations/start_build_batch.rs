@@ -31,7 +31,7 @@ pub(super) async fn start_build_batch(
 ) -> Result<StartBuildBatchOutput, Error> {
     let name = project_name(&input.project_name);
     let project = codebuild.project(&ctx.scope, name).await?;
-    let settings = override_with(project.configuration.0, &overrides(&input))?;
+    let settings = override_with(project.configuration.0, &overrides(&input));
     let settings = complete(with_batch_config(settings, &input), &default_key(ctx))?;
     let version = input.source_version.clone().or_else(|| settings.source_version.clone());
     let version = version.filter(|version| !version.is_empty());

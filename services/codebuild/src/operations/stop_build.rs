@@ -4,7 +4,7 @@ use store::WriteTx;
 
 use crate::{
     CodeBuild,
-    driver::{BUILDS, Entry, QUEUED_TIMEOUTS},
+    driver::{Entry, QUEUED_TIMEOUTS, dequeue},
     error::Error,
     records::Build,
     service::change,
@@ -35,7 +35,7 @@ pub(crate) async fn stop(codebuild: &CodeBuild, build: Build, at: Timestamp) -> 
         let changes = match waits {
             true => {
                 let entry = Entry::of(&build).id();
-                tx.dequeue(BUILDS, &entry)?;
+                dequeue(tx, &entry)?;
                 tx.dequeue(QUEUED_TIMEOUTS, &entry)?;
                 let outcome = Outcome::stopped();
                 vec![

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     CodeBuild,
     error::Error,
+    fleet::capacity,
     project::{check_badge, check_pipeline, complete},
     records::{Project, Webhook},
     shape,
@@ -38,6 +39,11 @@ pub(super) async fn update_project(
             let mut project = tx.get::<Project>(&key)?.ok_or_else(|| Error::ProjectNotFound(arn.clone()))?;
             let settings = std::mem::take(&mut project.record.configuration.0);
             project.record.configuration.0 = complete(merge(settings, input.clone()), &default_key)?;
+            // Of a fleet that is gone nobody need be told by whoever changes something else.
+            if input.environment.is_some() || input.build_batch_config.is_some() {
+                let scope = project.scope.clone();
+                capacity::resolve_project(tx, &scope, &mut project.record.configuration.0)?;
+            }
             check_pipeline(&project.configuration.0)?;
             // Its address stays the same as long as it has one.
             project.record.badge = match input.badge_enabled {

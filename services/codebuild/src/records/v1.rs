@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::{PartOf, ReportId, WebhookStart};
+use super::{FleetPlace, InFleet, PartOf, ReportId, WebhookStart};
 
 /// A project by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -248,6 +248,9 @@ pub struct Build {
     /// Of a sandbox, and of a build whose debug session is enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<runner::Open>,
+    /// Of a build that was started for a fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<InFleet>,
 }
 
 /// How often a build that fails is tried again by itself.
@@ -322,6 +325,19 @@ impl Build {
     /// Sandboxes of a project, by start.
     pub const PROJECT_SANDBOXES: &'static str = "project-sandboxes";
 
+    /// Those that have a place in a fleet, by the fleet's ARN.
+    pub const FLEET_HELD: &'static str = "fleet-held";
+    /// Those that wait for one, by the fleet's ARN and by start.
+    pub const FLEET_WAITING: &'static str = "fleet-waiting";
+
+    pub fn held_in(fleet: &str) -> Key {
+        Key::of(fleet)
+    }
+
+    pub fn waiting_in(fleet: &str) -> Key {
+        Key::of(fleet)
+    }
+
     pub fn key_of(scope: &Scope, id: &BuildId) -> Key {
         in_scope(scope).and(&id.project).and(id.uuid.to_string())
     }
@@ -373,6 +389,14 @@ impl Record for Build {
             indexes.push(Index::new(Self::NUMBER, of_project.clone().and_u64(self.number)));
         }
         if !self.is_complete() {
+            if let Some(InFleet { arn, place }) = &self.fleet {
+                let waiting = || Self::waiting_in(arn).and_i64(started).and_u64(self.number).and(&uuid);
+                indexes.extend(match place {
+                    FleetPlace::Held => Some(Index::new(Self::FLEET_HELD, Self::held_in(arn).and(&uuid))),
+                    FleetPlace::Waiting => Some(Index::new(Self::FLEET_WAITING, waiting())),
+                    FleetPlace::OnDemand => None,
+                });
+            }
             indexes.push(Index::new(Self::RUNNING, of_project.and(uuid)));
         }
         indexes

@@ -5,17 +5,20 @@ use std::{fmt, sync::Arc};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::gauge::ConstGauge,
+    metrics::{MetricType, gauge::ConstGauge},
     registry::Registry,
 };
-use runner::remote::{Census, RemoteExecutor};
+use runner::{
+    Pool,
+    remote::{Census, RemoteExecutor},
+};
 
 use super::WorkerEndpoint;
 
 impl WorkerEndpoint {
-    /// Registers how many workers there are, where there can be any: `codebuild_workers…`.
+    /// Registers how many workers there are: `codebuild_workers…`, and of each fleet `codebuild_fleet_…`.
     pub fn register(&self, registry: &mut Registry) {
-        if let Some(executor) = &self.executor {
+        if let Some(executor) = &self.codebuild.workers {
             let registry = registry.sub_registry_with_prefix("codebuild");
             registry.register_collector(Box::new(Counting(executor.clone())));
         }
@@ -30,18 +33,39 @@ impl fmt::Debug for Counting {
     }
 }
 
+type Count = fn(&Census) -> u64;
+
+/// Names with what they count, for all together and for each fleet.
+const GAUGES: [(&str, &str, &str, Count); 3] = [
+    ("workers", "fleet_workers", "Workers that have asked for something in the last minute", |of| of.workers),
+    ("worker_leases", "fleet_leases", "Builds that a worker has", |of| of.leased),
+    ("worker_offers", "fleet_offers", "Builds that no worker has taken yet", |of| of.offered),
+];
+
 impl Collector for Counting {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Census { workers, leased, offered } = self.0.census();
-        let gauges = [
-            ("workers", "Workers that have asked for something in the last minute", workers),
-            ("worker_leases", "Builds that a worker has", leased),
-            ("worker_offers", "Builds that no worker has taken yet", offered),
-        ];
-        for (name, help, value) in gauges {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        let census = self.0.census();
+        for (all, of_fleet, help, count) in GAUGES {
+            let gauge = gauge(census.values().map(count).sum());
+            gauge.encode(encoder.encode_descriptor(all, help, None, gauge.metric_type())?)?;
+            let fleets = census.iter().filter_map(|(pool, census)| match pool {
+                Pool::Common => None,
+                Pool::Fleet(arn) => Some((arn, count(census))),
+            });
+            let mut fleets = fleets.peekable();
+            if fleets.peek().is_none() {
+                continue;
+            }
+            let help = format!("{help}, by fleet");
+            let mut family = encoder.encode_descriptor(of_fleet, &help, None, MetricType::Gauge)?;
+            for (arn, count) in fleets {
+                self::gauge(count).encode(family.encode_family(&[("fleet", arn.as_str())])?)?;
+            }
         }
         Ok(())
     }
+}
+
+fn gauge(count: u64) -> ConstGauge {
+    ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX))
 }

@@ -1,11 +1,13 @@
 //! What workers on other machines ask: for a build to run, for its files, and to take what it prints.
 //!
-//! Every request is a POST below [`WorkerEndpoint::PREFIX`], signed by a key of the platform's own account whose principal may do
-//! `stagewright:RunBuilds`, and one about a build shows the token of its lease. Who asks is known before a body is read.
+//! Every request is a POST below [`WorkerEndpoint::PREFIX`], signed by a key whose principal may do `stagewright:RunBuilds`, and one
+//! about a build shows the token of its lease. Who asks is known before a body is read. A worker of a fleet names it in
+//! `fleet=` of each request, with the first one by name or ARN, from its lease on by ARN: the permission is asked for on that
+//! ARN, so the key is one of the fleet's account. Any other worker has a key of the platform's own account.
 //!
 //! | path | body | answer |
 //! |---|---|---|
-//! | `lease`, `lease?build=ID` | `{"worker": NAME}` | 200: [`Lease`]; 204: there is none |
+//! | `lease`, `lease?build=ID&fleet=NAME` | `{"worker": NAME}` | 200: [`Lease`]; 204: there is none |
 //! | `ID/files?offset=N` | | a piece of the archive of its files, at its end an empty one |
 //! | `ID/output?offset=N`, `ID/events?offset=N`, `ID/result?offset=N` | what follows | `{"stop": …, "length": …}` |
 //! | `ID/alive` | | the same, after some seconds or at a stop |
@@ -30,7 +32,7 @@ use bytes::Bytes;
 use codebuild_model::CODEBUILD;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use runner::{
-    Plan,
+    Plan, Pool, PullAs,
     remote::{CHUNK_BYTES, LONGEST_BYTES, Refused, RemoteExecutor, Stream},
 };
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::request::{Asked, OfBuild};
-use crate::credentials::new_token;
+use crate::{CodeBuild, container::Isolation, credentials::new_token, error::Error, fleet::FleetName};
 
 /// What a principal must be allowed that runs builds for the platform: it sees their sources and secrets.
 const ACTION: &str = "stagewright:RunBuilds";
@@ -61,6 +63,9 @@ pub struct Lease {
     pub token: String,
     /// Without a sign of life for so long, the worker is lost.
     pub lease_seconds: u64,
+    /// The ARN of the worker's fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<String>,
     pub plan: Plan,
 }
 
@@ -77,12 +82,14 @@ pub struct GivenUp {
 pub struct Asking {
     /// As operators know the machine.
     pub worker: String,
+    /// It runs containers, and pulls their images.
+    #[serde(default)]
+    pub containers: bool,
 }
 
 /// The part of the front door that workers talk to.
 pub struct WorkerEndpoint {
-    /// None where builds run on this machine.
-    executor: Option<Arc<RemoteExecutor>>,
+    codebuild: Arc<CodeBuild>,
     gateway: Arc<Gateway>,
     bodies: Semaphore,
 }
@@ -94,8 +101,8 @@ impl WorkerEndpoint {
     /// Below it is everything that workers ask for.
     pub const PREFIX: &'static str = "/codebuild/workers/";
 
-    pub fn new(executor: Option<Arc<RemoteExecutor>>, gateway: Arc<Gateway>) -> Self {
-        Self { executor, gateway, bodies: Semaphore::new(MOST_BODIES) }
+    pub fn new(codebuild: Arc<CodeBuild>, gateway: Arc<Gateway>) -> Self {
+        Self { codebuild, gateway, bodies: Semaphore::new(MOST_BODIES) }
     }
 
     async fn answer(&self, request: Request, peer: Peer) -> Result<Answer, aws::Error> {
@@ -105,8 +112,8 @@ impl WorkerEndpoint {
         }
         let asked = request::asked(&parts).ok_or_else(unknown)?;
         let ctx = self.caller(&parts, peer).await?;
-        let done = match self.allowed(&ctx).await {
-            Ok(executor) => self.serve(executor, &asked, &parts, body).await,
+        let done = match self.allowed(&ctx, &asked).await {
+            Ok((executor, pool)) => self.serve((executor, &pool), &asked, &parts, body).await,
             Err(error) => Err(error),
         };
         if is_recorded(&asked, &done) {
@@ -132,25 +139,58 @@ impl WorkerEndpoint {
         Ok(self.gateway.ctx(caller, scope, "RunBuilds", Origin::of(&parts.headers, peer)))
     }
 
-    async fn allowed(&self, ctx: &Ctx) -> Result<&Arc<RemoteExecutor>, aws::Error> {
-        // A key of another account has nothing to do with the builds of this platform.
-        if ctx.scope.account != self.gateway.home.account {
-            let message = "Workers belong to the platform's own account.";
-            return Err(aws::Error::access_denied(message).with_status(403));
+    /// What the builds are had from, and those of which workers they are.
+    async fn allowed(&self, ctx: &Ctx, asked: &Asked) -> Result<(&RemoteExecutor, Pool), aws::Error> {
+        let pool = match asked {
+            Asked::Lease { fleet: None, .. } => Pool::Common,
+            Asked::Lease { fleet: Some(fleet), .. } => Pool::Fleet(self.fleet(ctx, fleet).await?),
+            Asked::Build(of) => of.claim.pool.clone(),
+        };
+        let access = match &pool {
+            Pool::Fleet(arn) => Access::to(arn),
+            // A key of another account has nothing to do with the builds of this platform.
+            Pool::Common if ctx.scope.account != self.gateway.home.account => {
+                let message = "Workers that belong to no fleet belong to the platform's own account.";
+                return Err(aws::Error::access_denied(message).with_status(403));
+            }
+            Pool::Common => Access::any(),
+        };
+        self.authorise(ctx, access).await?;
+        // What was leased before the operator has changed this comes to its end.
+        let is_new = matches!((asked, &pool), (Asked::Lease { .. }, Pool::Common));
+        let runs_common = self.codebuild.config.containers.isolation == Isolation::Workers;
+        match &self.codebuild.workers {
+            Some(executor) if runs_common || !is_new => Ok((executor, pool)),
+            Some(_) | None => {
+                let message = "This server runs its builds itself: workers need executor = \"workers\" in [builds] of its \
+                               configuration, or a fleet.";
+                Err(aws::Error::new("NoWorkersException", message).with_status(404))
+            }
         }
-        let access = Access::any().action(ACTION);
+    }
+
+    async fn authorise(&self, ctx: &Ctx, access: Access) -> Result<(), aws::Error> {
+        let access = access.action(ACTION);
         let allowed = self.gateway.authoriser.authorise(ctx, &CODEBUILD, "RunBuilds", &[access]).await;
-        allowed.map_err(|error| error.with_status(403))?;
-        self.executor.as_ref().ok_or_else(|| {
-            let message = "This server runs its builds itself: workers need executor = \"workers\" in [builds] of its \
-                           configuration.";
-            aws::Error::new("NoWorkersException", message).with_status(404)
-        })
+        allowed.map_err(|error| error.with_status(403))
+    }
+
+    /// The ARN of a fleet that a worker names. That there is none is told to whoever may run builds of all of them.
+    async fn fleet(&self, ctx: &Ctx, given: &str) -> Result<String, aws::Error> {
+        let found = match FleetName::anywhere(&ctx.scope, given) {
+            Some(name) => self.codebuild.fleet(&name).await.map_err(aws::Error::internal)?,
+            None => None,
+        };
+        if let Some(fleet) = found {
+            return Ok(fleet.arn());
+        }
+        self.authorise(ctx, Access::any()).await?;
+        Err(aws::Error::from(Error::FleetNotFound(given.to_owned())).with_status(404))
     }
 
     async fn serve(
         &self,
-        executor: &RemoteExecutor,
+        (executor, pool): (&RemoteExecutor, &Pool),
         asked: &Asked,
         parts: &Parts,
         body: Body,
@@ -173,7 +213,7 @@ impl WorkerEndpoint {
         // Whoever waits, for a build or with a sign of life, has no body that takes memory.
         let _place = (!body.is_empty() && asked.is_append()).then_some(place);
         match asked {
-            Asked::Lease { wanted } => lease(executor, *wanted, &body).await,
+            Asked::Lease { wanted, .. } => lease(executor, pool, *wanted, &body).await,
             Asked::Build(of) => of_build(executor, of, body).await,
         }
     }
@@ -204,7 +244,12 @@ fn is_recorded(asked: &Asked, done: &Result<Answer, aws::Error>) -> bool {
     }
 }
 
-async fn lease(executor: &RemoteExecutor, wanted: Option<Uuid>, body: &[u8]) -> Result<Answer, aws::Error> {
+async fn lease(
+    executor: &RemoteExecutor,
+    pool: &Pool,
+    wanted: Option<Uuid>,
+    body: &[u8],
+) -> Result<Answer, aws::Error> {
     let asking: Asking = words(body)?;
     let is_name = (1..=LONGEST_NAME).contains(&asking.worker.len())
         && asking.worker.chars().all(|char| char.is_ascii_graphic());
@@ -213,9 +258,17 @@ async fn lease(executor: &RemoteExecutor, wanted: Option<Uuid>, body: &[u8]) -> 
         return Err(aws::Error::new("InvalidInputException", message));
     }
     let (token, proof) = new_token();
-    Ok(match executor.lease(&asking.worker, &proof, wanted).await {
-        Some(leased) => {
-            let lease = Lease { token, lease_seconds: leased.lease.as_secs(), plan: leased.plan };
+    Ok(match executor.lease(&asking.worker, pool, &proof, wanted).await {
+        Some(mut leased) => {
+            if let Some(requested) = leased.plan.requested.as_mut().filter(|_| !asking.containers) {
+                // Who pulls nothing needs no password.
+                requested.pull_as = PullAs::Anybody;
+            }
+            let fleet = match pool {
+                Pool::Common => None,
+                Pool::Fleet(arn) => Some(arn.clone()),
+            };
+            let lease = Lease { token, lease_seconds: leased.lease.as_secs(), fleet, plan: leased.plan };
             (StatusCode::OK, serde_json::to_vec(&lease).map_err(aws::Error::internal)?.into())
         }
         None => (StatusCode::NO_CONTENT, Bytes::new()),

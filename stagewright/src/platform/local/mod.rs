@@ -135,15 +135,11 @@ impl Local {
 
 /// Whether what runs the builds can do so on this machine.
 async fn check_builds(platform: &Platform) -> Result<(), Error> {
-    match &platform.builds {
-        super::builds::Builds::Sandboxes(_) | super::builds::Builds::Workers(_) => {
-            Ok(platform.check_builds().await?)
-        }
-        super::builds::Builds::Containers(executor) => {
-            let _version = executor.check().await?;
-            Ok(())
-        }
+    match platform.builds.containers() {
+        Some(executor) => executor.check().await.map(drop)?,
+        None => platform.check_builds().await?,
     }
+    Ok(())
 }
 
 /// Stops all builds, and waits until the last one has ended. A build ends when its processes have.

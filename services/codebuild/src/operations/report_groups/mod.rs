@@ -103,13 +103,13 @@ pub(crate) fn tags_of(group: &ReportGroup) -> impl Iterator<Item = (&str, &str)>
     group.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
 }
 
-fn tags(given: Option<&[model::Tag]>) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn tags(given: Option<&[model::Tag]>) -> impl Iterator<Item = (&str, &str)> {
     let given = given.into_iter().flatten();
     given.filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref().unwrap_or_default())))
 }
 
 /// Errors: `InvalidInput` for a key that is given twice.
-fn checked_tags(given: Option<&[model::Tag]>) -> Result<Vec<(String, String)>, Error> {
+pub(super) fn checked_tags(given: Option<&[model::Tag]>) -> Result<Vec<(String, String)>, Error> {
     let mut keys = BTreeSet::new();
     tags(given)
         .map(|(key, value)| match keys.insert(key) {

@@ -1,0 +1,43 @@
+use aws::{Access, Ctx};
+use codebuild_model::{DeleteFleet, DeleteFleetOutput};
+
+use super::access_to;
+use crate::{
+    CodeBuild,
+    error::Error,
+    fleet::{FleetName, capacity},
+    records::Fleet,
+};
+
+pub(super) async fn access(
+    codebuild: &CodeBuild,
+    ctx: &Ctx,
+    input: &DeleteFleet,
+) -> Result<Vec<Access>, Error> {
+    access_to(codebuild, ctx, [&input.arn]).await
+}
+
+/// Deletes a fleet. While builds run in it or wait for it, it is PENDING_DELETION and takes no new ones. One that is not
+/// there is deleted already. Projects that name it stay.
+/// Errors: InvalidInput.
+/// Source: CodeBuild API Reference, DeleteFleet.
+pub(super) async fn delete_fleet(
+    codebuild: &CodeBuild,
+    ctx: &Ctx,
+    input: DeleteFleet,
+) -> Result<DeleteFleetOutput, Error> {
+    let name = FleetName::of_arn(&ctx.scope, &input.arn)?;
+    let write = codebuild.store.write(move |tx| {
+        let key = Fleet::key_of(&name.scope, &name.name);
+        let Some(mut fleet) = tx.get::<Fleet>(&key)?.filter(|fleet| name.is_of(fleet)) else {
+            return Ok(());
+        };
+        if !capacity::is_in_use(tx, &fleet)? {
+            return tx.delete::<Fleet>(&key).map(|_| ());
+        }
+        fleet.record.deleting = true;
+        tx.update(&fleet).map(|_| ())
+    });
+    write.await?;
+    Ok(DeleteFleetOutput {})
+}
