@@ -17,18 +17,26 @@ from harness.aws_cli import AwsCli
 from harness.command import run
 from harness.eventually import until
 from harness.git import Git
+from harness.identities import allow, policy, trust
 from harness.npm import Npm
 from harness.python_packages import Python, wheel
 from harness.server import ACCOUNT, ADMINISTRATOR, REGION, Server, free_port
+from harness.worker import Worker
 
 BAD_REQUEST = 400
+IMAGE = "aws/codebuild/standard:7.0"
+SECONDS = 60
 
 
 class TlsServer(Server):
     """A server that speaks HTTPS, with the authority in `authority`."""
 
     def __init__(self, folder, tls):
-        super().__init__(folder, "--tls-certificate", tls / "server.pem", "--tls-key", tls / "server-key.pem")
+        # Builds run on workers.
+        configuration = folder / "stagewright.toml"
+        configuration.write_text('[builds]\nexecutor = "workers"\n')
+        certificate = ("--tls-certificate", tls / "server.pem", "--tls-key", tls / "server-key.pem")
+        super().__init__(folder, "--config", configuration, *certificate)
         self.authority = tls / "authority.pem"
 
     @property
@@ -114,10 +122,57 @@ def test_boto3_is_served_and_an_unknown_authority_fails(secure, tmp_path):
 
 def test_the_own_commands_trust_what_they_are_told_to(secure):
     environment = {**ADMINISTRATOR.environment(), "AWS_ENDPOINT_URL": secure.url, "AWS_REGION": REGION}
-    untrusted = run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": None})
-    assert "Could not connect" in untrusted.stderr
-    trusted = run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": str(secure.authority)})
-    assert "PipelineNotFoundException" in trusted.stderr
+
+    def asked(**more):
+        return run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": None, **more})
+
+    untrusted = asked()
+    assert untrusted.returncode == 1 and "UnknownIssuer" in untrusted.stderr, untrusted.stderr
+    for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE"):
+        assert "PipelineNotFoundException" in asked(**{name: str(secure.authority)}).stderr
+    missing = asked(AWS_CA_BUNDLE="/nobody/has/this.pem")
+    assert missing.returncode == 2 and "/nobody/has/this.pem" in missing.stderr, missing.stderr
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "AWS_CA_BUNDLE"])
+def test_a_worker_runs_builds_of_a_server_that_its_operator_trusts(secure, tmp_path, variable):
+    """Its builds get their role's credentials, which AWS's clients would not fetch from an authority like this."""
+    iam = client(secure.url, "iam", secure.authority)
+    codebuild = client(secure.url, "codebuild", secure.authority)
+    logs = client(secure.url, "logs", secure.authority)
+    name = f"worker-{variable.lower().replace('_', '-')}"
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(Service="codebuild.amazonaws.com"))
+    writes = policy(allow("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"))
+    iam.put_role_policy(RoleName=name, PolicyName="logs", PolicyDocument=writes)
+    fetch = (
+        'curl -s -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" "$AWS_CONTAINER_CREDENTIALS_FULL_URI"'
+        " | grep -o 'role/[a-z-]*'; echo at $AWS_ENDPOINT_URL"
+    )
+    buildspec = {"version": "0.2", "phases": {"build": {"commands": [fetch]}}}
+    codebuild.create_project(
+        name=name,
+        source={"type": "NO_SOURCE", "buildspec": json.dumps(buildspec)},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": IMAGE, "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=role["Role"]["Arn"],
+    )
+    build = codebuild.start_build(projectName=name)["build"]["id"]
+    untrusting = Worker(tmp_path / "untrusting", secure.url, ADMINISTRATOR).start()
+    until(lambda: "UnknownIssuer" in untrusting.said(), SECONDS, "the worker to say what is wrong")
+    assert untrusting.stop() == 0
+    trusting = Worker(tmp_path / "trusting", secure.url, ADMINISTRATOR, "--once")
+    trusting.environment[variable] = str(secure.authority)
+    assert trusting.start().wait() == 0, trusting.said()
+
+    def ended():
+        (now,) = codebuild.batch_get_builds(ids=[build])["builds"]
+        return now if now["buildComplete"] else None
+
+    now = until(ended, SECONDS, "the build to end")
+    assert now["buildStatus"] == "SUCCEEDED", now
+    place = {"logGroupName": now["logs"]["groupName"], "logStreamName": now["logs"]["streamName"]}
+    lines = [event["message"].strip() for event in logs.get_log_events(**place, startFromHead=True)["events"]]
+    assert f"role/{name}" in lines and f"at {secure.url}" in lines, lines
 
 
 def test_plain_http_is_told_to_use_https(secure):

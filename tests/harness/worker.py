@@ -20,6 +20,8 @@ class Worker:
         self.log = self.folder / "worker.log"
         self.command = [binary(), "worker", "--server", url, "--data", self.data, "--name", name, *arguments]
         self.credentials = credentials
+        # Beside the key.
+        self.environment = {}
         self.name = name
         self.process = None
 
@@ -28,7 +30,7 @@ class Worker:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                env={**environment, **self.credentials.environment()},
+                env={**environment, **self.credentials.environment(), **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -38,6 +38,7 @@ mod service;
 mod sessions;
 mod shape;
 mod sharing;
+pub mod shell_stream;
 mod source;
 mod state;
 #[cfg(test)]

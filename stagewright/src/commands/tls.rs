@@ -228,7 +228,7 @@ fn advice(folder: &Path) -> String {
     format!(
         "\nThe server:\n  stagewright serve … --tls-certificate {folder}/{SERVER} --tls-key {folder}/{SERVER_KEY}\n\n\
          Its clients, with {AUTHORITY} only:\n  \
-         AWS CLI, SDKs  export AWS_CA_BUNDLE={folder}/{AUTHORITY}\n  \
+         AWS CLI, SDKs, stagewright\n                 export AWS_CA_BUNDLE={folder}/{AUTHORITY}\n  \
          git            git config --global http.sslCAInfo {folder}/{AUTHORITY}\n  \
          npm            npm config set cafile {folder}/{AUTHORITY}\n  \
          pip            pip config set global.cert {folder}/{AUTHORITY}\n  \
