@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import threading
 
 import botocore.session
@@ -254,7 +255,7 @@ REPOSITORY_OF = ("--domain", "d", "--repository", "r")
         ["explain", "event", "x"],
         ["build", "attach", "x"],
         ["package", "search", "x", *REPOSITORY_OF],
-        ["mirror", "export", "npm:x", *REPOSITORY_OF, "--output", "/nonexistent/x"],
+        ["mirror", "export", "npm:x", *REPOSITORY_OF, "--output", f"{tempfile.gettempdir()}/none.zip"],
         ["artifact", "login", "--tool", "npm", *REPOSITORY_OF],
         ["artifact", "service-token", "list", "--domain", "d"],
         ["connection", "authorize", "arn", "--token-file", "/dev/null"],

@@ -116,7 +116,9 @@ def test_federation_tokens(aws):
     code, message = refused(sts.get_federation_token, Name="bob", Tags=tags)
     assert code == "AccessDenied" and "sts:TagSession" in message, message
     _, credentials = create_user(aws, allow("sts:GetFederationToken", "sts:TagSession", "codebuild:ListProjects"))
-    answer = aws.acting_as(credentials).sts.get_federation_token(Name="bob", Tags=tags)
+    answer = aws.acting_as(credentials).sts.get_federation_token(
+        Name="bob", Tags=tags, Policy=policy(allow("codebuild:ListProjects"))
+    )
     session_of(aws, answer).codebuild.list_projects()
 
 

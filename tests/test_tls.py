@@ -124,7 +124,8 @@ def test_the_own_commands_trust_what_they_are_told_to(secure):
     environment = {**ADMINISTRATOR.environment(), "AWS_ENDPOINT_URL": secure.url, "AWS_REGION": REGION}
 
     def asked(**more):
-        return run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": None, **more})
+        nothing = {"SSL_CERT_FILE": None, "AWS_CA_BUNDLE": None}
+        return run("explain", "pipeline", "none", environment={**environment, **nothing, **more})
 
     untrusted = asked()
     assert untrusted.returncode == 1 and "UnknownIssuer" in untrusted.stderr, untrusted.stderr
