@@ -14,6 +14,8 @@ from harness.local_run import Terminal, processes
 from harness.server import ACCOUNT, REGION, binary
 
 SECONDS = 60
+# What `attach` exits with when there is no exit code of a shell, and a shell's when it was killed.
+NO_SHELL, KILLED = 255, 137
 NOBODY = "demo:12345678-1234-4234-8234-123456789012"
 
 
@@ -244,7 +246,7 @@ def test_a_breakpoint_pauses_a_build_until_a_shell_in_it_lets_it_go_on(aws, serv
 
     _, denied = create_user(aws)
     done = attach(server, denied, build, "")
-    assert done.returncode == 1 and "codebuild:StartBuildConnection" in done.stderr, done.stderr
+    assert done.returncode == NO_SHELL and "codebuild:StartBuildConnection" in done.stderr, done.stderr
     arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{project}"
     _, admitted = create_user(aws, allow("codebuild:StartBuildConnection", on=arn))
     shell = Terminal([str(binary()), "build", "attach", build], environment(server, admitted), "/")
@@ -260,7 +262,7 @@ def test_a_breakpoint_pauses_a_build_until_a_shell_in_it_lets_it_go_on(aws, serv
     assert over(aws, build)["buildStatus"] == "SUCCEEDED"
     log_has(aws, build, "then yes")
     done = attach(server, admitted, build, "")
-    assert done.returncode == 1 and "has ended" in done.stderr, done.stderr
+    assert done.returncode == NO_SHELL and "has ended" in done.stderr, done.stderr
 
 
 def test_a_failed_build_is_held_where_it_is_asked_for(aws, server, create_project):
@@ -292,8 +294,28 @@ def test_a_shell_in_a_sandbox_and_a_build_that_is_stopped_at_a_breakpoint(aws, s
     assert session["streamUrl"] == f"{server.url}/codebuild/sessions/{session['sessionId']}"
     done = attach(server, server.administrator, sandbox["id"], "echo in $CODEBUILD_BUILD_ID\nexit\n")
     assert done.returncode == 0 and f"in {sandbox['id']}" in done.stdout, done.stderr
+    # The exit code is the shell's, with and without a terminal, and whatever it was that ended it.
+    done = attach(server, server.administrator, sandbox["id"], "printf 'the last words'; exit 7\n")
+    assert (done.returncode, done.stdout) == (7, "the last words"), done.stderr
+    assert attach(server, server.administrator, sandbox["id"], "false\n").returncode == 1
+    assert attach(server, server.administrator, sandbox["id"], "kill -KILL $$\n").returncode == KILLED
+    shell = Terminal([str(binary()), "build", "attach", sandbox["id"]], environment(server, server.administrator), "/")
+    shell.type("exit 9\n")
+    assert shell.finish() == 9
+    lost = subprocess.Popen(
+        [binary(), "build", "attach", sandbox["id"]],
+        env=environment(server, server.administrator),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    lost.stdin.write(b"echo here\n")
+    lost.stdin.flush()
+    assert lost.stdout.readline() == b"here\n"
     aws.codebuild.stop_sandbox(id=sandbox["id"])
     sandbox_in(aws, sandbox["id"], "STOPPED")
+    _, said = lost.communicate(timeout=SECONDS)
+    assert lost.returncode == NO_SHELL and b"was lost" in said, said
     refused(aws.codebuild.start_sandbox_connection, "InvalidInputException", "has ended", sandboxId=sandbox["id"])
     project = create_project("codebuild-breakpoint")
     build = aws.codebuild.start_build(projectName=project, debugSessionEnabled=True)["build"]["id"]

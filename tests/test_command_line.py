@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import threading
 
 import botocore.session
@@ -132,7 +133,7 @@ def test_a_lost_key_is_replaced(start):
 
     (known,) = json.loads(succeeded("key", "--json", "--data", server.data, "list", "administrator"))["keys"]
     assert known == {"id": lost.access_key_id, "status": "Active"}
-    made = json.loads(succeeded("key", "--json", "--data", server.data, "create", "administrator"))
+    made = json.loads(succeeded("key", "--data", server.data, "create", "administrator", "--json"))
     found = Credentials(made["accessKeyId"], made["secretAccessKey"])
     succeeded("key", "--data", server.data, "delete", "administrator", lost.access_key_id)
     assert server.files_with(found.secret_access_key) == []
@@ -182,7 +183,7 @@ def test_doctor_looks_for_the_engine_of_the_configuration(tmp_path):
     assert checks["containers"]["text"].startswith("/nonexistent/engine cannot be run: ")
     configuration.write_text('[builds.container]\nrun_arguments = ["--pid=host"]\n')
     process = run("doctor", "--config", str(configuration))
-    assert process.returncode == 1 and "--pid=host would let a stop end other processes" in process.stderr
+    assert process.returncode == 2 and "--pid=host would let a stop end other processes" in process.stderr
 
 
 def test_doctor_says_what_the_machine_lacks():
@@ -207,7 +208,13 @@ def test_coverage_lists_what_is_served_and_what_is_not():
     plain = succeeded("coverage")
     count = len(services["S3"]["served"])
     assert re.search(rf"^S3 +{count} served, +{len(services['S3']['missing'])} not built yet$", plain, re.MULTILINE)
-    assert "    - SelectObjectContent\n" in plain
+    assert "    - SelectObjectContent\n" in plain and "    + PutObject\n" not in plain
+    # One service, by the name that people know; then with what is served.
+    named = succeeded("coverage", "codestar-connections", "s3")
+    assert "    + PutObject\n" in named and "CodeStar connections " in named and "IAM" not in named
+    assert [row["service"] for row in json.loads(succeeded("coverage", "sqs", "--json"))["services"]] == ["SQS"]
+    stranger = run("coverage", "nothing")
+    assert stranger.returncode == 2 and "no service is called nothing" in stranger.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -235,6 +242,36 @@ def test_wrong_usage_exits_with_2(arguments):
     process = run(*arguments)
     assert process.returncode == 2
     assert "--help" in process.stderr and process.stdout == ""
+
+
+REPOSITORY_OF = ("--domain", "d", "--repository", "r")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pipeline", "show", "x"],
+        ["explain", "pipeline", "x"],
+        ["explain", "event", "x"],
+        ["build", "attach", "x"],
+        ["package", "search", "x", *REPOSITORY_OF],
+        ["mirror", "export", "npm:x", *REPOSITORY_OF, "--output", f"{tempfile.gettempdir()}/none.zip"],
+        ["artifact", "login", "--tool", "npm", *REPOSITORY_OF],
+        ["artifact", "service-token", "list", "--domain", "d"],
+        ["connection", "authorize", "arn", "--token-file", "/dev/null"],
+    ],
+)
+def test_every_command_that_asks_a_server_takes_its_place_from_the_environment(arguments):
+    """Region, address and key, in this order: what is wrong with them is wrong usage, whatever the command."""
+    key = {"AWS_ACCESS_KEY_ID": "AKIANOBODYNOBODY2222", "AWS_SECRET_ACCESS_KEY": "x"}
+    place = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "no region", "AWS_DEFAULT_REGION": None, **key}
+    process = run(*arguments, environment=place)
+    assert process.returncode == 2 and "no region" in process.stderr, process.stderr
+    process = run(*arguments, environment={**place, "AWS_REGION": None, "AWS_ENDPOINT_URL": "nonsense"})
+    assert process.returncode == 2 and "http://127.0.0.1:4000" in process.stderr, process.stderr
+    process = run(*arguments, environment={**place, "AWS_REGION": REGION})
+    code = 255 if "attach" in arguments else 1
+    assert process.returncode == code and "127.0.0.1:1: Connection refused" in process.stderr, process.stderr
 
 
 def test_help_and_version_exit_with_0():

@@ -212,7 +212,7 @@ def test_what_cannot_be_explained_says_why(server, aws, place):
     assert first in printed(server, "explain", "pipeline", pipeline.name, who=allowed)
     nothing = {**environment(server), "AWS_ACCESS_KEY_ID": None}
     process = command.run("explain", "pipeline", pipeline.name, environment=nothing)
-    assert (process.returncode, "AWS_ACCESS_KEY_ID is not set" in process.stderr) == (1, True)
+    assert (process.returncode, "AWS_ACCESS_KEY_ID is not set" in process.stderr) == (2, True)
     nowhere = {**environment(server), "AWS_ENDPOINT_URL": None}
     assert command.run("explain", "pipeline", pipeline.name, environment=nowhere).returncode == 2
 

@@ -95,6 +95,23 @@ def test_a_data_folder_has_to_be_named():
 @pytest.mark.parametrize(
     ("text", "named"),
     [
+        ('endpoint = "ci.example.com"', "ci.example.com"),
+        ('endpoint = "ftp://ci.example.com"', "ftp://ci.example.com"),
+        ("[builds]\nconcurrency = 0", "[builds] concurrency"),
+        ("[limits]\nconnections = 0", "[limits] connections"),
+    ],
+)
+def test_what_nothing_could_work_with_is_refused(tmp_path, text, named):
+    file = tmp_path / "stagewright.toml"
+    file.write_text(text + "\n")
+    process = run("serve", "--config", file, "--data", tmp_path / "data")
+    assert process.returncode == 2 and named in process.stderr, process.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
         ('dta = "x"', ["line 1", "`dta`", "`data`"]),
         ("[builds]\nparallel = 2", ["line 2", "`parallel`", "`concurrency`"]),
         ('[limits]\nbody_bytes = "much"', ["line 2", "body_bytes"]),

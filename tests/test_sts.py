@@ -111,6 +111,15 @@ def test_federation_tokens(aws):
     assert code == "AccessDeniedException"
     assert message.endswith("because no session policy allows the codebuild:ListBuilds action")
     assert refused(session.sts.get_federation_token, Name="eve")[0] == "AccessDenied"
+    # Tags are one permission more, and no role's trust policy is asked.
+    tags = [{"Key": "Project", "Value": "Pegasus"}]
+    code, message = refused(sts.get_federation_token, Name="bob", Tags=tags)
+    assert code == "AccessDenied" and "sts:TagSession" in message, message
+    _, credentials = create_user(aws, allow("sts:GetFederationToken", "sts:TagSession", "codebuild:ListProjects"))
+    answer = aws.acting_as(credentials).sts.get_federation_token(
+        Name="bob", Tags=tags, Policy=policy(allow("codebuild:ListProjects"))
+    )
+    session_of(aws, answer).codebuild.list_projects()
 
 
 def test_the_account_of_a_key(aws):

@@ -21,12 +21,15 @@ from harness.builds import Builds, phases
 from harness.command import run
 from harness.eventually import until
 from harness.git import Git
-from harness.identities import allow
+from harness.identities import allow, policy, trust
 from harness.npm import Npm
 from harness.python_packages import Python, wheel
 from harness.server import ACCOUNT, ADMINISTRATOR, REGION, Server, free_port
+from harness.worker import Worker
 
 BAD_REQUEST = 400
+IMAGE = "aws/codebuild/standard:7.0"
+SECONDS = 60
 # What builds are let read.
 TOOLS = pathlib.Path(sys.prefix).resolve()
 
@@ -34,10 +37,10 @@ TOOLS = pathlib.Path(sys.prefix).resolve()
 class TlsServer(Server):
     """A server that speaks HTTPS, with the authority in `authority`."""
 
-    def __init__(self, folder, tls):
+    def __init__(self, folder, tls, builds):
         self.authority = tls / "authority.pem"
         configuration = folder / "stagewright.toml"
-        configuration.write_text(f"[builds]\nread_only_paths = [{json.dumps(str(TOOLS))}]\n")
+        configuration.write_text(f"[builds]\n{builds}\n")
         files = ["--tls-certificate", tls / "server.pem", "--tls-key", tls / "server-key.pem"]
         super().__init__(folder, "--config", configuration, *files, "--tls-authority", self.authority)
 
@@ -84,7 +87,7 @@ def tls(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def secure(tls, tmp_path_factory):
-    server = TlsServer(tmp_path_factory.mktemp("server"), tls).start()
+    server = TlsServer(tmp_path_factory.mktemp("server"), tls, 'executor = "workers"').start()
     yield server
     assert server.stop() == 0, server.log_tail()
     assert server.panics() == []
@@ -124,10 +127,58 @@ def test_boto3_is_served_and_an_unknown_authority_fails(secure, tmp_path):
 
 def test_the_own_commands_trust_what_they_are_told_to(secure):
     environment = {**ADMINISTRATOR.environment(), "AWS_ENDPOINT_URL": secure.url, "AWS_REGION": REGION}
-    untrusted = run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": None})
-    assert "Could not connect" in untrusted.stderr
-    trusted = run("explain", "pipeline", "none", environment={**environment, "SSL_CERT_FILE": str(secure.authority)})
-    assert "PipelineNotFoundException" in trusted.stderr
+
+    def asked(**more):
+        nothing = {"SSL_CERT_FILE": None, "AWS_CA_BUNDLE": None}
+        return run("explain", "pipeline", "none", environment={**environment, **nothing, **more})
+
+    untrusted = asked()
+    assert untrusted.returncode == 1 and "UnknownIssuer" in untrusted.stderr, untrusted.stderr
+    for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE"):
+        assert "PipelineNotFoundException" in asked(**{name: str(secure.authority)}).stderr
+    missing = asked(AWS_CA_BUNDLE="/nobody/has/this.pem")
+    assert missing.returncode == 2 and "/nobody/has/this.pem" in missing.stderr, missing.stderr
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "AWS_CA_BUNDLE"])
+def test_a_worker_runs_builds_of_a_server_that_its_operator_trusts(secure, tmp_path, variable):
+    """Its builds get their role's credentials, which AWS's clients would not fetch from an authority like this."""
+    iam = client(secure.url, "iam", secure.authority)
+    codebuild = client(secure.url, "codebuild", secure.authority)
+    logs = client(secure.url, "logs", secure.authority)
+    name = f"worker-{variable.lower().replace('_', '-')}"
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(Service="codebuild.amazonaws.com"))
+    writes = policy(allow("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"))
+    iam.put_role_policy(RoleName=name, PolicyName="logs", PolicyDocument=writes)
+    fetch = (
+        'curl -s -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" "$AWS_CONTAINER_CREDENTIALS_FULL_URI"'
+        " | grep -o 'role/[a-z-]*'; echo at $AWS_ENDPOINT_URL"
+    )
+    buildspec = {"version": "0.2", "phases": {"build": {"commands": [fetch]}}}
+    codebuild.create_project(
+        name=name,
+        source={"type": "NO_SOURCE", "buildspec": json.dumps(buildspec)},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": IMAGE, "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=role["Role"]["Arn"],
+    )
+    build = codebuild.start_build(projectName=name)["build"]["id"]
+    untrusting = Worker(tmp_path / "untrusting", secure.url, ADMINISTRATOR).start()
+    until(lambda: "UnknownIssuer" in untrusting.said(), SECONDS, "the worker to say what is wrong")
+    assert untrusting.stop() == 0
+    trusting = Worker(tmp_path / "trusting", secure.url, ADMINISTRATOR, "--once")
+    trusting.environment[variable] = str(secure.authority)
+    assert trusting.start().wait() == 0, trusting.said()
+
+    def ended():
+        (now,) = codebuild.batch_get_builds(ids=[build])["builds"]
+        return now if now["buildComplete"] else None
+
+    now = until(ended, SECONDS, "the build to end")
+    assert now["buildStatus"] == "SUCCEEDED", now
+    place = {"logGroupName": now["logs"]["groupName"], "logStreamName": now["logs"]["streamName"]}
+    lines = [event["message"].strip() for event in logs.get_log_events(**place, startFromHead=True)["events"]]
+    assert f"role/{name}" in lines and f"at {secure.url}" in lines, lines
 
 
 def test_plain_http_is_told_to_use_https(secure):
@@ -202,9 +253,10 @@ def test_npm_and_pip_install_over_tls(secure, trusting, tmp_path):
     assert (tmp_path / "target" / "right.py").exists()
 
 
-def test_programs_of_builds_trust_the_authority_and_have_their_role(secure, trusting, monkeypatch):
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(secure.authority))
-    aws = Aws(secure.url, ADMINISTRATOR)
+def test_programs_of_builds_trust_the_authority_and_have_their_role(tls, tmp_path, monkeypatch):
+    server = TlsServer(tmp_path, tls, f"read_only_paths = [{json.dumps(str(TOOLS))}]").start()
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(server.authority))
+    aws = Aws(server.url, ADMINISTRATOR)
     aws.codeartifact.create_domain(domain="builds")
     aws.codeartifact.create_repository(domain="builds", repository="web")
     aws.codecommit.create_repository(repositoryName="built")
@@ -233,6 +285,8 @@ def test_programs_of_builds_trust_the_authority_and_have_their_role(secure, trus
     assert "\npassage http://127.0.0.1\n" in said
     given = {**phases("echo trusts $SSL_CERT_FILE"), "env": {"variables": {"SSL_CERT_FILE": "/of/its/own"}}}
     assert "trusts /of/its/own\n" in builds.log(builds.run(given))
+    assert server.stop() == 0, server.log_tail()
+    assert server.panics() == []
 
 
 def test_a_renewed_certificate_needs_no_restart_and_a_bad_one_changes_nothing(secure, tls):

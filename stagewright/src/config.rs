@@ -31,6 +31,10 @@ pub enum Error {
          (listen on 127.0.0.1 or [::1], or leave --auth out)"
     )]
     OpenToTheWorld(SocketAddr),
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+    #[error("endpoint '{0}' is no address of a server: it must be a URL like https://ci.example.com:4000")]
+    Endpoint(String),
     #[error("[git_hosts] {name}: {why}")]
     GitHost { name: String, why: String },
     #[error("[origins] {name}: {why}")]
@@ -246,6 +250,9 @@ impl Workers {
 
 impl Builds {
     fn check(&self) -> Result<(), Error> {
+        if self.concurrency == 0 {
+            return Err(Error::Zero("[builds] concurrency"));
+        }
         match self.workers.lease_seconds {
             5..=3600 => self.container.check(),
             other => Err(Error::Lease(other)),
@@ -461,6 +468,12 @@ impl Config {
             advisories: file.advisories.map(advisories).transpose()?,
         };
         config.builds.check()?;
+        if config.limits.connections == 0 {
+            return Err(Error::Zero("[limits] connections"));
+        }
+        if let Some(endpoint) = config.endpoint.as_deref().filter(|endpoint| !is_address(endpoint)) {
+            return Err(Error::Endpoint(endpoint.to_owned()));
+        }
         if config.auth == Auth::Open && !is_loopback(config.listen.ip()) {
             return Err(Error::OpenToTheWorld(config.listen));
         }
@@ -586,6 +599,13 @@ fn read(path: &Path) -> Result<File, Error> {
     // The parser names the line, the key and the keys that are allowed.
     toml::from_str(&text)
         .map_err(|cause| Error::Malformed { path: path.to_owned(), cause: cause.to_string() })
+}
+
+/// What addresses can be made of.
+fn is_address(url: &str) -> bool {
+    url.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none()
+    })
 }
 
 fn is_loopback(ip: IpAddr) -> bool {

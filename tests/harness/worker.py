@@ -20,6 +20,7 @@ class Worker:
         self.log = self.folder / "worker.log"
         self.command = [binary(), "worker", "--server", url, "--data", self.data, "--name", name, *arguments]
         self.credentials = credentials
+        # Over the key.
         self.environment = environment or {}
         self.name = name
         self.process = None
@@ -29,7 +30,7 @@ class Worker:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                env={**environment, **self.environment, **self.credentials.environment()},
+                env={**environment, **self.credentials.environment(), **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -6,7 +6,7 @@
 //! | entry | what |
 //! |---|---|
 //! | `scripts` | pipe; a line is a script that a second loop in the environment runs beside everything else |
-//! | `control` | pipe; what scripts tell the supervisor: `ended ID CODE`, `pause`, `resume` |
+//! | `control` | pipe; what scripts tell the supervisor: `ended ID CODE`, `pause`, `resume`, `shell opened`, `shell left` |
 //! | `resume` | pipe; a line ends a breakpoint. Only where breakpoints pause |
 //! | `paused` | there while the build is paused |
 //! | `ID.in`, `ID.out`, `ID.err`, `ID.end` | pipes of one command or shell |
@@ -52,7 +52,8 @@ pub struct Size {
 pub struct Terminal {
     pub input: pipe::Sender,
     pub output: pipe::Receiver,
-    /// A line when the shell has its input, which must not be dropped earlier, and a second one when it has ended.
+    /// A line when the shell has its input, which must not be dropped earlier, and when it has ended a second one with its exit
+    /// code.
     pub end: pipe::Receiver,
     /// Takes the pipes' names away with it.
     pub pipes: Pipes,

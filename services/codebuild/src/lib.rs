@@ -39,6 +39,7 @@ mod service;
 mod sessions;
 mod shape;
 mod sharing;
+pub mod shell_stream;
 mod source;
 mod state;
 #[cfg(test)]

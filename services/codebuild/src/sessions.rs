@@ -1,6 +1,7 @@
 //! Shells in environments that are open: offered by an authorised call, opened once with the token that it answered.
 //!
-//! The stream is an HTTP connection that is upgraded: what comes is typed at the shell, what goes is what the shell says.
+//! The stream is an HTTP connection that is upgraded: what comes is typed at the shell, what goes is what the shell says, as
+//! [`crate::shell_stream`] has it.
 
 use std::{
     collections::HashMap,
@@ -23,10 +24,13 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{CodeBuild, credentials, error::Error, records::Build};
+use crate::{
+    CodeBuild, credentials,
+    error::Error,
+    records::Build,
+    shell_stream::{HEAD_BYTES, PROTOCOL, exit, head_of_output},
+};
 
-/// What the connection is upgraded to.
-const PROTOCOL: &str = "stagewright-terminal";
 /// How long a token is good.
 const OFFERED_FOR: Duration = Duration::from_secs(60);
 /// Offers that nobody has taken, over all builds.
@@ -34,6 +38,10 @@ const MOST_OFFERS: usize = 1000;
 /// Shells that are open, over all builds.
 const MOST_SHELLS: usize = 100;
 const CHUNK_BYTES: usize = 16 * 1024;
+/// What a pipe holds.
+const PIPE_BYTES: usize = 64 * 1024;
+/// The two lines that a shell's `end` has are shorter.
+const END_BYTES: usize = 16;
 /// How often a shell's build is looked at: it may end without a word.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// After its client has said all, a shell may go on for so long: it may have work to do, or nobody hears it any more.
@@ -137,7 +145,7 @@ impl SessionEndpoint {
         if !is_asked {
             return Err((
                 StatusCode::UPGRADE_REQUIRED,
-                "A session is a connection upgraded to stagewright-terminal.",
+                "A session is a connection upgraded to stagewright-terminal-2.",
             ));
         }
         let id = parts.uri.path().strip_prefix(Self::PREFIX).and_then(|id| id.parse::<Uuid>().ok());
@@ -230,15 +238,28 @@ async fn speak(
         }
     };
     let said = async {
-        let (mut chunk, mut told, mut lines) = (vec![0; CHUNK_BYTES], [0; 16], 0);
+        let (mut piece, mut told, mut end_said) =
+            (vec![0; HEAD_BYTES + CHUNK_BYTES], [0; END_BYTES], Vec::new());
         loop {
             tokio::select! {
                 biased;
-                read = output.read(&mut chunk) => to_client.write_all(&chunk[..read?]).await?,
+                read = output.read(&mut piece[HEAD_BYTES..]) => {
+                    let length = read?;
+                    to_client.write_all(framed(&mut piece, length)).await?;
+                }
                 read = end.read(&mut told) => {
-                    lines += told[..read?].iter().filter(|&&byte| byte == b'\n').count();
+                    end_said.extend_from_slice(&told[..read?]);
                     began.notify_one();
-                    if lines > 1 {
+                    if let Some(code) = exit_code(&end_said) {
+                        // What it has printed stands in its pipe by now; a process that it has left behind may go on printing.
+                        let mut drained = 0;
+                        while drained < PIPE_BYTES && let Ok(length) = output.try_read(&mut piece[HEAD_BYTES..]) {
+                            drained += length;
+                            to_client.write_all(framed(&mut piece, length)).await?;
+                        }
+                        if let Some(code) = code {
+                            to_client.write_all(&exit(code)).await?;
+                        }
                         return to_client.shutdown().await;
                     }
                 }
@@ -261,6 +282,22 @@ async fn speak(
     }
 }
 
+/// The piece with its head, once output of this length has been read behind that.
+fn framed(piece: &mut [u8], length: usize) -> &[u8] {
+    piece[..HEAD_BYTES].copy_from_slice(&head_of_output(length));
+    &piece[..HEAD_BYTES + length]
+}
+
+/// Once the second line of a shell's `end` is there: the code in it, or none if the environment has written something else.
+fn exit_code(said: &[u8]) -> Option<Option<u8>> {
+    let mut lines = said.split_inclusive(|&byte| byte == b'\n');
+    let last = lines.nth(1).filter(|line| line.ends_with(b"\n"));
+    if last.is_none() && said.len() > END_BYTES {
+        return Some(None);
+    }
+    Some(std::str::from_utf8(last?).ok().and_then(|line| line.trim_end().parse().ok()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,5 +316,14 @@ mod tests {
     fn a_size_that_is_not_told_is_a_usual_one() {
         assert_eq!(size(Some("rows=50&columns=132")), Size { rows: 50, columns: 132 });
         assert_eq!(size(Some("rows=x")), Size { rows: 24, columns: 80 });
+    }
+
+    #[test]
+    fn a_shell_has_ended_with_its_second_line() {
+        assert_eq!(exit_code(b"begun\n"), None);
+        assert_eq!(exit_code(b"begun\n1"), None);
+        assert_eq!(exit_code(b"begun\n130\n"), Some(Some(130)));
+        assert_eq!(exit_code(b"begun\n256\n"), Some(None));
+        assert_eq!(exit_code(b"a line that no shell has written"), Some(None));
     }
 }

@@ -95,7 +95,7 @@ impl Iam {
         action: &str,
         access: &Access,
     ) -> Result<Decision, Error> {
-        let is_trust = TRUST_ACTIONS.iter().any(|trust| trust.eq_ignore_ascii_case(action));
+        let is_trust = needs_trust(action, &access.resource);
         let document = self.resource_document(access, is_trust)?;
         let keys = context::of_call(ctx, basis, action, access);
         let request = Request::new(&basis.identity, action, &access.resource, &keys);
@@ -132,6 +132,12 @@ impl Iam {
             None => Ok(None),
         }
     }
+}
+
+/// A federated user is nobody's but the caller's: there is no policy that would let him be tagged.
+fn needs_trust(action: &str, resource: &str) -> bool {
+    let is_federation = action == "sts:TagSession" && resource.contains(":federated-user/");
+    !is_federation && TRUST_ACTIONS.iter().any(|trust| trust.eq_ignore_ascii_case(action))
 }
 
 /// Credentials of GetSessionToken and GetFederationToken may not call IAM (there is no MFA here that would let the

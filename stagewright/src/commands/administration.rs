@@ -37,7 +37,7 @@ struct Target {
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 

@@ -4,13 +4,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use aws::Remote;
 use clap::Subcommand;
 use codeconnections_model::{AuthorizeConnection, AuthorizeConnectionOutput};
 use serde_json::json;
 
-use super::failed;
-use super::server_access::credentials;
+use super::server_access::{self, AskedRegion, credentials};
+use super::{failed, misused};
 
 /// What a file with a secret may have at most.
 const LONGEST_SECRET: u64 = 64 * 1024;
@@ -46,9 +45,8 @@ enum Command {
         /// A running server
         #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
         endpoint: String,
-        /// The region of the connection
-        #[arg(long, env = "AWS_DEFAULT_REGION", default_value = "us-east-1")]
-        region: String,
+        #[command(flatten)]
+        region: AskedRegion,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -74,6 +72,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let authorized = asked().and_then(|input| runtime.block_on(authorize(&endpoint, &region, input)));
     match authorized {
         Ok(output) => print(&output, json),
+        Err(error) if error.is::<server_access::Error>() => return misused(error),
         Err(error) => return failed(error),
     }
     ExitCode::SUCCESS
@@ -81,10 +80,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 async fn authorize(
     endpoint: &str,
-    region: &str,
+    region: &AskedRegion,
     input: AuthorizeConnection,
 ) -> Result<AuthorizeConnectionOutput, Box<dyn std::error::Error>> {
-    let remote = Remote::new(endpoint, region.parse()?, credentials()?)?;
+    let remote = server_access::remote(endpoint, region, credentials()?)?;
     Ok(remote.call(input).await?)
 }
 

@@ -5,40 +5,50 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::failed;
+use super::{failed, misused};
 use crate::config::Config;
 use crate::platform::Platform;
 
 #[derive(clap::Args)]
 pub struct Arguments {
+    /// Services to tell of, with the operations that are served as well [default: all]
+    services: Vec<String>,
     /// Print JSON: {"services": [{"service", "served": […], "missing": […]}]}
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
-    match rows() {
-        Ok(rows) if arguments.json => {
-            let row =
-                |row: &Row| json!({"service": row.service, "served": row.served, "missing": row.missing});
-            println!("{}", json!({"services": rows.iter().map(row).collect::<Vec<_>>()}));
-            ExitCode::SUCCESS
-        }
-        Ok(rows) => {
-            for Row { service, served, missing } in rows {
-                println!("{service:<18} {:>3} served, {:>3} not built yet", served.len(), missing.len());
-                for operation in missing {
-                    println!("    - {operation}");
-                }
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => failed(error),
+    let known = match rows() {
+        Ok(rows) => rows,
+        Err(error) => return failed(error),
+    };
+    let is_known = |name: &&String| known.iter().any(|row| row.is_called(name));
+    if let Some(stranger) = arguments.services.iter().find(|name| !is_known(name)) {
+        return misused(format!("no service is called {stranger}: `stagewright coverage` has the names"));
     }
+    let rows = chosen(known, &arguments.services);
+    if arguments.json {
+        let row = |row: &Row| json!({"service": row.service, "served": row.served, "missing": row.missing});
+        println!("{}", json!({"services": rows.iter().map(row).collect::<Vec<_>>()}));
+        return ExitCode::SUCCESS;
+    }
+    for Row { service, served, missing, .. } in rows {
+        println!("{service:<18} {:>3} served, {:>3} not built yet", served.len(), missing.len());
+        for operation in served.iter().filter(|_| !arguments.services.is_empty()) {
+            println!("    + {operation}");
+        }
+        for operation in missing {
+            println!("    - {operation}");
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 struct Row {
     service: &'static str,
+    /// As policies name it.
+    prefix: &'static str,
     served: Vec<&'static str>,
     missing: Vec<&'static str>,
 }
@@ -48,8 +58,20 @@ impl Row {
         let served: Vec<&str> = served.collect();
         let known = service.operations.iter().copied();
         let missing = known.filter(|operation| !served.contains(operation)).collect();
-        Self { service: service.id, served, missing }
+        Self { service: service.id, prefix: service.prefix, served, missing }
     }
+
+    /// By its name or as policies and the AWS CLI have it: `CodeStar connections`, `codestar-connections`.
+    fn is_called(&self, name: &str) -> bool {
+        let plain = |name: &str| name.to_lowercase().replace([' ', '-'], "");
+        [self.service, self.prefix].map(plain).contains(&plain(name))
+    }
+}
+
+/// Those that are named; all of them if none is.
+fn chosen(mut rows: Vec<Row>, names: &[String]) -> Vec<Row> {
+    rows.retain(|row| names.is_empty() || names.iter().any(|name| row.is_called(name)));
+    rows
 }
 
 /// What a platform on an empty folder serves, by service: the same tables that answer calls. S3 has no router, but a

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use serde_json::json;
 
-use super::failed;
+use super::misused;
 use crate::{config, platform::builds};
 
 #[derive(clap::Args)]
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
     let builds = match arguments.config.as_deref().map_or(Ok(config::Builds::default()), config::builds_of) {
         Ok(builds) => builds,
-        Err(error) => return failed(error),
+        Err(error) => return misused(error),
     };
     // Its workers do.
     let runs_sandboxes = builds.executor != codebuild::Isolation::Workers;

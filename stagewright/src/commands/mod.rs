@@ -23,12 +23,24 @@ pub mod worker;
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// Carries out what a command has to wait for, on one thread.
-fn to_the_end<E: Display>(work: impl Future<Output = Result<ExitCode, E>>) -> ExitCode {
+/// Carries out what a command has to wait for, on one thread. `is_misuse` tells errors that are those of the call.
+fn to_the_end<E: Display>(
+    work: impl Future<Output = Result<ExitCode, E>>,
+    is_misuse: impl Fn(&E) -> bool,
+) -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(work).unwrap_or_else(failed),
+        Ok(runtime) => runtime.block_on(work).unwrap_or_else(|error| match is_misuse(&error) {
+            true => misused(error),
+            false => failed(error),
+        }),
         Err(error) => failed(error),
     }
+}
+
+/// Prints what is wrong with how a command was called, and gives the exit code for that.
+pub fn misused(what: impl Display) -> ExitCode {
+    failed(what);
+    ExitCode::from(2)
 }
 
 /// Prints what went wrong, once, and gives the exit code for it.

@@ -8,8 +8,15 @@ pub struct ServerAccess {
     /// The server's address; the key is that in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     endpoint: String,
+    #[command(flatten)]
+    region: AskedRegion,
+}
+
+/// The region to ask in.
+#[derive(clap::Args)]
+pub struct AskedRegion {
     /// The region of its resources [default: AWS_REGION, AWS_DEFAULT_REGION, us-east-1]
-    #[arg(long)]
+    #[arg(long, global = true)]
     region: Option<Region>,
 }
 
@@ -27,15 +34,18 @@ pub enum Error {
 impl ServerAccess {
     /// The server at an address.
     pub fn at(endpoint: String, region: Region) -> Self {
-        Self { endpoint, region: Some(region) }
+        Self { endpoint, region: AskedRegion { region: Some(region) } }
     }
 
     /// A client with the key of the environment.
     pub fn connect(&self) -> Result<Remote, Error> {
-        Ok(Remote::new(&self.endpoint, self.region()?, credentials()?)?)
+        remote(&self.endpoint, &self.region, credentials()?)
     }
+}
 
-    fn region(&self) -> Result<Region, Error> {
+impl AskedRegion {
+    /// That of the flag, else of the environment, else the usual one.
+    pub fn get(&self) -> Result<Region, Error> {
         if let Some(region) = &self.region {
             return Ok(region.clone());
         }
@@ -45,6 +55,11 @@ impl ServerAccess {
             None => Ok(crate::config::default_region()),
         }
     }
+}
+
+/// A client for a server at an address that was given.
+pub fn remote(endpoint: &str, region: &AskedRegion, credentials: Credentials) -> Result<Remote, Error> {
+    Ok(Remote::new(endpoint, region.get()?, credentials)?)
 }
 
 /// The key of the environment.

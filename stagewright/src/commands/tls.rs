@@ -229,7 +229,7 @@ fn advice(folder: &Path) -> String {
         "\nThe server:\n  stagewright serve … --tls-certificate {folder}/{SERVER} --tls-key {folder}/{SERVER_KEY} \\\n    \
          --tls-authority {folder}/{AUTHORITY}\n\n\
          Its clients, with {AUTHORITY} only:\n  \
-         AWS CLI, SDKs  export AWS_CA_BUNDLE={folder}/{AUTHORITY}\n  \
+         AWS CLI, SDKs, stagewright\n                 export AWS_CA_BUNDLE={folder}/{AUTHORITY}\n  \
          git            git config --global http.sslCAInfo {folder}/{AUTHORITY}\n  \
          npm            npm config set cafile {folder}/{AUTHORITY}\n  \
          pip            pip config set global.cert {folder}/{AUTHORITY}\n  \

@@ -169,8 +169,7 @@ fn containers(
     let mut settings = builds.container.clone();
     settings.engine = engine.map(|program| vec![program]).or(settings.engine);
     settings.privileged |= allow_privileged;
-    let containers =
-        Containers { isolation, privileged: settings.privileged, images: settings.images.clone() };
+    let containers = builds::containers(isolation, &settings);
     Ok(Some(environment::Settings { engine: builds::engine(&settings), containers }))
 }
 

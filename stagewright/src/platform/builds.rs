@@ -145,11 +145,11 @@ fn is_installed(program: &str) -> bool {
 }
 
 /// What CodeBuild must know of the settings.
-pub fn containers(settings: &config::Builds) -> Containers {
+pub fn containers(isolation: Isolation, settings: &config::Containers) -> Containers {
     Containers {
-        isolation: settings.executor,
-        privileged: settings.container.privileged,
-        images: settings.container.images.clone(),
-        on_machine_network: settings.container.network == "host",
+        isolation,
+        privileged: settings.privileged,
+        images: settings.images.clone(),
+        on_machine_network: settings.network == "host",
     }
 }

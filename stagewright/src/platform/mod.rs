@@ -165,7 +165,7 @@ impl Platform {
         let build_config = codebuild::Config {
             caches: Some(config.data.join("caches")),
             most_cache_bytes: config.builds.local_cache_bytes,
-            containers: builds::containers(&config.builds),
+            containers: builds::containers(config.builds.executor, &config.builds.container),
             git_hosts: config.git_hosts.clone(),
             passage: passage.as_ref().map(|passage| passage.origin()),
             trust,

@@ -34,9 +34,9 @@ pub struct Remote {
 /// Why there is no client for an endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    #[error("`{0}` is no endpoint: it must be a URL like https://codebuild.eu-central-1.amazonaws.com")]
+    #[error("`{0}` is no endpoint: it must be a URL like http://127.0.0.1:4000")]
     Url(String),
-    #[error("the certificates that this machine trusts could not be read: {0}")]
+    #[error("the certificates to trust could not be read: {0}")]
     Certificates(std::io::Error),
 }
 
@@ -50,7 +50,7 @@ impl Remote {
         }
         let transport = match endpoint.scheme_str() {
             Some("http") => Transport::plain(),
-            Some("https") => Transport::tls().map_err(EndpointError::Certificates)?,
+            Some("https") => Transport::tls_of_clients().map_err(EndpointError::Certificates)?,
             Some(_) | None => return Err(url()),
         };
         Ok(Self { endpoint, region, credentials, transport })

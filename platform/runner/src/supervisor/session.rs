@@ -120,6 +120,9 @@ impl<'a> Session<'a> {
         };
         let end = match ended {
             Ok(upload_artifacts) => {
+                if let Some(side) = &mut self.side {
+                    side.shells_left().await;
+                }
                 let status = if self.progress.succeeding { Status::Succeeded } else { Status::Failed };
                 End { status, upload_artifacts, context: Context::default() }
             }

@@ -8,6 +8,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
@@ -36,6 +37,8 @@ const CAPTURED_BYTES: usize = 64 * 1024;
 const PIPE_BYTES: usize = 64 * 1024;
 /// A longer line in the log is cut into several.
 const LINE_BYTES: usize = 64 * 1024;
+/// How long the end of a build waits for shells that are about to be left.
+const LEAVING: Duration = Duration::from_secs(5);
 /// What scripts tell is shorter.
 const CONTROL_BYTES: usize = 4096;
 
@@ -82,6 +85,7 @@ pub(super) struct Side {
     task: JoinHandle<io::Result<()>>,
     stop: watch::Sender<bool>,
     resumes: watch::Receiver<u64>,
+    shells: watch::Receiver<u32>,
     folder: Folder,
 }
 
@@ -106,11 +110,13 @@ impl Side {
         write_terminal(&open_folder, plan.shell.path())?;
         let (stop, stopped) = watch::channel(false);
         let (resumed, resumes) = watch::channel(0);
+        let (shells_open, shells) = watch::channel(0);
         let serving = Serving {
             control: pipe::OpenOptions::new().read_write(true).open_receiver(both("control"))?,
             scripts: write_end(&both("scripts"), true)?,
             resume,
             resumed,
+            shells: shells_open,
             paused: 0,
             running: HashMap::new(),
             seen: HashSet::new(),
@@ -124,7 +130,7 @@ impl Side {
             }),
         };
         let task = tokio::spawn(serving.serve(stopped));
-        Ok(Self { task, stop, resumes, folder: folder.clone() })
+        Ok(Self { task, stop, resumes, shells, folder: folder.clone() })
     }
 
     /// Marks the build as paused, as a breakpoint does.
@@ -142,6 +148,13 @@ impl Side {
         if self.resumes.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Waits for shells to be left, but not long: whoever has let the build go on and leaves gets his shell's exit code.
+    pub async fn shells_left(&mut self) {
+        let left = self.shells.wait_for(|&open| open == 0);
+        // Those that stay end with the environment.
+        let _stay = tokio::time::timeout(LEAVING, left).await;
     }
 
     /// The environment's processes are gone, or will be at once: commands that have not ended never will.
@@ -169,6 +182,7 @@ fn write_terminal(open_folder: &Path, shell: &str) -> io::Result<()> {
     let terminal = format!(
         r#"#!/bin/sh
 exec <{INSIDE}/$1.in >{INSIDE}/$1.out 2>&1
+echo "shell opened" >{INSIDE}/control
 {RESET_SIGNALS}echo begun >{INSIDE}/$1.end
 if [ "$2" -gt 0 ] && script -qec true /dev/null </dev/null >/dev/null 2>&1; then
   $reset script -qfec "stty rows $2 cols $3; exec {shell} {INSIDE}/shell.sh" /dev/null
@@ -176,6 +190,7 @@ else
   $reset {shell} {INSIDE}/shell.sh plain
 fi
 echo "$?" >{INSIDE}/$1.end
+echo "shell left" >{INSIDE}/control
 "#
     );
     let interactive = format!(
@@ -202,6 +217,8 @@ struct Serving {
     /// None where breakpoints do not pause.
     resume: Option<File>,
     resumed: watch::Sender<u64>,
+    /// How many are open.
+    shells: watch::Sender<u32>,
     /// Breakpoints that wait.
     paused: usize,
     running: HashMap<Uuid, oneshot::Sender<i32>>,
@@ -273,6 +290,8 @@ impl Serving {
                     mark_paused(&self.output.folder.open_folder())?;
                 }
                 ["resume"] => self.resume()?,
+                ["shell", "opened"] => self.shells.send_modify(|open| *open = open.saturating_add(1)),
+                ["shell", "left"] => self.shells.send_modify(|open| *open = open.saturating_sub(1)),
                 // Whoever writes nonsense into the pipe harms nobody.
                 _ => {}
             }
@@ -483,6 +502,7 @@ mod tests {
             scripts: File::create(dir.path().join("scripts")).unwrap(),
             resume: None,
             resumed: watch::channel(0).0,
+            shells: watch::channel(0).0,
             paused: 0,
             running: HashMap::from([(id, ended)]),
             seen: HashSet::new(),

@@ -132,11 +132,13 @@ async fn a_breakpoint_pauses_a_build_and_a_shell_in_it_lets_it_go_on() {
     }
     // The shell may leave with the status of what was interrupted, when the terminal has dropped the number.
     assert!(end == "begun\n3\n" || end == "begun\n130\n", "{end:?}");
-    // Another one lets the build go on, which may end before this shell does.
+    // Another one lets the build go on, and has said how it ended before the build is over.
     let mut terminal = folder.open_terminal(SIZE).unwrap();
-    terminal.input.write_all(b"codebuild-resume\n").await.unwrap();
+    terminal.input.write_all(b"codebuild-resume; exit 4\n").await.unwrap();
     story.follow(&mut attachment, |_| false).await;
     assert_eq!(story.status(), Status::Succeeded);
+    let length = terminal.end.read(&mut chunk).await.unwrap();
+    assert_eq!(&chunk[..length], b"begun\n4\n");
     assert!(story.output().contains(&"then blue"), "{}", story.log);
 }
 
@@ -161,7 +163,7 @@ async fn a_build_that_has_failed_is_held_until_it_is_let_go_on_or_stopped() {
         terminal.input.write_all(b"echo \"kept: $kept\"\n").await.unwrap();
         read_until(&mut terminal, "kept: yes").await;
         match is_resumed {
-            true => terminal.input.write_all(b"codebuild-resume\n").await.unwrap(),
+            true => terminal.input.write_all(b"codebuild-resume; exit\n").await.unwrap(),
             false => machine.executor.stop(plan.id).await.unwrap(),
         }
         story.follow(&mut attachment, |_| false).await;

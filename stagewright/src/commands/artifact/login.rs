@@ -5,10 +5,11 @@ mod plan;
 
 use std::process::ExitCode;
 
-use aws::{Region, Remote};
+use aws::Remote;
 use codeartifact_model::{GetRepositoryEndpoint, PackageFormat};
 
 use self::files::{Edit, Home};
+use super::super::server_access::{self, AskedRegion};
 use super::server::{self, Address};
 use super::{Error, key};
 use crate::package_tools::{Access, Helper, Registry};
@@ -62,9 +63,8 @@ pub struct Arguments {
     /// The server's address
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     endpoint: String,
-    /// The region of the domain
-    #[arg(long, env = "AWS_DEFAULT_REGION", default_value = "us-east-1")]
-    region: Region,
+    #[command(flatten)]
+    region: AskedRegion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -109,11 +109,8 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     if arguments.namespace.is_some() && !arguments.tool.has_scopes() {
         return Err(Error::Nothing("only npm, pnpm and yarn know namespaces".to_owned()));
     }
-    let remote = Remote::new(
-        &arguments.endpoint,
-        arguments.region.clone(),
-        key::credentials(arguments.profile.as_deref())?,
-    )?;
+    let key = key::credentials(arguments.profile.as_deref())?;
+    let remote = server_access::remote(&arguments.endpoint, &arguments.region, key)?;
     let asked = GetRepositoryEndpoint {
         domain: arguments.domain.clone(),
         domain_owner: arguments.domain_owner.clone(),

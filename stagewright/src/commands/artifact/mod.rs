@@ -52,7 +52,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 fn block_on(work: impl Future<Output = Result<ExitCode, Error>>) -> ExitCode {
-    to_the_end(work)
+    to_the_end(work, |error| matches!(error, Error::Access(_)))
 }
 
 /// Why a command did not do what it should.

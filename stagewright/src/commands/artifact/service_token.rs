@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
+use aws::Remote;
 use aws::protocol::json;
-use aws::{Region, Remote};
 use codeartifact_model::{
     CreateServiceToken, ListServiceTokens, RevokeServiceToken, SERVICE_TOKEN, ServiceToken,
 };
 
 use super::super::run::view::clean;
+use super::super::server_access::{self, AskedRegion};
 use super::{Error, key};
 
 #[derive(clap::Args)]
@@ -24,9 +25,8 @@ pub struct Arguments {
         default_value = "http://127.0.0.1:4000"
     )]
     endpoint: String,
-    /// The region of the domain
-    #[arg(long, global = true, env = "AWS_DEFAULT_REGION", default_value = "us-east-1")]
-    region: Region,
+    #[command(flatten)]
+    region: AskedRegion,
     /// Whose key of the shared credentials file to take
     #[arg(long, global = true)]
     profile: Option<String>,
@@ -92,7 +92,7 @@ enum Permission {
 
 pub async fn run(arguments: Arguments) -> Result<ExitCode, Error> {
     let key = key::credentials(arguments.profile.as_deref())?;
-    let remote = Remote::new(&arguments.endpoint, arguments.region, key)?;
+    let remote = server_access::remote(&arguments.endpoint, &arguments.region, key)?;
     match arguments.what {
         What::Create { domain, repository, role_arn, permissions, description, days } => {
             let as_text = |permission: &Permission| match permission {

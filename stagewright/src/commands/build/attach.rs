@@ -4,21 +4,24 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use aws::Remote;
+use codebuild::shell_stream::{self, PROTOCOL, Said};
 use codebuild_model::{SsmSession, StartBuildConnection, StartSandboxConnection};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::commands::failed;
 use crate::commands::run::{Failure, in_runtime};
 use crate::commands::server_access::ServerAccess;
 
-/// As the server has it.
-const PROTOCOL: &str = "stagewright-terminal";
+/// Of this command's own failures: what the shell answers may be anything below. Source: ssh(1), "Exit status".
+const NO_SHELL: u8 = 255;
 const CHUNK_BYTES: usize = 16 * 1024;
 
 #[derive(clap::Args)]
 #[command(
     after_help = "The key needs codebuild:StartBuildConnection on the project, or codebuild:StartSandboxConnection \
-                        for a sandbox.\nIn the shell codebuild-resume lets the build go on; leaving the shell does not."
+                        for a sandbox.\nIn the shell codebuild-resume lets the build go on; leaving the shell does not.\n\n\
+                  Exit codes: that of the shell; 255 there is no shell, or it was lost before it ended; 2 wrong usage."
 )]
 pub struct Attach {
     /// Id or ARN of a build with a debug session, or of a sandbox
@@ -31,7 +34,14 @@ pub struct Attach {
 pub fn run(arguments: Attach) -> ExitCode {
     in_runtime(async move {
         let remote = arguments.server.connect().map_err(Failure::wrong)?;
-        shell(&remote, &arguments.id).await.map_err(Failure::failed)
+        let ended = shell(&remote, &arguments.id).await.and_then(|code| code.ok_or(Error::Lost));
+        Ok(ended.map_or_else(
+            |error| {
+                failed(error);
+                ExitCode::from(NO_SHELL)
+            },
+            ExitCode::from,
+        ))
     })
 }
 
@@ -43,10 +53,13 @@ pub enum Error {
     Terminal(#[from] std::io::Error),
     #[error("the server answered no session")]
     NoSession,
+    #[error("the shell was lost before it ended: its build is over, or the connection is gone")]
+    Lost,
 }
 
 /// A shell for whoever sits at this terminal, until it ends. Without a terminal it reads standard input as a script.
-pub async fn shell(remote: &Remote, id: &str) -> Result<(), Error> {
+/// Gives its exit code; none if it went away with its build or with the connection.
+pub async fn shell(remote: &Remote, id: &str) -> Result<Option<u8>, Error> {
     let is_terminal = std::io::stdin().is_terminal();
     let stream = open(remote, id, is_terminal).await?;
     // Every key goes to the shell there, Ctrl-C too.
@@ -57,7 +70,8 @@ pub async fn shell(remote: &Remote, id: &str) -> Result<(), Error> {
 /// Has a shell read this to its end, and waits until it has.
 pub async fn tell(remote: &Remote, id: &str, text: &[u8]) -> Result<(), Error> {
     let stream = open(remote, id, false).await?;
-    speak(stream, text, tokio::io::sink()).await.map_err(Error::Terminal)
+    // Where it goes away with the build, it has been heard.
+    speak(stream, text, tokio::io::sink()).await.map(drop).map_err(Error::Terminal)
 }
 
 async fn open(remote: &Remote, id: &str, is_terminal: bool) -> Result<aws::remote::Stream, Error> {
@@ -90,34 +104,38 @@ async fn session(remote: &Remote, id: &str) -> Result<SsmSession, Error> {
     }
 }
 
-/// Until the other side has ended. The end of the input is told to it.
+/// Until the other side has ended; gives the shell's exit code. The end of the input is told to it.
 async fn speak(
     stream: aws::remote::Stream,
     mut input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
-) -> std::io::Result<()> {
+) -> std::io::Result<Option<u8>> {
     let (mut said, mut typed) = tokio::io::split(stream);
     let typing = async {
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
             let length = input.read(&mut chunk).await?;
-            if length == 0 {
-                typed.shutdown().await?;
+            let told = match length {
+                0 => typed.shutdown().await,
+                length => typed.write_all(&chunk[..length]).await,
+            };
+            if length == 0 || told.is_err() {
                 // The shell says when it is over.
-                return std::future::pending::<std::io::Result<()>>().await;
+                return std::future::pending().await;
             }
-            typed.write_all(&chunk[..length]).await?;
         }
     };
     let saying = async {
-        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut buffer = Vec::new();
         loop {
-            let length = said.read(&mut chunk).await?;
-            if length == 0 {
-                return output.flush().await;
+            match shell_stream::next(&mut said, &mut buffer).await? {
+                Said::Output(length) => {
+                    output.write_all(&buffer[..length]).await?;
+                    output.flush().await?;
+                }
+                Said::Exit(code) => return Ok(Some(code)),
+                Said::Lost => return Ok(None),
             }
-            output.write_all(&chunk[..length]).await?;
-            output.flush().await?;
         }
     };
     tokio::select! {

@@ -41,7 +41,7 @@ const LONGEST_PAGE: usize = 1 << 20;
 #[derive(clap::Args)]
 #[command(
     after_help = "Needs git and bubblewrap (`stagewright doctor`), and python3 for the example's own tests. \
-                        Exits with 0 only if all of\nit happened."
+                        Exits with 0 only if all of it happened."
 )]
 pub struct Arguments {
     /// Approve by itself

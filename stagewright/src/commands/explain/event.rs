@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aws::Remote;
 use events_model::{DeliveryOutcome, ExplainEvent, ExplainEventOutput, RuleDecision};
 
-use super::super::failed;
-use super::super::server_access::credentials;
+use super::super::server_access::{self, AskedRegion, credentials};
+use super::super::{failed, misused};
 use crate::config::Config;
 use crate::platform::Platform;
 
@@ -33,9 +32,8 @@ struct Place {
     /// events:ExplainEvent on the buses that got the event
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     endpoint: Option<String>,
-    /// The region of the server's resources
-    #[arg(long, env = "AWS_DEFAULT_REGION", default_value = "us-east-1")]
-    region: String,
+    #[command(flatten)]
+    region: AskedRegion,
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -53,6 +51,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
             print(&output);
             ExitCode::SUCCESS
         }
+        Err(error) if error.is::<server_access::Error>() => misused(error),
         Err(error) => failed(error),
     }
 }
@@ -63,7 +62,7 @@ async fn explain(
 ) -> Result<ExplainEventOutput, Box<dyn std::error::Error>> {
     let Some(data) = place.data else {
         let endpoint = place.endpoint.unwrap_or_default();
-        let remote = Remote::new(&endpoint, place.region.parse()?, credentials()?)?;
+        let remote = server_access::remote(&endpoint, &place.region, credentials()?)?;
         return Ok(remote.call(input).await?);
     };
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::super::failed;
 use super::super::run::view::clean;
 use super::super::server_access::ServerAccess;
+use super::super::{failed, misused};
 use crate::explanation::{self, Explanation, Failure, gather};
 
 #[derive(clap::Args)]
@@ -31,7 +31,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     let remote = match arguments.server.connect() {
         Ok(remote) => remote,
-        Err(error) => return failed(error),
+        Err(error) => return misused(error),
     };
     match runtime.block_on(gather::gather(&remote, &arguments.name, arguments.execution)) {
         Ok(facts) => {

@@ -31,12 +31,13 @@ enum What {
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
-    to_the_end(async {
+    let work = async {
         match arguments.what {
             What::Export(arguments) => export::run(arguments).await,
             What::Import(arguments) => import::run(arguments).await,
         }
-    })
+    };
+    to_the_end(work, |error| matches!(error, Error::Server(super::package::Error::Access(_))))
 }
 
 /// Why nothing was carried.

@@ -47,7 +47,8 @@ impl Source {
         };
         let token = remote.call(asked).await?.authorization_token.unwrap_or_default();
         let endpoint = endpoint(&remote, &repository, "npm").await?;
-        let transport = if endpoint.starts_with("https://") { Transport::tls()? } else { Transport::plain() };
+        let transport =
+            if endpoint.starts_with("https://") { Transport::tls_of_clients()? } else { Transport::plain() };
         Ok(Self { remote, repository, transport, token })
     }
 

@@ -5,10 +5,10 @@ mod search;
 
 use std::process::ExitCode;
 
-use aws::{Region, Remote};
+use aws::Remote;
 use clap::Subcommand;
 
-use super::server_access::credentials;
+use super::server_access::{self, AskedRegion, credentials};
 use super::to_the_end;
 
 #[derive(clap::Args)]
@@ -38,24 +38,24 @@ pub struct Repository {
     /// The server's address; the key is that in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     endpoint: String,
-    /// The region of the domain
-    #[arg(long, env = "AWS_DEFAULT_REGION", default_value = "us-east-1")]
-    region: Region,
+    #[command(flatten)]
+    region: AskedRegion,
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
-    to_the_end(async {
+    let work = async {
         match arguments.what {
             What::Search(arguments) => search::run(arguments).await,
             What::Clean(arguments) => clean::run(arguments).await,
         }
-    })
+    };
+    to_the_end(work, |error| matches!(error, Error::Access(_)))
 }
 
 impl Repository {
     /// A client with the key of the environment.
     pub fn connect(&self) -> Result<Remote, Error> {
-        Ok(Remote::new(&self.endpoint, self.region.clone(), credentials()?)?)
+        Ok(server_access::remote(&self.endpoint, &self.region, credentials()?)?)
     }
 }
 
@@ -64,8 +64,6 @@ impl Repository {
 pub enum Error {
     #[error(transparent)]
     Access(#[from] super::server_access::Error),
-    #[error(transparent)]
-    Endpoint(#[from] aws::remote::EndpointError),
     #[error(transparent)]
     Call(#[from] aws::Error),
 }

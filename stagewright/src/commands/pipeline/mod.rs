@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::failed;
+use super::{failed, misused};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -49,7 +49,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
     });
     // Whoever reads what is typed may be waiting still.
     runtime.shutdown_background();
-    done.unwrap_or_else(failed)
+    done.unwrap_or_else(|error| match error {
+        Error::Access(error) => misused(error),
+        error => failed(error),
+    })
 }
 
 /// Why a command did not do what it should.

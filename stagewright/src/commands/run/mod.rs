@@ -19,7 +19,7 @@ mod work_tree;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
 use aws::Timestamp;
@@ -105,7 +105,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 }
 
 /// Runs a command's future to its end, and no longer.
-pub fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
+pub fn in_runtime<T: Termination>(work: impl Future<Output = Result<T, Failure>>) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(error),
@@ -114,7 +114,7 @@ pub fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     // A thread that still waits for a disk or a child must not hold up the end.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(ended) => ended.report(),
         Err(failure) => failure.exit_code(),
     }
 }
