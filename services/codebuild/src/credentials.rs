@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn id_is_in_the_address() {
         assert_eq!(
-            address("http://127.0.0.1:4000/", Uuid::nil()),
+            CredentialsEndpoint::address("http://127.0.0.1:4000/", Uuid::nil()),
             "http://127.0.0.1:4000/codebuild/credentials/00000000-0000-0000-0000-000000000000"
         );
     }

@@ -196,7 +196,8 @@ mod tests {
     }
 
     fn access() -> Access<'static> {
-        Access { endpoint: "http://127.0.0.1:4000", credentials_token: "t" }
+        let here = "http://127.0.0.1:4000";
+        Access { endpoint: here, credentials: here, credentials_token: "t", trust: None }
     }
 
     #[test]

@@ -321,8 +321,8 @@ async fn a_stop_that_is_written_down_before_the_lease_is_told_after_it() {
     let executor = executor(&data);
     let id = offered(&executor).await.id;
     std::fs::write(executor.offers.folder(id).stop_request(), "").unwrap();
-    executor.lease("w", "proof", None).await.unwrap();
-    let claim = Claim { id, proof: "proof".to_owned() };
+    executor.lease("w", &Pool::Common, "proof", None).await.unwrap();
+    let claim = Claim { id, proof: "proof".to_owned(), pool: Pool::Common };
     executor.files(&claim, 0).await.unwrap();
     assert!(executor.alive(&claim).await.unwrap().stop);
 }
@@ -334,11 +334,11 @@ async fn a_build_is_offered_once() {
     let again = plan();
     executor.prepare(again.id).await.unwrap();
     let ((), ()) = tokio::try_join!(executor.offer(again.clone()), executor.offer(again.clone())).unwrap();
-    assert_eq!(executor.census().offered, 1);
-    executor.lease("w", "proof", None).await.unwrap();
+    assert_eq!(common(&executor).offered, 1);
+    executor.lease("w", &Pool::Common, "proof", None).await.unwrap();
     executor.offer(again.clone()).await.unwrap();
-    assert_eq!(executor.census(), Census { workers: 1, leased: 1, offered: 0 });
-    let claim = Claim { id: again.id, proof: "proof".to_owned() };
+    assert_eq!(common(&executor), Census { workers: 1, leased: 1, offered: 0 });
+    let claim = Claim { id: again.id, proof: "proof".to_owned(), pool: Pool::Common };
     assert!(executor.files(&claim, 0).await.unwrap().starts_with(b"PK"));
     executor.stop(again.id).await.unwrap();
     let left: Vec<_> = executor.offers.folder(again.id).path().read_dir().unwrap().collect();

@@ -232,13 +232,20 @@ mod tests {
         let secret = BTreeMap::from([("HIDDEN".to_owned(), "value".to_owned())]);
         let variables = Variables { all: secret.clone(), secret };
         let plan = plan(&build(), &spec(), &[], variables, "token", 60, Network::Host);
+        assert!(plan.leaves_files, "reports are looked for in them");
         assert_eq!(plan.phases[0].commands, ["make"]);
         let users: Vec<_> = plan.phases.iter().map(|phase| phase.run_as.as_deref()).collect();
         assert_eq!(users, [Some("root"), Some("x")]);
         assert_eq!(plan.exported_variables, ["A"], "names of AWS's own and secrets are not handed on");
         assert_eq!(plan.secrets, ["value", "token"]);
         assert_eq!(plan.environment["HIDDEN"], "value");
-        assert!(!plan.leaves_files, "its project has no artifacts, whatever the buildspec says");
+    }
+
+    #[test]
+    fn files_of_a_project_without_artifacts_are_left_alone_if_no_reports_are_looked_for() {
+        let mut spec = spec();
+        spec.variables.insert("CODEBUILD_CONFIG_AUTO_DISCOVER".into(), "false".into());
+        assert!(!leaves_files(&build(), &spec));
     }
 
     #[test]
