@@ -81,7 +81,10 @@ async fn environment_is_what_the_plan_says_and_nothing_of_the_server() {
             "CODEBUILD_SRC_DIR",
             "GREETING",
             "HOME",
+            "LC_CTYPE",
+            "NPM_CONFIG_PREFIX",
             "PATH",
+            "PIP_BREAK_SYSTEM_PACKAGES",
             "PWD",
             "TMPDIR"
         ]
