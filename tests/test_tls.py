@@ -272,7 +272,7 @@ def test_programs_of_builds_trust_the_authority_and_have_their_role(tls, tmp_pat
             "git config --global credential.helper '!aws codecommit credential-helper --ignore-host-check $@'",
             "git config --global credential.UseHttpPath true",
             "git ls-remote $AWS_ENDPOINT_URL/v1/repos/built && echo listed",
-            "node -e 'fetch(process.env.AWS_ENDPOINT_URL + \"/health\").then(got => console.log(\"node\", got.status))'",
+            'node -e \'fetch(process.env.AWS_ENDPOINT_URL + "/health").then(it => console.log("node", it.status))\'',
             "echo passage ${AWS_CONTAINER_CREDENTIALS_FULL_URI%:*}",
             "curl -s -o /dev/null -w 'other %{http_code}\n' ${AWS_CONTAINER_CREDENTIALS_FULL_URI%/codebuild*}/health",
         )
