@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     container::{Container, Engine},
+    direct::Direct,
     event::{Event, Status},
     plan::Plan,
     process::ProcessId,
@@ -70,6 +71,7 @@ pub(crate) struct Assignment {
 pub(crate) enum Isolation {
     Sandbox(Sandbox),
     Container { engine: Engine, container: Container },
+    Direct(Direct),
 }
 
 impl Folder {
