@@ -16,6 +16,9 @@ use crate::platform::builds::{self, supervisor};
 use crate::tracing_output;
 use crate::worker::{Ending, Error, Once, Settings, Worker, environment, first_process};
 
+/// The variable with the token of the build of --build.
+pub const BUILD_TOKEN: &str = "STAGEWRIGHT_BUILD_TOKEN";
+
 #[derive(clap::Args)]
 #[command(
     after_help = "The key is that in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN); its owner must be \
@@ -79,8 +82,14 @@ pub fn run(arguments: Arguments) -> ExitCode {
         return first_process::run().unwrap_or_else(failed);
     }
     tracing_output::start();
-    let server = ServerAccess::at(arguments.server.clone(), config::default_region());
-    let prepared = server.connect().map_err(|error| error.to_string());
+    let prepared = match build_token() {
+        Some(_) => aws::Remote::unsigned(&arguments.server, config::default_region())
+            .map_err(|error| error.to_string()),
+        None => {
+            let server = ServerAccess::at(arguments.server.clone(), config::default_region());
+            server.connect().map_err(|error| error.to_string())
+        }
+    };
     let (remote, settings) = match prepared.and_then(|remote| Ok((remote, settings(arguments)?))) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -157,7 +166,13 @@ fn settings(arguments: Arguments) -> Result<Settings, String> {
         read_only_paths: settings.read_only_paths,
         drain: Duration::from_secs(arguments.drain),
         once,
+        build_token: build_token(),
     })
+}
+
+/// Given to the pod of a build, which has no key.
+fn build_token() -> Option<String> {
+    std::env::var(BUILD_TOKEN).ok().filter(|token| !token.is_empty())
 }
 
 /// Errors: what would have no effect, and a build beside a worker that is not alone with it.

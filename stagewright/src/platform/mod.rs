@@ -317,6 +317,9 @@ impl Platform {
         if let Some(executor) = self.builds.containers() {
             self.loops.spawn(builds::tidy_engine(executor));
         }
+        if let Some(pods) = self.builds.pods() {
+            self.loops.spawn(async move { pods.look_after().await });
+        }
         self.loops.spawn(self.codebuild.clone().run());
         self.pipelines = Some(self.loops.spawn(self.codepipeline.clone().run()));
         self.loops.spawn(self.eventbridge.clone().run());

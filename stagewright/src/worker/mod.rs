@@ -51,6 +51,8 @@ pub struct Settings {
     /// How long builds may go on after the worker was asked to end.
     pub drain: Duration,
     pub once: Option<Once>,
+    /// Of the build that it is for, with which it asks instead of with a key.
+    pub build_token: Option<String>,
 }
 
 /// One build and no more.
@@ -132,7 +134,8 @@ impl Worker {
         let leases = Leases::open(data.join("leases")).map_err(at(&data))?;
         let passage = Passage::open(&data).await.map_err(at(&data))?;
         let (name, fleet) = (settings.name.clone(), settings.fleet.clone());
-        let link = Link::new(remote.clone(), name, fleet, environment.has_containers());
+        let link = Link::new(remote.clone(), name, fleet, environment.has_containers())
+            .with_build_token(settings.build_token.clone());
         let executor = environment.executor();
         Ok(Self { settings, link, environment, executor, leases, passage, remote, ending, _lock: lock })
     }
