@@ -34,6 +34,10 @@ class Pod:
         self.printed = self.process.communicate(timeout=within)[0]
         return self.process.returncode
 
+    def run(self, *command):
+        """Runs a command beside what runs there."""
+        subprocess.run([*container_image.engine(), "exec", self.name, *command], capture_output=True, check=True)
+
     def end(self, seconds=0):
         """Asks process 1 to end, and kills what is left after some seconds."""
         command = [*container_image.engine(), "stop", "--ignore", "--time", str(seconds), self.name]

@@ -5,13 +5,14 @@
 //! than one build, process 1 is another program, and [`Direct::here`] refuses.
 //!
 //! A build finds its files below `/codebuild`, as everywhere. They are moved there from its folder, and back when its last
-//! process has ended; so the folder must be on the file system of `/codebuild`.
+//! process has ended; so the folder must be on the file system of `/codebuild`. What it leaves below `/tmp` stays there, from
+//! where it is packed.
 
 use std::{
     collections::BTreeMap,
     fs, io,
     os::unix::fs::{MetadataExt, symlink},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,7 @@ impl Direct {
 /// Puts the build's files where it finds them, and folders that it sees besides: its own copies, which it may change. What
 /// the image has in their place goes.
 pub(crate) fn move_in(folder: &Folder, binds: &[Bind]) -> io::Result<()> {
+    fs::File::create(folder.beside())?;
     fs::create_dir_all(PLACE)?;
     move_all(&folder.path().join("root/codebuild"), Path::new(PLACE), folder)?;
     // Moved as well: other users of the image could not follow a link into the folder.
@@ -102,6 +104,17 @@ fn clear(path: &Path) -> io::Result<()> {
         Ok(_) => remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+impl Folder {
+    /// Whether the build has run beside its worker: what is below `/tmp` is its.
+    pub(crate) fn was_beside(&self) -> io::Result<bool> {
+        self.beside().try_exists()
+    }
+
+    fn beside(&self) -> PathBuf {
+        self.path().join("beside")
     }
 }
 
