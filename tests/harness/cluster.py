@@ -107,7 +107,6 @@ class Cluster:
         self.worker_image = worker_image
         # A status for every request instead of an answer, and one for requests that make Jobs.
         self.answers_with = None
-        self.turned_away = 0
         self.refuses_jobs = None
         self.running = {}
         self.number = itertools.count(1)
@@ -217,7 +216,7 @@ class Cluster:
             pod = self.running.pop(name, None)
         if pod:
             # As a kubelet does: asked first, and in the background.
-            threading.Thread(target=pod.end, args=(8,)).start()
+            threading.Thread(target=pod.stop, args=(8,)).start()
         return 200, {"kind": "Status", "apiVersion": "v1", "status": "Success"}
 
     # What controllers and kubelets do.
@@ -275,7 +274,7 @@ class Cluster:
             self.running[job["metadata"]["name"]] = running
             self.tell(pod, "Running", main, {"running": {"startedAt": "2026-01-01T00:00:00Z"}})
         if not is_there:
-            running.end()
+            running.stop()
         code = running.wait(within=600)
         ended = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "message": running.printed[-500:]}
         self.tell(pod, "Succeeded" if code == 0 else "Failed", main, {"terminated": ended})
@@ -315,7 +314,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.cluster.denied.append(self.path)
             status, told = self.cluster.status(401, "Unauthorized", "Unauthorized")
         elif self.cluster.answers_with:
-            self.cluster.turned_away += 1
             status, told = self.cluster.status(self.cluster.answers_with, "InternalError", "etcdserver: no leader")
         else:
             status, told = self.do(body)

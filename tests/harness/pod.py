@@ -38,8 +38,12 @@ class Pod:
         """Runs a command beside what runs there."""
         subprocess.run([*container_image.engine(), "exec", self.name, *command], capture_output=True, check=True)
 
-    def end(self, seconds=0):
+    def stop(self, seconds=0):
         """Asks process 1 to end, and kills what is left after some seconds."""
         command = [*container_image.engine(), "stop", "--ignore", "--time", str(seconds), self.name]
         subprocess.run(command, capture_output=True, check=True)
+
+    def end(self, seconds=0):
+        """As `stop`; answers the exit status."""
+        self.stop(seconds)
         return self.wait()

@@ -64,6 +64,8 @@ impl Cluster {
             let mut config = self.config().await?;
             config.connect_timeout = Some(CONNECT_WITHIN);
             config.read_timeout = Some(ANSWER_WITHIN);
+            // Whoever asks knows how long it may take.
+            config.default_retry = false;
             Client::try_from(config).map_err(|error| Unreachable(error.to_string()))
         };
         Ok(self.client.get_or_try_init(connect).await?)

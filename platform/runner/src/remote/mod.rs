@@ -288,7 +288,7 @@ impl RemoteExecutor {
     }
 
     /// Ends a build that nobody can bring to its end any more: one that has not begun as `status` says, with the context at
-    /// its first phase; another as a fault with the context's message. One that is over stays as it is.
+    /// its first phase; another as a fault with the context. One that is over stays as it is.
     pub async fn end(&self, id: Uuid, status: Status, context: Context) -> Result<(), Error> {
         let offers = self.offers.clone();
         match self.offers.place(id) {

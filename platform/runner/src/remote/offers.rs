@@ -380,7 +380,7 @@ impl Offers {
     }
 
     /// Ends one that is leased: one that has not begun as `status` says, with the context at its first phase; another as a
-    /// fault.
+    /// fault with the context.
     pub fn end_leased(
         &self,
         id: Uuid,
@@ -393,7 +393,7 @@ impl Offers {
         }
         match state.offer {
             Some(_) => self.end_unrun(id, status, context)?,
-            None => self.end_fault(id, &context.message)?,
+            None => self.end_begun(id, context)?,
         }
         self.over(id, state);
         Ok(())
@@ -472,10 +472,14 @@ impl Offers {
     }
 
     pub fn end_fault(&self, id: Uuid, why: &str) -> io::Result<()> {
-        let context = Context::new("INTERNAL_SERVICE_ERROR", why);
-        let end =
-            Event::Finished { status: Status::Fault, upload_artifacts: false, context, at: now_millis() };
-        self.write_end(id, why, &[end])
+        self.end_begun(id, Context::new("INTERNAL_SERVICE_ERROR", why))
+    }
+
+    /// As a fault.
+    fn end_begun(&self, id: Uuid, context: Context) -> io::Result<()> {
+        let (note, at) = (context.message.clone(), now_millis());
+        let end = Event::Finished { status: Status::Fault, upload_artifacts: false, context, at };
+        self.write_end(id, &note, &[end])
     }
 
     fn write_end(&self, id: Uuid, note: &str, events: &[Event]) -> io::Result<()> {
