@@ -1,16 +1,18 @@
 """Builds in pods of a cluster: a stand-in for its API that checks requests, and really runs the pods."""
 
 import base64
+import hashlib
 import json
 
 import pytest
 
-from harness import container_image
+from harness import container_image, plain_http
 from harness.builds import Builds, context, phases
 from harness.cluster import Cluster
 from harness.eventually import until
 from harness.identities import allow
 from harness.server import Server
+from harness.worker_protocol import Protocol, code
 
 PULLED = "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
 SOON = 60
@@ -144,6 +146,42 @@ def test_what_happens_in_the_cluster_ends_the_build_and_a_stop_ends_the_pod(clus
     assert (status, code) == ("FAULT", "INTERNAL_SERVICE_ERROR")
     assert message.endswith("within 10 s: Unschedulable: 0/3 nodes are available: 3 Insufficient cpu."), message
     until(lambda: cluster.left() == [], SOON, "the Jobs to be gone")
+
+
+def test_a_token_is_good_for_its_build_alone(server, cluster, builds, aws):
+    project = builds.create(phases("true"), environment={"image": "unschedulable:4"})
+    build, other = builds.start(project), builds.start(project)
+    until(lambda: cluster.job_of(build) and cluster.job_of(other), SOON, "the Jobs")
+
+    def token_of(build):
+        name = cluster.job_of(build)["metadata"]["name"]
+        found = [one for one in cluster.seen_secrets if one["metadata"]["name"] == name]
+        return base64.b64decode(found[0]["data"]["token"]).decode() if found else None
+
+    token = until(lambda: token_of(build), SOON, "the token")
+    uuid, another = (one.partition(":")[2] for one in (build, other))
+
+    def post(path, token=token, body=b'{"worker": "by-hand"}'):
+        headers = {"x-stagewright-lease": token, "x-amz-content-sha256": hashlib.sha256(body).hexdigest()}
+        return plain_http.fetch(f"{server.url}/codebuild/workers/{path}", "POST", body, headers)
+
+    denied = (403, "AccessDeniedException")
+    assert code(post(f"lease?build={another}")) == code(post("lease")) == denied
+    assert code(post(f"lease?build={uuid}", token="0" * 64)) == denied
+    assert code(post(f"{uuid}/files", body=b"")) == (410, "LeaseOverException"), "it is not leased yet"
+    assert code(post(f"lease?build={uuid}", token="")) == (403, "MissingAuthenticationTokenException")
+    assert code(Protocol(server, server.administrator).lease(f"?build={uuid}")) == (404, "NoWorkersException")
+    lease = json.loads(post(f"lease?build={uuid}").body)
+    assert (lease["token"], lease["plan"]["id"]) == (token, uuid)
+    assert lease["plan"]["requested"]["pull_as"] == "anybody"
+    assert post(f"{uuid}/files", body=b"").body[:2] == b"PK"
+    assert code(post(f"{another}/files", body=b"")) == (410, "LeaseOverException")
+    for one in (build, other):
+        aws.codebuild.stop_build(id=one)
+    assert post(f"{uuid}/give-up", body=b'{"why": "stopped", "again": true}').status == 200
+    for one in (build, other):
+        assert builds.over(one)["buildStatus"] == "STOPPED"
+    assert code(post(f"lease?build={uuid}")) == denied, "it ends with the build"
 
 
 def test_a_cluster_that_refuses_and_one_that_is_away_for_a_while(server, cluster, builds):
