@@ -328,6 +328,9 @@ impl Platform {
         if let Some(executor) = self.builds.containers() {
             self.loops.spawn(builds::tidy_engine(executor));
         }
+        if let Some(pods) = self.builds.pods() {
+            self.loops.spawn(async move { pods.look_after().await });
+        }
         self.loops.spawn(self.codebuild.clone().run());
         if let Some(passage) = self.passage.clone() {
             let credentials = Arc::new(codebuild::CredentialsEndpoint::new(self.codebuild.clone()));
