@@ -59,7 +59,10 @@ def server_of_pods(tmp_path_factory):
     cluster = Cluster(folder)
     configuration = folder / "stagewright.toml"
     server = Server(folder, "--config", configuration)
-    configuration.write_text(cluster.settings(server.url).replace("start_seconds = 10", "start_seconds = 120"))
+    settings = cluster.settings(server.url)
+    for short, long in (("start_seconds = 10", "start_seconds = 120"), ("lease_seconds = 9", "lease_seconds = 60")):
+        settings = settings.replace(short, long)
+    configuration.write_text(settings)
     server.start()
     yield server
     until(lambda: cluster.left() == [], 60, "everything to be gone from the cluster")

@@ -268,7 +268,11 @@ class Cluster:
         if wrong:
             self.complaints += wrong
             return
-        running = Pod(pod["metadata"]["name"], main["image"], [*main["command"], *main["args"]], environment)
+        memory = main["resources"]["limits"]["memory"]
+        # Of processes a node bounds those of each pod, too.
+        bounds = ["--memory", memory, "--memory-swap", memory, "--pids-limit", "8192"]
+        command = [*main["command"], *main["args"]]
+        running = Pod(pod["metadata"]["name"], main["image"], command, environment, bounds)
         with self.lock:
             is_there = job["metadata"]["name"] in self.jobs
             self.running[job["metadata"]["name"]] = running

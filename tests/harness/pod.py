@@ -11,9 +11,9 @@ PROGRAM = "/stagewright/stagewright"
 class Pod:
     """One container by the engine that the tests have."""
 
-    def __init__(self, name, image, command, environment):
+    def __init__(self, name, image, command, environment, bounds=()):
         self.name = name
-        arguments = ["--name", name, "--volume", f"{binary().parent}:/stagewright:ro"]
+        arguments = [*bounds, "--name", name, "--volume", f"{binary().parent}:/stagewright:ro"]
         # A volume of the container's own: where the build is, and its worker's folder.
         arguments += ["--volume", "/codebuild"]
         for variable, value in environment.items():

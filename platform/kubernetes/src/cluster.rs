@@ -46,7 +46,7 @@ pub(crate) enum Failure {
 /// The API of the cluster does not answer, or cannot do anything now.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreachable(String);
+pub(crate) struct Unreachable(String);
 
 /// What there is of a server.
 pub(crate) struct Listed {

@@ -29,7 +29,8 @@ pub(crate) const SERVER: &str = "stagewright.dev/server";
 pub(crate) const BUILD: &str = "stagewright.dev/build";
 /// The container in which the build runs.
 pub(crate) const CONTAINER: &str = "build";
-const BUILD_TOKEN: &str = "STAGEWRIGHT_BUILD_TOKEN";
+/// The variable with the token of the build, in its pod.
+pub const BUILD_TOKEN: &str = "STAGEWRIGHT_BUILD_TOKEN";
 const TOKEN_KEY: &str = "token";
 const PROGRAM_FOLDER: &str = "/stagewright";
 const PROGRAM: &str = "/stagewright/stagewright";

@@ -22,6 +22,6 @@ mod job;
 mod settings;
 mod verdict;
 
-pub use cluster::Unreachable;
 pub use executor::{KubernetesExecutor, NewToken};
+pub use job::BUILD_TOKEN;
 pub use settings::{Settings, Toleration, Wrong};

@@ -16,9 +16,6 @@ use crate::platform::builds::{self, supervisor};
 use crate::tracing_output;
 use crate::worker::{Ending, Error, Once, Settings, Worker, environment, first_process};
 
-/// The variable with the token of the build of --build.
-pub const BUILD_TOKEN: &str = "STAGEWRIGHT_BUILD_TOKEN";
-
 #[derive(clap::Args)]
 #[command(
     after_help = "The key is that in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN); its owner must be \
@@ -172,7 +169,7 @@ fn settings(arguments: Arguments) -> Result<Settings, String> {
 
 /// Given to the pod of a build, which has no key.
 fn build_token() -> Option<String> {
-    std::env::var(BUILD_TOKEN).ok().filter(|token| !token.is_empty())
+    std::env::var(kubernetes::BUILD_TOKEN).ok().filter(|token| !token.is_empty())
 }
 
 /// Errors: what would have no effect, and a build beside a worker that is not alone with it.
