@@ -111,27 +111,33 @@ impl Tls {
 
 /// The certificates of an authority, PEM, as they stand in a file. Errors: `Unreadable`, `NoPem`.
 pub fn authority(path: &Path) -> Result<String, TlsError> {
+    let text = text(path)?;
+    certificates(path, &text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn text(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause })
+}
+
+/// Those in the text of a file, at least one.
+fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let no_pem = |cause: String| TlsError::NoPem { path: path.to_owned(), what: "certificate", cause };
-    let text = fs::read_to_string(path);
-    let text = text.map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause })?;
-    let found: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    match found.map_err(|error| no_pem(error.to_string()))?.is_empty() {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    let found = found.map_err(|error| no_pem(error.to_string()))?;
+    match found.is_empty() {
         true => Err(no_pem("no section CERTIFICATE".to_owned())),
-        false => Ok(text),
+        false => Ok(found),
     }
 }
 
 fn read(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
-    let text =
-        |path: &Path| fs::read(path).map_err(|cause| TlsError::Unreadable { path: path.to_owned(), cause });
-    let no_pem = |path: &Path, what, cause| TlsError::NoPem { path: path.to_owned(), what, cause };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text(certificate)?).collect();
-    let chain = chain.map_err(|error| no_pem(certificate, "certificate", error.to_string()))?;
-    if chain.is_empty() {
-        return Err(no_pem(certificate, "certificate", "no section CERTIFICATE".to_owned()));
-    }
-    let private = PrivateKeyDer::from_pem_slice(&text(key)?);
-    let private = private.map_err(|error| no_pem(key, "private key", error.to_string()))?;
+    let chain = certificates(certificate, &text(certificate)?)?;
+    let private = PrivateKeyDer::from_pem_slice(&text(key)?).map_err(|error| TlsError::NoPem {
+        path: key.to_owned(),
+        what: "private key",
+        cause: error.to_string(),
+    })?;
     CertifiedKey::from_der(chain, private, provider).map_err(|cause| TlsError::Unfit {
         certificate: certificate.to_owned(),
         key: key.to_owned(),

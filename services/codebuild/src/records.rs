@@ -1,5 +1,6 @@
 //! What is stored. A change of a stored form adds a version and its migration.
 
+mod api_json;
 mod batch;
 mod cache;
 mod command_execution;

@@ -237,9 +237,8 @@ impl CodeBuild {
     }
 
     pub(crate) async fn fleet(&self, name: &FleetName) -> Result<Option<Fleet>, store::Error> {
-        let key = Fleet::key_of(&name.scope, &name.name);
-        let found = self.store.read(move |tx| tx.get::<Fleet>(&key)).await?;
-        Ok(found.map(Versioned::into_inner).filter(|fleet| name.is_of(fleet)))
+        let name = name.clone();
+        Ok(self.store.read(move |tx| name.find(tx)).await?.map(Versioned::into_inner))
     }
 
     pub(crate) async fn report_group(

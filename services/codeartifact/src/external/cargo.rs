@@ -1,8 +1,6 @@
 //! A crate as a sparse index of cargo shows it. Source: The Cargo Book, "Registry Index".
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use aws::Timestamp;
 use serde::Deserialize;
@@ -17,8 +15,6 @@ use crate::package_names::crate_folder;
 use crate::records::{Cargo, Native, RemoteFile, RemoteVersion};
 use crate::versions;
 
-/// How long it is good where an index has its crates.
-const FRESH: Duration = Duration::from_secs(300);
 const MARKERS: [&str; 5] = ["{crate}", "{version}", "{prefix}", "{lowerprefix}", "{sha256-checksum}"];
 
 #[derive(Deserialize)]
@@ -34,11 +30,8 @@ pub fn url(origin: &Origin, package: &Coordinates) -> String {
 
 /// Where the index says that crates are.
 pub async fn downloads(ca: &CodeArtifact, connection: &str, origin: &Origin) -> Result<String, Trouble> {
-    let kept = || ca.outside.places.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((at, known)) = kept().get(connection)
-        && at.elapsed() < FRESH
-    {
-        return Ok(known.clone());
+    if let Some(known) = ca.outside.place(connection) {
+        return Ok(known);
     }
     let url = format!("{}/config.json", origin.url);
     let page = ca.outside.page(connection, &url, "application/json").await?;
@@ -48,7 +41,7 @@ pub async fn downloads(ca: &CodeArtifact, connection: &str, origin: &Origin) -> 
     // That of a bundle does not know where it will be.
     let is_address = config.dl.contains("://");
     let downloads = if is_address { config.dl } else { format!("{}/{}", origin.url, config.dl) };
-    kept().insert(connection.to_owned(), (Instant::now(), downloads.clone()));
+    ca.outside.note_place(connection, &downloads);
     Ok(downloads)
 }
 

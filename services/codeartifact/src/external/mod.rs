@@ -23,8 +23,8 @@ mod turns;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -40,6 +40,9 @@ use self::offers::Offers;
 use self::turns::Turns;
 use crate::content::Receiver;
 use crate::error::Error;
+
+/// How long it is good what an index has said of where its files are.
+const FRESH: Duration = Duration::from_secs(300);
 
 /// Where a public source is, by the name of its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +127,17 @@ impl Outside {
             Some(mirror) => mirror.file(url, receiver).await,
             None => self.http.file(connection, url, receiver).await,
         }
+    }
+
+    /// Where an index has said that its files are, if that is not long ago.
+    fn place(&self, connection: &str) -> Option<String> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.get(connection).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, place)| place.clone())
+    }
+
+    fn note_place(&self, connection: &str, place: &str) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert(connection.to_owned(), (Instant::now(), place.to_owned()));
     }
 
     /// Errors: `NotConfigured`.

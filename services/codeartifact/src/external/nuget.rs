@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws::Timestamp;
 use base64::Engine as _;
@@ -21,8 +20,6 @@ use crate::names::Coordinates;
 use crate::records::{Native, Nuget, RemoteFile, RemoteVersion};
 use crate::versions::nuget;
 
-/// How long it is good where an index has its registrations.
-const FRESH: Duration = Duration::from_secs(300);
 /// Those with all versions first; the others are without what SemVer 2 brought, or not compressed.
 const REGISTRATIONS: [&str; 4] = [
     "RegistrationsBaseUrl/3.6.0",
@@ -96,11 +93,8 @@ async fn all_pages(ca: &CodeArtifact, connection: &str, package: &Coordinates) -
 
 /// Where the origin has its registrations, with a slash at the end.
 async fn registrations(ca: &CodeArtifact, connection: &str, origin: &Origin) -> Result<String, Trouble> {
-    let kept = || ca.outside.places.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((at, known)) = kept().get(connection)
-        && at.elapsed() < FRESH
-    {
-        return Ok(known.clone());
+    if let Some(known) = ca.outside.place(connection) {
+        return Ok(known);
     }
     let mut left = LARGEST_PAGE;
     let index = document(ca, connection, &origin.url, &mut left).await?.unwrap_or_default();
@@ -111,7 +105,7 @@ async fn registrations(ca: &CodeArtifact, connection: &str, origin: &Origin) -> 
             &format!("no service index with registrations of its own for {}", origin.url),
         )
     })?;
-    kept().insert(connection.to_owned(), (Instant::now(), found.clone()));
+    ca.outside.note_place(connection, &found);
     Ok(found)
 }
 

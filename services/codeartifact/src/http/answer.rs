@@ -116,17 +116,23 @@ pub fn fingerprint(body: &[u8]) -> String {
 /// A document with its fingerprint; 304 and nothing more if the client has it already. Its form depends on `Accept`.
 pub fn document(media_type: &str, document: Document, if_none_match: Option<&str>) -> Response {
     let Document { body, tag } = document;
-    let has_it = if_none_match.is_some_and(|known| matches(known, &tag));
+    let mut response = unless_known(&tag, if_none_match, || typed(media_type, body));
+    set(&mut response, header::VARY, "Accept");
+    response
+}
+
+/// What has this fingerprint; 304 and nothing more if the client has it already.
+pub fn unless_known(tag: &str, if_none_match: Option<&str>, whole: impl FnOnce() -> Response) -> Response {
+    let has_it = if_none_match.is_some_and(|known| matches(known, tag));
     let mut response = if has_it {
         let mut response = Response::new(aws::http::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        typed(media_type, body)
+        whole()
     };
-    set(&mut response, header::ETAG, &tag);
+    set(&mut response, header::ETAG, tag);
     set(&mut response, header::CACHE_CONTROL, "private, no-cache");
-    set(&mut response, header::VARY, "Accept");
     response
 }
 

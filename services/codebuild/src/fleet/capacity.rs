@@ -24,8 +24,7 @@ pub(crate) fn resolve(
     let invalid = |why: &str| Error::InvalidInput(format!("Invalid fleet: {given} {why}"));
     let name = FleetName::parse(scope, &given).filter(|name| name.scope == *scope);
     let name = name.ok_or_else(|| invalid("is no fleet of this account and region"))?;
-    let found = tx.get::<Fleet>(&Fleet::key_of(scope, &name.name))?.map(store::Versioned::into_inner);
-    let fleet = found.filter(|fleet| name.is_of(fleet)).ok_or_else(|| invalid("cannot be found"))?;
+    let fleet = name.find(tx)?.ok_or_else(|| invalid("cannot be found"))?.into_inner();
     if fleet.deleting {
         return Err(invalid("is not active: it is PENDING_DELETION"));
     }
@@ -75,7 +74,7 @@ pub(crate) fn place(tx: &mut WriteTx<'_>, mut build: Build, queue: u64) -> Resul
         return Err(Error::InvalidInput(message.to_owned()));
     }
     let arn = fleet.arn();
-    let waiting = tx.count_index::<Build>(Build::FLEET_WAITING, Build::waiting_in(&arn))?;
+    let waiting = tx.count_index::<Build>(Build::FLEET_WAITING, Build::of_fleet(&arn))?;
     let place = match waiting {
         0 => free(tx, &fleet)?,
         _ => overflow(&fleet),
@@ -89,7 +88,7 @@ pub(crate) fn place(tx: &mut WriteTx<'_>, mut build: Build, queue: u64) -> Resul
 
 /// The place of the next build.
 fn free(tx: &mut ReadTx<'_>, fleet: &Fleet) -> Result<FleetPlace, store::Error> {
-    let held = tx.count_index::<Build>(Build::FLEET_HELD, Build::held_in(&fleet.arn()))?;
+    let held = tx.count_index::<Build>(Build::FLEET_HELD, Build::of_fleet(&fleet.arn()))?;
     Ok(if held < fleet.capacity() { FleetPlace::Held } else { overflow(fleet) })
 }
 
@@ -104,8 +103,7 @@ fn overflow(fleet: &Fleet) -> FleetPlace {
 pub(crate) fn leave(tx: &mut WriteTx<'_>, build: &Build) -> Result<(), store::Error> {
     let Some(InFleet { arn, .. }) = &build.fleet else { return Ok(()) };
     let Some(name) = FleetName::parse(&build.scope, arn) else { return Ok(()) };
-    let found = tx.get::<Fleet>(&Fleet::key_of(&name.scope, &name.name))?;
-    let Some(fleet) = found.filter(|fleet| name.is_of(fleet)) else { return Ok(()) };
+    let Some(fleet) = name.find(tx)? else { return Ok(()) };
     fill(tx, &fleet)?;
     if fleet.deleting && !is_in_use(tx, &fleet)? {
         tx.delete::<Fleet>(&store::Record::key(&*fleet))?;
@@ -116,8 +114,8 @@ pub(crate) fn leave(tx: &mut WriteTx<'_>, build: &Build) -> Result<(), store::Er
 /// Whether builds run in it or wait for it.
 pub(crate) fn is_in_use(tx: &mut ReadTx<'_>, fleet: &Fleet) -> Result<bool, store::Error> {
     let arn = fleet.arn();
-    let held = tx.count_index::<Build>(Build::FLEET_HELD, Build::held_in(&arn))?;
-    Ok(held > 0 || tx.count_index::<Build>(Build::FLEET_WAITING, Build::waiting_in(&arn))? > 0)
+    let held = tx.count_index::<Build>(Build::FLEET_HELD, Build::of_fleet(&arn))?;
+    Ok(held > 0 || tx.count_index::<Build>(Build::FLEET_WAITING, Build::of_fleet(&arn))? > 0)
 }
 
 /// Gives what is free to those who wait, the longest first.
@@ -128,7 +126,7 @@ pub(crate) fn fill(tx: &mut WriteTx<'_>, fleet: &Fleet) -> Result<(), store::Err
         if place == FleetPlace::Waiting {
             return Ok(());
         }
-        let first = tx.scan_index::<Build>(Build::FLEET_WAITING, Build::waiting_in(&arn), 1)?;
+        let first = tx.scan_index::<Build>(Build::FLEET_WAITING, Build::of_fleet(&arn), 1)?;
         let Some(mut build) = first.records.into_iter().next() else { return Ok(()) };
         build.record.fleet = Some(InFleet { arn: arn.clone(), place });
         tx.update(&build)?;

@@ -8,12 +8,12 @@ pub(crate) mod capacity;
 pub(crate) mod settings;
 
 use aws::{Arn, Scope};
+use store::{ReadTx, Versioned};
 use uuid::Uuid;
 
 use crate::{
     error::Error,
-    records::{Build, InFleet},
-    records::{Fleet, FleetPlace},
+    records::{Build, Fleet, FleetPlace, InFleet},
 };
 
 /// What a fleet is called by.
@@ -52,9 +52,10 @@ impl FleetName {
         named.ok_or_else(|| Error::InvalidInput(format!("Invalid fleet ARN: {arn}")))
     }
 
-    /// Whether it is this one that is called so.
-    pub fn is_of(&self, fleet: &Fleet) -> bool {
-        self.scope == fleet.scope && self.name == fleet.name && self.id.is_none_or(|id| id == fleet.id)
+    /// The fleet that is called so.
+    pub fn find(&self, tx: &mut ReadTx<'_>) -> Result<Option<Versioned<Fleet>>, store::Error> {
+        let found = tx.get::<Fleet>(&Fleet::key_of(&self.scope, &self.name))?;
+        Ok(found.filter(|fleet| fleet.scope == self.scope && self.id.is_none_or(|id| id == fleet.id)))
     }
 
     /// Whether both may be the same one.

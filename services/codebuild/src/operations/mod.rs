@@ -39,6 +39,7 @@ mod start_sandbox_connection;
 pub(crate) mod stop_build;
 mod stop_build_batch;
 mod stop_sandbox;
+mod tags;
 mod update_project;
 mod update_project_visibility;
 mod update_webhook;

@@ -1,12 +1,12 @@
 //! Fleets, and what a build has of one.
 
-use aws::{Scope, Timestamp, protocol::json};
+use aws::{Scope, Timestamp};
 use codebuild_model as model;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::in_scope;
+use super::{api_json::in_api_json, in_scope};
 
 /// A fleet by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,19 +26,7 @@ pub struct Fleet {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FleetSettings(pub model::Fleet);
 
-impl Serialize for FleetSettings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json::to_value(&self.0, &model::FLEET).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for FleetSettings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let refused = |error| serde::de::Error::custom(format!("a fleet's settings: {error:?}"));
-        json::from_value(&model::FLEET, &value).map(Self).map_err(refused)
-    }
-}
+in_api_json!(FleetSettings, model::FLEET, "a fleet's settings");
 
 impl Fleet {
     pub const CREATED: &'static str = "created";

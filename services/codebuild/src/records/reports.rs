@@ -2,13 +2,13 @@
 
 use std::{fmt, time::Duration};
 
-use aws::{Arn, Scope, Timestamp, protocol::json};
+use aws::{Arn, Scope, Timestamp};
 use codebuild_model as model;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::in_scope;
+use super::{api_json::in_api_json, in_scope};
 use crate::report::{
     Kind,
     coverage::{Counts, FileCoverage},
@@ -36,19 +36,7 @@ pub struct ReportGroup {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Export(pub model::ReportExportConfig);
 
-impl Serialize for Export {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json::to_value(&self.0, &model::REPORT_EXPORT_CONFIG).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Export {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let refused = |error| serde::de::Error::custom(format!("an export of reports: {error:?}"));
-        json::from_value(&model::REPORT_EXPORT_CONFIG, &value).map(Self).map_err(refused)
-    }
-}
+in_api_json!(Export, model::REPORT_EXPORT_CONFIG, "an export of reports");
 
 impl ReportGroup {
     pub const CREATED: &'static str = "created";

@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use aws::{Operation, Scope, Timestamp, protocol::json};
+use aws::{Operation, Scope, Timestamp};
 use codebuild_model::{self as model, BuildPhaseType, StatusType};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 use uuid::Uuid;
 
-use super::{FleetPlace, InFleet, PartOf, ReportId, WebhookStart};
+use super::{FleetPlace, InFleet, PartOf, ReportId, WebhookStart, api_json::in_api_json};
 
 /// A project by name. Key: account, region, name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,19 +26,7 @@ pub struct Project {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Configuration(pub model::Project);
 
-impl Serialize for Configuration {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json::to_value(&self.0, &model::PROJECT).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Configuration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let refused = |error| serde::de::Error::custom(format!("a project's settings: {error:?}"));
-        json::from_value(&model::PROJECT, &value).map(Self).map_err(refused)
-    }
-}
+in_api_json!(Configuration, model::PROJECT, "a project's settings");
 
 impl Project {
     pub const CREATED: &'static str = "created";
@@ -330,12 +318,9 @@ impl Build {
     /// Those that wait for one, by the fleet's ARN and by start.
     pub const FLEET_WAITING: &'static str = "fleet-waiting";
 
-    pub fn held_in(fleet: &str) -> Key {
-        Key::of(fleet)
-    }
-
-    pub fn waiting_in(fleet: &str) -> Key {
-        Key::of(fleet)
+    /// Those of a fleet, in both of these.
+    pub fn of_fleet(arn: &str) -> Key {
+        Key::of(arn)
     }
 
     pub fn key_of(scope: &Scope, id: &BuildId) -> Key {
@@ -390,9 +375,9 @@ impl Record for Build {
         }
         if !self.is_complete() {
             if let Some(InFleet { arn, place }) = &self.fleet {
-                let waiting = || Self::waiting_in(arn).and_i64(started).and_u64(self.number).and(&uuid);
+                let waiting = || Self::of_fleet(arn).and_i64(started).and_u64(self.number).and(&uuid);
                 indexes.extend(match place {
-                    FleetPlace::Held => Some(Index::new(Self::FLEET_HELD, Self::held_in(arn).and(&uuid))),
+                    FleetPlace::Held => Some(Index::new(Self::FLEET_HELD, Self::of_fleet(arn).and(&uuid))),
                     FleetPlace::Waiting => Some(Index::new(Self::FLEET_WAITING, waiting())),
                     FleetPlace::OnDemand => None,
                 });

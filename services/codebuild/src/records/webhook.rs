@@ -1,10 +1,10 @@
-use aws::{Scope, Timestamp, protocol::json};
+use aws::{Scope, Timestamp};
 use codebuild_model as model;
 use githost::{Provider, change::Change};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use store::{Index, Key, Record};
 
-use super::in_scope;
+use super::{api_json::in_api_json, in_scope};
 
 /// The webhook of a project. Key: account, region, project.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,19 +28,7 @@ pub struct Webhook {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WebhookSettings(pub model::Webhook);
 
-impl Serialize for WebhookSettings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json::to_value(&self.0, &model::WEBHOOK).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for WebhookSettings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let refused = |error| serde::de::Error::custom(format!("a webhook's settings: {error:?}"));
-        json::from_value(&model::WEBHOOK, &value).map(Self).map_err(refused)
-    }
-}
+in_api_json!(WebhookSettings, model::WEBHOOK, "a webhook's settings");
 
 impl Webhook {
     pub const ADDRESS: &'static str = "address";

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use aws::http::{Body, BodyError, Response, empty};
+use aws::http::{Body, BodyError, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -149,18 +149,13 @@ fn served_whole(call: &Call<'_>, pieces: Vec<Bytes>) -> Response {
         length += piece.len();
     }
     let tag = format!("\"{}\"", hex::encode(md5.finalize()));
-    let is_known = call.header(header::IF_NONE_MATCH).is_some_and(|known| answer::matches(known, &tag));
-    let frames = pieces.into_iter().map(|piece| Ok::<_, BodyError>(Frame::data(piece)));
-    let body = if is_known { empty() } else { StreamBody::new(stream::iter(frames)).boxed_unsync() };
-    let mut response = Response::new(body);
-    if is_known {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
+    let mut response = answer::unless_known(&tag, call.header(header::IF_NONE_MATCH), || {
+        let frames = pieces.into_iter().map(|piece| Ok::<_, BodyError>(Frame::data(piece)));
+        let mut response = Response::new(StreamBody::new(stream::iter(frames)).boxed_unsync());
         set(&mut response, header::CONTENT_LENGTH, &length.to_string());
-    }
-    set(&mut response, header::CONTENT_TYPE, TEXT);
-    set(&mut response, header::ETAG, &tag);
-    set(&mut response, header::CACHE_CONTROL, "private, no-cache");
+        set(&mut response, header::CONTENT_TYPE, TEXT);
+        response
+    });
     set(&mut response, DIGEST, &format!("sha-256=:{}:", STANDARD.encode(sha256.finalize())));
     response
 }

@@ -2,7 +2,7 @@ use aws::{Access, Ctx};
 use codebuild_model::{BatchGetFleets, BatchGetFleetsOutput};
 
 use super::{access_to, shown};
-use crate::{CodeBuild, error::Error, fleet::FleetName, records::Fleet};
+use crate::{CodeBuild, error::Error, fleet::FleetName};
 
 pub(super) async fn access(
     codebuild: &CodeBuild,
@@ -24,10 +24,7 @@ pub(super) async fn batch_get_fleets(
         let (mut fleets, mut not_found) = (Vec::new(), Vec::new());
         for given in &input.names {
             let found = match FleetName::parse(&scope, given).filter(|name| name.scope == scope) {
-                Some(name) => {
-                    let found = tx.get::<Fleet>(&Fleet::key_of(&scope, &name.name))?;
-                    found.filter(|fleet| name.is_of(fleet))
-                }
+                Some(name) => name.find(tx)?,
                 None => None,
             };
             match found {

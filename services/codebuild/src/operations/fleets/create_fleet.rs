@@ -7,7 +7,7 @@ use crate::{
     CodeBuild,
     error::Error,
     fleet::settings::{OfMachines, complete},
-    operations::{create_project::try_role, report_groups::checked_tags},
+    operations::{create_project::try_role, tags::checked_tags},
     records::{Fleet, FleetSettings},
 };
 

@@ -1,5 +1,6 @@
 use aws::{Access, Ctx};
 use codebuild_model::{DeleteFleet, DeleteFleetOutput};
+use store::Record;
 
 use super::access_to;
 use crate::{
@@ -28,12 +29,9 @@ pub(super) async fn delete_fleet(
 ) -> Result<DeleteFleetOutput, Error> {
     let name = FleetName::of_arn(&ctx.scope, &input.arn)?;
     let write = codebuild.store.write(move |tx| {
-        let key = Fleet::key_of(&name.scope, &name.name);
-        let Some(mut fleet) = tx.get::<Fleet>(&key)?.filter(|fleet| name.is_of(fleet)) else {
-            return Ok(());
-        };
+        let Some(mut fleet) = name.find(tx)? else { return Ok(()) };
         if !capacity::is_in_use(tx, &fleet)? {
-            return tx.delete::<Fleet>(&key).map(|_| ());
+            return tx.delete::<Fleet>(&fleet.key()).map(|_| ());
         }
         fleet.record.deleting = true;
         tx.update(&fleet).map(|_| ())

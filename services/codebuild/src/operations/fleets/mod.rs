@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use aws::{Access, Ctx, Scope, router::RouterBuilder};
 use codebuild_model::{self as model};
 
-use super::report_groups::tags;
+use super::tags::tags;
 use crate::{CodeBuild, PRINCIPAL, error::Error, fleet::FleetName, records::Fleet, shape};
 
 /// Adds the operations to the router.

@@ -11,9 +11,8 @@ use crate::{
     },
     operations::{
         create_project::try_role,
-        report_groups::{checked_tags, tags},
+        tags::{checked_tags, tags},
     },
-    records::Fleet,
 };
 
 pub(super) async fn access(
@@ -48,9 +47,7 @@ pub(super) async fn update_fleet(
     }
     let now = ctx.now();
     let write = codebuild.store.write(move |tx| {
-        let found = tx.get::<Fleet>(&Fleet::key_of(&name.scope, &name.name))?;
-        let found = found.filter(|fleet| name.is_of(fleet));
-        let mut fleet = found.ok_or_else(|| Error::FleetNotFound(input.arn.clone()))?;
+        let mut fleet = name.find(tx)?.ok_or_else(|| Error::FleetNotFound(input.arn.clone()))?;
         if fleet.deleting {
             return Err(Error::InvalidInput(format!("Invalid fleet: {} is PENDING_DELETION", input.arn)));
         }

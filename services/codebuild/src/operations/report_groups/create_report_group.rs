@@ -1,10 +1,11 @@
 use aws::Ctx;
 use codebuild_model::{CreateReportGroup, CreateReportGroupOutput, ReportType};
 
-use super::{checked_tags, complete};
+use super::complete;
 use crate::{
     CodeBuild,
     error::Error,
+    operations::tags::checked_tags,
     records::{Export, ReportGroup},
     report::Kind,
     shape,

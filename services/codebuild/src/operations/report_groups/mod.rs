@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use aws::{Access, Arn, Ctx, Scope, router::RouterBuilder};
 use codebuild_model::{self as model, ReportExportConfigType};
 
-use super::sharing::with_policy;
+use super::{sharing::with_policy, tags::tags};
 use crate::{
     CodeBuild,
     error::Error,
@@ -101,22 +101,6 @@ pub(super) async fn access_to_group(
 /// Keys and values.
 pub(crate) fn tags_of(group: &ReportGroup) -> impl Iterator<Item = (&str, &str)> {
     group.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
-}
-
-pub(super) fn tags(given: Option<&[model::Tag]>) -> impl Iterator<Item = (&str, &str)> {
-    let given = given.into_iter().flatten();
-    given.filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref().unwrap_or_default())))
-}
-
-/// Errors: `InvalidInput` for a key that is given twice.
-pub(super) fn checked_tags(given: Option<&[model::Tag]>) -> Result<Vec<(String, String)>, Error> {
-    let mut keys = BTreeSet::new();
-    tags(given)
-        .map(|(key, value)| match keys.insert(key) {
-            true => Ok((key.to_owned(), value.to_owned())),
-            false => Err(Error::InvalidInput(format!("Invalid tags: {key} is given more than once"))),
-        })
-        .collect()
 }
 
 /// Fills in what CodeBuild does. Errors: `InvalidInput`, `NotImplemented`.

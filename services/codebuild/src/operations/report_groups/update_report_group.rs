@@ -1,10 +1,11 @@
 use aws::{Access, Ctx};
 use codebuild_model::{UpdateReportGroup, UpdateReportGroupOutput};
 
-use super::{access_to, checked_tags, complete, group_of, tags};
+use super::{access_to, complete, group_of};
 use crate::{
     CodeBuild,
     error::Error,
+    operations::tags::{checked_tags, tags},
     records::{Export, ReportGroup},
     shape,
 };
