@@ -1,6 +1,5 @@
 """Workers in a container of their own, as process 1, which run one build beside themselves: what a pod does."""
 
-
 import pytest
 
 from harness import container_image

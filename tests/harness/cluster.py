@@ -25,6 +25,7 @@ PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
 # What is known of each object: fields with what they hold; `list` and `map` of something, `!` must be there.
 SELECTOR = {"name!": str, "key!": str, "optional": bool}
+VOLUME_OF_SECRET = {"secretName!": str, "items": [{"key!": str, "path!": str}]}
 CONTAINER = {
     "name!": str,
     "image!": str,
@@ -50,7 +51,7 @@ POD = {
     "terminationGracePeriodSeconds": int,
     "initContainers": [CONTAINER],
     "containers!": [CONTAINER],
-    "volumes": [{"name!": str, "emptyDir": {"sizeLimit": str}}],
+    "volumes": [{"name!": str, "emptyDir": {"sizeLimit": str}, "secret": VOLUME_OF_SECRET}],
 }
 JOB = {
     "apiVersion!": "batch/v1",
@@ -104,7 +105,7 @@ class Cluster:
         self.lock = threading.RLock()
         self.jobs, self.pods, self.secrets = {}, {}, {}
         self.seen_jobs, self.seen_secrets, self.complaints, self.denied = [], [], [], []
-        self.worker_image = worker_image
+        self.folder, self.worker_image = folder, worker_image
         # A status for every request instead of an answer, and one for requests that make Jobs.
         self.answers_with = None
         self.refuses_jobs = None
@@ -246,33 +247,16 @@ class Cluster:
                 waiting = {"reason": reason, "message": f'failed to pull "{main["image"]}": not found'}
                 self.tell(pod, "Pending", main, {"waiting": waiting})
             return
-        wrong = []
-        if init["image"] != self.worker_image or init["command"] != ["cp", f"/bin/{binary().name}", PROGRAM]:
-            wrong.append(f"the init container: {init}")
-        mounts = {mount["mountPath"]: mount for mount in main["volumeMounts"]}
-        (filled,) = init["volumeMounts"]
-        if mounts["/stagewright"]["name"] != filled["name"] or filled["mountPath"] != "/stagewright":
-            wrong.append(f"the program comes to {filled}, and is looked for in {mounts}")
-        if "/codebuild" not in mounts or mounts["/codebuild"].get("readOnly"):
-            wrong.append("no folder for the build")
-        environment = {}
-        for variable in main.get("env", []):
-            reference = variable.get("valueFrom", {}).get("secretKeyRef")
-            if reference and reference["name"] not in self.secrets:
-                wrong.append(f"the pod begins before its secret {reference}")
-            elif reference:
-                content = self.secrets[reference["name"]]["data"][reference["key"]]
-                environment[variable["name"]] = base64.b64decode(content).decode()
-            else:
-                environment[variable["name"]] = variable["value"]
+        wrong = self.unfilled(init, main)
+        environment = self.environment_of(main, wrong)
+        volumes = self.secret_volumes(pod["spec"], main, wrong)
         if wrong:
             self.complaints += wrong
             return
         memory = main["resources"]["limits"]["memory"]
-        # Of processes a node bounds those of each pod, too.
-        bounds = ["--memory", memory, "--memory-swap", memory, "--pids-limit", "8192"]
+        bounds = ["--memory", memory, "--memory-swap", memory]
         command = [*main["command"], *main["args"]]
-        running = Pod(pod["metadata"]["name"], main["image"], command, environment, bounds)
+        running = Pod(pod["metadata"]["name"], main["image"], command, environment, [*bounds, *volumes])
         with self.lock:
             is_there = job["metadata"]["name"] in self.jobs
             self.running[job["metadata"]["name"]] = running
@@ -282,6 +266,53 @@ class Cluster:
         code = running.wait(within=600)
         ended = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "message": running.printed[-500:]}
         self.tell(pod, "Succeeded" if code == 0 else "Failed", main, {"terminated": ended})
+
+    def unfilled(self, init, main):
+        """What of the folders that the pod's containers share is not as the build needs it."""
+        wrong = []
+        if init["image"] != self.worker_image or init["command"] != ["cp", f"/bin/{binary().name}", PROGRAM]:
+            wrong.append(f"the init container: {init}")
+        mounts = {mount["mountPath"]: mount for mount in main["volumeMounts"]}
+        (filled,) = init["volumeMounts"]
+        if mounts["/stagewright"]["name"] != filled["name"] or filled["mountPath"] != "/stagewright":
+            wrong.append(f"the program comes to {filled}, and is looked for in {mounts}")
+        if "/codebuild" not in mounts or mounts["/codebuild"].get("readOnly"):
+            wrong.append("no folder for the build")
+        return wrong
+
+    def content(self, secret, key, wrong):
+        """Of a secret, which a pod needs to begin."""
+        try:
+            return base64.b64decode(self.secrets[secret]["data"][key])
+        except KeyError:
+            wrong.append(f"the pod begins before {key} of its secret {secret}")
+            return b""
+
+    def environment_of(self, container, wrong):
+        environment = {}
+        for variable in container.get("env", []):
+            reference = variable.get("valueFrom", {}).get("secretKeyRef")
+            if reference:
+                content = self.content(reference["name"], reference["key"], wrong)
+                environment[variable["name"]] = content.decode()
+            else:
+                environment[variable["name"]] = variable["value"]
+        return environment
+
+    def secret_volumes(self, spec, container, wrong):
+        """The engine's arguments for the files of secrets that a container sees."""
+        places = {mount["name"]: mount for mount in container["volumeMounts"]}
+        arguments = []
+        for volume in spec["volumes"]:
+            if "secret" not in volume or volume["name"] not in places:
+                continue
+            secret = volume["secret"]
+            files = self.folder / "secrets" / secret["secretName"]
+            files.mkdir(parents=True)
+            for item in secret["items"]:
+                (files / item["path"]).write_bytes(self.content(secret["secretName"], item["key"], wrong))
+            arguments += ["--volume", f"{files}:{places[volume['name']]['mountPath']}:ro"]
+        return arguments
 
     @staticmethod
     def tell(pod, phase, container, state):

@@ -6,6 +6,8 @@ from . import container_image
 from .server import binary
 
 PROGRAM = "/stagewright/stagewright"
+# As nodes have it. Nothing else bounds a build that makes processes without end.
+MOST_PROCESSES = "512"
 
 
 class Pod:
@@ -13,7 +15,8 @@ class Pod:
 
     def __init__(self, name, image, command, environment, bounds=()):
         self.name = name
-        arguments = [*bounds, "--name", name, "--volume", f"{binary().parent}:/stagewright:ro"]
+        arguments = ["--pids-limit", MOST_PROCESSES, *bounds, "--name", name]
+        arguments += ["--volume", f"{binary().parent}:/stagewright:ro"]
         # A volume of the container's own: where the build is, and its worker's folder.
         arguments += ["--volume", "/codebuild"]
         for variable, value in environment.items():

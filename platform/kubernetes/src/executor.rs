@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     cluster::{Cluster, Failure, Listed},
     job::{BUILD, Order, new_name},
-    settings::Settings,
+    settings::{Server, Settings},
     verdict::{Verdict, verdict, waits_for},
 };
 
@@ -41,7 +41,7 @@ pub struct KubernetesExecutor {
 struct Care {
     remote: Arc<RemoteExecutor>,
     settings: Settings,
-    server: Uuid,
+    server: Server,
     cluster: Cluster,
     new_token: NewToken,
     builds: Mutex<HashMap<Uuid, Tended>>,
@@ -69,11 +69,10 @@ enum Step {
 }
 
 impl KubernetesExecutor {
-    /// `server` names this server among those that use the cluster, for ever.
-    pub fn new(remote: Arc<RemoteExecutor>, settings: Settings, server: Uuid, new_token: NewToken) -> Self {
+    pub fn new(remote: Arc<RemoteExecutor>, settings: Settings, server: Server, new_token: NewToken) -> Self {
         let care = Arc::new(Care {
             remote: remote.clone(),
-            cluster: Cluster::new(settings.clone(), server),
+            cluster: Cluster::new(settings.clone(), server.id),
             settings,
             server,
             new_token,
@@ -161,7 +160,7 @@ impl Care {
         token: String,
     ) -> Step {
         let pull_as = plan.requested.as_ref().map_or(&PullAs::Operator, |requested| &requested.pull_as);
-        let (settings, server, name) = (&self.settings, self.server, tended.job.clone());
+        let (settings, server, name) = (&self.settings, &self.server, tended.job.clone());
         let mut order = Order { settings, server, plan, image, privileged, pull_as, name, token };
         while self.remote.waits(plan.id) {
             match self.cluster.make(&order).await {

@@ -8,8 +8,8 @@ use k8s_openapi::{
     api::{
         batch::v1::{Job, JobSpec},
         core::v1::{
-            Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, LocalObjectReference, PodSpec,
-            PodTemplateSpec, ResourceRequirements, Secret, SecretKeySelector, SecurityContext, Toleration,
+            Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath, LocalObjectReference, PodSpec,
+            PodTemplateSpec, ResourceRequirements, Secret, SecretKeySelector, SecretVolumeSource, SecurityContext, Toleration,
             Volume, VolumeMount,
         },
     },
@@ -22,7 +22,7 @@ use runner::{ImageName, Limits, Plan, Pull, PullAs, RegistryUser};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::settings::Settings;
+use crate::settings::{Server, Settings};
 
 /// Whose a Job or a pod is: the server's, and the build's.
 pub(crate) const SERVER: &str = "stagewright.dev/server";
@@ -34,6 +34,11 @@ pub const BUILD_TOKEN: &str = "STAGEWRIGHT_BUILD_TOKEN";
 const TOKEN_KEY: &str = "token";
 const PROGRAM_FOLDER: &str = "/stagewright";
 const PROGRAM: &str = "/stagewright/stagewright";
+/// The variable by which workers trust one file and nothing else.
+const AUTHORITIES: &str = "AWS_CA_BUNDLE";
+const AUTHORITY_VOLUME: &str = "authority";
+const AUTHORITY_FOLDER: &str = "/stagewright-authority";
+const AUTHORITY: &str = "authority.pem";
 /// The folder of the worker: on the file system of the build's.
 const DATA: &str = "/codebuild/.stagewright";
 /// Beyond the build's own time, after which the cluster ends what this server has not.
@@ -45,7 +50,7 @@ const GRACE_SECONDS: i64 = 30;
 /// Everything that a Job is made of.
 pub(crate) struct Order<'a> {
     pub settings: &'a Settings,
-    pub server: Uuid,
+    pub server: &'a Server,
     pub plan: &'a Plan,
     pub image: &'a ImageName,
     pub privileged: bool,
@@ -66,7 +71,7 @@ impl Order<'_> {
     fn labels(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
             ("app.kubernetes.io/managed-by".to_owned(), "stagewright".to_owned()),
-            (SERVER.to_owned(), self.server.to_string()),
+            (SERVER.to_owned(), self.server.id.to_string()),
             (BUILD.to_owned(), self.plan.id.to_string()),
         ])
     }
@@ -126,7 +131,7 @@ impl Order<'_> {
             termination_grace_period_seconds: Some(GRACE_SECONDS),
             init_containers: Some(vec![self.program()]),
             containers: vec![self.build()],
-            volumes: Some(["program", "build"].map(empty_folder).to_vec()),
+            volumes: Some(self.volumes()),
             ..PodSpec::default()
         }
     }
@@ -154,19 +159,13 @@ impl Order<'_> {
             ["--name", &self.name],
             ["--drain", &drain],
         ];
-        let token =
-            SecretKeySelector { name: self.name.clone(), key: TOKEN_KEY.to_owned(), optional: Some(false) };
         Container {
             name: CONTAINER.to_owned(),
             image: Some(self.image.to_string()),
             image_pull_policy: Some(policy(self.settings.pull)),
             command: Some(vec![PROGRAM.to_owned(), "worker".to_owned()]),
             args: Some(arguments.concat().into_iter().map(str::to_owned).collect()),
-            env: Some(vec![EnvVar {
-                name: BUILD_TOKEN.to_owned(),
-                value_from: Some(EnvVarSource { secret_key_ref: Some(token), ..EnvVarSource::default() }),
-                ..EnvVar::default()
-            }]),
+            env: Some(self.environment()),
             resources: Some(resources(&self.plan.limits)),
             security_context: Some(SecurityContext {
                 privileged: Some(self.privileged),
@@ -174,13 +173,47 @@ impl Order<'_> {
                 run_as_user: Some(0),
                 ..SecurityContext::default()
             }),
-            volume_mounts: Some(vec![
-                mount("program", PROGRAM_FOLDER, true),
-                mount("build", "/codebuild", false),
-            ]),
+            volume_mounts: Some(self.mounts()),
             working_dir: Some("/".to_owned()),
             ..Container::default()
         }
+    }
+
+    /// Of the worker. The build sees none of it.
+    fn environment(&self) -> Vec<EnvVar> {
+        let token =
+            SecretKeySelector { name: self.name.clone(), key: TOKEN_KEY.to_owned(), optional: Some(false) };
+        let token = EnvVar {
+            name: BUILD_TOKEN.to_owned(),
+            value_from: Some(EnvVarSource { secret_key_ref: Some(token), ..EnvVarSource::default() }),
+            ..EnvVar::default()
+        };
+        let authority = self.server.authority.as_ref().map(|_| EnvVar {
+            name: AUTHORITIES.to_owned(),
+            value: Some(format!("{AUTHORITY_FOLDER}/{AUTHORITY}")),
+            ..EnvVar::default()
+        });
+        std::iter::once(token).chain(authority).collect()
+    }
+
+    fn volumes(&self) -> Vec<Volume> {
+        let authority = self.server.authority.as_ref().map(|_| {
+            let file = KeyToPath { key: AUTHORITY.to_owned(), path: AUTHORITY.to_owned(), mode: None };
+            let secret = SecretVolumeSource {
+                secret_name: Some(self.name.clone()),
+                items: Some(vec![file]),
+                ..SecretVolumeSource::default()
+            };
+            Volume { name: AUTHORITY_VOLUME.to_owned(), secret: Some(secret), ..Volume::default() }
+        });
+        ["program", "build"].map(empty_folder).into_iter().chain(authority).collect()
+    }
+
+    fn mounts(&self) -> Vec<VolumeMount> {
+        let folders = [mount("program", PROGRAM_FOLDER, true), mount("build", "/codebuild", false)];
+        let authority = self.server.authority.as_ref();
+        let authority = authority.map(|_| mount(AUTHORITY_VOLUME, AUTHORITY_FOLDER, true));
+        folders.into_iter().chain(authority).collect()
     }
 
     /// Go with their owner, the Job.
@@ -192,7 +225,7 @@ impl Order<'_> {
             uid: owner.metadata.uid.clone().unwrap_or_default(),
             ..OwnerReference::default()
         };
-        let secret = |name: String, kind: &str, key: &str, content: Vec<u8>| Secret {
+        let secret = |name: String, kind: &str, content: BTreeMap<String, ByteString>| Secret {
             metadata: ObjectMeta {
                 name: Some(name),
                 namespace: Some(self.settings.namespace.clone()),
@@ -201,16 +234,17 @@ impl Order<'_> {
                 ..ObjectMeta::default()
             },
             type_: Some(kind.to_owned()),
-            data: Some(BTreeMap::from([(key.to_owned(), ByteString(content))])),
+            data: Some(content),
             immutable: Some(true),
             ..Secret::default()
         };
-        let token = self.token.clone().into_bytes();
-        let mut secrets = vec![secret(self.name.clone(), "Opaque", TOKEN_KEY, token)];
+        let part = |key: &str, text: &str| (key.to_owned(), ByteString(text.as_bytes().to_vec()));
+        let authority = self.server.authority.as_ref().map(|authority| part(AUTHORITY, authority));
+        let own = std::iter::once(part(TOKEN_KEY, &self.token)).chain(authority).collect();
+        let mut secrets = vec![secret(self.name.clone(), "Opaque", own)];
         if let PullAs::User(user) = self.pull_as {
-            let accounts = accounts(self.image, user).into_bytes();
-            let kind = "kubernetes.io/dockerconfigjson";
-            secrets.push(secret(self.pull_secret(), kind, ".dockerconfigjson", accounts));
+            let accounts = BTreeMap::from([part(".dockerconfigjson", &accounts(self.image, user))]);
+            secrets.push(secret(self.pull_secret(), "kubernetes.io/dockerconfigjson", accounts));
         }
         secrets
     }

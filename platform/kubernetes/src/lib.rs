@@ -24,4 +24,4 @@ mod verdict;
 
 pub use executor::{KubernetesExecutor, NewToken};
 pub use job::BUILD_TOKEN;
-pub use settings::{Settings, Toleration, Wrong};
+pub use settings::{Server, Settings, Toleration, Wrong};

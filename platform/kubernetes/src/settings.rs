@@ -4,6 +4,16 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use runner::{ImageName, Pull};
 use serde::Deserialize;
+use uuid::Uuid;
+
+/// The server whose builds run in pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Names it among those that use the cluster, for ever.
+    pub id: Uuid,
+    /// What signs its certificate (PEM), if that is none that everybody knows: its pods trust this and nothing else.
+    pub authority: Option<String>,
+}
 
 /// `[builds.kubernetes]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

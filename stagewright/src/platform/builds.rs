@@ -38,8 +38,8 @@ enum Here {
 }
 
 impl Builds {
-    /// Errors: the folder of builds cannot be made.
-    pub fn open(config: &Config) -> Result<Self, Error> {
+    /// `trust`: what builds are to trust. Errors: the folder of builds cannot be made.
+    pub fn open(config: &Config, trust: Option<&Trust>) -> Result<Self, Error> {
         let data = config.data.canonicalize();
         let data = data.map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
         let supervisor = supervisor().map_err(Error::OwnFile)?;
@@ -70,7 +70,9 @@ impl Builds {
         let workers = Arc::new(workers);
         let pods = match config.builds.executor {
             Isolation::Kubernetes => {
-                let server = own_id(&data.join("cluster-id")).map_err(Error::Builds)?;
+                let id = own_id(&data.join("cluster-id")).map_err(Error::Builds)?;
+                let authority = trust.map(|trust| trust.authority().to_owned());
+                let server = kubernetes::Server { id, authority };
                 let settings = config.builds.kubernetes.clone();
                 let pods = KubernetesExecutor::new(workers.clone(), settings, server, codebuild::new_token);
                 Some(Arc::new(pods))

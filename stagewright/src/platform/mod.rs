@@ -159,7 +159,7 @@ impl Platform {
             &config.data,
             endpoint.clone(),
         ));
-        let builds = Builds::open(config)?;
+        let builds = Builds::open(config, trust.as_ref())?;
         let executor = builds.executor();
         let passage = builds::passage(config, &endpoint).await.map_err(Error::Passage)?.map(Arc::new);
         let build_config = codebuild::Config {
