@@ -44,7 +44,17 @@ class Pod:
     def stop(self, seconds=0):
         """Asks process 1 to end, and kills what is left after some seconds."""
         command = [*container_image.engine(), "stop", "--ignore", "--time", str(seconds), self.name]
-        subprocess.run(command, capture_output=True, check=True)
+        asked = subprocess.run(command, capture_output=True, text=True)
+        # The engine also fails if the container ends meanwhile.
+        if asked.returncode != 0 and not self.ends(within=20):
+            raise AssertionError(asked.stderr)
+
+    def ends(self, within):
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def end(self, seconds=0):
         """As `stop`; answers the exit status."""

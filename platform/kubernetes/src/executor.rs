@@ -217,13 +217,15 @@ impl Care {
     async fn look(&self) -> Result<(), Failure> {
         let before = self.builds().clone();
         let listed = self.cluster.list().await?;
+        // A Job that cannot be deleted is no reason to leave other builds alone.
+        let mut looked = Ok(());
         for (id, tended) in before {
-            self.tend(id, &tended, &listed).await?;
+            looked = looked.and(self.tend(id, &tended, &listed).await);
         }
         for job in &listed.jobs {
-            self.claim(job).await?;
+            looked = looked.and(self.claim(job).await);
         }
-        Ok(())
+        looked
     }
 
     async fn tend(&self, id: Uuid, tended: &Tended, listed: &Listed) -> Result<(), Failure> {

@@ -9,8 +9,8 @@ use k8s_openapi::{
         batch::v1::{Job, JobSpec},
         core::v1::{
             Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath, LocalObjectReference, PodSpec,
-            PodTemplateSpec, ResourceRequirements, Secret, SecretKeySelector, SecretVolumeSource, SecurityContext, Toleration,
-            Volume, VolumeMount,
+            PodTemplateSpec, ResourceRequirements, Secret, SecretKeySelector, SecretVolumeSource,
+            SecurityContext, Toleration, Volume, VolumeMount,
         },
     },
     apimachinery::pkg::{
@@ -298,5 +298,48 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
         mount_path: path.to_owned(),
         read_only: Some(read_only),
         ..VolumeMount::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_pod_trusts_and_pulls_with_is_in_secrets_that_its_job_owns() {
+        let id = Uuid::new_v4();
+        let plan = json!({"id": id, "phases": [], "source_directory": "/", "timeout_seconds": 60});
+        let (plan, settings) = (serde_json::from_value(plan).unwrap(), Settings::default());
+        let user = RegistryUser { name: "puller".to_owned(), password: "secret".to_owned() };
+        let made = |authority: Option<&str>, image: &str, pull_as: &PullAs| {
+            let server = Server { id: Uuid::new_v4(), authority: authority.map(str::to_owned) };
+            let (image, name, token) = (ImageName::parse(image).unwrap(), new_name(id), "a token".to_owned());
+            let (settings, plan, server, image) = (&settings, &plan, &server, &image);
+            let order = Order { settings, server, plan, image, privileged: false, pull_as, name, token };
+            let mut job = order.job();
+            job.metadata.uid = Some("uid".to_owned());
+            (serde_json::to_value(&job).unwrap(), order.secrets(&job))
+        };
+        let (job, secrets) = made(None, "app", &PullAs::Operator);
+        let keys =
+            |secret: &Secret| secret.data.iter().flatten().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        assert!(!job.to_string().contains(AUTHORITY) && !job.to_string().contains("a token"));
+        assert_eq!(secrets.iter().map(keys).collect::<Vec<_>>(), [[TOKEN_KEY]]);
+
+        let (job, secrets) = made(Some("its certificate"), "app", &PullAs::User(user));
+        let pod = &job["spec"]["template"]["spec"];
+        assert_eq!(pod["containers"][0]["env"][1]["value"], "/stagewright-authority/authority.pem");
+        assert_eq!(pod["volumes"][2]["secret"]["secretName"], job["metadata"]["name"]);
+        let [own, registry] = &secrets[..] else { panic!("{secrets:?}") };
+        assert_eq!(own.data.as_ref().unwrap()[AUTHORITY].0, b"its certificate");
+        let accounts = &registry.data.as_ref().unwrap()[".dockerconfigjson"].0;
+        assert!(String::from_utf8_lossy(accounts).contains("https://index.docker.io/v1/"));
+        for secret in &secrets {
+            let owner = &secret.metadata.owner_references.as_ref().unwrap()[0];
+            assert_eq!(
+                (owner.name.as_str(), owner.uid.as_str()),
+                (job["metadata"]["name"].as_str().unwrap(), "uid")
+            );
+        }
     }
 }
