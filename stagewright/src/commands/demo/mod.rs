@@ -193,11 +193,11 @@ impl Demo<'_> {
                 return Err(Failure::failed(message));
             }
         }
-        let details = follow::details(&self.local.client(), execution).await.map_err(Failure::failed)?;
-        let succeeded: Vec<_> = details
+        let attempts = follow::attempts(&self.local.client(), execution).await.map_err(Failure::failed)?;
+        let succeeded: Vec<_> = attempts
             .iter()
-            .filter(|detail| detail.status == Some(ActionExecutionStatus::Succeeded))
-            .filter_map(|detail| detail.stage_name.as_deref())
+            .filter(|attempt| attempt.status == Some(ActionExecutionStatus::Succeeded))
+            .filter_map(|attempt| attempt.stage_name.as_deref())
             .collect();
         let stages: Vec<_> = declaration.stages.iter().map(|stage| stage.name.as_str()).collect();
         match succeeded == stages {

@@ -52,6 +52,7 @@ fn attempt(stage: &str, action: &ActionDetail) -> ActionExecutionDetail {
     ActionExecutionDetail {
         stage_name: Some(stage.to_owned()),
         action_name: Some(action.action_name.clone()),
+        action_execution_id: action.action_execution_id.clone(),
         status: action.status.as_deref().map(Into::into),
         start_time: action.start_time,
         last_update_time: action.last_status_change,

@@ -68,7 +68,7 @@ struct Watch {
     view: View,
     execution: DescribePipelineExecutionOutput,
     progress: Progress,
-    found: HashMap<(String, String), ActionLog>,
+    found: HashMap<Place, ActionLog>,
     /// What it waits for was told already.
     told: Vec<(Kind, String, Option<String>)>,
 }
@@ -114,7 +114,7 @@ impl Watch {
             pipeline_execution_id: Some(self.execution.pipeline_execution_id.clone()),
         };
         self.execution = self.remote.call(describe).await?;
-        self.find_logs();
+        self.find_logs().await?;
         self.read_logs().await?;
         for change in self.progress.observe(&picture::attempts(&self.execution)) {
             self.view.change(&change).await?;
@@ -161,36 +161,48 @@ impl Watch {
         Ok(())
     }
 
-    fn find_logs(&mut self) {
-        for stage in &self.execution.stages {
-            for action in &stage.actions {
-                let Some(work) = Work::of_action(action) else { continue };
-                let place = (stage.stage_name.clone(), action.action_name.clone());
-                if self.found.get(&place).is_none_or(|known| *known.work() != work) {
-                    self.found.insert(place, ActionLog::of(work));
-                }
+    async fn find_logs(&mut self) -> Result<(), Error> {
+        let stages = self.execution.stages.iter();
+        let actions = stages.flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
+        let works = actions.filter_map(|(stage, action)| {
+            let place = Place { stage: stage.stage_name.clone(), action: action.action_name.clone() };
+            Some((place, Work::of_action(action)?))
+        });
+        for (place, work) in works.collect::<Vec<_>>() {
+            match self.found.get(&place) {
+                Some(known) if *known.work() == work => continue,
+                // It is tried again: first what the attempt before has left to say.
+                Some(_) => self.read_log(&place).await?,
+                None => {}
             }
+            self.found.insert(place, ActionLog::of(work));
         }
+        Ok(())
     }
 
     async fn read_logs(&mut self) -> Result<(), Error> {
-        for ((stage, action), log) in &mut self.found {
-            let place = Place { stage: stage.clone(), action: action.clone() };
-            loop {
-                let lines = match log.read(&self.remote).await {
-                    Ok(lines) => lines,
-                    // Who may watch a pipeline may not always see its builds.
-                    Err(error) if !error.is_fault() => break,
-                    Err(error) => return Err(error.into()),
-                };
-                if lines.is_empty() {
-                    break;
-                }
-                let cleaned: Vec<_> = lines.iter().map(|line| clean(line)).collect();
-                self.progress.log(&place, &cleaned);
-                self.view.change(&Change::Log { place: place.clone(), lines }).await?;
-            }
+        let places: Vec<_> = self.found.keys().cloned().collect();
+        for place in places {
+            self.read_log(&place).await?;
         }
         Ok(())
+    }
+
+    async fn read_log(&mut self, place: &Place) -> Result<(), Error> {
+        let Some(log) = self.found.get_mut(place) else { return Ok(()) };
+        loop {
+            let lines = match log.read(&self.remote).await {
+                Ok(lines) => lines,
+                // Who may watch a pipeline may not always see its builds.
+                Err(error) if !error.is_fault() => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            if lines.is_empty() {
+                return Ok(());
+            }
+            let cleaned: Vec<_> = lines.iter().map(|line| clean(line)).collect();
+            self.progress.log(place, &cleaned);
+            self.view.change(&Change::Log { place: place.clone(), lines }).await?;
+        }
     }
 }

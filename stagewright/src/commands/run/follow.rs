@@ -7,8 +7,7 @@ use std::time::Duration;
 use aws::{Client, Timestamp};
 use codepipeline_model::{
     ActionExecutionDetail, ActionExecutionFilter, ApprovalResult, ApprovalStatus, GetPipelineExecution,
-    LatestInPipelineExecutionFilter, ListActionExecutions, PutApprovalResult, StartTimeRange,
-    StopPipelineExecution,
+    ListActionExecutions, PutApprovalResult, StopPipelineExecution,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
@@ -53,6 +52,14 @@ pub struct Approver {
     pub client: Client,
 }
 
+/// The attempts at an action whose logs were found.
+struct Attempts {
+    /// Ids of the action executions, the newest last.
+    ids: Vec<String>,
+    /// That of the newest.
+    log: ActionLog,
+}
+
 /// How following ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Followed {
@@ -70,7 +77,7 @@ pub struct Follower<'a> {
     pub progress: Progress,
     /// Folder that gets the whole log of each action; must be there.
     pub logs: PathBuf,
-    found: HashMap<(String, String), ActionLog>,
+    found: HashMap<Place, Attempts>,
     /// Approvals that came while another one was asked for.
     unasked: VecDeque<Change>,
 }
@@ -144,8 +151,7 @@ impl<'a> Follower<'a> {
             Ok(_) | Err(_) => {}
         }
         let ending = self.ending().await?;
-        let details = self.details().await?;
-        for change in self.progress.observe(&details) {
+        for change in self.progress.observe(&self.attempts().await?) {
             self.view.change(&change).await?;
         }
         if let Some(ending) = ending {
@@ -158,26 +164,39 @@ impl<'a> Follower<'a> {
     async fn look(&mut self) -> Result<Option<Followed>, Error> {
         // First how the execution stands: what its actions made of it is there by then.
         let ending = self.ending().await?;
-        let details = self.details().await?;
-        self.find_logs(&details).await?;
-        let mut changes = std::mem::take(&mut self.unasked);
-        changes.extend(self.progress.observe(&details));
-        while let Some(change) = changes.pop_front() {
-            if let Change::Action { place, .. } = &change {
-                // An action's log is whole before its end is told.
-                self.read_log(&place.clone()).await?;
+        let attempts = self.attempts().await?;
+        while let Some(change) = self.unasked.pop_front() {
+            if let Some(unanswered) = self.tell(change).await? {
+                return Ok(Some(unanswered));
             }
-            self.view.change(&change).await?;
-            if let Change::Approval { place, token, question } = change
-                && !self.answer(&place, token, &question).await?
-            {
-                return Ok(Some(Followed::Unanswered(place)));
+        }
+        for attempt in &attempts {
+            self.find_log(attempt).await?;
+            let Some(change) = self.progress.observe_attempt(attempt) else { continue };
+            if let Some(unanswered) = self.tell(change).await? {
+                return Ok(Some(unanswered));
             }
         }
         match ending {
             Some(ending) => self.end(ending).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Tells of a change, and has an approval answered. Answers how following ended, if nobody is there for that.
+    async fn tell(&mut self, change: Change) -> Result<Option<Followed>, Error> {
+        self.show(&change).await?;
+        let Change::Approval { place, token, question } = change else { return Ok(None) };
+        let is_answered = self.answer(&place, token, &question).await?;
+        Ok((!is_answered).then_some(Followed::Unanswered(place)))
+    }
+
+    /// An action's log is whole before its end is shown.
+    async fn show(&mut self, change: &Change) -> Result<(), Error> {
+        if let Change::Action { place, .. } = change {
+            self.read_log(place).await?;
+        }
+        Ok(self.view.change(change).await?)
     }
 
     async fn end(&mut self, ending: Ending) -> Result<Followed, Error> {
@@ -197,8 +216,8 @@ impl<'a> Follower<'a> {
         Ok(status.as_ref().and_then(Ending::of))
     }
 
-    async fn details(&self) -> Result<Vec<ActionExecutionDetail>, Error> {
-        details(&self.client, &self.execution).await.map_err(Error::from)
+    async fn attempts(&self) -> Result<Vec<ActionExecutionDetail>, Error> {
+        attempts(&self.client, &self.execution).await.map_err(Error::from)
     }
 
     /// Answers an approval. False if nobody is there to be asked.
@@ -246,58 +265,61 @@ impl<'a> Follower<'a> {
 
     /// Takes in what is new, but for approvals: one is asked for at a time.
     async fn look_meanwhile(&mut self) -> Result<(), Error> {
-        let details = self.details().await?;
-        self.find_logs(&details).await?;
+        let attempts = self.attempts().await?;
         self.read_logs().await?;
-        for change in self.progress.observe(&details) {
-            match change {
-                approval @ Change::Approval { .. } => self.unasked.push_back(approval),
-                other => self.view.change(&other).await?,
+        for attempt in &attempts {
+            self.find_log(attempt).await?;
+            match self.progress.observe_attempt(attempt) {
+                Some(approval @ Change::Approval { .. }) => self.unasked.push_back(approval),
+                Some(other) => self.show(&other).await?,
+                None => {}
             }
         }
         Ok(())
     }
 
-    async fn find_logs(&mut self, details: &[ActionExecutionDetail]) -> Result<(), Error> {
-        for detail in details {
-            let (Some(stage), Some(action), Some(work)) =
-                (detail.stage_name.clone(), detail.action_name.clone(), Work::of_execution(detail))
-            else {
-                continue;
-            };
-            let place = Place { stage, action };
-            let key = (place.stage.clone(), place.action.clone());
-            match self.found.get(&key) {
-                Some(known) if *known.work() == work => continue,
-                // It is tried again: first what the attempt before has left to say.
-                Some(_) => drop(self.read_log(&place).await?),
-                None => {}
+    async fn find_log(&mut self, attempt: &ActionExecutionDetail) -> Result<(), Error> {
+        let (Some(stage), Some(action), Some(id), Some(work)) = (
+            attempt.stage_name.clone(),
+            attempt.action_name.clone(),
+            &attempt.action_execution_id,
+            Work::of_execution(attempt),
+        ) else {
+            return Ok(());
+        };
+        let place = Place { stage, action };
+        let mut ids = match self.found.get(&place) {
+            Some(known) if known.ids.contains(id) => return Ok(()),
+            // It is tried again: first what the attempt before has left to say.
+            Some(known) => {
+                let ids = known.ids.clone();
+                self.read_log(&place).await?;
+                ids
             }
-            self.found.insert(key, ActionLog::of(work));
-        }
+            None => Vec::new(),
+        };
+        ids.push(id.clone());
+        self.found.insert(place, Attempts { ids, log: ActionLog::of(work) });
         Ok(())
     }
 
     /// Whether work may have begun whose log is not found yet.
     fn awaits_log(&self) -> bool {
-        let is_known =
-            |stage: &str, action: &str| self.found.contains_key(&(stage.to_owned(), action.to_owned()));
-        self.progress.running(&["CodeBuild", "Commands"]).any(|(stage, action)| !is_known(stage, action))
+        self.progress.running(&["CodeBuild", "Commands"]).any(|place| !self.found.contains_key(&place))
     }
 
     /// Whether there was anything new.
     async fn read_logs(&mut self) -> Result<bool, Error> {
         let mut is_new = false;
         let places: Vec<_> = self.found.keys().cloned().collect();
-        for (stage, action) in places {
-            is_new |= self.read_log(&Place { stage, action }).await?;
+        for place in places {
+            is_new |= self.read_log(&place).await?;
         }
         Ok(is_new)
     }
 
     async fn read_log(&mut self, place: &Place) -> Result<bool, Error> {
-        let key = (place.stage.clone(), place.action.clone());
-        let Some(log) = self.found.get_mut(&key) else { return Ok(false) };
+        let Some(Attempts { log, .. }) = self.found.get_mut(place) else { return Ok(false) };
         let mut is_new = false;
         loop {
             let lines = log.read(&self.client).await?;
@@ -315,19 +337,16 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// The last attempt at each action of an execution.
-pub async fn details(
+/// Every attempt at the actions of an execution, in the order in which they began.
+pub async fn attempts(
     client: &Client,
     execution: &Execution,
 ) -> Result<Vec<ActionExecutionDetail>, aws::Error> {
-    let mut details = Vec::new();
+    let mut attempts = Vec::new();
     let mut next_token = None;
     loop {
         let filter = ActionExecutionFilter {
-            latest_in_pipeline_execution: Some(LatestInPipelineExecutionFilter {
-                pipeline_execution_id: execution.id.clone(),
-                start_time_range: StartTimeRange::All,
-            }),
+            pipeline_execution_id: Some(execution.id.clone()),
             ..ActionExecutionFilter::default()
         };
         let list = ListActionExecutions {
@@ -337,12 +356,12 @@ pub async fn details(
             ..ListActionExecutions::default()
         };
         let page = client.call(list).await?;
-        details.extend(page.action_execution_details.unwrap_or_default());
+        attempts.extend(page.action_execution_details.unwrap_or_default());
         next_token = page.next_token;
         if next_token.is_none() {
             // They come newest first.
-            details.reverse();
-            return Ok(details);
+            attempts.reverse();
+            return Ok(attempts);
         }
     }
 }

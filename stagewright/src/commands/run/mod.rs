@@ -309,12 +309,12 @@ async fn tell_condition(view: &View, follower: &Follower<'_>) -> Result<(), Fail
 
 /// Leaves what was made, and says where.
 async fn leave(view: &View, intent: &Intent, follower: &Follower<'_>) -> Result<(), Failure> {
-    let details = follow::details(&follower.client, &follower.execution).await.map_err(Failure::failed)?;
+    let attempts = follow::attempts(&follower.client, &follower.execution).await.map_err(Failure::failed)?;
     let ending = follower.progress.ended.map(|(ending, _)| ending.as_str());
     let record = json!({"pipeline": follower.execution.pipeline, "execution": follower.execution.id,
         "status": ending, "at": Timestamp::now().to_iso8601_secs()});
     let deployed = &intent.plan.needs.deployed;
-    let artifacts = output::artifacts(&details);
+    let artifacts = output::artifacts(&attempts);
     let left = intent.output.leave(&follower.client, artifacts, deployed, &follower.logs, record).await;
     let left = left.map_err(Failure::failed)?;
     let folder = &intent.output.folder;

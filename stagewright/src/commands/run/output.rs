@@ -215,9 +215,11 @@ impl Output {
 }
 
 /// Where each artifact lies that an action has made.
-pub fn artifacts(details: &[ActionExecutionDetail]) -> BTreeMap<String, ObjectId> {
-    let succeeded = details.iter().filter(|detail| detail.status == Some(ActionExecutionStatus::Succeeded));
-    let outputs = succeeded.filter_map(|detail| detail.output.as_ref()?.output_artifacts.as_ref()).flatten();
+pub fn artifacts(attempts: &[ActionExecutionDetail]) -> BTreeMap<String, ObjectId> {
+    let succeeded =
+        attempts.iter().filter(|attempt| attempt.status == Some(ActionExecutionStatus::Succeeded));
+    let outputs =
+        succeeded.filter_map(|attempt| attempt.output.as_ref()?.output_artifacts.as_ref()).flatten();
     let placed = outputs.filter_map(|artifact| {
         let location = artifact.s3location.as_ref()?;
         Some((artifact.name.clone()?, ObjectId::new(location.bucket.clone()?, location.key.clone()?)))

@@ -57,6 +57,8 @@ pub struct Action {
     /// `CodeBuild`
     pub provider: String,
     pub status: Status,
+    /// Ids of the attempts at it, the newest last.
+    attempts: Vec<String>,
     pub started: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     pub summary: Option<String>,
@@ -69,7 +71,7 @@ pub struct Action {
 }
 
 /// Where an action is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     pub stage: String,
     pub action: String,
@@ -156,31 +158,36 @@ impl Progress {
         Self { pipeline: original.name.clone(), stages: stages.collect(), began, ended: None }
     }
 
-    /// Takes over what the action executions of the execution are now, and tells what is new.
-    pub fn observe(&mut self, details: &[ActionExecutionDetail]) -> Vec<Change> {
-        details.iter().filter_map(|detail| self.observe_action(detail)).collect()
+    /// Takes over what the attempts at actions are now, those that began first before the others, and tells what is new.
+    pub fn observe(&mut self, attempts: &[ActionExecutionDetail]) -> Vec<Change> {
+        attempts.iter().filter_map(|attempt| self.observe_attempt(attempt)).collect()
     }
 
-    fn observe_action(&mut self, detail: &ActionExecutionDetail) -> Option<Change> {
-        let place = Place { stage: detail.stage_name.clone()?, action: detail.action_name.clone()? };
-        let status = Status::of(detail.status.as_ref()?)?;
+    /// Takes over what an attempt at an action is now, and tells what is new. Nothing is new of one that was followed
+    /// by another.
+    pub fn observe_attempt(&mut self, attempt: &ActionExecutionDetail) -> Option<Change> {
+        let place = Place { stage: attempt.stage_name.clone()?, action: attempt.action_name.clone()? };
+        let status = Status::of(attempt.status.as_ref()?)?;
         let action = self.action_mut(&place)?;
-        if action.status == status {
-            return None;
+        let id = attempt.action_execution_id.as_ref()?;
+        match action.attempts.contains(id) {
+            true if action.attempts.last() != Some(id) || action.status == status => return None,
+            true => {}
+            false => action.attempts.push(id.clone()),
         }
-        let result = detail.output.as_ref().and_then(|output| output.execution_result.as_ref());
-        action.started = detail.start_time;
+        let result = attempt.output.as_ref().and_then(|output| output.execution_result.as_ref());
+        action.started = attempt.start_time;
         action.summary = result.and_then(|result| result.external_execution_summary.clone());
         let error = result.and_then(|result| result.error_details.as_ref());
         action.error = error.and_then(|error| error.message.clone().or_else(|| error.code.clone()));
         if status == Status::InProgress && action.provider == APPROVAL {
             // Without its token it cannot be answered yet: the next look finds it.
             let token = result.and_then(|result| result.external_execution_id.clone())?;
-            (action.status, action.question) = (status, question(detail));
+            (action.status, action.question) = (status, question(attempt));
             return Some(Change::Approval { place, token, question: action.question.clone() });
         }
         action.status = status;
-        action.ended = detail.last_update_time.filter(|_| status != Status::InProgress);
+        action.ended = attempt.last_update_time.filter(|_| status != Status::InProgress);
         Some(Change::Action {
             status,
             seconds: action.seconds(Timestamp::now()).unwrap_or_default(),
@@ -219,14 +226,14 @@ impl Progress {
         changes.collect()
     }
 
-    /// Stage and name of the actions of a provider that are in progress.
-    pub fn running(&self, providers: &[&str]) -> impl Iterator<Item = (&str, &str)> {
+    /// The actions of some providers that are in progress.
+    pub fn running(&self, providers: &[&str]) -> impl Iterator<Item = Place> {
         let actions =
             self.stages.iter().flat_map(|stage| stage.actions.iter().map(move |action| (stage, action)));
         let running = actions.filter(move |(_, action)| {
             action.status == Status::InProgress && providers.contains(&action.provider.as_str())
         });
-        running.map(|(stage, action)| (stage.name.as_str(), action.name.as_str()))
+        running.map(|(stage, action)| Place { stage: stage.name.clone(), action: action.name.clone() })
     }
 
     fn action_mut(&mut self, place: &Place) -> Option<&mut Action> {
@@ -241,6 +248,7 @@ impl Action {
             name: declared.name.clone(),
             provider: declared.action_type_id.provider.clone(),
             status,
+            attempts: Vec::new(),
             started: None,
             ended: None,
             summary: None,
@@ -261,8 +269,8 @@ pub fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 }
 
 /// What the definition says to the approver.
-fn question(detail: &ActionExecutionDetail) -> Vec<String> {
-    let input = detail.input.as_ref();
+fn question(attempt: &ActionExecutionDetail) -> Vec<String> {
+    let input = attempt.input.as_ref();
     let resolved = input.and_then(|input| input.resolved_configuration.as_ref());
     let setting =
         |key| resolved.and_then(|settings| settings.get(key)).filter(|text| !text.is_empty()).cloned();
@@ -306,8 +314,8 @@ pub mod tests {
         heard: f64,
         result: Value,
     ) -> ActionExecutionDetail {
-        let detail = json!({"stageName": stage, "actionName": action, "status": status, "startTime": began,
-            "lastUpdateTime": heard, "output": {"executionResult": result},
+        let detail = json!({"actionExecutionId": format!("{action} at {began}"), "stageName": stage,
+            "actionName": action, "status": status, "startTime": began, "lastUpdateTime": heard, "output": {"executionResult": result},
             "input": {"resolvedConfiguration": {"CustomData": "Really?"}}});
         json::from_value(&ACTION_EXECUTION_DETAIL, &detail).unwrap()
     }
@@ -350,6 +358,25 @@ pub mod tests {
         "#]]
         .assert_debug_eq(&told);
         assert_eq!(progress.observe(&[fetched, made]), []);
+    }
+
+    #[test]
+    fn each_attempt_is_told_though_it_was_followed_by_another() {
+        let mut progress = progress("Build: Make/CodeBuild", &[]);
+        let attempt = |status, began| detail("Build", "Make", status, began, began + 1.0, json!({}));
+        let told = |changes: Vec<Change>| -> Vec<_> {
+            let status = |change| match change {
+                Change::Action { status, .. } => status,
+                other => panic!("{other:?}"),
+            };
+            changes.into_iter().map(status).collect()
+        };
+        let both = [attempt("Failed", 1.0), attempt("Failed", 2.0)];
+        assert_eq!(told(progress.observe(&both)), [Status::Failed, Status::Failed]);
+        assert_eq!(progress.observe(&both), []);
+        let third = [both[0].clone(), both[1].clone(), attempt("InProgress", 3.0)];
+        assert_eq!(told(progress.observe(&third)), [Status::InProgress]);
+        assert_eq!(progress.observe(&third), []);
     }
 
     #[test]
