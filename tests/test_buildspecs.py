@@ -13,12 +13,14 @@ from harness import container_image
 from harness.aws import Aws
 from harness.builds import Builds
 from harness.buildspec_case import CASES, Case
+from harness.cluster import Cluster
+from harness.eventually import until
 from harness.server import Server
 from harness.worker import Worker
 
 SLOTS = 6
 SANDBOX_IMAGE = "aws/codebuild/standard:7.0"
-EXECUTORS = ("sandbox", "container", "workers")
+EXECUTORS = ("sandbox", "container", "workers", "kubernetes")
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +54,39 @@ def server_of_workers(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def images():
-    """The image of each executor, or why there is none."""
-    return {"sandbox": (SANDBOX_IMAGE, ""), "container": container_image.image(), "workers": (SANDBOX_IMAGE, "")}
+def server_of_pods(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server-of-pods")
+    cluster = Cluster(folder)
+    configuration = folder / "stagewright.toml"
+    server = Server(folder, "--config", configuration)
+    settings = cluster.settings(server.url)
+    for short, long in (("start_seconds = 10", "start_seconds = 120"), ("lease_seconds = 9", "lease_seconds = 60")):
+        settings = settings.replace(short, long)
+    configuration.write_text(settings)
+    server.start()
+    yield server
+    until(lambda: cluster.left() == [], 60, "everything to be gone from the cluster")
+    assert server.stop() == 0, server.log_tail()
+    assert server.panics() == []
+    assert list((server.data / "builds").iterdir()) == []
+    cluster.close()
+    assert cluster.complaints == [] and cluster.denied == []
 
 
 @pytest.fixture(scope="module")
-def started(server, server_of_workers, images, soak, request):
+def images():
+    """The image of each executor, or why there is none."""
+    sandbox, container = (SANDBOX_IMAGE, ""), container_image.image()
+    return {"sandbox": sandbox, "container": container, "workers": sandbox, "kubernetes": container}
+
+
+@pytest.fixture(scope="module")
+def started(server, server_of_workers, server_of_pods, images, soak, request):
     """The builds of this run by executor and name of the case, and for those that are left out the reason."""
     local = Builds(Aws(server.url, server.administrator), SANDBOX_IMAGE)
     elsewhere = Builds(Aws(server_of_workers.url, server_of_workers.administrator), SANDBOX_IMAGE)
-    of = {"sandbox": local, "container": local, "workers": elsewhere}
+    in_pods = Builds(Aws(server_of_pods.url, server_of_pods.administrator), SANDBOX_IMAGE)
+    of = {"sandbox": local, "container": local, "workers": elsewhere, "kubernetes": in_pods}
     missing = {executor: _missing(executor, image) for executor, (image, _) in images.items() if image}
     wanted = {item.callspec.id for item in request.session.items if item.module is request.module}
     found = {}
@@ -100,7 +124,7 @@ def _missing(executor, image):
         "sandbox": ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
         "container": [*container_image.run(), image],
     }
-    inside["workers"] = inside["sandbox"]
+    inside |= {"workers": inside["sandbox"], "kubernetes": inside["container"]}
     command = [*inside[executor], "sh", "-c", look, "sh", *programs]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 

@@ -1,5 +1,6 @@
 """HTTPS from the server itself, with an authority that `stagewright tls` makes, to the clients that people have."""
 
+import base64
 import http.client
 import json
 import os
@@ -15,9 +16,11 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
+from harness import container_image
 from harness.aws import Aws
 from harness.aws_cli import AwsCli
 from harness.builds import Builds, phases
+from harness.cluster import Cluster
 from harness.command import run
 from harness.eventually import until
 from harness.git import Git
@@ -287,6 +290,35 @@ def test_programs_of_builds_trust_the_authority_and_have_their_role(tls, tmp_pat
     assert "trusts /of/its/own\n" in builds.log(builds.run(given))
     assert server.stop() == 0, server.log_tail()
     assert server.panics() == []
+
+
+def test_a_pod_and_its_build_trust_the_authority_of_their_server(tls, tmp_path, monkeypatch):
+    image, reason = container_image.image()
+    if image is None:
+        pytest.skip(reason)
+    cluster = Cluster(tmp_path)
+    server = TlsServer(tmp_path, tls, "")
+    (tmp_path / "stagewright.toml").write_text(cluster.settings(server.url))
+    server.start()
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(server.authority))
+    builds = Builds(Aws(server.url, ADMINISTRATOR), image)
+    fetch = (
+        "import json, os, urllib.request as r; of = os.environ.get;"
+        "r.urlopen(of('AWS_ENDPOINT_URL') + '/health').read(); url = of('AWS_CONTAINER_CREDENTIALS_FULL_URI');"
+        "asked = r.Request(url, headers={'Authorization': of('AWS_CONTAINER_AUTHORIZATION_TOKEN')});"
+        "print('at', of('AWS_ENDPOINT_URL'), json.load(r.urlopen(asked))['RoleArn'], of('AWS_CA_BUNDLE'))"
+    )
+    build = builds.run(phases(pre_build={"run-as": "builder", "commands": [f'python3 -c "{fetch}"']}))
+    said = builds.log(build)
+    assert build["buildStatus"] == "SUCCEEDED", said
+    assert f"at {server.url} {builds.role} /codebuild/readonly/trust/all.pem\n" in said
+    (secret,) = cluster.seen_secrets
+    assert base64.b64decode(secret["data"]["authority.pem"]) == server.authority.read_bytes()
+    until(lambda: cluster.left() == [], SECONDS, "everything to be gone from the cluster")
+    assert server.stop() == 0, server.log_tail()
+    assert server.panics() == []
+    cluster.close()
+    assert cluster.complaints == [] and cluster.denied == []
 
 
 def test_a_renewed_certificate_needs_no_restart_and_a_bad_one_changes_nothing(secure, tls):

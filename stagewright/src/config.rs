@@ -47,6 +47,8 @@ pub enum Error {
     HalfOfTls,
     #[error("[builds.container] {0}")]
     Container(String),
+    #[error("[builds.kubernetes] {0}")]
+    Kubernetes(#[from] kubernetes::Wrong),
     #[error("[builds.workers] lease_seconds must be from 5 to 3600, not {0}")]
     Lease(u32),
 }
@@ -222,10 +224,11 @@ pub struct Builds {
     pub read_only_paths: Vec<PathBuf>,
     /// What all local caches may have together; those that were not used for longest go.
     pub local_cache_bytes: u64,
-    /// In what builds run: `sandbox`, `container`, `auto`, or `workers`.
+    /// In what builds run: `sandbox`, `container`, `auto`, `workers`, or `kubernetes`.
     pub executor: codebuild::Isolation,
     pub container: Containers,
     pub workers: Workers,
+    pub kubernetes: kubernetes::Settings,
 }
 
 /// `[builds.workers]`
@@ -252,6 +255,9 @@ impl Builds {
     fn check(&self) -> Result<(), Error> {
         if self.concurrency == 0 {
             return Err(Error::Zero("[builds] concurrency"));
+        }
+        if self.executor == codebuild::Isolation::Kubernetes {
+            self.kubernetes.check()?;
         }
         match self.workers.lease_seconds {
             5..=3600 => self.container.check(),
@@ -426,6 +432,7 @@ impl Default for Builds {
             executor: codebuild::Isolation::default(),
             container: Containers::default(),
             workers: Workers::default(),
+            kubernetes: kubernetes::Settings::default(),
         }
     }
 }
@@ -663,6 +670,12 @@ mod tests {
         assert!(file("[builds]\nexecutor = \"vm\"").unwrap_err().contains("`sandbox`, `container`, `auto`"));
         let short = file("[builds.workers]\nlease_seconds = 4").unwrap().builds.check();
         assert!(short.unwrap_err().to_string().contains("from 5 to 3600"));
+        let cluster = "[builds]\nexecutor = \"kubernetes\"\n[builds.kubernetes]\n";
+        let checked = |more: &str| file(&format!("{cluster}{more}")).unwrap().builds.check();
+        assert!(checked("").unwrap_err().to_string().ends_with("server_url must be set"));
+        let both = "worker_image = \"w\"\nserver_url = \"http://s\"\n";
+        assert!(checked(both).is_ok());
+        assert!(checked(&format!("{both}start_seconds = 1")).unwrap_err().to_string().contains("from 10"));
         assert!(file("[packages]\nretention_seconds = 0").unwrap_err().contains("nonzero"));
         assert!(file("[trails]\nlog_file_seconds = 0").unwrap_err().contains("nonzero"));
         let message = file("[pipelines]\nartifact_retention = \"a while\"").unwrap_err();

@@ -4,7 +4,7 @@
 
 | key | what |
 | --- | --- |
-| `about` | what it shows; `sandbox` holds for workers too, which have one |
+| `about` | what it shows; `sandbox` holds for workers too, `container` for pods |
 | `needs` | programs without which it is skipped |
 | `soak` | it takes long: only with `--soak` |
 | `alike` | what it shows happens outside of the environment: in a container only with `--soak` |
@@ -50,6 +50,19 @@ ON_WORKERS = {
     "output-that-is-no-utf-8",
     "stopped-while-it-ignores-sigterm",
 }
+# What only a build beside its worker could do otherwise.
+IN_PODS = {
+    "artifacts-in-tmp",
+    "artifacts-with-variables",
+    "daemon-left-behind",
+    "exported-variables",
+    "output-of-each-command-stands-with-it",
+    "run-as-another-user",
+    "session-files-are-links",
+    "stopped-while-it-ignores-sigterm",
+    "terminates-its-parents",
+}
+ISOLATION = {"workers": "sandbox", "kubernetes": "container"}
 AGENT = re.compile(r"^\[Container\] .*$", re.MULTILINE)
 
 
@@ -62,12 +75,13 @@ class Case:
     def __init__(self, name, executor):
         self.name = name
         self.executor = executor
-        isolation = "sandbox" if executor == "workers" else executor
+        isolation = ISOLATION.get(executor, executor)
         self.expected = {**_read(name), **_read(name).get(isolation, {})}
         self.needs = self.expected.get("needs", [])
         in_container = executor == "container"
         self.soak = self.expected.get("soak", False) or (in_container and self.expected.get("alike", False))
         self.soak |= executor == "workers" and name not in ON_WORKERS
+        self.soak |= executor == "kubernetes" and name not in IN_PODS
 
     def upload(self, builds):
         """Puts the source where builds of all executors find it."""

@@ -34,6 +34,9 @@ pub fn pack(folder: &Folder, binds: &[Bind], direction: Direction, target: &Path
     let file = BufWriter::new(File::create(target)?);
     let mut writer = Writer::quick(file);
     add(&mut writer, Path::new(ROOT), &folder.path().join(ROOT))?;
+    if direction == Direction::FromWorker && folder.was_beside()? {
+        add_contents(&mut writer, &Path::new(ROOT).join("tmp"), Path::new("/tmp"))?;
+    }
     if direction == Direction::ToWorker {
         add(&mut writer, Path::new(READ_ONLY), &folder.read_only())?;
         for (index, bind) in binds.iter().enumerate() {
@@ -83,8 +86,12 @@ fn bind_path(index: usize) -> PathBuf {
 }
 
 fn add<W: Write + io::Seek>(writer: &mut Writer<W>, name: &Path, place: &Path) -> io::Result<()> {
-    let workspace = Workspace::new(place.to_owned());
     writer.add_directory(name).map_err(io::Error::other)?;
+    add_contents(writer, name, place)
+}
+
+fn add_contents<W: Write + io::Seek>(writer: &mut Writer<W>, name: &Path, place: &Path) -> io::Result<()> {
+    let workspace = Workspace::new(place.to_owned());
     for entry in walk(&workspace, place)? {
         let added = add_entry(writer, &workspace, &name.join(&entry.path), (&entry, place));
         // Two strange names may look the same.

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     attachment::{Attachment, Position},
     container::{Client, Container, Engine, EngineProblem, PullAs, Unprovided},
+    direct::Direct,
     folder::{Assignment, Folder, Isolation, State},
     plan::Plan,
     sandbox::{Problem, Sandbox},
@@ -89,6 +90,8 @@ struct Starter {
     supervisor: Vec<OsString>,
     sandbox: Sandbox,
     engine: Option<Engine>,
+    /// Instead of a sandbox.
+    direct: Option<Direct>,
     /// One start at a time: from looking at a folder's state to the supervisor that has changed it.
     starting: Mutex<()>,
 }
@@ -112,7 +115,16 @@ impl SandboxExecutor {
         fs::create_dir_all(&builds)?;
         let builds = builds.canonicalize()?;
         sandbox.hidden_paths.push(builds.clone());
-        let starter = Starter { builds, supervisor, sandbox, engine, starting: Mutex::default() };
+        let starting = Mutex::default();
+        let starter = Starter { builds, supervisor, sandbox, engine, direct: None, starting };
+        Ok(Self { watcher: Watcher::new()?, starter: Arc::new(starter) })
+    }
+
+    /// As [`SandboxExecutor::new`], for the one build of a container, which runs in no sandbox within it.
+    pub fn without_sandbox(builds: PathBuf, supervisor: Vec<OsString>, direct: Direct) -> io::Result<Self> {
+        fs::create_dir_all(&builds)?;
+        let (builds, sandbox, starting) = (builds.canonicalize()?, Sandbox::default(), Mutex::default());
+        let starter = Starter { builds, supervisor, sandbox, engine: None, direct: Some(direct), starting };
         Ok(Self { watcher: Watcher::new()?, starter: Arc::new(starter) })
     }
 
@@ -214,7 +226,10 @@ impl Starter {
         // Nobody waits for it: a start does without if it takes longer.
         drop(tokio::task::spawn_blocking(control_group::prepare_admission));
         let isolation = match (plan.container.clone(), &self.engine) {
-            (None, _) => Isolation::Sandbox(self.sandbox.clone()),
+            (None, _) => match &self.direct {
+                Some(direct) => Isolation::Direct(direct.clone()),
+                None => Isolation::Sandbox(self.sandbox.clone()),
+            },
             (Some(container), Some(engine)) => Isolation::Container { engine: engine.clone(), container },
             (Some(_), None) => {
                 return Err(Error::Supervisor { id, reason: Unprovided::NoEngine.to_string() });

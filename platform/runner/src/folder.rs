@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     container::{Container, Engine},
+    direct::Direct,
     event::{Event, Status},
     plan::Plan,
     process::ProcessId,
@@ -39,6 +40,7 @@ pub(crate) const FINAL_EVENT_BYTES: u64 = 64 * 1024;
 /// | `supervisor.log` | supervisor | why it could not start, if so |
 /// | `output.log`, `events.jsonl` | supervisor; caller before and after it | see the crate's documentation |
 /// | `engine.json` | supervisor | the engine that holds a container of this build; deleted when that is gone |
+/// | `beside` | supervisor | the build has run in no environment of its own: see [`crate::Direct`] |
 /// | `stop` | executor | the build is to be stopped, also if the supervisor has not started yet |
 /// | `hold` | worker | up to which uptime of the machine the build may run: see [`Folder::hold_until`] |
 /// | `files.zip`, `lease.json`, `result.zip` | executor of workers | see [`crate::remote`] |
@@ -70,6 +72,7 @@ pub(crate) struct Assignment {
 pub(crate) enum Isolation {
     Sandbox(Sandbox),
     Container { engine: Engine, container: Container },
+    Direct(Direct),
 }
 
 impl Folder {

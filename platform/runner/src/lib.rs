@@ -25,6 +25,7 @@ pub mod archive;
 mod attachment;
 pub mod carry;
 mod container;
+mod direct;
 mod event;
 mod executor;
 mod folder;
@@ -48,6 +49,7 @@ pub use container::{
     Container, Engine, EngineProblem, ImageName, NoImageName, Pull, PullAs, RegistryUser, Requested,
     Unprovided,
 };
+pub use direct::{Direct, NotAlone};
 pub use event::{Context, Event, PhaseStatus, Status};
 pub use executor::{ContainerExecutor, Error, Executor, SandboxExecutor};
 pub use folder::{Folder, State};

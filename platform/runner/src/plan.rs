@@ -82,6 +82,10 @@ pub enum Pool {
     Common,
     /// Those of a fleet, by its ARN.
     Fleet(String),
+    /// A pod of a cluster, which is made for this one build.
+    Cluster,
+    /// The pod that was made: the one that shows the token of this hash.
+    Pod(String),
 }
 
 /// A phase that runs buildspec commands. The other phases of a build belong to the server.

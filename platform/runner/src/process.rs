@@ -52,6 +52,18 @@ impl Stat {
     }
 }
 
+/// All processes that this one can see.
+pub(crate) fn all() -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// A process and those above it, up to the first.
+pub(crate) fn ancestors(process: Pid) -> Vec<Pid> {
+    let parent = |pid: &Pid| Pid::from_raw(Stat::read(pid.as_raw_nonzero().get())?.parent);
+    std::iter::successors(Some(process), parent).collect()
+}
+
 /// All processes below `ancestor`, parents before children, `ancestor` itself left out.
 pub(crate) fn descendants(ancestor: Pid) -> Vec<Pid> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
@@ -97,6 +109,9 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         assert!(descendants(rustix::process::getpid()).contains(&pid));
+        assert!(all().contains(&pid));
+        let above = ancestors(pid);
+        assert_eq!(above[..2], [pid, rustix::process::getpid()]);
         child.kill().unwrap();
         child.wait().unwrap();
     }

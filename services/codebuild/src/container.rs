@@ -24,6 +24,8 @@ pub enum Isolation {
     Auto,
     /// In sandboxes of workers on other machines.
     Workers,
+    /// In pods of a cluster, of their images.
+    Kubernetes,
 }
 
 /// The operator's settings for builds in containers.
@@ -43,7 +45,11 @@ impl Containers {
     pub(crate) fn pool(&self, build: &Build) -> Option<Pool> {
         match build.fleet_of_workers() {
             Some(fleet) => Some(Pool::Fleet(fleet.to_owned())),
-            None => (self.isolation == Isolation::Workers).then_some(Pool::Common),
+            None => match self.isolation {
+                Isolation::Workers => Some(Pool::Common),
+                Isolation::Kubernetes => Some(Pool::Cluster),
+                Isolation::Sandbox | Isolation::Container | Isolation::Auto => None,
+            },
         }
     }
 
@@ -64,7 +70,7 @@ impl Containers {
         let stands_for = self.images.get(image);
         let in_sandbox = match self.isolation {
             Isolation::Sandbox | Isolation::Workers => true,
-            Isolation::Container => false,
+            Isolation::Container | Isolation::Kubernetes => false,
             Isolation::Auto => image.starts_with(CURATED) && stands_for.is_none(),
         };
         if in_sandbox {

@@ -19,7 +19,7 @@ pub struct CredentialsEndpoint {
 }
 
 /// A new token, and what is stored of it.
-pub(crate) fn new_token() -> (String, String) {
+pub fn new_token() -> (String, String) {
     let token = hex::encode(rand::random::<[u8; 32]>());
     let hash = hash(&token);
     (token, hash)

@@ -51,7 +51,7 @@ pub mod workers;
 
 pub use badge::BadgeEndpoint;
 pub use container::{Containers, Isolation, Unfit};
-pub use credentials::CredentialsEndpoint;
+pub use credentials::{CredentialsEndpoint, new_token};
 pub use error::Error;
 pub use hosts::{GitHost, GitHosts};
 pub use operations::start_build::HOLD_MINUTES;

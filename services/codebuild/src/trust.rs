@@ -26,6 +26,11 @@ impl Trust {
         Self { authority, all }
     }
 
+    /// The server's, in PEM.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// Sources: AWS SDKs and Tools Reference Guide, "General settings"; OpenSSL, `SSL_CERT_FILE`; and the documentation of
     /// curl, git, pip, Cargo and Node.js.
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {

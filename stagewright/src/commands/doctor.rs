@@ -42,8 +42,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok(builds) => builds,
         Err(error) => return misused(error),
     };
-    // Its workers do.
-    let runs_sandboxes = builds.executor != codebuild::Isolation::Workers;
+    // Its workers do, or nobody.
+    let runs_sandboxes =
+        !matches!(builds.executor, codebuild::Isolation::Workers | codebuild::Isolation::Kubernetes);
     let checks = [
         Check {
             name: "git",

@@ -14,7 +14,7 @@ use super::{failed, wait_for};
 use crate::config;
 use crate::platform::builds::{self, supervisor};
 use crate::tracing_output;
-use crate::worker::{Ending, Error, Once, Settings, Worker, environment};
+use crate::worker::{Ending, Error, Once, Settings, Worker, environment, first_process};
 
 #[derive(clap::Args)]
 #[command(
@@ -45,8 +45,8 @@ pub struct Arguments {
     /// How long builds may go on after SIGTERM
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     drain: u64,
-    /// In what builds run: with the programs of this machine, in containers of their images, or in containers but for AWS's
-    /// own images
+    /// In what builds run: with the programs of this machine, in containers of their images, in containers but for AWS's own
+    /// images; or the build of --build in the container that this worker is in, as process 1, which then ends with it
     #[arg(long, value_enum, default_value_t = Executor::Sandbox)]
     executor: Executor,
     /// The container engine's client [default: podman, else docker]
@@ -71,12 +71,22 @@ enum Executor {
     Sandbox,
     Container,
     Auto,
+    Direct,
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
+    if arguments.executor == Executor::Direct && rustix::process::getpid().is_init() {
+        return first_process::run().unwrap_or_else(failed);
+    }
     tracing_output::start();
-    let server = ServerAccess::at(arguments.server.clone(), config::default_region());
-    let prepared = server.connect().map_err(|error| error.to_string());
+    let prepared = match build_token() {
+        Some(_) => aws::Remote::unsigned(&arguments.server, config::default_region())
+            .map_err(|error| error.to_string()),
+        None => {
+            let server = ServerAccess::at(arguments.server.clone(), config::default_region());
+            server.connect().map_err(|error| error.to_string())
+        }
+    };
     let (remote, settings) = match prepared.and_then(|remote| Ok((remote, settings(arguments)?))) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -140,33 +150,51 @@ fn settings(arguments: Arguments) -> Result<Settings, String> {
         fleet: arguments.fleet,
         data: arguments.data.or_else(usual_folder).ok_or("no data folder: say --data DIR")?,
         concurrency: arguments.concurrency.map_or(settings.concurrency, usize::from).max(1),
-        containers: containers(arguments.executor, arguments.engine, arguments.allow_privileged, &settings)?,
+        environment: environment(
+            (arguments.executor, once),
+            arguments.engine,
+            arguments.allow_privileged,
+            &settings,
+        )?,
         read_only_paths: settings.read_only_paths,
         drain: Duration::from_secs(arguments.drain),
         once,
+        build_token: build_token(),
     })
 }
 
-/// None: builds run in sandboxes. Errors: what would have no effect then.
-fn containers(
-    executor: Executor,
+/// Given to the pod of a build, which has no key.
+fn build_token() -> Option<String> {
+    std::env::var(kubernetes::BUILD_TOKEN).ok().filter(|token| !token.is_empty())
+}
+
+/// Errors: what would have no effect, and a build beside a worker that is not alone with it.
+fn environment(
+    (executor, once): (Executor, Option<Once>),
     engine: Option<String>,
     allow_privileged: bool,
     builds: &config::Builds,
-) -> Result<Option<environment::Settings>, String> {
+) -> Result<environment::Settings, String> {
     let isolation = match executor {
-        Executor::Sandbox if engine.is_some() || allow_privileged => {
+        Executor::Sandbox | Executor::Direct if engine.is_some() || allow_privileged => {
             return Err("--engine and --allow-privileged need --executor container or auto".to_owned());
         }
-        Executor::Sandbox => return Ok(None),
+        Executor::Sandbox => return Ok(environment::Settings::Sandboxes),
+        Executor::Direct if !matches!(once, Some(Once::Build(_))) => {
+            return Err("--executor direct needs --build UUID".to_owned());
+        }
+        Executor::Direct => {
+            let direct = runner::Direct::here(environment::of_image()).map_err(|error| error.to_string())?;
+            return Ok(environment::Settings::Direct(direct));
+        }
         Executor::Container => Isolation::Container,
         Executor::Auto => Isolation::Auto,
     };
     let mut settings = builds.container.clone();
     settings.engine = engine.map(|program| vec![program]).or(settings.engine);
     settings.privileged |= allow_privileged;
-    let containers = builds::containers(isolation, &settings);
-    Ok(Some(environment::Settings { engine: builds::engine(&settings), containers }))
+    let (engine, containers) = (builds::engine(&settings), builds::containers(isolation, &settings));
+    Ok(environment::Settings::Containers(environment::InContainers { engine, containers }))
 }
 
 fn own_name() -> String {

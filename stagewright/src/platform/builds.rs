@@ -1,12 +1,16 @@
 //! What runs builds on this machine, by the operator's settings.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use codebuild::{Containers, Isolation, Trust};
+use kubernetes::KubernetesExecutor;
 use runner::remote::{Local, RemoteExecutor};
 use runner::{ContainerExecutor, Engine, Executor, Problem, Sandbox, SandboxExecutor};
+use uuid::Uuid;
 
 use super::Error;
 use crate::config::{self, Config};
@@ -24,6 +28,7 @@ pub fn supervisor() -> io::Result<Vec<OsString>> {
 pub struct Builds {
     here: Here,
     workers: Arc<RemoteExecutor>,
+    pods: Option<Arc<KubernetesExecutor>>,
 }
 
 enum Here {
@@ -33,8 +38,8 @@ enum Here {
 }
 
 impl Builds {
-    /// Errors: the folder of builds cannot be made.
-    pub fn open(config: &Config) -> Result<Self, Error> {
+    /// `trust`: what builds are to trust. Errors: the folder of builds cannot be made.
+    pub fn open(config: &Config, trust: Option<&Trust>) -> Result<Self, Error> {
         let data = config.data.canonicalize();
         let data = data.map_err(|cause| Error::DataFolder { path: config.data.clone(), cause })?;
         let supervisor = supervisor().map_err(Error::OwnFile)?;
@@ -56,17 +61,37 @@ impl Builds {
                 let executor = Arc::new(executor.map_err(Error::Builds)?);
                 (Here::Containers(executor.clone()), Local::Containers(executor))
             }
-            Isolation::Workers => {
+            Isolation::Workers | Isolation::Kubernetes => {
                 let executor = SandboxExecutor::new(builds, supervisor, sandbox).map_err(Error::Builds)?;
                 (Here::Nothing, Local::Sandboxes(Arc::new(executor)))
             }
         };
         let workers = RemoteExecutor::new(local, config.builds.workers.lease()).map_err(Error::Builds)?;
-        Ok(Self { here, workers: Arc::new(workers) })
+        let workers = Arc::new(workers);
+        let pods = match config.builds.executor {
+            Isolation::Kubernetes => {
+                let id = own_id(&data.join("cluster-id")).map_err(Error::Builds)?;
+                let authority = trust.map(|trust| trust.authority().to_owned());
+                let server = kubernetes::Server { id, authority };
+                let settings = config.builds.kubernetes.clone();
+                let pods = KubernetesExecutor::new(workers.clone(), settings, server, codebuild::new_token);
+                Some(Arc::new(pods))
+            }
+            Isolation::Sandbox | Isolation::Container | Isolation::Auto | Isolation::Workers => None,
+        };
+        Ok(Self { here, workers, pods })
     }
 
     pub fn executor(&self) -> Arc<dyn Executor> {
-        self.workers.clone()
+        match &self.pods {
+            Some(pods) => pods.clone(),
+            None => self.workers.clone(),
+        }
+    }
+
+    /// Where builds run in pods of a cluster.
+    pub fn pods(&self) -> Option<Arc<KubernetesExecutor>> {
+        self.pods.clone()
     }
 
     /// What workers on other machines ask.
@@ -113,6 +138,23 @@ pub fn trust(config: &Config) -> Result<Option<Trust>, server::TlsError> {
     let Some(path) = &config.tls_authority else { return Ok(None) };
     let of_machine = openssl_probe::probe().cert_file.and_then(|file| std::fs::read_to_string(file).ok());
     Ok(Some(Trust::new(server::authority(path)?, &of_machine.unwrap_or_default())))
+}
+
+/// How a cluster knows this data folder's server from others.
+fn own_id(file: &Path) -> io::Result<Uuid> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => text.trim().parse().map_err(io::Error::other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let (id, draft) = (Uuid::new_v4(), file.with_extension("draft"));
+            let mut options = std::fs::OpenOptions::new();
+            let mut written = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            written.write_all(id.to_string().as_bytes())?;
+            written.sync_data()?;
+            std::fs::rename(draft, file)?;
+            Ok(id)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends what earlier servers have left in the engine, and warns of one that does not answer: builds will fail.

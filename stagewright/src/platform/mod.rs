@@ -159,7 +159,7 @@ impl Platform {
             &config.data,
             endpoint.clone(),
         ));
-        let builds = Builds::open(config)?;
+        let builds = Builds::open(config, trust.as_ref())?;
         let executor = builds.executor();
         let passage = builds::passage(config, &endpoint).await.map_err(Error::Passage)?.map(Arc::new);
         let build_config = codebuild::Config {
@@ -327,6 +327,9 @@ impl Platform {
         let secretsmanager = self.secretsmanager.clone();
         if let Some(executor) = self.builds.containers() {
             self.loops.spawn(builds::tidy_engine(executor));
+        }
+        if let Some(pods) = self.builds.pods() {
+            self.loops.spawn(async move { pods.look_after().await });
         }
         self.loops.spawn(self.codebuild.clone().run());
         if let Some(passage) = self.passage.clone() {

@@ -168,6 +168,9 @@ impl Running {
         let Some(requested) = plan.requested.take() else { return Ok(plan) };
         let unfit = |Unfit { code, message }| Trouble::Unrun(Status::Failed, Context::new(code, message));
         let Some(container) = self.worker.environment.container(&requested).map_err(unfit)? else {
+            if self.worker.environment.is_the_image() {
+                return Ok(plan);
+            }
             let note =
                 format!("Image {} is not used: commands run with the worker's programs", requested.image);
             let folder = folder.clone();

@@ -1,5 +1,6 @@
-//! In what builds run here: in sandboxes, or in containers of their images.
+//! In what builds run here: in sandboxes, in containers of their images, or in the container that this worker is in.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -7,13 +8,25 @@ use std::sync::Arc;
 
 use codebuild::{Containers, Unfit};
 use runner::{
-    Container, ContainerExecutor, Engine, EngineProblem, Executor, Problem, Requested, Sandbox,
+    Container, ContainerExecutor, Direct, Engine, EngineProblem, Executor, Problem, Requested, Sandbox,
     SandboxExecutor,
 };
 
+/// With what these begin, a worker is told of its server and of its cluster: no variables of an image.
+const OWN_VARIABLES: [&str; 3] = ["AWS_", "KUBERNETES_", "STAGEWRIGHT_"];
+
+/// How builds run.
+#[derive(Clone)]
+pub enum Settings {
+    Sandboxes,
+    Containers(InContainers),
+    /// The one build of the container that this worker is in.
+    Direct(Direct),
+}
+
 /// How builds run in containers.
 #[derive(Clone)]
-pub struct Settings {
+pub struct InContainers {
     pub engine: Engine,
     /// Which images do, and what stands for them.
     pub containers: Containers,
@@ -21,7 +34,15 @@ pub struct Settings {
 
 pub enum Environment {
     Sandboxes(Arc<SandboxExecutor>),
-    Containers(Arc<ContainerExecutor>, Settings),
+    Containers(Arc<ContainerExecutor>, InContainers),
+    Direct(Arc<SandboxExecutor>),
+}
+
+/// Of this process's variables those that the image has, as far as anybody can tell.
+pub fn of_image() -> BTreeMap<String, String> {
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let variables = variables.filter(|(name, _)| !OWN_VARIABLES.iter().any(|own| name.starts_with(own)));
+    variables.filter_map(|(name, value)| Some((name, value.into_string().ok()?))).collect()
 }
 
 /// Why no build can run here.
@@ -34,25 +55,30 @@ pub enum Unready {
 }
 
 impl Environment {
-    /// `settings`: of containers, if there are any.
     pub fn open(
         builds: PathBuf,
         supervisor: Vec<OsString>,
         sandbox: Sandbox,
-        settings: Option<Settings>,
+        settings: Settings,
     ) -> io::Result<Self> {
         Ok(match settings {
-            Some(settings) => {
+            Settings::Containers(settings) => {
                 let executor = ContainerExecutor::new(builds, supervisor, sandbox, settings.engine.clone())?;
                 Self::Containers(Arc::new(executor), settings)
             }
-            None => Self::Sandboxes(Arc::new(SandboxExecutor::new(builds, supervisor, sandbox)?)),
+            Settings::Sandboxes => {
+                Self::Sandboxes(Arc::new(SandboxExecutor::new(builds, supervisor, sandbox)?))
+            }
+            Settings::Direct(direct) => {
+                let executor = SandboxExecutor::without_sandbox(builds, supervisor, direct)?;
+                Self::Direct(Arc::new(executor))
+            }
         })
     }
 
     pub fn executor(&self) -> Arc<dyn Executor> {
         match self {
-            Self::Sandboxes(executor) => executor.clone(),
+            Self::Sandboxes(executor) | Self::Direct(executor) => executor.clone(),
             Self::Containers(executor, _) => executor.clone(),
         }
     }
@@ -65,6 +91,7 @@ impl Environment {
     pub async fn check(&self) -> Result<(), Unready> {
         match self {
             Self::Sandboxes(executor) => Ok(executor.check().await?),
+            Self::Direct(_) => Ok(()),
             Self::Containers(executor, settings) => {
                 executor.check().await?;
                 if settings.containers.isolation == codebuild::Isolation::Auto {
@@ -80,7 +107,7 @@ impl Environment {
 
     /// The container that a build asks for; none if it runs in a sandbox here.
     pub fn container(&self, requested: &Requested) -> Result<Option<Container>, Unfit> {
-        let Self::Containers(_, Settings { containers, .. }) = self else { return Ok(None) };
+        let Self::Containers(_, InContainers { containers, .. }) = self else { return Ok(None) };
         let found = containers.of_image(&requested.image, false)?;
         match requested.privileged && found.is_some() && !containers.privileged {
             true => Err(Unfit {
@@ -93,11 +120,16 @@ impl Environment {
         }
     }
 
+    /// Whether the image of a build that has no container here is that of this worker's own.
+    pub fn is_the_image(&self) -> bool {
+        matches!(self, Self::Direct(_))
+    }
+
     /// Whether a build reaches what listens on this machine's loopback.
     pub fn reaches_loopback(&self, container: Option<&Container>) -> bool {
         match self {
             Self::Containers(_, settings) if container.is_some() => settings.engine.network == "host",
-            Self::Containers(..) | Self::Sandboxes(_) => true,
+            Self::Containers(..) | Self::Sandboxes(_) | Self::Direct(_) => true,
         }
     }
 }
@@ -117,10 +149,13 @@ mod tests {
     async fn a_worker_decides_what_a_build_gets_of_what_its_project_asks_for() {
         let folder = tempfile::tempdir().unwrap();
         let open = |isolation: Option<Isolation>, privileged| {
-            let settings = isolation.map(|isolation| Settings {
-                engine: Engine::new(vec!["engine".to_owned()]),
-                containers: Containers { isolation, privileged, ..Containers::default() },
-            });
+            let settings = match isolation {
+                None => Settings::Sandboxes,
+                Some(isolation) => Settings::Containers(InContainers {
+                    engine: Engine::new(vec!["engine".to_owned()]),
+                    containers: Containers { isolation, privileged, ..Containers::default() },
+                }),
+            };
             Environment::open(folder.path().join("builds"), vec![], Sandbox::default(), settings).unwrap()
         };
         let sandboxes = open(None, false);

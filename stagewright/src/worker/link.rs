@@ -25,6 +25,8 @@ pub struct Link {
     /// The fleet to which it belongs, by name or ARN.
     fleet: Option<String>,
     containers: bool,
+    /// Of the one build that it is for; without a key.
+    build_token: Option<String>,
 }
 
 /// Why a request has not had its effect.
@@ -46,7 +48,12 @@ pub enum Failure {
 impl Link {
     /// `containers`: it runs containers.
     pub fn new(remote: Remote, worker: String, fleet: Option<String>, containers: bool) -> Self {
-        Self { remote, worker, fleet, containers }
+        Self { remote, worker, fleet, containers, build_token: None }
+    }
+
+    /// Of a worker that shows the token of its build instead of signing.
+    pub fn with_build_token(self, build_token: Option<String>) -> Self {
+        Self { build_token, ..self }
     }
 
     /// Waits some time for a build.
@@ -129,7 +136,8 @@ impl Link {
         let query: Vec<&str> = query.into_iter().chain(fleet.as_deref()).collect();
         let mark = if query.is_empty() { "" } else { "?" };
         let target = format!("{}{target}{mark}{}", WorkerEndpoint::PREFIX, query.join("&"));
-        let token: Vec<_> = record.iter().map(|record| (TOKEN, record.token.as_str())).collect();
+        let token = record.map(|record| &record.token).or(self.build_token.as_ref());
+        let token: Vec<_> = token.into_iter().map(|token| (TOKEN, token.as_str())).collect();
         let answer = self.remote.post("codebuild", &target, &token, body).await;
         let (parts, body) = answer.map_err(Failure::Unreachable)?.into_parts();
         match parts.status {

@@ -1,5 +1,5 @@
 //! A worker: runs builds of a server on this machine, each in a sandbox or in a container, and sends back what they print
-//! and leave.
+//! and leave. In a container of its own it runs one build beside itself.
 //!
 //! What the two say to each other stands in `codebuild::workers`, what a lease is in `runner::remote`. A worker that is killed
 //! and started again goes on with its builds, if that is before their leases end: their supervisors have not noticed.
@@ -7,6 +7,7 @@
 mod build;
 mod credentials;
 pub mod environment;
+pub mod first_process;
 mod leases;
 mod link;
 
@@ -47,11 +48,12 @@ pub struct Settings {
     /// Builds at one time.
     pub concurrency: usize,
     pub read_only_paths: Vec<PathBuf>,
-    /// None: builds run in sandboxes, whatever their images.
-    pub containers: Option<environment::Settings>,
+    pub environment: environment::Settings,
     /// How long builds may go on after the worker was asked to end.
     pub drain: Duration,
     pub once: Option<Once>,
+    /// Of the build that it is for, with which it asks instead of with a key.
+    pub build_token: Option<String>,
 }
 
 /// One build and no more.
@@ -127,13 +129,14 @@ impl Worker {
             hidden_paths: vec![data.clone()],
             ..Sandbox::default()
         };
-        let containers = settings.containers.clone();
-        let environment = Environment::open(data.join("builds"), supervisor, sandbox, containers);
+        let isolation = settings.environment.clone();
+        let environment = Environment::open(data.join("builds"), supervisor, sandbox, isolation);
         let environment = environment.map_err(at(&data))?;
         let leases = Leases::open(data.join("leases")).map_err(at(&data))?;
         let passage = Passage::open(&data.join("port")).await.map_err(at(&data))?;
         let (name, fleet) = (settings.name.clone(), settings.fleet.clone());
-        let link = Link::new(remote.clone(), name, fleet, environment.has_containers());
+        let link = Link::new(remote.clone(), name, fleet, environment.has_containers())
+            .with_build_token(settings.build_token.clone());
         let executor = environment.executor();
         Ok(Self { settings, link, environment, executor, leases, passage, remote, ending, _lock: lock })
     }

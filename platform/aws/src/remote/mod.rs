@@ -27,7 +27,8 @@ use crate::timestamp::Timestamp;
 pub struct Remote {
     endpoint: http::Uri,
     region: Region,
-    credentials: Credentials,
+    /// None: what goes is not signed.
+    credentials: Option<Credentials>,
     transport: Transport,
 }
 
@@ -43,6 +44,15 @@ pub enum EndpointError {
 impl Remote {
     /// `endpoint` is an `http` or `https` URL, with a path in front of the API's where it has one.
     pub fn new(endpoint: &str, region: Region, credentials: Credentials) -> Result<Self, EndpointError> {
+        Self::of(endpoint, region, Some(credentials))
+    }
+
+    /// As [`Remote::new`], for requests that are not signed: whoever makes them is known otherwise, or is nobody.
+    pub fn unsigned(endpoint: &str, region: Region) -> Result<Self, EndpointError> {
+        Self::of(endpoint, region, None)
+    }
+
+    fn of(endpoint: &str, region: Region, credentials: Option<Credentials>) -> Result<Self, EndpointError> {
         let url = || EndpointError::Url(endpoint.to_owned());
         let endpoint: http::Uri = endpoint.parse().map_err(|_| url())?;
         if endpoint.authority().is_none() || endpoint.query().is_some() {
@@ -96,8 +106,10 @@ impl Remote {
         }
         let (mut parts, body) = request.body(body).map_err(Error::internal)?.into_parts();
         let (region, now) = (self.region.as_str(), Timestamp::now());
-        sign_hashed(&mut parts, &hash, &self.credentials, region, signing_name, now)
-            .map_err(Error::internal)?;
+        if let Some(credentials) = &self.credentials {
+            sign_hashed(&mut parts, &hash, credentials, region, signing_name, now)
+                .map_err(Error::internal)?;
+        }
         self.transport.send(http::Request::from_parts(parts, body)).await
     }
 
@@ -127,7 +139,9 @@ impl Remote {
             request = request.header(name, value.as_bytes());
         }
         let (mut parts, body) = request.body(encoded.body)?.into_parts();
-        sign(&mut parts, &body, &self.credentials, self.region.as_str(), signing_name, Timestamp::now())?;
+        if let Some(credentials) = &self.credentials {
+            sign(&mut parts, &body, credentials, self.region.as_str(), signing_name, Timestamp::now())?;
+        }
         Ok(http::Request::from_parts(parts, body))
     }
 

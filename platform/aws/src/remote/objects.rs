@@ -97,8 +97,10 @@ impl Remote {
     async fn exchange_object(&self, request: Builder, body: Body, limit: Duration) -> Result<Body, Error> {
         let (mut parts, body) = request.body(body).map_err(Error::internal)?.into_parts();
         let (region, now) = (self.region.as_str(), Timestamp::now());
-        sign_hashed(&mut parts, UNSIGNED_PAYLOAD, &self.credentials, region, "s3", now)
-            .map_err(Error::internal)?;
+        if let Some(credentials) = &self.credentials {
+            sign_hashed(&mut parts, UNSIGNED_PAYLOAD, credentials, region, "s3", now)
+                .map_err(Error::internal)?;
+        }
         let response = self.transport.stream(http::Request::from_parts(parts, body), limit).await?;
         let (parts, body) = response.into_parts();
         if parts.status.is_success() {

@@ -45,7 +45,7 @@ impl ImageName {
     }
 
     /// The registry's host, with its port; Docker Hub where the name says none.
-    pub(super) fn registry(&self) -> &str {
+    pub fn registry(&self) -> &str {
         match self.0.split_once('/') {
             Some((host, _)) if is_host(host) => host,
             _ => "docker.io",

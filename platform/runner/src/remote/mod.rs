@@ -45,6 +45,7 @@ use crate::{
     attachment::{Attachment, Position},
     carry::{self, Direction},
     container::{Container, PullAs, Unprovided},
+    event::{Context, Status},
     executor::{ContainerExecutor, Error, Executor, SandboxExecutor},
     folder::{Folder, State},
     plan::{Plan, Pool},
@@ -269,6 +270,38 @@ impl RemoteExecutor {
         let (offers, id) = (self.offers.clone(), claim.id);
         let why: String = why.chars().filter(|char| !char.is_control()).take(MOST_WORDS).collect();
         blocking(move || Ok(offers.give_up(id, &mut state, again, &why)?)).await
+    }
+
+    /// Whether a build waits for these workers, or is with them.
+    pub fn is_for(&self, id: Uuid, pool: &Pool) -> bool {
+        self.offers.is_for(id, pool)
+    }
+
+    /// Whether nobody has leased it yet.
+    pub fn waits(&self, id: Uuid) -> bool {
+        matches!(self.offers.place(id), Some(Place::Waiting))
+    }
+
+    /// Whether somebody has leased it and it is not over.
+    pub fn is_leased(&self, id: Uuid) -> bool {
+        matches!(self.offers.place(id), Some(Place::Leased(_)))
+    }
+
+    /// Ends a build that nobody can bring to its end any more: one that has not begun as `status` says, with the context at
+    /// its first phase; another as a fault with the context. One that is over stays as it is.
+    pub async fn end(&self, id: Uuid, status: Status, context: Context) -> Result<(), Error> {
+        let offers = self.offers.clone();
+        match self.offers.place(id) {
+            None => Ok(()),
+            Some(Place::Waiting) => {
+                of_folder(id, blocking(move || offers.end_offer(id, status, context)).await)
+            }
+            Some(Place::Leased(held)) => {
+                let mut state = held.state.clone().lock_owned().await;
+                let end = move || offers.end_leased(id, &mut state, status, context);
+                of_folder(id, blocking(end).await)
+            }
+        }
     }
 
     /// By pool; those that have neither workers nor builds are not there.

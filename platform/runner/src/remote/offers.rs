@@ -230,6 +230,13 @@ impl Offers {
         self.table().knows(id)
     }
 
+    /// Whether a build waits for these workers, or is with them.
+    pub fn is_for(&self, id: Uuid, pool: &Pool) -> bool {
+        let table = self.table();
+        table.waiting.get(&id).is_some_and(|offer| offer.is_for(pool))
+            || table.leased.get(&id).is_some_and(|held| held.pool == *pool)
+    }
+
     pub fn census(&self) -> BTreeMap<Pool, Census> {
         let table = self.table();
         let mut census = BTreeMap::<Pool, Census>::new();
@@ -360,15 +367,35 @@ impl Offers {
 
     /// Nobody has it who could end it.
     pub fn stop_offer(&self, id: Uuid) -> io::Result<()> {
-        self.end_offer(id, Status::Stopped)
+        self.end_offer(id, Status::Stopped, untaken(Status::Stopped))
     }
 
     /// As [`Offers::stop_offer`], for one that was leased a moment ago.
     pub fn stop_untaken(&self, id: Uuid, state: &mut Holding) -> io::Result<()> {
         if !state.is_taken && !state.is_over {
-            self.end_unrun(id, Status::Stopped)?;
+            self.end_unrun(id, Status::Stopped, untaken(Status::Stopped))?;
             self.over(id, state);
         }
+        Ok(())
+    }
+
+    /// Ends one that is leased: one that has not begun as `status` says, with the context at its first phase; another as a
+    /// fault with the context.
+    pub fn end_leased(
+        &self,
+        id: Uuid,
+        state: &mut Holding,
+        status: Status,
+        context: Context,
+    ) -> io::Result<()> {
+        if state.is_over {
+            return Ok(());
+        }
+        match state.offer {
+            Some(_) => self.end_unrun(id, status, context)?,
+            None => self.end_begun(id, context)?,
+        }
+        self.over(id, state);
         Ok(())
     }
 
@@ -390,7 +417,7 @@ impl Offers {
             let is_to_stop = self.folder(id).stop_request().exists();
             if is_late || is_to_stop {
                 let status = if is_to_stop { Status::Stopped } else { Status::TimedOut };
-                let _again = self.end_offer(id, status);
+                let _again = self.end_offer(id, status, untaken(status));
             }
         }
         self.table().workers.retain(|_, seen| now.saturating_duration_since(*seen) < FORGOTTEN_AFTER);
@@ -421,12 +448,12 @@ impl Offers {
     }
 
     /// Of one that waits; it waits on if this fails.
-    fn end_offer(&self, id: Uuid, status: Status) -> io::Result<()> {
+    pub fn end_offer(&self, id: Uuid, status: Status, context: Context) -> io::Result<()> {
         let mut table = self.table();
         let Some(offer) = table.waiting.remove(&id) else { return Ok(()) };
         table.ending.insert(id);
         drop(table);
-        let ended = self.end_unrun(id, status);
+        let ended = self.end_unrun(id, status, context);
         let mut table = self.table();
         table.ending.remove(&id);
         if ended.is_err() {
@@ -436,20 +463,23 @@ impl Offers {
     }
 
     /// As a supervisor ends a build that is stopped or out of time before its first command.
-    fn end_unrun(&self, id: Uuid, status: Status) -> io::Result<()> {
-        let context = match status {
-            Status::TimedOut => Context::timed_out(),
-            Status::Stopped | Status::Succeeded | Status::Failed | Status::Fault => Context::default(),
+    fn end_unrun(&self, id: Uuid, status: Status, context: Context) -> io::Result<()> {
+        let note = match status {
+            Status::Stopped | Status::TimedOut => "No worker has taken the build".to_owned(),
+            Status::Succeeded | Status::Failed | Status::Fault => context.message.clone(),
         };
-        let events = Event::unrun(status, context, now_millis());
-        self.write_end(id, "No worker has taken the build", &events)
+        self.write_end(id, &note, &Event::unrun(status, context, now_millis()))
     }
 
     pub fn end_fault(&self, id: Uuid, why: &str) -> io::Result<()> {
-        let context = Context::new("INTERNAL_SERVICE_ERROR", why);
-        let end =
-            Event::Finished { status: Status::Fault, upload_artifacts: false, context, at: now_millis() };
-        self.write_end(id, why, &[end])
+        self.end_begun(id, Context::new("INTERNAL_SERVICE_ERROR", why))
+    }
+
+    /// As a fault.
+    fn end_begun(&self, id: Uuid, context: Context) -> io::Result<()> {
+        let (note, at) = (context.message.clone(), now_millis());
+        let end = Event::Finished { status: Status::Fault, upload_artifacts: false, context, at };
+        self.write_end(id, &note, &[end])
     }
 
     fn write_end(&self, id: Uuid, note: &str, events: &[Event]) -> io::Result<()> {
@@ -482,6 +512,14 @@ impl Table {
         if self.workers.len() < MOST_WORKERS || self.workers.contains_key(&worker) {
             self.workers.insert(worker, now);
         }
+    }
+}
+
+/// What the first phase of a build says that nobody has taken.
+fn untaken(status: Status) -> Context {
+    match status {
+        Status::TimedOut => Context::timed_out(),
+        Status::Stopped | Status::Succeeded | Status::Failed | Status::Fault => Context::default(),
     }
 }
 

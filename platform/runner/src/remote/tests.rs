@@ -405,6 +405,46 @@ async fn what_workers_cannot_give_is_refused() {
 }
 
 #[tokio::test]
+async fn a_pod_gets_the_build_of_its_token_and_one_that_has_none_is_ended_as_its_cluster_says() {
+    let data = tempfile::tempdir().unwrap();
+    let executor = executor(&data);
+    let pod = |proof: &str| Pool::Pod(proof.to_owned());
+    let started = async |proof: &str| {
+        let plan = Plan { pool: Some(pod(proof)), ..plan() };
+        executor.prepare(plan.id).await.unwrap();
+        executor.start(&plan).await.unwrap();
+        plan.id
+    };
+    let end = async |id| {
+        executor.end(id, Status::Failed, Context::new("CODE", "no image")).await.unwrap();
+        executor.end(id, Status::Fault, Context::new("LATE", "again")).await.unwrap();
+        let (output, events) = story(&executor, id).await;
+        assert_eq!(output.matches("no image").count(), 1, "{output}");
+        events
+    };
+    let (one, other) = (started("one").await, started("other").await);
+    executor.offers.look_after(Instant::now());
+    assert!(executor.offers.lease(("w", &Pool::Common), "p", None, Instant::now()).is_none());
+    assert!(executor.offers.lease(("w", &pod("one")), "one", Some(other), Instant::now()).is_none());
+    assert!(executor.is_for(one, &pod("one")) && !executor.is_for(one, &pod("other")));
+    assert_eq!(executor.lease("w", &pod("one"), "one", Some(one)).await.unwrap().plan.id, one);
+    assert!(executor.is_leased(one) && executor.is_for(one, &pod("one")) && executor.waits(other));
+
+    assert_eq!(end(other).await.len(), 3, "at its first phase");
+    assert_eq!(executor.state(other).await.unwrap(), State::Finished(Status::Failed));
+    assert!(!executor.is_for(other, &pod("other")), "its token is good for nothing any more");
+    let claim = Claim { id: one, proof: "one".to_owned(), pool: pod("one") };
+    executor.files(&claim, 0).await.unwrap();
+    append(&executor, &claim, Stream::Events, 0, self::started()).await.unwrap();
+    let events = end(one).await;
+    assert!(
+        matches!(&events[..], [Event::Started { .. }, Event::Finished { status: Status::Fault, context, .. }]
+            if context.status_code == "CODE")
+    );
+    assert!(is_not_yours(executor.alive(&claim).await));
+}
+
+#[tokio::test]
 async fn builds_of_workers_are_lost_to_a_server_that_has_none_any_more() {
     let data = tempfile::tempdir().unwrap();
     let first = executor(&data);

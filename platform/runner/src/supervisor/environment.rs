@@ -1,7 +1,8 @@
 //! The isolated environment: one shell loop behind three pipes.
 //!
 //! Scripts go in on its standard input, exit codes come back on standard output, and everything that commands write
-//! comes on standard error. What is behind the pipes is bubblewrap or the client of a container engine ([`Held`]).
+//! comes on standard error. What is behind the pipes is bubblewrap, the client of a container engine, or nothing but
+//! the shell ([`Held`]).
 
 use std::{io, process::ExitStatus, time::Duration};
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     held_container::{self, HeldContainer},
+    held_direct::HeldDirect,
     held_sandbox::HeldSandbox,
     interrupt::{Interrupt, Interrupts},
     log::Log,
@@ -44,6 +46,7 @@ pub(super) struct Environment {
 enum Held {
     Sandbox(HeldSandbox),
     Container(HeldContainer),
+    Direct(HeldDirect),
 }
 
 /// Why a script has no exit code.
@@ -77,6 +80,10 @@ impl Environment {
                 let (child, held) = HeldContainer::spawn(folder, plan, engine, container, &mark)?;
                 (child, Held::Container(held), Some(mark))
             }
+            Isolation::Direct(direct) => {
+                let (child, held) = HeldDirect::spawn(folder, plan, direct)?;
+                (child, Held::Direct(held), None)
+            }
         };
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let mut environment = Self {
@@ -100,7 +107,7 @@ impl Environment {
 
     async fn come_up(&mut self, plan: &Plan) -> io::Result<()> {
         let patience = match &self.held {
-            Held::Sandbox(_) => PATIENCE,
+            Held::Sandbox(_) | Held::Direct(_) => PATIENCE,
             Held::Container(_) => held_container::COMING,
         };
         let ready = timeout(patience, self.exit_codes.next_line()).await??;
@@ -110,6 +117,10 @@ impl Environment {
         match &mut self.held {
             Held::Sandbox(held) => held.bound(&plan.limits),
             Held::Container(_) => self.output.forget_beginning().await,
+            Held::Direct(held) => {
+                held.bound(&plan.limits);
+                Ok(())
+            }
         }
     }
 
@@ -117,8 +128,8 @@ impl Environment {
     pub fn refuses(&self, user: &str) -> Option<String> {
         match self.held {
             Held::Sandbox(_) => Some(format!("run-as: {user}: the sandbox runs commands as root only")),
-            Held::Container(_) if is_user_name(user) => None,
-            Held::Container(_) => Some(format!("run-as: {user:?} is no name of a user")),
+            Held::Container(_) | Held::Direct(_) if is_user_name(user) => None,
+            Held::Container(_) | Held::Direct(_) => Some(format!("run-as: {user:?} is no name of a user")),
         }
     }
 
@@ -179,6 +190,10 @@ impl Environment {
                 held.terminate();
                 Ok(true)
             }
+            Held::Direct(held) => {
+                held.terminate();
+                Ok(true)
+            }
             Held::Container(held) => passing_on(&mut self.output, log, held.terminate()).await,
         }
     }
@@ -207,6 +222,7 @@ impl Environment {
         }
         let is_busy = |held: &Held| match held {
             Held::Sandbox(held) => held.is_busy(),
+            Held::Direct(held) => held.is_busy(),
             // Only the engine sees them.
             Held::Container(_) => true,
         };
@@ -227,7 +243,7 @@ impl Environment {
         // The loop ends with its input, what keeps the environment up with the loop, and the kernel kills the rest.
         drop(self.scripts);
         let patience = match self.held {
-            Held::Sandbox(_) => Duration::from_millis(200),
+            Held::Sandbox(_) | Held::Direct(_) => Duration::from_millis(200),
             Held::Container(_) if self.stuck => Duration::ZERO,
             Held::Container(_) => held_container::LEAVING,
         };
@@ -239,6 +255,13 @@ impl Environment {
                     let _killed: ExitStatus = timeout(PATIENCE, self.child.wait()).await??;
                 }
                 held.gone().await?;
+            }
+            Held::Direct(held) => {
+                if left.is_err() {
+                    self.child.start_kill()?;
+                    let _killed: ExitStatus = timeout(PATIENCE, self.child.wait()).await??;
+                }
+                passing_on(&mut self.output, log, held.end()).await??;
             }
             Held::Container(held) => {
                 let removed_itself = matches!(left, Ok(Ok(status)) if status.success());

@@ -9,8 +9,8 @@ use crate::plan::Limits;
 ///
 /// A limit that the kernel refuses stays as it is: it was lower already.
 pub(super) fn apply(process: Pid, limits: &Limits, control_group: &ControlGroup) {
-    let mut wanted = vec![(Resource::Core, Some(0)), (Resource::Nofile, Some(limits.open_files))];
-    wanted.push((Resource::Fsize, limits.file_bytes));
+    apply_to_files(process, limits);
+    let mut wanted = Vec::new();
     if !control_group.bounds_processes() {
         wanted.push((Resource::Nproc, Some(limits.processes)));
     }
@@ -18,7 +18,21 @@ pub(super) fn apply(process: Pid, limits: &Limits, control_group: &ControlGroup)
         // Data, not address space: Java, Go and Node reserve far more addresses than they ever use.
         wanted.push((Resource::Data, limits.memory_bytes));
     }
-    for (resource, value) in wanted {
+    set(process, &wanted);
+}
+
+/// As [`apply`], where memory and processes are bounded otherwise.
+pub(super) fn apply_to_files(process: Pid, limits: &Limits) {
+    let files = [
+        (Resource::Core, Some(0)),
+        (Resource::Nofile, Some(limits.open_files)),
+        (Resource::Fsize, limits.file_bytes),
+    ];
+    set(process, &files);
+}
+
+fn set(process: Pid, wanted: &[(Resource, Option<u64>)]) {
+    for &(resource, value) in wanted {
         let Some(value) = value else { continue };
         let value = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
         let _lower_already =

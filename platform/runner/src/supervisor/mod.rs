@@ -6,6 +6,7 @@
 pub(crate) mod control_group;
 mod environment;
 mod held_container;
+mod held_direct;
 mod held_sandbox;
 mod interrupt;
 mod journal;

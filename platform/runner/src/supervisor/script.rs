@@ -41,7 +41,7 @@ while IFS= read -r script; do
 done
 "#;
 
-/// The same loop in a container. The image's variables are kept for the first command. What commands have written comes
+/// The same loop in a container of an image. The image's variables are kept for the first command. What commands have written comes
 /// through the engine, by a way of its own, so its end is marked by `$2`. A line may name the user after the script.
 pub(super) const CONTAINER_LOOP: &str = r#"exec 3>&1 1>&2
 trap : TERM

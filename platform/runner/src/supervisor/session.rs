@@ -31,7 +31,7 @@ pub(super) async fn run(folder: &Folder, assignment: Assignment, interrupts: Int
             log.agent(&message)?;
             let context = match &assignment.isolation {
                 Isolation::Sandbox(_) => fault(message),
-                Isolation::Container { .. } => not_supported(&error),
+                Isolation::Container { .. } | Isolation::Direct(_) => not_supported(&error),
             };
             End { status: Status::Fault, upload_artifacts: false, context }
         }
@@ -92,7 +92,7 @@ impl<'a> Session<'a> {
         let side = plan.open.map(|open| Side::open(folder, plan, open)).transpose()?;
         let base = match &assignment.isolation {
             Isolation::Sandbox(sandbox) => Base::Machine(sandbox.variables()),
-            Isolation::Container { .. } => Base::Image,
+            Isolation::Container { .. } | Isolation::Direct(_) => Base::Image,
         };
         let scripts = ScriptFolder::create(folder, plan, &base)?;
         if base == Base::Image {

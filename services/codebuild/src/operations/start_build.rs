@@ -358,7 +358,8 @@ fn admit(tx: &mut WriteTx<'_>, build: &Build, config: &Config) -> Result<(), Err
     if queue_of(build) == Some(BUILDS) {
         check_queue(tx, config)?;
     }
-    if build.open.is_some() && config.containers.isolation == Isolation::Workers {
+    let is_elsewhere = matches!(config.containers.isolation, Isolation::Workers | Isolation::Kubernetes);
+    if build.open.is_some() && is_elsewhere {
         let message = "Sandboxes and debug sessions are not available: this server's builds run on workers";
         return Err(Error::InvalidInput(message.to_owned()));
     }

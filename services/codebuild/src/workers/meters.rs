@@ -49,7 +49,7 @@ impl Collector for Counting {
             let gauge = gauge(census.values().map(count).sum());
             gauge.encode(encoder.encode_descriptor(all, help, None, gauge.metric_type())?)?;
             let fleets = census.iter().filter_map(|(pool, census)| match pool {
-                Pool::Common => None,
+                Pool::Common | Pool::Cluster | Pool::Pod(_) => None,
                 Pool::Fleet(arn) => Some((arn, count(census))),
             });
             let mut fleets = fleets.peekable();

@@ -5,6 +5,9 @@
 //! `fleet=` of each request, with the first one by name or ARN, from its lease on by ARN: the permission is asked for on that
 //! ARN, so the key is one of the fleet's account. Any other worker has a key of the platform's own account.
 //!
+//! A pod that was made for one build has no key. It shows a token that was made for that build with each request instead,
+//! the first one too, and its lease is by that token. It is good for nothing else, and ends with the build.
+//!
 //! | path | body | answer |
 //! |---|---|---|
 //! | `lease`, `lease?build=ID&fleet=NAME` | `{"worker": NAME}` | 200: [`Lease`]; 204: there is none |
@@ -23,7 +26,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws::{
-    Access, AuditRecord, Ctx, Gateway, Scope, Timestamp,
+    Access, AuditRecord, Caller, Ctx, Gateway, Principal, Scope, Timestamp,
     gateway::Origin,
     http::{Body, HttpService, Peer, Request, Response, Unread, full, read_within},
     sigv4::verify,
@@ -41,7 +44,13 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use self::request::{Asked, OfBuild};
-use crate::{CodeBuild, container::Isolation, credentials::new_token, error::Error, fleet::FleetName};
+use crate::{
+    CodeBuild,
+    container::Isolation,
+    credentials::{hash, new_token},
+    error::Error,
+    fleet::FleetName,
+};
 
 /// What a principal must be allowed that runs builds for the platform: it sees their sources and secrets.
 const ACTION: &str = "stagewright:RunBuilds";
@@ -110,9 +119,16 @@ impl WorkerEndpoint {
         if parts.method != Method::POST {
             return Err(aws::Error::new("MethodNotAllowed", "Workers post.").with_status(405));
         }
-        let asked = request::asked(&parts).ok_or_else(unknown)?;
-        let ctx = self.caller(&parts, peer).await?;
-        let done = match self.allowed(&ctx, &asked).await {
+        let mut asked = request::asked(&parts).ok_or_else(unknown)?;
+        let (ctx, allowed) = match self.pod(&parts, &mut asked)? {
+            Some(allowed) => (self.of_pod(&parts, peer), Ok(allowed)),
+            None => {
+                let ctx = self.caller(&parts, peer).await?;
+                let allowed = self.allowed(&ctx, &asked).await;
+                (ctx, allowed)
+            }
+        };
+        let done = match allowed {
             Ok((executor, pool)) => self.serve((executor, &pool), &asked, &parts, body).await,
             Err(error) => Err(error),
         };
@@ -120,6 +136,40 @@ impl WorkerEndpoint {
             self.record(ctx, &asked, done.as_ref().err()).await?;
         }
         done
+    }
+
+    /// What a pod gets that shows the token of its build; none if the request is signed, or shows no token.
+    fn pod(&self, parts: &Parts, asked: &mut Asked) -> Result<Option<(&RemoteExecutor, Pool)>, aws::Error> {
+        let token = request::token(parts);
+        if token.is_empty() || verify::parse(parts)?.is_some() {
+            return Ok(None);
+        }
+        let pool = Pool::Pod(hash(token));
+        let id = match asked {
+            Asked::Lease { wanted, .. } => *wanted,
+            Asked::Build(of) => Some(of.claim.id),
+        };
+        let executor = self.codebuild.workers.as_deref();
+        let Some(executor) = executor.filter(|executor| id.is_some_and(|id| executor.is_for(id, &pool)))
+        else {
+            return Err(match asked {
+                Asked::Lease { .. } => {
+                    aws::Error::access_denied("This token is not good for this build.").with_status(403)
+                }
+                Asked::Build(_) => refused(Refused::NotYours),
+            });
+        };
+        if let Asked::Build(of) = asked {
+            of.claim.pool = pool.clone();
+        }
+        Ok(Some((executor, pool)))
+    }
+
+    /// This service has handed the build on.
+    fn of_pod(&self, parts: &Parts, peer: Peer) -> Ctx {
+        let caller = Caller::of(Principal::Service { name: CODEBUILD.principal() });
+        let home = self.gateway.home.clone();
+        self.gateway.ctx(caller, home, "RunBuilds", Origin::of(&parts.headers, peer))
     }
 
     /// Who asks, by the signature over what the body is said to be: a stranger's body is not read.
@@ -148,6 +198,7 @@ impl WorkerEndpoint {
         };
         let access = match &pool {
             Pool::Fleet(arn) => Access::to(arn),
+            Pool::Cluster | Pool::Pod(_) => return Err(unknown()),
             // A key of another account has nothing to do with the builds of this platform.
             Pool::Common if ctx.scope.account != self.gateway.home.account => {
                 let message = "Workers that belong to no fleet belong to the platform's own account.";
@@ -213,7 +264,13 @@ impl WorkerEndpoint {
         // Whoever waits, for a build or with a sign of life, has no body that takes memory.
         let _place = (!body.is_empty() && asked.is_append()).then_some(place);
         match asked {
-            Asked::Lease { wanted, .. } => lease(executor, pool, *wanted, &body).await,
+            Asked::Lease { wanted, .. } => {
+                let token = match pool {
+                    Pool::Pod(proof) => (request::token(parts).to_owned(), proof.clone()),
+                    Pool::Common | Pool::Fleet(_) | Pool::Cluster => new_token(),
+                };
+                lease((executor, pool), token, *wanted, &body).await
+            }
             Asked::Build(of) => of_build(executor, of, body).await,
         }
     }
@@ -245,8 +302,8 @@ fn is_recorded(asked: &Asked, done: &Result<Answer, aws::Error>) -> bool {
 }
 
 async fn lease(
-    executor: &RemoteExecutor,
-    pool: &Pool,
+    (executor, pool): (&RemoteExecutor, &Pool),
+    (token, proof): (String, String),
     wanted: Option<Uuid>,
     body: &[u8],
 ) -> Result<Answer, aws::Error> {
@@ -257,7 +314,6 @@ async fn lease(
         let message = format!("A worker's name has 1 to {LONGEST_NAME} visible characters of ASCII.");
         return Err(aws::Error::new("InvalidInputException", message));
     }
-    let (token, proof) = new_token();
     Ok(match executor.lease(&asking.worker, pool, &proof, wanted).await {
         Some(mut leased) => {
             if let Some(requested) = leased.plan.requested.as_mut().filter(|_| !asking.containers) {
@@ -265,7 +321,7 @@ async fn lease(
                 requested.pull_as = PullAs::Anybody;
             }
             let fleet = match pool {
-                Pool::Common => None,
+                Pool::Common | Pool::Cluster | Pool::Pod(_) => None,
                 Pool::Fleet(arn) => Some(arn.clone()),
             };
             let lease = Lease { token, lease_seconds: leased.lease.as_secs(), fleet, plan: leased.plan };

@@ -94,10 +94,14 @@ pub(super) fn asked(parts: &Parts) -> Option<Asked> {
     let (id, what) = path.split_once('/')?;
     let what = What::ALL.iter().find(|(name, _)| *name == what)?.1;
     let offset = value("offset").map_or(Some(0), |offset| offset.parse().ok())?;
-    let token = parts.headers.get(TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default();
     let pool = fleet.map_or(Pool::Common, Pool::Fleet);
-    let claim = Claim { id: id.parse().ok()?, proof: hash(token), pool };
+    let claim = Claim { id: id.parse().ok()?, proof: hash(token(parts)), pool };
     Some(Asked::Build(OfBuild { claim, what, offset }))
+}
+
+/// The token that is shown; empty if there is none.
+pub(super) fn token(parts: &Parts) -> &str {
+    parts.headers.get(TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -115,6 +119,7 @@ mod tests {
                 match of.claim.pool {
                     Pool::Common => format!("{:?} {}", of.what, of.offset),
                     Pool::Fleet(fleet) => format!("{:?} of {fleet}", of.what),
+                    pool @ (Pool::Cluster | Pool::Pod(_)) => panic!("{pool:?} is not asked for"),
                 }
             }
         })
