@@ -187,7 +187,7 @@ mod tests {
         let (mut number, mut latest) = (1, None);
         for mut times in batches {
             times.sort_unstable();
-            let message = format!("{number:0message_size$}");
+            let message = "x".repeat(message_size);
             let event =
                 |(number, timestamp)| Event { timestamp, number, ingested_at: 0, message: message.clone() };
             let prepared = Prepared::of(&(0..).zip(times).map(event).collect::<Vec<_>>());
