@@ -339,6 +339,12 @@ impl Build {
         self.ended.is_some()
     }
 
+    /// Whether its project asks for the container engine's rights over the machine.
+    pub fn is_privileged(&self) -> bool {
+        let environment = self.configuration.0.environment.as_ref();
+        environment.is_some_and(|environment| environment.privileged_mode == Some(true))
+    }
+
     pub fn is_sandbox(&self) -> bool {
         self.open.is_some_and(|open| open.sandbox)
     }
