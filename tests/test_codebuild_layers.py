@@ -1,4 +1,4 @@
-"""Layers of an engine inside a build, kept between builds: whose they are, how long they stay, and that nothing is left."""
+"""Layers of an engine inside a build, kept between builds: whose they are, how long they stay, and what is left."""
 
 import json
 import subprocess
