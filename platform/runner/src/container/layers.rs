@@ -78,7 +78,11 @@ pub(crate) struct Shelf<'a> {
 impl Shelf<'_> {
     /// Gives a build a pair that no other build has, and whether it was used before.
     pub async fn lease(&self, folder: &Folder, wanted: &Layers) -> Result<(Vec<Volume>, bool), Error> {
-        let leased = self.leased()?;
+        let mut leased = self.leased()?;
+        // Its start was cut short.
+        if let Some(own) = folder.layers()? {
+            leased.remove(&own.pair);
+        }
         let mut kept = self.kept()?;
         kept.sort_by_key(|(_, _, used)| std::cmp::Reverse(*used));
         for (pair, record, _) in kept {
@@ -265,10 +269,10 @@ impl Folder {
     }
 }
 
-/// None if it is not there.
+/// None if it is not there, or if a failure of power has left a part of it.
 fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> io::Result<Option<T>> {
     match fs::read(path) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
@@ -343,6 +347,26 @@ mod tests {
             (bytes("12kB"), bytes("N/A"), bytes("1e9MB"), bytes("-1B")),
             (Some(12_000), None, None, None)
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_half_written_is_nobodys() {
+        let data = tempfile::tempdir().unwrap();
+        let (engine, builds) = (Engine::new(vec!["/nonexistent/engine".into()]), data.path().join("builds"));
+        let shelf = Shelf { engine: &engine, builds: &builds };
+        let folder = Folder::new(builds.join("build"));
+        folder.create().unwrap();
+        let pair = Uuid::new_v4();
+        shelf.keep(pair, &Kept { owner: "a".into(), created: 1, bytes: 5 }).unwrap();
+        folder.write_layers(&Lease { pair, most_bytes: 9 }).unwrap();
+        assert_eq!(shelf.leased().unwrap(), BTreeSet::from([pair]));
+        assert_eq!(shelf.kept().unwrap().len(), 1);
+        fs::write(shelf.record_of(pair), "{").unwrap();
+        fs::write(folder.layers_record(), "").unwrap();
+        assert!(shelf.kept().unwrap().is_empty() && shelf.leased().unwrap().is_empty());
+        shelf.discard("a").await.unwrap();
+        let wanted = Layers { owner: "a".into(), since: None, most_bytes: 9 };
+        assert!(matches!(shelf.lease(&folder, &wanted).await, Err(Error::Engine(_))));
     }
 
     #[test]
