@@ -402,6 +402,65 @@ def test_a_merge_request_is_approved_by_a_note(aws, create, api, repository):
     aws.codebuild.delete_webhook(projectName=project)
 
 
+def test_a_pull_request_at_bitbucket_is_approved_by_a_comment(aws, create, api, repository):
+    api.roles |= {"ad-1": "admin", "ad-2": "read"}
+    project = create("BITBUCKET", "https://bitbucket.org/acme/site")
+    made = aws.codebuild.create_webhook(projectName=project)["webhook"]
+    policy = {"requiresCommentApproval": "FORK_PULL_REQUESTS", "approverRoles": ["BITBUCKET_WRITE", "BITBUCKET_ADMIN"]}
+    assert made["pullRequestBuildPolicy"] == policy
+    (hook,) = api.hooks[KINDS["BITBUCKET"][1]].values()
+    assert "pullrequest:comment_created" in hook["events"]
+
+    def deliver(event, account, **payload):
+        actor = {"account_id": f"5f:{account}", "uuid": f"{{{account}}}"}
+        body = {"repository": {"full_name": "acme/site"}, "actor": actor, **payload}
+        body = json.dumps(body).encode()
+        signature = "sha256=" + hmac.new(hook["secret"].encode(), body, hashlib.sha256).hexdigest()
+        headers = {"x-event-key": event, "x-hub-signature": signature, "x-request-uuid": str(uuid.uuid4())}
+        assert fetch(made["payloadUrl"], "POST", body, headers).status == 200
+
+    def side(branch, commit, name):
+        return {"branch": {"name": branch}, "commit": {"hash": commit[:12]}, "repository": {"full_name": name}}
+
+    def asks(author):
+        request = {"id": 7, "title": "Mend", "author": {"uuid": f"{{{author}}}"}}
+        request |= {"source": side("fix", repository.asked, "stranger/site")}
+        request |= {"destination": side("main", repository.first, "acme/site")}
+        deliver("pullrequest:created", author, pullrequest=request)
+
+    def comments(account, commit):
+        comment = {"id": 1, "content": {"raw": f"Good.\n\n/codebuild_run({commit})"}}
+        deliver("pullrequest:comment_created", account, pullrequest={"id": 7}, comment=comment)
+
+    asks("ad-2")
+    path = f"/bitbucket/repositories/acme/site/commit/{repository.asked[:12]}/statuses/build"
+    until(lambda: api.statuses(path), SECONDS, "the host to be told that it waits")
+    assert api.statuses(path)[0]["state"] == "FAILED"
+    comments("ad-2", repository.asked)
+    comments("nobody", repository.asked)
+    comments("ad-1", repository.first)
+    comments("ad-1", repository.asked[:12])
+    comments("ad-1", repository.asked)
+    (build,) = over(aws, project, 1)
+    # It ends there: the tests' host admits GitHub's user name alone.
+    assert build["sourceVersion"] == f"pr/7^{{{repository.asked}}}"
+    # Who may approve need not ask; unless something else has come to it before it could be looked at.
+    api.newest = repository.second
+    asks("ad-1")
+    until(lambda: len(api.statuses(path)) == 2, SECONDS, "the host to be told that it waits")
+    api.newest = repository.asked
+    asks("ad-1")
+    *_, own = over(aws, project, 2)
+    assert own["sourceVersion"] == f"pr/7^{{{repository.asked}}}"
+    policy = {"requiresCommentApproval": "ALL_PULL_REQUESTS", "approverRoles": ["BITBUCKET_ADMIN"]}
+    updated = aws.codebuild.update_webhook(projectName=project, pullRequestBuildPolicy=policy)["webhook"]
+    assert updated["pullRequestBuildPolicy"] == policy
+    policy = {**policy, "approverRoles": ["GITHUB_ADMIN"]}
+    arguments = {"projectName": project, "pullRequestBuildPolicy": policy}
+    refused("InvalidInputException", aws.codebuild.update_webhook, **arguments)
+    aws.codebuild.delete_webhook(projectName=project)
+
+
 def test_a_webhook_starts_batches(aws, create, api, repository):
     spec = {**json.loads(SPEC), "batch": {"build-list": [{"identifier": "one"}, {"identifier": "two"}]}}
     project = create(buildspec=json.dumps(spec))
@@ -448,6 +507,26 @@ def test_the_webhook_of_an_organisation_builds_its_repositories(aws, create, api
     assert (build["buildStatus"], build["resolvedSourceVersion"]) == ("SUCCEEDED", repository.first), build["phases"]
     aws.codebuild.delete_webhook(projectName=project)
     assert api.hooks["/github/orgs/acme/hooks"] == {}
+
+
+def test_the_webhook_of_an_enterprise_builds_the_repositories_of_its_organisations(aws, create, api, repository):
+    project = create(location="CODEBUILD_DEFAULT_WEBHOOK_SOURCE_LOCATION")
+    wanted = {"scopeConfiguration": {"name": "big-co", "scope": "GITHUB_GLOBAL"}}
+    message = refused("InvalidInputException", aws.codebuild.create_webhook, projectName=project, **wanted)
+    assert "manualCreation" in message
+    groups = [[EVENT, {"type": "REPOSITORY_NAME", "pattern": "^site$"}]]
+    settings = {**wanted, "filterGroups": groups, "manualCreation": True}
+    made = aws.codebuild.create_webhook(projectName=project, **settings)["webhook"]
+    assert made["scopeConfiguration"] == wanted["scopeConfiguration"]
+    pushed = {"ref": "refs/heads/main", "before": NOTHING, "after": repository.first}
+    enterprise = {"enterprise": {"slug": "big-co"}}
+    for name, secret, status in [("acme/other", None, 200), ("acme/site", "wrong", 403), ("acme/site", None, 200)]:
+        payload = {**pushed, **enterprise, "repository": {"full_name": name}}
+        deliver(made, "push", payload, secret or made["secret"], status)
+    (build,) = over(aws, project, 1)
+    assert build["source"]["location"] == "https://github.com/acme/site"
+    assert (build["buildStatus"], build["resolvedSourceVersion"]) == ("SUCCEEDED", repository.first), build["phases"]
+    aws.codebuild.delete_webhook(projectName=project)
 
 
 def test_the_webhook_of_a_gitlab_group_builds_its_projects(aws, create, api, repository):
@@ -535,7 +614,7 @@ def test_badges(aws, create, repository):
         ({"buildType": "BUILD_BATCH"}, "InvalidInputException"),
         ({"buildType": "RUNNER_BUILDKITE_BUILD"}, "NotImplemented"),
         ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_ORGANIZATION"}}, "InvalidInputException"),
-        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_GLOBAL"}}, "NotImplemented"),
+        ({"scopeConfiguration": {"name": "acme", "scope": "GITHUB_GLOBAL"}}, "InvalidInputException"),
     ],
 )
 def test_what_makes_no_webhook(aws, create, api, settings, code):

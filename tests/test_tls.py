@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import shlex
 import signal
 import socket
 import ssl
@@ -25,6 +26,7 @@ from harness.command import run
 from harness.eventually import until
 from harness.git import Git
 from harness.identities import allow, policy, trust
+from harness.maven import SETTINGS, pom
 from harness.npm import Npm
 from harness.python_packages import Python, wheel
 from harness.server import ACCOUNT, ADMINISTRATOR, REGION, Server, free_port
@@ -35,6 +37,17 @@ IMAGE = "aws/codebuild/standard:7.0"
 SECONDS = 60
 # What builds are let read.
 TOOLS = pathlib.Path(sys.prefix).resolve()
+# Where Debian's Java and Maven have what they cannot do without.
+OF_JAVA = ("/etc/maven", "/etc/java-17-openjdk", "/etc/alternatives")
+PARENT = (
+    "<parent><groupId>com.acme</groupId><artifactId>parent</artifactId><version>1</version><relativePath/></parent>"
+)
+VERSIONS = (
+    "<metadata><groupId>com.acme</groupId><artifactId>parent</artifactId>"
+    "<versioning><versions><version>1</version></versions></versioning></metadata>"
+)
+# No plug-in is needed for it, only the parent.
+MAVEN = "mvn -B -q -s settings.xml -Dmaven.repo.local=$PWD/repository validate"
 
 
 class TlsServer(Server):
@@ -257,13 +270,16 @@ def test_npm_and_pip_install_over_tls(secure, trusting, tmp_path):
 
 
 def test_programs_of_builds_trust_the_authority_and_have_their_role(tls, tmp_path, monkeypatch):
-    server = TlsServer(tmp_path, tls, f"read_only_paths = [{json.dumps(str(TOOLS))}]").start()
+    paths = [str(TOOLS), *filter(os.path.isdir, OF_JAVA)]
+    server = TlsServer(tmp_path, tls, f"read_only_paths = {json.dumps(paths)}").start()
     monkeypatch.setenv("AWS_CA_BUNDLE", str(server.authority))
     aws = Aws(server.url, ADMINISTRATOR)
     aws.codeartifact.create_domain(domain="builds")
     aws.codeartifact.create_repository(domain="builds", repository="web")
     aws.codecommit.create_repository(repositoryName="built")
     builds = Builds(aws, "aws/codebuild/standard:7.0", allow("*"))
+    maven = aws.codeartifact.get_repository_endpoint(domain="builds", repository="web", format="maven")
+    maven = maven["repositoryEndpoint"]
     build = builds.run(
         phases(
             f"export PATH={TOOLS}/bin:$PATH",
@@ -276,6 +292,15 @@ def test_programs_of_builds_trust_the_authority_and_have_their_role(tls, tmp_pat
             "git config --global credential.UseHttpPath true",
             "git ls-remote $AWS_ENDPOINT_URL/v1/repos/built && echo listed",
             'node -e \'fetch(process.env.AWS_ENDPOINT_URL + "/health").then(it => console.log("node", it.status))\'',
+            "export CODEARTIFACT_AUTH_TOKEN=$(aws codeartifact get-authorization-token --domain builds"
+            " --query authorizationToken --output text)",
+            f"echo {shlex.quote(SETTINGS.format(url=maven))} >settings.xml",
+            f"echo {shlex.quote(pom('com.acme', 'parent', '1', packaging='pom'))} >parent.xml",
+            f"echo {shlex.quote(pom('com.acme', 'child', '1', PARENT, 'pom'))} >pom.xml",
+            f"echo {shlex.quote(VERSIONS)} >versions.xml",
+            f"curl -sSf -u aws:$CODEARTIFACT_AUTH_TOKEN -T parent.xml {maven}com/acme/parent/1/parent-1.pom",
+            f"curl -sSf -u aws:$CODEARTIFACT_AUTH_TOKEN -T versions.xml {maven}com/acme/parent/maven-metadata.xml",
+            f"{MAVEN} && echo && echo maven trusts",
             "echo passage ${AWS_CONTAINER_CREDENTIALS_FULL_URI%:*}",
             "curl -s -o /dev/null -w 'other %{http_code}\n' ${AWS_CONTAINER_CREDENTIALS_FULL_URI%/codebuild*}/health",
         )
@@ -283,7 +308,7 @@ def test_programs_of_builds_trust_the_authority_and_have_their_role(tls, tmp_pat
     said = builds.log(build)
     assert build["buildStatus"] == "SUCCEEDED", said
     assert ":assumed-role/" in said
-    for line in ("curl 200", "own 1", "No matching distribution", "listed", "node 200", "other 403"):
+    for line in ("curl 200", "own 1", "No matching distribution", "listed", "node 200", "other 403", "maven trusts"):
         assert f"\n{line}\n" in said, (line, said)
     assert "\npassage http://127.0.0.1\n" in said
     given = {**phases("echo trusts $SSL_CERT_FILE"), "env": {"variables": {"SSL_CERT_FILE": "/of/its/own"}}}

@@ -138,6 +138,15 @@ def test_reports_that_no_buildspec_names_are_found_in_what_comes_back(server, aw
     assert report["reportGroupArn"].endswith("-JUNITXML-AutoDiscovered")
 
 
+def test_an_endpoint_that_a_build_is_given_holds_on_a_worker_too(builds, work):
+    work()
+    spec = phases("echo for $AWS_ENDPOINT_URL", "echo role ${AWS_CONTAINER_CREDENTIALS_FULL_URI%:*}")
+    given = [{"name": "AWS_ENDPOINT_URL", "value": "https://aws.example.com"}]
+    build = builds.run(spec, environment={"environmentVariables": given})
+    log = builds.log(build)
+    assert "\nfor https://aws.example.com\n" in log and "\nrole http://127.0.0.1\n" in log, log
+
+
 def test_many_builds_on_two_workers(builds, work):
     spec = phases(
         "echo on $(cat /proc/sys/kernel/random/uuid)", "i=0; while [ $i -lt 20 ]; do echo $i; i=$((i+1)); done"

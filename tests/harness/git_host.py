@@ -73,8 +73,8 @@ class HostApi:
 
     def __init__(self):
         self.hooks, self.posted, self.refusal, numbers = {}, [], None, itertools.count(1)
-        # Roles of accounts, by name.
-        self.faults, self.roles = {}, {}
+        # Roles of accounts, by name; and the newest commit of every pull request.
+        self.faults, self.roles, self.newest = {}, {}, None
         api = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -91,6 +91,12 @@ class HostApi:
                 if "/members/all/" in path:
                     level = api.roles.get(path.split("/")[-1])
                     return self.answer(200 if level else 404, {"state": "active", "access_level": level})
+                if "/permissions/repositories/" in path:
+                    account = self.path.partition("%7B")[2].partition("%7D")[0]
+                    told = {"user": {"uuid": f"{{{account}}}"}, "permission": api.roles.get(account)}
+                    return self.answer(200, {"values": [told] if told["permission"] else []})
+                if path.endswith("/commits"):
+                    return self.answer(200, {"values": [{"hash": api.newest}]})
                 if "/status" in path:
                     api.posted.append((path, body))
                     return self.answer(201, {})

@@ -1,7 +1,7 @@
 //! The part of the hosts' APIs that is called here: webhooks of a repository, statuses of commits, and roles.
 //! Sources: GitHub REST API, "Repository webhooks", "Commit statuses", "Collaborators"; GitLab REST API, "Project webhooks", "Group webhooks",
 //! "Commits", "Project members";
-//! Bitbucket Cloud REST API, "Repositories", "Commit statuses".
+//! Bitbucket Cloud REST API, "Repositories", "Commit statuses", "Pullrequests", "Workspaces".
 
 mod hook;
 mod people;
@@ -54,10 +54,15 @@ pub enum Refusal {
 impl Api {
     /// Answers the body; null where there is none.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
+        self.call_at(method, &format!("{}{path}", self.repository()), body).await
+    }
+
+    /// As `call`, of what is not below the repository.
+    async fn call_at(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Refusal> {
         let broken = || Refusal::Other("the address of its API is none".to_owned());
         let request = http::Request::builder()
             .method(method)
-            .uri(format!("{}{}{path}", self.base.trim_end_matches('/'), self.repository()))
+            .uri(format!("{}{path}", self.base.trim_end_matches('/')))
             .header("accept", "application/json")
             .header("user-agent", "Stagewright")
             .header("content-type", "application/json")

@@ -55,11 +55,17 @@ pub struct Approval {
     pub id: String,
     /// That was looked at.
     pub commit: String,
-    /// The account that comments, as roles are asked for: by its name at GitHub, by its id at GitLab.
+    /// The account that comments, as roles are asked for: by its name at GitHub, by its id at GitLab, by its UUID at Bitbucket.
     pub by: String,
 }
 
 impl Approval {
+    /// Whether a pull request with this commit is meant, of whose id the host may have told the beginning alone.
+    pub fn is_of(&self, commit: &str) -> bool {
+        let beginning = self.commit.get(..commit.len());
+        !commit.is_empty() && beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(commit))
+    }
+
     /// The commit that a comment approves: `/codebuild_run(<full id>)` on a line of its own.
     /// Source: CodeBuild User Guide, "Pull request comment approval".
     pub fn commit_of(comment: &str) -> Option<String> {
@@ -130,6 +136,9 @@ mod tests {
         let commit = "046e8b67481d53bdc86c3f6affdd5d1afae6d369";
         let approved = |text: String| Approval::commit_of(&text);
         assert_eq!(approved(format!("Looks good.\r\n/codebuild_run({commit})\r\n")).as_deref(), Some(commit));
+        let approval = |commit: &str| Approval { id: "7".into(), commit: commit.into(), by: "me".into() };
+        assert!(approval(commit).is_of(&commit[..12]) && approval(commit).is_of(&commit.to_uppercase()));
+        assert!(!approval(commit).is_of("046e8b67481e") && !approval(commit).is_of(&format!("{commit}00")));
         for no in [
             format!("see /codebuild_run({commit})"),
             "/codebuild_run(046e8b6)".into(),

@@ -22,12 +22,13 @@ use uuid::Uuid;
 
 use crate::{
     attachment::{Attachment, Position},
-    container::{Client, Container, Engine, EngineProblem, PullAs, Unprovided},
+    container::{Client, Container, Engine, EngineProblem, PullAs, Shelf, Unprovided, Volume},
     direct::Direct,
     folder::{Assignment, Folder, Isolation, State},
     plan::Plan,
     sandbox::{Problem, Sandbox},
     supervisor::control_group,
+    timestamp::agent_line,
     watch::Watcher,
 };
 
@@ -46,6 +47,8 @@ pub enum Error {
     Elsewhere(Uuid),
     #[error("build {0} is still running")]
     Running(Uuid),
+    #[error("Docker layers: {0}")]
+    Layers(String),
     #[error("the container of build {id} cannot be removed: the container engine {source}")]
     Container { id: Uuid, source: EngineProblem },
 }
@@ -76,6 +79,9 @@ pub trait Executor: Send + Sync {
     /// Deletes the build's folder, and what a lost supervisor has left of its environment. Refused while the build
     /// runs.
     async fn remove(&self, id: Uuid) -> Result<(), Error>;
+
+    /// Forgets the layers that an owner's builds have kept of their own engines. No build that starts later gets them.
+    async fn discard_layers(&self, owner: &str) -> Result<(), Error>;
 }
 
 /// Builds in bubblewrap sandboxes on this machine. A plan with a container is refused.
@@ -198,7 +204,9 @@ impl ContainerExecutor {
                 removed.map_err(|source| Error::Container { id, source })?;
             }
         }
-        Ok(())
+        let starter = &self.builds.starter;
+        let _one_at_a_time = starter.starting.lock().await;
+        starter.shelf(&self.engine).sweep().await.map_err(|error| Error::Layers(error.to_string()))
     }
 }
 
@@ -230,7 +238,10 @@ impl Starter {
                 Some(direct) => Isolation::Direct(direct.clone()),
                 None => Isolation::Sandbox(self.sandbox.clone()),
             },
-            (Some(container), Some(engine)) => Isolation::Container { engine: engine.clone(), container },
+            (Some(container), Some(engine)) => {
+                let volumes = self.layers(id, engine, &container).await?;
+                Isolation::Container { engine: engine.clone(), container, volumes }
+            }
             (Some(_), None) => {
                 return Err(Error::Supervisor { id, reason: Unprovided::NoEngine.to_string() });
             }
@@ -250,6 +261,48 @@ impl Starter {
         match is_to_start.await? {
             true => self.spawn_supervisor(id).await,
             false => Ok(()),
+        }
+    }
+
+    fn shelf<'a>(&'a self, engine: &'a Engine) -> Shelf<'a> {
+        Shelf { engine, builds: &self.builds }
+    }
+
+    /// The volumes of a build that keeps the layers of its own engine. One that cannot have them runs without.
+    async fn layers(&self, id: Uuid, engine: &Engine, container: &Container) -> Result<Vec<Volume>, Error> {
+        let Some(wanted) = container.layers.as_ref().filter(|_| container.privileged) else {
+            return Ok(Vec::new());
+        };
+        let folder = self.folder(id);
+        let begun = with_folder(folder.clone(), id, |folder| {
+            folder.create()?;
+            folder.state().map(|state| state != State::NotStarted)
+        });
+        if begun.await? {
+            return Ok(Vec::new());
+        }
+        let (volumes, said) = match self.shelf(engine).lease(&folder, wanted).await {
+            Ok((volumes, true)) => (volumes, "Docker layers of an earlier build are there".to_owned()),
+            Ok((volumes, false)) => (volumes, "No Docker layers of an earlier build were found".to_owned()),
+            Err(error) => (Vec::new(), format!("Docker layers are not kept: {error}")),
+        };
+        folder.append_output(&agent_line(&said)).map_err(|source| Error::Folder { id, source })?;
+        Ok(volumes)
+    }
+
+    /// Keeps the layers of a build whose container is gone, within bounds.
+    async fn keep_layers(&self, id: Uuid, engine: &Engine) {
+        let (shelf, folder) = (self.shelf(engine), self.folder(id));
+        if !folder.layers_record().exists() {
+            return;
+        }
+        let bytes = shelf.measure(&folder).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, build.id = %id, "Docker layers of a build cannot be measured, and are not kept");
+            None
+        });
+        let _one_at_a_time = self.starting.lock().await;
+        if let Err(error) = shelf.take_back(&folder, bytes).await {
+            tracing::warn!(%error, build.id = %id, "Docker layers are left to the next start");
         }
     }
 
@@ -347,11 +400,20 @@ impl Executor for SandboxExecutor {
                 Err(source) => return Err(Error::Container { id, source }),
             }
         }
+        if let Some(engine) = &self.starter.engine {
+            self.starter.keep_layers(id, engine).await;
+        }
         with_folder(self.folder(id), id, move |folder| {
             control_group::discard(&id.to_string());
             folder.remove()
         })
         .await
+    }
+
+    async fn discard_layers(&self, owner: &str) -> Result<(), Error> {
+        let Some(engine) = &self.starter.engine else { return Ok(()) };
+        let _one_at_a_time = self.starter.starting.lock().await;
+        self.starter.shelf(engine).discard(owner).await.map_err(|error| Error::Layers(error.to_string()))
     }
 }
 
@@ -383,6 +445,10 @@ impl Executor for ContainerExecutor {
 
     async fn remove(&self, id: Uuid) -> Result<(), Error> {
         self.builds.remove(id).await
+    }
+
+    async fn discard_layers(&self, owner: &str) -> Result<(), Error> {
+        self.builds.discard_layers(owner).await
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    container::{Container, Engine},
+    container::{Container, Engine, Volume},
     direct::Direct,
     event::{Event, Status},
     plan::Plan,
@@ -41,6 +41,7 @@ pub(crate) const FINAL_EVENT_BYTES: u64 = 64 * 1024;
 /// | `output.log`, `events.jsonl` | supervisor; caller before and after it | see the crate's documentation |
 /// | `engine.json` | supervisor | the engine that holds a container of this build; deleted when that is gone |
 /// | `beside` | supervisor | the build has run in no environment of its own: see [`crate::Direct`] |
+/// | `layers.json` | executor | the volumes that the build has for the layers of its own engine |
 /// | `stop` | executor | the build is to be stopped, also if the supervisor has not started yet |
 /// | `hold` | worker | up to which uptime of the machine the build may run: see [`Folder::hold_until`] |
 /// | `files.zip`, `lease.json`, `result.zip` | executor of workers | see [`crate::remote`] |
@@ -71,7 +72,12 @@ pub(crate) struct Assignment {
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Isolation {
     Sandbox(Sandbox),
-    Container { engine: Engine, container: Container },
+    Container {
+        engine: Engine,
+        container: Container,
+        #[serde(default)]
+        volumes: Vec<Volume>,
+    },
     Direct(Direct),
 }
 
@@ -112,6 +118,10 @@ impl Folder {
 
     pub(crate) fn engine_record(&self) -> PathBuf {
         self.path.join("engine.json")
+    }
+
+    pub(crate) fn layers_record(&self) -> PathBuf {
+        self.path.join("layers.json")
     }
 
     /// Exists as soon as somebody has asked for the build to end.

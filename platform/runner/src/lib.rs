@@ -46,7 +46,7 @@ pub mod workspace;
 
 pub use attachment::{Attachment, Position, Update};
 pub use container::{
-    Container, Engine, EngineProblem, ImageName, NoImageName, Pull, PullAs, RegistryUser, Requested,
+    Container, Engine, EngineProblem, ImageName, Layers, NoImageName, Pull, PullAs, RegistryUser, Requested,
     Unprovided,
 };
 pub use direct::{Direct, NotAlone};

@@ -58,6 +58,9 @@ pub struct Plan {
     /// The workers that it is for; none: it runs on this machine.
     #[serde(default)]
     pub pool: Option<Pool>,
+    /// `AWS_ENDPOINT_URL` is the user's: it is what it is on every machine.
+    #[serde(default)]
+    pub has_own_endpoint: bool,
     /// Whether anybody looks at the build's files afterwards. Those of one that runs elsewhere come back only then.
     #[serde(default = "Plan::files_are_wanted")]
     pub leaves_files: bool,

@@ -83,7 +83,7 @@ impl Containers {
         }
         let image = ImageName::parse(stands_for.map_or(image, String::as_str));
         let image = image.map_err(|error| Unfit::to_pull(&error.to_string()))?;
-        Ok(Some(Container { image, privileged }))
+        Ok(Some(Container { image, privileged, layers: None }))
     }
 }
 

@@ -16,6 +16,8 @@ use crate::{
 /// What only CodeBuild sets.
 const RESERVED: [&str; 2] = ["CODEBUILD_", "AWS_CONTAINER_"];
 
+const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+
 /// How the build comes by its role's credentials, and to this server.
 pub(crate) struct Access<'a> {
     /// `http://127.0.0.1:4000`
@@ -43,6 +45,8 @@ pub(crate) struct Variables {
     pub all: BTreeMap<String, String>,
     /// Those among them whose values must not be seen.
     pub secret: BTreeMap<String, String>,
+    /// `AWS_ENDPOINT_URL` was given.
+    pub has_own_endpoint: bool,
 }
 
 /// The buildspec's variables, and over them the project's (with the overrides of the build).
@@ -77,6 +81,7 @@ pub(crate) fn variables(
     access: &Access<'_>,
 ) -> Variables {
     let mut all = access.trust.map(Trust::variables).unwrap_or_default();
+    let has_own_endpoint = given.contains_key(ENDPOINT_URL);
     all.extend(secret.clone());
     all.extend(given.into_iter().filter_map(|(name, given)| match given {
         Given::Plain(value) => Some((name, value)),
@@ -89,7 +94,7 @@ pub(crate) fn variables(
             all.entry(name).or_insert(value);
         }
     }
-    Variables { all, secret }
+    Variables { all, secret, has_own_endpoint }
 }
 
 /// What of CodeBuild's own variables may be told to others than the build.
@@ -108,7 +113,7 @@ fn own(build: &Build, sources: &[Placed], access: &Access<'_>) -> BTreeMap<Strin
     let mut set = |name: &str, value: String| own.insert(name.to_owned(), value);
     set("AWS_DEFAULT_REGION", region.to_owned());
     set("AWS_REGION", region.to_owned());
-    set("AWS_ENDPOINT_URL", access.endpoint.to_owned());
+    set(ENDPOINT_URL, access.endpoint.to_owned());
     let credentials = CredentialsEndpoint::address(access.credentials, build.id.uuid);
     set("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials);
     set("AWS_CONTAINER_AUTHORIZATION_TOKEN", access.credentials_token.to_owned());

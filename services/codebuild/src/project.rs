@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use codebuild_model::{
-    ArtifactsType, CacheType, ComputeType, EnvironmentType, EnvironmentVariable, ImagePullCredentialsType,
-    LogsConfigStatusType, Project, ProjectArtifacts, ProjectCache, ProjectSource, SourceType, StartBuild,
+    ArtifactsType, BucketOwnerAccess, CacheType, ComputeType, EnvironmentType, EnvironmentVariable,
+    ImagePullCredentialsType, LogsConfigStatusType, Project, ProjectArtifacts, ProjectCache, ProjectSource,
+    SourceType, StartBuild,
 };
 
 use crate::{
@@ -185,6 +186,9 @@ fn check_artifacts(project: &Project) -> Result<(), Error> {
 }
 
 fn check_artifact(artifacts: &ProjectArtifacts) -> Result<(), Error> {
+    if let Some(BucketOwnerAccess::Other(other)) = &artifacts.bucket_owner_access {
+        return invalid(format!("Invalid artifacts: bucketOwnerAccess {other} is unknown"));
+    }
     match &artifacts.r#type {
         ArtifactsType::S3 if artifacts.location.as_deref().is_none_or(str::is_empty) => {
             invalid("Invalid artifacts: location must be given for artifact type S3")

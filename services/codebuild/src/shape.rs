@@ -51,7 +51,16 @@ pub(crate) fn build(record: &Build) -> model::Build {
         name: Some(name.clone()),
         value: Some(value.clone()),
     });
-    let secondary: Vec<model::BuildArtifacts> = record.secondary_artifacts.iter().map(artifacts).collect();
+    let secondary = record.secondary_artifacts.iter().map(|artifact| {
+        let mut settings = configuration.secondary_artifacts.iter().flatten();
+        let own = settings.find(|own| own.artifact_identifier == artifact.identifier);
+        model::BuildArtifacts { bucket_owner_access: own.and_then(owner_access), ..artifacts(artifact) }
+    });
+    let secondary: Vec<model::BuildArtifacts> = secondary.collect();
+    let bucket_owner_access = configuration.artifacts.as_ref().and_then(owner_access);
+    let primary = record.artifacts.as_ref();
+    let primary =
+        primary.map(|artifact| model::BuildArtifacts { bucket_owner_access, ..artifacts(artifact) });
     model::Build {
         id: Some(record.id.to_string()),
         arn: Some(record.arn()),
@@ -67,7 +76,7 @@ pub(crate) fn build(record: &Build) -> model::Build {
         source: configuration.source,
         secondary_sources: Some(configuration.secondary_sources.unwrap_or_default()),
         secondary_source_versions: Some(configuration.secondary_source_versions.unwrap_or_default()),
-        artifacts: Some(record.artifacts.as_ref().map(artifacts).unwrap_or_default()),
+        artifacts: Some(primary.unwrap_or_default()),
         secondary_artifacts: Some(secondary).filter(|artifacts| !artifacts.is_empty()),
         cache: configuration.cache,
         environment: configuration.environment,
@@ -289,6 +298,10 @@ fn summary(scope: &Scope, group: &Group, record: &BuildSummary) -> Option<model:
 
 pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
     i64::try_from(to.since(from).as_secs()).unwrap_or(i64::MAX)
+}
+
+fn owner_access(settings: &model::ProjectArtifacts) -> Option<model::BucketOwnerAccess> {
+    settings.bucket_owner_access.clone()
 }
 
 fn artifacts(record: &Artifact) -> model::BuildArtifacts {

@@ -255,6 +255,10 @@ impl Platform {
                 service: Arc::new(codebuild::BadgeEndpoint::new(codebuild.clone())),
             },
             Mount {
+                prefix: codebuild::PublicPages::PREFIX,
+                service: Arc::new(codebuild::PublicPages::new(codebuild.clone())),
+            },
+            Mount {
                 prefix: codebuild::SessionEndpoint::PREFIX,
                 service: Arc::new(codebuild::SessionEndpoint::new(codebuild.clone())),
             },

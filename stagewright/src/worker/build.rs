@@ -223,8 +223,8 @@ impl Running {
             false => server,
         };
         let credentials = codebuild::CredentialsEndpoint::address(credentials, plan.id);
-        for (name, value) in
-            [("AWS_ENDPOINT_URL", server.to_owned()), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials)]
+        let endpoint = (!plan.has_own_endpoint).then(|| ("AWS_ENDPOINT_URL", server.to_owned()));
+        for (name, value) in endpoint.into_iter().chain([("AWS_CONTAINER_CREDENTIALS_FULL_URI", credentials)])
         {
             if let Some(known) = plan.environment.get_mut(name) {
                 *known = value;

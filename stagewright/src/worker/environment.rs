@@ -116,7 +116,11 @@ impl Environment {
                           --allow-privileged"
                     .to_owned(),
             }),
-            false => Ok(found.map(|container| Container { privileged: requested.privileged, ..container })),
+            false => Ok(found.map(|container| Container {
+                privileged: requested.privileged,
+                layers: requested.layers.clone(),
+                ..container
+            })),
         }
     }
 
@@ -142,7 +146,7 @@ mod tests {
     use super::*;
 
     fn asked(image: &str, privileged: bool) -> Requested {
-        Requested { image: image.to_owned(), privileged, pull_as: PullAs::Anybody }
+        Requested { image: image.to_owned(), privileged, pull_as: PullAs::Anybody, layers: None }
     }
 
     #[tokio::test]

@@ -78,7 +78,7 @@ fn described(provider: Provider, hook: &Hook) -> Value {
         Provider::Bitbucket => json!({
             "description": "AWS CodeBuild", "url": url, "active": true, "secret": secret,
             "events": ["repo:push", "pullrequest:created", "pullrequest:updated", "pullrequest:fulfilled",
-                "pullrequest:rejected"],
+                "pullrequest:rejected", "pullrequest:comment_created"],
         }),
     }
 }

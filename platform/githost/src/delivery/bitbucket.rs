@@ -47,6 +47,30 @@ struct PullRequest {
     source: Side,
     destination: Side,
     merge_commit: Option<Commit>,
+    author: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+struct CommentDelivery {
+    repository: Repository,
+    pullrequest: Commented,
+    comment: Comment,
+    actor: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+struct Commented {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct Comment {
+    content: Content,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    raw: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +98,15 @@ struct Repository {
 #[derive(Deserialize)]
 struct Actor {
     account_id: Option<String>,
+    /// In curly brackets.
+    uuid: Option<String>,
+}
+
+impl Actor {
+    /// As roles are asked for.
+    fn account(&self) -> Option<String> {
+        self.uuid.as_ref().map(|uuid| uuid.trim_matches(['{', '}']).to_owned())
+    }
 }
 
 pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
@@ -83,10 +116,13 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
         "pullrequest:updated" => Action::Updated,
         "pullrequest:fulfilled" => Action::Merged,
         "pullrequest:rejected" => Action::Closed,
+        "pullrequest:comment_created" => return Ok(approvals(parse(body)?)),
         _ => return Ok(Vec::new()),
     };
     let PullRequestDelivery { repository, pullrequest, actor } = parse(body)?;
     let Side { branch, commit, repository: from } = pullrequest.source;
+    let author = pullrequest.author.as_ref().and_then(Actor::account);
+    let user = actor.as_ref().and_then(Actor::account);
     let what = What::PullRequest(change::PullRequest {
         commit: commit.map(|commit| commit.hash).unwrap_or_default(),
         id: pullrequest.id.to_string(),
@@ -96,10 +132,20 @@ pub(super) fn read(event: &str, body: &[u8]) -> Result<Vec<Change>, Unusable> {
         destination_branch: pullrequest.destination.branch.name,
         is_from_fork: from.is_none_or(|from| from.full_name != repository.full_name),
         merge_commit: pullrequest.merge_commit.map(|commit| commit.hash),
-        contributors: Vec::new(),
+        // Both, or nobody.
+        contributors: author.zip(user).map(|(author, user)| vec![author, user]).unwrap_or_default(),
     });
     let actor = actor.and_then(|actor| actor.account_id);
     Ok(vec![Change { repository: repository.full_name, actor, what }])
+}
+
+fn approvals(told: CommentDelivery) -> Vec<Change> {
+    let text = told.comment.content.raw.unwrap_or_default();
+    let by = told.actor.as_ref().and_then(Actor::account);
+    let (Some(commit), Some(by)) = (change::Approval::commit_of(&text), by) else { return Vec::new() };
+    let what = What::Approval(change::Approval { id: told.pullrequest.id.to_string(), commit, by });
+    let actor = told.actor.and_then(|actor| actor.account_id);
+    vec![Change { repository: told.repository.full_name, actor, what }]
 }
 
 fn pushes(told: PushDelivery) -> Vec<Change> {

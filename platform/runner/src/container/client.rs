@@ -6,7 +6,7 @@ use rustix::process::{Resource, getrlimit};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::{Container, Engine, EngineProblem};
+use super::{Container, Engine, EngineProblem, Volume};
 use crate::{
     folder::Folder,
     plan::{Network, Plan},
@@ -36,7 +36,13 @@ impl<'a> Client<'a> {
 
     /// Runs `/bin/sh` with `arguments` in a new container, attached to three pipes. The container goes away when it
     /// ends. No variable is among the arguments: these can be read by every user of the host.
-    pub fn run(&self, folder: &Folder, plan: &Plan, container: &Container, arguments: &[&str]) -> Command {
+    pub fn run(
+        &self,
+        folder: &Folder,
+        plan: &Plan,
+        (container, volumes): (&Container, &[Volume]),
+        arguments: &[&str],
+    ) -> Command {
         let mut command = self.engine.client(&["run", "--rm", "--interactive", "--pull", "never"]);
         command.args(["--name", &self.name, "--hostname", &host_name(plan.id)]);
         command.args(["--label", &label(folder.path().parent().unwrap_or(folder.path()))]);
@@ -57,6 +63,9 @@ impl<'a> Client<'a> {
         mount(&folder.read_only(), Path::new("/codebuild/readonly"), false);
         for shared in &plan.binds {
             mount(&shared.host, &shared.inside, shared.writable);
+        }
+        for Volume { name, inside } in volumes {
+            command.arg("--mount").arg(format!("type=volume,source={name},target={}", inside.display()));
         }
         command.args(&self.engine.run_arguments).arg(container.image.as_str()).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

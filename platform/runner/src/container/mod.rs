@@ -8,12 +8,15 @@
 mod client;
 mod engine;
 mod image;
+mod layers;
 
 pub use engine::{Engine, EngineProblem, Pull};
 pub use image::{ImageName, NoImageName};
+pub use layers::Layers;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use client::Client;
+pub(crate) use layers::{Shelf, Volume};
 
 /// What the container of a plan is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,9 @@ pub struct Container {
     pub image: ImageName,
     /// With the rights of the engine over the host: for builds that run containers themselves.
     pub privileged: bool,
+    /// What the build keeps of its own engine for the next one, if anything.
+    #[serde(default)]
+    pub layers: Option<Layers>,
 }
 
 /// The container that a project asks for, as workers are told it: whether they have it is theirs.
@@ -30,6 +36,9 @@ pub struct Requested {
     pub image: String,
     pub privileged: bool,
     pub pull_as: PullAs,
+    /// As of a container.
+    #[serde(default)]
+    pub layers: Option<Layers>,
 }
 
 /// As whom an image is pulled.

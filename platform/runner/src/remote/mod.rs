@@ -404,6 +404,10 @@ impl Executor for RemoteExecutor {
         }
         self.here().remove(id).await
     }
+
+    async fn discard_layers(&self, owner: &str) -> Result<(), Error> {
+        self.here().discard_layers(owner).await
+    }
 }
 
 fn of_folder<T>(id: Uuid, done: io::Result<T>) -> Result<T, Error> {

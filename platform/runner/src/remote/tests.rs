@@ -38,6 +38,7 @@ fn plan() -> Plan {
         limits: Limits { log_bytes: 100, ..Limits::default() },
         binds: vec![],
         container: None,
+        has_own_endpoint: false,
         open: None,
         pool: Some(Pool::Common),
         requested: None,

@@ -75,9 +75,9 @@ impl Environment {
                 let (child, held) = HeldSandbox::spawn(folder, plan, sandbox)?;
                 (child, Held::Sandbox(held), None)
             }
-            Isolation::Container { engine, container } => {
+            Isolation::Container { engine, container, volumes } => {
                 let mark = format!("\u{1e}{}\u{1e}", Uuid::new_v4().simple());
-                let (child, held) = HeldContainer::spawn(folder, plan, engine, container, &mark)?;
+                let (child, held) = HeldContainer::spawn(folder, plan, engine, (container, volumes), &mark)?;
                 (child, Held::Container(held), Some(mark))
             }
             Isolation::Direct(direct) => {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::script::CONTAINER_LOOP;
 use crate::{
-    container::{Client, Container, Engine},
+    container::{Client, Container, Engine, Volume},
     folder::Folder,
     plan::Plan,
 };
@@ -32,13 +32,13 @@ impl HeldContainer {
         folder: &Folder,
         plan: &Plan,
         engine: &Engine,
-        container: &Container,
+        made_of: (&Container, &[Volume]),
         mark: &str,
     ) -> io::Result<(Child, Self)> {
         folder.write_engine(engine)?;
         let held = Self { engine: engine.clone(), build: plan.id, folder: folder.clone() };
         let arguments = ["-c", CONTAINER_LOOP, "sh", plan.shell.path(), mark];
-        let mut command = held.client().run(folder, plan, container, &arguments);
+        let mut command = held.client().run(folder, plan, made_of, &arguments);
         // The client is left to itself if this process dies: killing it would not end the container.
         let spawned = command.kill_on_drop(false).spawn();
         let program = engine.command.first().map_or("", String::as_str);

@@ -174,6 +174,7 @@ pub fn plan(phases: Vec<PhasePlan>) -> Plan {
         limits: runner::Limits::default(),
         binds: vec![],
         container: None,
+        has_own_endpoint: false,
         open: None,
         pool: None,
         requested: None,

@@ -1,7 +1,7 @@
 //! The place of an artifact in S3.
 //! Source: CodeBuild User Guide, "Create a build project", table of `path`, `namespaceType` and `name`.
 
-use codebuild_model::{ArtifactNamespace, ArtifactPackaging, ProjectArtifacts};
+use codebuild_model::{ArtifactNamespace, ArtifactPackaging, BucketOwnerAccess, ProjectArtifacts};
 use uuid::Uuid;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,16 @@ pub(crate) fn destination(
         }
     };
     Some(Destination { bucket, layout })
+}
+
+/// The canned ACL by which the owner of the bucket gets what the project lets it have.
+/// Source: CodeBuild API Reference, ProjectArtifacts, `bucketOwnerAccess`.
+pub(crate) fn acl_for_owner(artifacts: &ProjectArtifacts) -> Option<String> {
+    match artifacts.bucket_owner_access.as_ref()? {
+        BucketOwnerAccess::ReadOnly => Some("bucket-owner-read".to_owned()),
+        BucketOwnerAccess::Full => Some("bucket-owner-full-control".to_owned()),
+        BucketOwnerAccess::None | BucketOwnerAccess::Other(_) => None,
+    }
 }
 
 impl Destination {

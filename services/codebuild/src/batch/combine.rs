@@ -13,7 +13,7 @@ use super::{artifacts, part};
 use crate::{
     CodeBuild,
     artifacts::{
-        destination::Layout,
+        destination::{Layout, acl_for_owner},
         package::{Item, Package, zip},
     },
     records::{Artifact, Batch, GroupState},
@@ -61,6 +61,7 @@ async fn combine_in_folder(codebuild: &CodeBuild, batch: &Batch) -> Result<Combi
     let encrypted = settings.encryption_disabled != Some(true);
     let put = PutObject {
         kms_key_id: batch.configuration.0.encryption_key.clone().filter(|_| encrypted),
+        acl: acl_for_owner(settings),
         content_type: Some("application/zip".to_owned()),
         metadata: BTreeMap::from([("codebuild-buildarn".to_owned(), batch.arn())]),
         ..PutObject::new(&place.bucket, key, body)

@@ -15,9 +15,9 @@ mod shelf;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use aws::Timestamp;
+use aws::{Scope, Timestamp};
 use codebuild_model::{CacheMode, CacheType, ProjectCache};
-use runner::{Folder, agent_line, mask};
+use runner::{Folder, Layers, agent_line, mask};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -116,6 +116,29 @@ fn wanted(build: &Build) -> Option<&ProjectCache> {
     }
 }
 
+/// What a build keeps of the engine that runs inside it, on the machine where it runs. Only with privileged mode, as on AWS.
+pub(crate) async fn layers(drive: &Drive<'_>, build: &Build) -> Result<Option<Layers>, store::Error> {
+    let settings = build.configuration.0.cache.as_ref();
+    let wanted = settings.is_some_and(|settings| {
+        let mut modes = settings.modes.iter().flatten();
+        settings.r#type == CacheType::Local && modes.any(|mode| *mode == CacheMode::LocalDockerLayerCache)
+    });
+    if !wanted || !build.is_privileged() {
+        return Ok(None);
+    }
+    let since = invalidation(drive, build).await?;
+    Ok(Some(Layers {
+        owner: owner_of_layers(&build.scope, &build.id.project),
+        since: since.map(Timestamp::as_millis),
+        most_bytes: drive.codebuild.config.most_cache_bytes,
+    }))
+}
+
+/// As whose the runner keeps a project's layers.
+pub(crate) fn owner_of_layers(scope: &Scope, project: &str) -> String {
+    format!("{}/{}/{project}", scope.account, scope.region)
+}
+
 async fn work_out(
     drive: &Drive<'_>,
     build: &Build,
@@ -190,7 +213,11 @@ async fn save_now(
 
 /// Caches that are not younger than this are cold.
 async fn invalidated(drive: &Drive<'_>, build: &Build) -> Result<Option<Timestamp>, String> {
+    invalidation(drive, build).await.map_err(|error| error.to_string())
+}
+
+async fn invalidation(drive: &Drive<'_>, build: &Build) -> Result<Option<Timestamp>, store::Error> {
     let key = Invalidation::key_of(&build.scope, &build.id.project);
     let found = drive.codebuild.store.read(move |tx| tx.get::<Invalidation>(&key)).await;
-    Ok(found.map_err(|error| error.to_string())?.map(|found| found.at))
+    Ok(found?.map(|found| found.at))
 }

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use aws::Timestamp;
 use codebuild_model::{ProjectSource, WebhookBuildType};
 use githost::{
-    Failure,
-    api::Refusal,
+    Failure, Provider,
+    api::{Api, Refusal},
     change::{Approval, Change, PullRequest, What},
 };
 use store::{Claimed, Key, Range, Record, Versioned, WriteTx};
@@ -181,8 +181,10 @@ impl Found {
         }
         match &change.what {
             What::PullRequest(request) if is_withheld(settings, change) => {
-                if self.are_trusted(codebuild, &place, &request.contributors).await? {
-                    return Ok(self.start(change, &place, &delivery.sender, Some(request), None));
+                if self.are_trusted(codebuild, &place, &request.contributors).await?
+                    && let Some(request) = self.whole(codebuild, &place, request).await?
+                {
+                    return Ok(self.start_request(change, &place, &delivery.sender, request, None));
                 }
                 let withheld = Withheld {
                     scope: delivery.scope.clone(),
@@ -217,14 +219,58 @@ impl Found {
         };
         let Some(withheld) = found.filter(is_here) else { return Ok(Decision::Nothing) };
         let What::PullRequest(request) = &withheld.change.what else { return Ok(Decision::Nothing) };
-        let is_this = request.commit.eq_ignore_ascii_case(&approval.commit);
-        if !is_this || !self.are_trusted(codebuild, place, std::slice::from_ref(&approval.by)).await? {
+        if !approval.is_of(&request.commit)
+            || !self.are_trusted(codebuild, place, std::slice::from_ref(&approval.by)).await?
+        {
             return Ok(Decision::Nothing);
         }
-        let change = withheld.change.clone();
-        let request = request.clone();
-        let sender = withheld.sender.clone();
-        Ok(self.start(&change, place, &sender, Some(&request), Some(Box::new(withheld))))
+        let request = PullRequest { commit: approval.commit.clone(), ..request.clone() };
+        let (change, sender) = (withheld.change.clone(), withheld.sender.clone());
+        Ok(self.start_request(&change, place, &sender, request, Some(Box::new(withheld))))
+    }
+
+    /// A pull request with the full id of its commit. None if that cannot be had, or it has another one by now.
+    async fn whole(
+        &self,
+        codebuild: &CodeBuild,
+        place: &Place,
+        request: &PullRequest,
+    ) -> Result<Option<PullRequest>, String> {
+        if self.webhook.provider != Provider::Bitbucket {
+            return Ok(Some(request.clone()));
+        }
+        let Some(api) = self.api(codebuild, place).await? else { return Ok(None) };
+        match api.newest_commit(&request.id).await {
+            Ok(newest) => Ok(newest
+                .filter(|newest| newest.starts_with(&request.commit))
+                .map(|commit| PullRequest { commit, ..request.clone() })),
+            Err(Refusal::Unavailable(why)) => Err(why),
+            Err(refusal) => {
+                self.warn(&refusal.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    fn warn(&self, why: &str) {
+        tracing::warn!(
+            project = self.project.name,
+            why,
+            "the host cannot be asked who may approve, and what"
+        );
+    }
+
+    /// The host's API, if it can be asked about a repository. Errors: what may go well later.
+    async fn api(&self, codebuild: &CodeBuild, place: &Place) -> Result<Option<Api>, String> {
+        let role = Role::of_project(&codebuild.client, &self.project.scope, &self.project.configuration.0);
+        let access = HostAccess { codebuild, scope: &self.project.scope, role: &role };
+        match access.api(&place.source, &place.repository).await {
+            Ok(api) => Ok(api),
+            Err(denied) => {
+                self.warn(&denied.refusal()?);
+                Ok(None)
+            }
+        }
     }
 
     /// Whether all of these accounts may approve; nobody is nobody who may. Errors: what may go well later.
@@ -234,34 +280,36 @@ impl Found {
         place: &Place,
         accounts: &[String],
     ) -> Result<bool, String> {
-        let Self { webhook, project, .. } = self;
+        let Self { webhook, .. } = self;
         if accounts.is_empty() {
             return Ok(false);
         }
-        let role = Role::of_project(&codebuild.client, &project.scope, &project.configuration.0);
-        let access = HostAccess { codebuild, scope: &project.scope, role: &role };
-        let warn =
-            |why: &str| tracing::warn!(project = project.name, why, "nobody can be asked who may approve");
-        let api = match access.api(&place.source, &place.repository).await {
-            Ok(Some(api)) => api,
-            Ok(None) => return Ok(false),
-            Err(denied) => {
-                warn(&denied.refusal()?);
-                return Ok(false);
-            }
-        };
+        let Some(api) = self.api(codebuild, place).await? else { return Ok(false) };
         for account in accounts {
             match api.role(account).await {
                 Ok(Some(role)) if approves(&webhook.settings.0, webhook.provider, &role) => {}
                 Ok(_) => return Ok(false),
                 Err(Refusal::Unavailable(why)) => return Err(why),
                 Err(refusal) => {
-                    warn(&refusal.to_string());
+                    self.warn(&refusal.to_string());
                     return Ok(false);
                 }
             }
         }
         Ok(true)
+    }
+
+    /// As `start`, of the commit of a pull request alone.
+    fn start_request(
+        &self,
+        change: &Change,
+        place: &Place,
+        sender: &str,
+        request: PullRequest,
+        approved: Option<Box<Withheld>>,
+    ) -> Decision {
+        let change = Change { what: What::PullRequest(request.clone()), ..change.clone() };
+        self.start(&change, place, sender, Some(&request), approved)
     }
 
     /// The build or the batch that a change starts, of the commit of `request` alone if it is given.

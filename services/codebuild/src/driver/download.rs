@@ -376,11 +376,20 @@ fn describe(
         say(&format!("Moving to directory {}", primary.directory.display()))?;
     }
     let modes = build.configuration.0.cache.iter().flat_map(|cache| cache.modes.iter().flatten());
-    // What was fetched of Git repositories is kept for every build.
-    let without_effect =
-        |mode: &&CacheMode| !matches!(mode, CacheMode::LocalCustomCache | CacheMode::LocalSourceCache);
-    for mode in modes.filter(without_effect) {
-        say(&format!("{mode} has no effect here"))?;
+    let is_privileged = build.is_privileged();
+    for mode in modes {
+        match mode {
+            // What was fetched of Git repositories is kept for every build.
+            CacheMode::LocalCustomCache | CacheMode::LocalSourceCache => {}
+            CacheMode::LocalDockerLayerCache if !is_privileged => {
+                say(&format!("{mode} has no effect without privilegedMode"))?;
+            }
+            CacheMode::LocalDockerLayerCache if in_sandbox => {
+                say(&format!("{mode} has no effect: there is no Docker daemon in the sandbox"))?;
+            }
+            CacheMode::LocalDockerLayerCache => {}
+            CacheMode::Other(_) => say(&format!("{mode} has no effect here"))?,
+        }
     }
     Ok(())
 }

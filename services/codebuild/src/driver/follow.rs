@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws::Timestamp;
 use codebuild_model::{BuildPhaseType, StatusType};
-use runner::{Attachment, Context, Event, Phase, PhaseStatus, Plan, State, Status, Update};
+use runner::{Attachment, Container, Context, Event, Phase, PhaseStatus, Plan, State, Status, Update};
 
 use super::{
     Fault,
@@ -16,6 +16,7 @@ use super::{
     provision, secrets,
 };
 use crate::{
+    cache,
     credentials::new_token,
     environment,
     records::{Build, Progress, Step},
@@ -61,11 +62,13 @@ async fn start(drive: &Drive<'_>, build: &Build) -> Result<(), Trouble> {
     let variables = environment::variables(build, given, secret, &sources, &access);
     let seconds = time_left(build).as_secs().max(1);
     let plan = plan(build, &spec, &sources, variables, &token, seconds, codebuild.config.network);
+    let layers = cache::layers(drive, build).await?;
     let pool = codebuild.config.containers.pool(build);
     let requested = match &pool {
-        Some(_) => provision::requested(drive, build).await?,
+        Some(_) => provision::requested(drive, build, layers.clone()).await?,
         None => None,
     };
+    let container = container.map(|container| Container { layers, ..container });
     let plan = Plan { container, pool, requested, ..plan };
     codebuild.config.furnish(&folder)?;
     codebuild.executor.start(&plan).await?;

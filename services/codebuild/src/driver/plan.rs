@@ -31,7 +31,7 @@ pub(crate) fn plan(
         on_failure: phase.on_failure.clone(),
         run_as: phase.run_as.clone().or_else(|| spec.run_as.clone()),
     });
-    let Variables { all, secret } = variables;
+    let Variables { all, secret, has_own_endpoint } = variables;
     let compute = build.configuration.0.environment.as_ref().map(|environment| &environment.compute_type);
     Plan {
         id: build.id.uuid,
@@ -64,6 +64,7 @@ pub(crate) fn plan(
         open: build.open,
         pool: None,
         requested: None,
+        has_own_endpoint,
         leaves_files: leaves_files(build, spec),
     }
 }
@@ -230,7 +231,7 @@ mod tests {
     #[test]
     fn phases_and_users() {
         let secret = BTreeMap::from([("HIDDEN".to_owned(), "value".to_owned())]);
-        let variables = Variables { all: secret.clone(), secret };
+        let variables = Variables { all: secret.clone(), secret, has_own_endpoint: false };
         let plan = plan(&build(), &spec(), &[], variables, "token", 60, Network::Host);
         assert!(plan.leaves_files, "reports are looked for in them");
         assert_eq!(plan.phases[0].commands, ["make"]);

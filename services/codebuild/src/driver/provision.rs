@@ -2,7 +2,7 @@
 
 use codebuild_model::LogsConfigStatusType;
 use logs_model::{CreateLogGroup, CreateLogStream};
-use runner::{PullAs, RegistryUser, Requested};
+use runner::{Layers, PullAs, RegistryUser, Requested};
 use secretsmanager_model::GetSecretValue;
 use serde::Deserialize;
 
@@ -70,12 +70,17 @@ async fn pull_as<'a>(drive: &'a Drive<'_>, build: &Build) -> Result<&'a PullAs, 
 }
 
 /// What the workers of a build are told of the container that its project asks for.
-pub(super) async fn requested(drive: &Drive<'_>, build: &Build) -> Result<Option<Requested>, Trouble> {
+pub(super) async fn requested(
+    drive: &Drive<'_>,
+    build: &Build,
+    layers: Option<Layers>,
+) -> Result<Option<Requested>, Trouble> {
     let Some(environment) = &build.configuration.0.environment else { return Ok(None) };
     Ok(Some(Requested {
         image: environment.image.clone(),
         privileged: environment.privileged_mode == Some(true),
         pull_as: pull_as(drive, build).await?.clone(),
+        layers,
     }))
 }
 

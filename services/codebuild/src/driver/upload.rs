@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     artifacts::{
-        destination::{Destination, Layout, destination},
+        destination::{Destination, Layout, acl_for_owner, destination},
         package::{self, Item, Package, gather, zip},
     },
     buildspec::{self, Buildspec},
@@ -263,6 +263,7 @@ impl Uploading<'_, '_> {
         let body: ByteStream = Box::pin(ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK));
         let encrypted = artifacts.encryption_disabled != Some(true);
         let kms_key_id = self.build.configuration.0.encryption_key.clone().filter(|_| encrypted);
-        PutObject { kms_key_id, ..PutObject::new(&destination.bucket, key, body) }
+        let acl = acl_for_owner(artifacts);
+        PutObject { kms_key_id, acl, ..PutObject::new(&destination.bucket, key, body) }
     }
 }

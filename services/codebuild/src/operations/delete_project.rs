@@ -4,12 +4,13 @@ use codebuild_model::{DeleteProject, DeleteProjectOutput};
 use super::project_name;
 use crate::{
     CodeBuild,
+    cache::owner_of_layers,
     error::Error,
     records::{Project, ResourcePolicy, Webhook},
     webhook::host,
 };
 
-/// Deletes a project. Its builds stay, those under way go on; its webhook goes. A project that does not exist is deleted already.
+/// Deletes a project. Its builds stay, those under way go on; its webhook and what is kept of its builds' Docker layers go. A project that does not exist is deleted already.
 /// Source: CodeBuild API Reference, DeleteProject.
 pub(super) async fn delete_project(
     codebuild: &CodeBuild,
@@ -24,6 +25,7 @@ pub(super) async fn delete_project(
     {
         tracing::warn!(%error, project = project.name, "its webhook stays at the Git host, and is refused here");
     }
+    let owner = owner_of_layers(&scope, &name);
     let write = codebuild.store.write(move |tx| {
         let key = Project::key_of(&scope, &name);
         tx.delete::<ResourcePolicy>(&ResourcePolicy::key_of(&scope, &format!("project/{name}")))?;
@@ -31,5 +33,8 @@ pub(super) async fn delete_project(
         tx.delete::<Project>(&key)
     });
     write.await?;
+    if let Err(error) = codebuild.executor.discard_layers(&owner).await {
+        tracing::warn!(%error, owner, "Docker layers of a project that is gone are still there");
+    }
     Ok(DeleteProjectOutput {})
 }

@@ -32,6 +32,8 @@ impl Project {
     pub const CREATED: &'static str = "created";
     pub const LAST_MODIFIED: &'static str = "last-modified";
     pub const BADGE: &'static str = "badge";
+    /// By the alias that a project is public by, or was.
+    pub const ALIAS: &'static str = "alias";
 
     pub fn key_of(scope: &Scope, name: &str) -> Key {
         in_scope(scope).and(name)
@@ -53,9 +55,12 @@ impl Record for Project {
     fn indexes(&self) -> Vec<Index> {
         let at = |time: Timestamp| in_scope(&self.scope).and_i64(time.as_millis()).and(&self.name);
         let badge = self.badge.map(|badge| Index::new(Self::BADGE, Key::of(badge.to_string())));
+        let alias = self.configuration.0.public_project_alias.as_ref();
+        let alias = alias.map(|alias| Index::new(Self::ALIAS, Key::of(alias)));
         [Index::new(Self::CREATED, at(self.created)), Index::new(Self::LAST_MODIFIED, at(self.last_modified))]
             .into_iter()
             .chain(badge)
+            .chain(alias)
             .collect()
     }
 }
@@ -337,6 +342,12 @@ impl Build {
 
     pub fn is_complete(&self) -> bool {
         self.ended.is_some()
+    }
+
+    /// Whether its project asks for the container engine's rights over the machine.
+    pub fn is_privileged(&self) -> bool {
+        let environment = self.configuration.0.environment.as_ref();
+        environment.is_some_and(|environment| environment.privileged_mode == Some(true))
     }
 
     pub fn is_sandbox(&self) -> bool {

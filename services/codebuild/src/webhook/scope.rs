@@ -1,4 +1,4 @@
-//! Webhooks of a whole organisation of GitHub's, or group of GitLab's. Pure.
+//! Webhooks of a whole organisation or enterprise of GitHub's, or group of GitLab's. Pure.
 //! Source: CodeBuild User Guide, "GitHub global and organization webhooks", "GitLab group webhooks".
 
 use codebuild_model::{Project as Settings, ProjectSource, ScopeConfiguration, Webhook, WebhookScopeType};
@@ -25,7 +25,7 @@ fn is_gitlab(provider: Provider) -> bool {
     matches!(provider, Provider::GitLab | Provider::GitLabSelfManaged)
 }
 
-/// Checks that a webhook fits the source of its project. Errors: InvalidInput, NotImplemented.
+/// Checks that a webhook fits the source of its project. Errors: InvalidInput.
 pub(crate) fn check(webhook: &Webhook, settings: &Settings) -> Result<(), Error> {
     let invalid = |message: &str| Err(Error::InvalidInput(format!("Invalid webhook: {message}")));
     let source = settings.source.clone().unwrap_or_default();
@@ -43,7 +43,16 @@ pub(crate) fn check(webhook: &Webhook, settings: &Settings) -> Result<(), Error>
             ("GitHub", provider.is_some_and(is_github), is_organisation(&scope.name))
         }
         WebhookScopeType::GitlabGroup => ("GitLab", provider.is_some_and(is_gitlab), is_group(&scope.name)),
-        other => return Err(Error::NotImplemented(format!("scopeConfiguration of the scope {other}"))),
+        // GitHub lets nobody register one through its API.
+        WebhookScopeType::GithubGlobal if webhook.manual_creation != Some(true) => {
+            return invalid("scopeConfiguration of the scope GITHUB_GLOBAL needs manualCreation");
+        }
+        WebhookScopeType::GithubGlobal => {
+            ("GitHub", provider.is_some_and(is_github), is_organisation(&scope.name))
+        }
+        WebhookScopeType::Other(other) => {
+            return invalid(&format!("the scope {other} of scopeConfiguration is unknown"));
+        }
     };
     let Some(provider) = provider.filter(|_| is_of_host && is_any_repository(&source)) else {
         return invalid(&format!(
@@ -52,7 +61,7 @@ pub(crate) fn check(webhook: &Webhook, settings: &Settings) -> Result<(), Error>
         ));
     };
     if !is_name {
-        return invalid("the name of scopeConfiguration is none of an organisation or group");
+        return invalid("the name of scopeConfiguration is none of an organisation, enterprise or group");
     }
     match organisation(scope, provider) {
         Some(_) => Ok(()),
@@ -75,12 +84,16 @@ fn is_group(name: &str) -> bool {
     })
 }
 
-/// The repository of an organisation in which something has happened. None if it is another's.
+/// The repository of an organisation in which something has happened. None if it is another's. What the webhook of an
+/// enterprise tells of is the enterprise's: its secret proves it, names do not.
 pub(crate) fn repository(
     scope: &ScopeConfiguration,
     provider: Provider,
     name: &str,
 ) -> Option<git::Repository> {
+    if scope.scope == WebhookScopeType::GithubGlobal {
+        return (name.split('/').count() == 2).then(|| at_host(scope, provider, name)).flatten();
+    }
     let (owner, below) = name.split_at_checked(scope.name.len())?;
     let is_own = owner.eq_ignore_ascii_case(&scope.name) && below.starts_with('/');
     is_own.then(|| at_host(scope, provider, name)).flatten()
@@ -167,7 +180,39 @@ mod tests {
         for name in ["", "/a", "a//b", "a/..", "a b"] {
             assert!(checked(ANY_REPOSITORY, gitlab(), Some(group(name, None))).is_err(), "{name}");
         }
-        let global = ScopeConfiguration { scope: WebhookScopeType::GithubGlobal, ..scope("a", None) };
-        assert!(checked(ANY_REPOSITORY, github(), Some(global)).unwrap_err().contains("not built yet"));
+        let other = ScopeConfiguration { scope: WebhookScopeType::Other("X".into()), ..scope("a", None) };
+        assert!(checked(ANY_REPOSITORY, github(), Some(other)).is_err());
+    }
+
+    #[test]
+    fn the_webhook_of_an_enterprise_is_made_by_hand_and_of_all_its_organisations() {
+        let global = ScopeConfiguration { scope: WebhookScopeType::GithubGlobal, ..scope("big-co", None) };
+        let checked = |kind: SourceType, global: &ScopeConfiguration, by_hand: bool| {
+            let source = ProjectSource {
+                location: Some(ANY_REPOSITORY.into()),
+                r#type: kind,
+                ..ProjectSource::default()
+            };
+            let settings = Settings { source: Some(source), ..Settings::default() };
+            let scope_configuration = Some(global.clone());
+            let manual_creation = Some(by_hand);
+            check(&Webhook { scope_configuration, manual_creation, ..Webhook::default() }, &settings)
+        };
+        assert_eq!(checked(SourceType::Github, &global, true), Ok(()));
+        let refusal = checked(SourceType::Github, &global, false).unwrap_err().to_string();
+        assert!(refusal.contains("manualCreation"), "{refusal}");
+        assert!(checked(SourceType::GithubEnterprise, &global, true).is_err(), "it has no domain");
+        assert!(checked(SourceType::Gitlab, &global, true).is_err());
+        let own = ScopeConfiguration { domain: Some("git.example.com".into()), ..global.clone() };
+        assert_eq!(checked(SourceType::GithubEnterprise, &own, true), Ok(()));
+        let of = |scope: &ScopeConfiguration, provider, name: &str| {
+            repository(scope, provider, name).map(|found| found.url)
+        };
+        assert_eq!(of(&global, Provider::GitHub, "a/b").as_deref(), Some("https://github.com/a/b"));
+        let there = of(&own, Provider::GitHubEnterpriseServer, "a/b");
+        assert_eq!(there.as_deref(), Some("https://git.example.com/a/b"));
+        for other in ["a", "a/b/c", "a/..", "-a/b"] {
+            assert_eq!(of(&global, Provider::GitHub, other), None, "{other}");
+        }
     }
 }

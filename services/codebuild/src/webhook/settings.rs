@@ -21,6 +21,7 @@ const GITLAB_ROLES: [Role; 6] = [
     Role::GitlabMaintainer,
     Role::GitlabOwner,
 ];
+const BITBUCKET_ROLES: [Role; 3] = [Role::BitbucketRead, Role::BitbucketWrite, Role::BitbucketAdmin];
 /// Groups, and filters of one group, at most.
 const MOST: usize = 50;
 
@@ -69,8 +70,7 @@ pub(crate) fn complete(mut webhook: Webhook, provider: Provider) -> Result<Webho
     Ok(webhook)
 }
 
-/// Who approves, if it is not said, are those who may write. Errors: InvalidInput, NotImplemented for hosts whose comments are
-/// not read.
+/// Who approves, if it is not said, are those who may write. Errors: InvalidInput.
 fn complete_policy(policy: &mut PullRequestBuildPolicy, provider: Provider) -> Result<(), Error> {
     if let Approval::Other(other) = &policy.requires_comment_approval {
         return Err(Error::InvalidInput(format!(
@@ -80,9 +80,6 @@ fn complete_policy(policy: &mut PullRequestBuildPolicy, provider: Provider) -> R
     }
     let roles = policy.approver_roles.get_or_insert_default();
     let known = roles_of(provider);
-    if known.is_empty() && !roles.is_empty() {
-        return Err(Error::NotImplemented("approverRoles of this source provider".to_owned()));
-    }
     if let Some(other) = roles.iter().find(|role| !known.contains(role)) {
         return Err(Error::InvalidInput(format!(
             "Invalid pull request build policy: the approver role '{other}' does not fit the source provider"
@@ -97,18 +94,21 @@ fn complete_policy(policy: &mut PullRequestBuildPolicy, provider: Provider) -> R
     Ok(())
 }
 
-/// From the least on. None of hosts whose comments are not read.
+/// From the least on. None of hosts that have no webhooks here.
 fn roles_of(provider: Provider) -> &'static [Role] {
     match provider {
         Provider::GitHub | Provider::GitHubEnterpriseServer => &GITHUB_ROLES,
         Provider::GitLab | Provider::GitLabSelfManaged => &GITLAB_ROLES,
-        Provider::Bitbucket | Provider::AzureDevOps => &[],
+        Provider::Bitbucket => &BITBUCKET_ROLES,
+        Provider::AzureDevOps => &[],
     }
 }
 
 fn who_may_write(provider: Provider) -> &'static [Role] {
     let roles = roles_of(provider);
-    let from = roles.iter().position(|role| matches!(role, Role::GithubWrite | Role::GitlabDeveloper));
+    let may_write =
+        |role: &Role| matches!(role, Role::GithubWrite | Role::GitlabDeveloper | Role::BitbucketWrite);
+    let from = roles.iter().position(may_write);
     from.map_or(&[], |from| &roles[from..])
 }
 
@@ -156,6 +156,9 @@ mod tests {
         assert!(approves("GITHUB_ADMIN") && !approves("GITHUB_READ"));
         let of_gitlab = complete(Webhook::default(), Provider::GitLab).unwrap().pull_request_build_policy;
         assert_eq!(of_gitlab.unwrap().approver_roles.as_deref(), Some(&GITLAB_ROLES[3..]));
+        let of_bitbucket =
+            complete(Webhook::default(), Provider::Bitbucket).unwrap().pull_request_build_policy;
+        assert_eq!(of_bitbucket.unwrap().approver_roles.as_deref(), Some(&BITBUCKET_ROLES[1..]));
         let manual = Webhook { manual_creation: Some(true), ..Webhook::default() };
         assert!(refusal(manual).contains("manualCreation"));
     }
