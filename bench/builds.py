@@ -20,7 +20,14 @@ from harness.server import ADMINISTRATOR, Server
 
 IMAGE = "aws/codebuild/standard:7.0"
 SLOTS = 2
-LOG_BYTES = 1 << 30
+LOG_BYTES, LOG_PIECE = 1 << 30, 1 << 26
+# Lines of 100 bytes, with the newline; a quarter of each is digits that nothing foretells.
+LINES_THAT_DIFFER = (
+    "awk 'BEGIN { srand(7); for (i = 0; i < 700000; i++) "
+    'printf "[%8.3f] compiling src/module_%04d/part.rs: digest %08x%08x%08x, %5d functions, no warnings\\n",'
+    " i / 97, rand() * 9999, rand() * 2^32, rand() * 2^32, rand() * 2^32, rand() * 99999 }'"
+    f" | cut -c 1-99 | head -c {LOG_PIECE} >lines"
+)
 FILES, LARGE_BYTES = 10_000, 2 << 30
 TOKEN = "bench-token"
 PATIENCE_SECONDS = 900
@@ -115,8 +122,8 @@ def measure_queue(table, folder, builds=1_000):
 def measure_log(table, folder):
     """A build that prints 1 GiB, and how soon a reader sees a line."""
     ground = Ground(folder / "log")
-    line = "x" * 99
-    project = ground.builds.create(phases(f"yes {line} | head -c {LOG_BYTES}"))
+    printing = f"for i in $(seq {LOG_BYTES // LOG_PIECE}); do cat lines; done"
+    project = ground.builds.create(phases(printing, pre_build=[LINES_THAT_DIFFER]))
     with Resident(ground.server.process.pid) as resident:
         ended = ground.run(project)
     for what, last in (("taken in", "BUILD"), ("in CloudWatch Logs", "FINALIZING")):

@@ -58,6 +58,36 @@ def test_half_a_key_is_refused(tmp_path):
         assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize(
+    ("key", "secret", "complaint"),
+    [
+        ("AKIA/EXAMPLE", "a+long+secret+of+somebody", 'AKIA/EXAMPLE" does not'),
+        ("", "a+long+secret+of+somebody", "letters, digits and _"),
+        ("AKIAEXAMPLEEXAMPLE22", "", "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY is empty"),
+    ],
+)
+def test_a_given_key_with_which_nobody_can_sign_is_refused(tmp_path, key, secret, complaint):
+    given = {"STAGEWRIGHT_ADMIN_ACCESS_KEY_ID": key, "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY": secret}
+    process = run("serve", "--data", tmp_path / "data", "--listen", f"127.0.0.1:{free_port()}", environment=given)
+    assert process.returncode == 1
+    assert complaint in process.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_short_secret_is_warned_of_and_a_key_of_another_account_named(start, tmp_path):
+    server = start(environment={"STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY": "too+short"})
+    assert "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY is short enough to be guessed" in server.log.read_text()
+    server.stop()
+    flags = ("--data", server.data, "--listen", f"127.0.0.1:{free_port()}", "--account", "111122223333")
+    given = {
+        "STAGEWRIGHT_ADMIN_ACCESS_KEY_ID": ADMINISTRATOR.access_key_id,
+        "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY": ADMINISTRATOR.secret_access_key,
+    }
+    process = run("serve", *flags, environment=given)
+    assert process.returncode == 1
+    assert f"belongs to account {ACCOUNT}, not to 111122223333" in process.stderr
+
+
 def test_the_data_folder_is_its_owners_alone(start):
     server = start()
     assert server.data.stat().st_mode & 0o777 == 0o700

@@ -1,17 +1,25 @@
 //! What an operator can set, by flags or in a TOML file; a flag wins over the file.
 
+mod builds;
 mod git_hosts;
+mod notifications;
+mod packages;
+mod pipelines;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws::{AccountId, Region, Secret};
-use outbound::Network;
+use aws::{AccountId, Region};
 use serde::Deserialize;
-use sns::{Smtp, SmtpTls};
+use sns::Smtp;
+
+pub use builds::{Builds, Containers};
+use notifications::{Notifications, SmtpSection, smtp};
+use packages::{Advisories, Origin, Origins, Packages, advisories, origins};
+use pipelines::Pipelines;
 
 /// What is wrong with the configuration, and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -164,192 +172,6 @@ impl Github {
     }
 }
 
-/// `[smtp]`: the mail server for subscriptions by e-mail.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SmtpSection {
-    host: String,
-    /// 587 if TLS is begun, 465 if the connection begins with it, 25 without.
-    port: Option<u16>,
-    #[serde(default)]
-    tls: SmtpTls,
-    /// The sender's address.
-    from: String,
-    username: Option<String>,
-    /// The password stands in a file of its own, on its first line.
-    password_file: Option<PathBuf>,
-}
-
-/// `[sns]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Notifications {
-    /// Networks that no message is sent to by HTTP, and no event: for example `10.0.0.0/8`.
-    pub refused_networks: Vec<Network>,
-}
-
-/// `[origins]`: where the public source of an external connection of CodeArtifact is, by the connection's name.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Origin {
-    /// The address of its index, for example a mirror's; or the path of a folder or a bundle.
-    Index(String),
-    /// With hosts beside that of the index from which files may come.
-    WithFiles { index: String, files: Vec<String> },
-}
-
-/// `[advisories]`: what is known of packages that are malicious or vulnerable, and what of it blocks them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Advisories {
-    /// A file in the format of OSV, or a folder of such files.
-    path: PathBuf,
-    /// `low`, `moderate`, `high`, `critical`, `malicious`; without it the last one.
-    severities: Option<BTreeSet<String>>,
-    /// Identifiers, also by their other names.
-    #[serde(default)]
-    ids: BTreeSet<String>,
-    /// Those that do not block.
-    #[serde(default)]
-    except: BTreeSet<String>,
-}
-
-/// `[builds]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Builds {
-    /// How many builds run at once; the others wait in the queue.
-    pub concurrency: usize,
-    /// Folders of the host, beside its system folders, that builds in sandboxes may read: tool chains, caches.
-    pub read_only_paths: Vec<PathBuf>,
-    /// What all local caches may have together; those that were not used for longest go.
-    pub local_cache_bytes: u64,
-    /// In what builds run: `sandbox`, `container`, `auto`, `workers`, or `kubernetes`.
-    pub executor: codebuild::Isolation,
-    pub container: Containers,
-    pub workers: Workers,
-    pub kubernetes: kubernetes::Settings,
-}
-
-/// `[builds.workers]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Workers {
-    /// Without a sign of life for so long, a worker is lost.
-    pub lease_seconds: u32,
-}
-
-impl Default for Workers {
-    fn default() -> Self {
-        Self { lease_seconds: 60 }
-    }
-}
-
-impl Workers {
-    pub fn lease(&self) -> Duration {
-        Duration::from_secs(self.lease_seconds.into())
-    }
-}
-
-impl Builds {
-    fn check(&self) -> Result<(), Error> {
-        if self.concurrency == 0 {
-            return Err(Error::Zero("[builds] concurrency"));
-        }
-        if self.executor == codebuild::Isolation::Kubernetes {
-            self.kubernetes.check()?;
-        }
-        match self.workers.lease_seconds {
-            5..=3600 => self.container.check(),
-            other => Err(Error::Lease(other)),
-        }
-    }
-}
-
-/// `[builds.container]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Containers {
-    /// The engine's client with arguments that stand before its command; else what is installed of `podman` and `docker`.
-    pub engine: Option<Vec<String>>,
-    /// Further arguments of its `run`.
-    pub run_arguments: Vec<String>,
-    /// The network of builds: `host`, or what the engine calls it.
-    pub network: String,
-    /// When images are asked for at their registry: `missing` or `always`.
-    pub pull: runner::Pull,
-    /// Projects may ask for privileged mode.
-    pub privileged: bool,
-    /// Images that stand for others: `"aws/codebuild/standard:7.0" = "registry.example.com/standard:7"`.
-    pub images: BTreeMap<String, String>,
-}
-
-impl Default for Containers {
-    fn default() -> Self {
-        Self {
-            engine: None,
-            run_arguments: Vec::new(),
-            network: "host".to_owned(),
-            pull: runner::Pull::default(),
-            privileged: false,
-            images: BTreeMap::new(),
-        }
-    }
-}
-
-impl Containers {
-    /// What would run builds other than they are meant to.
-    fn check(&self) -> Result<(), Error> {
-        if self.engine.as_ref().is_some_and(|command| command.first().is_none_or(String::is_empty)) {
-            return Err(Error::Container("engine must name a program: [\"podman\"]".to_owned()));
-        }
-        let shares_processes = |argument: &&String| *argument == "--pid" || argument.starts_with("--pid=");
-        if let Some(argument) = self.run_arguments.iter().find(shares_processes) {
-            // A stop is SIGTERM to every process that a build can see.
-            return Err(Error::Container(format!(
-                "run_arguments: {argument} would let a stop end other processes"
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// `[pipelines]`: what holds for pipelines whose tags say nothing else.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Pipelines {
-    /// An update lets executions in progress go on with the definition that they began with.
-    pub pin_running_executions: bool,
-    /// An update starts the pipeline again with the source revisions of the newest execution.
-    pub restart_on_update: bool,
-    /// Which artifacts are kept: `executions=20 days=30`, either of them, or `forever`.
-    pub artifact_retention: ArtifactRetention,
-}
-
-/// Checked when the file is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ArtifactRetention(pub Option<codepipeline::retention::Retention>);
-
-impl TryFrom<String> for ArtifactRetention {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let retention = codepipeline::retention::Retention::parse(&text);
-        retention.map(Self).map_err(|wanted| format!("artifact_retention must be {wanted}"))
-    }
-}
-
-impl Pipelines {
-    pub fn settings(&self) -> codepipeline::Settings {
-        codepipeline::Settings {
-            pin_running_executions: self.pin_running_executions,
-            restart_on_update: self.restart_on_update,
-            artifact_retention: self.artifact_retention.0,
-        }
-    }
-}
-
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -358,14 +180,6 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of the body of one call; bodies of S3 and git stream and are not meant.
     pub body_bytes: usize,
-}
-
-/// `[packages]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Packages {
-    /// How often retention rules with `mode=report` or `mode=enforce` are carried out, in seconds.
-    pub retention_seconds: NonZeroU32,
 }
 
 /// `[trails]`
@@ -407,33 +221,11 @@ pub struct Config {
     pub trails: Trails,
 }
 
-impl Default for Packages {
-    /// Twice a day.
-    fn default() -> Self {
-        Self { retention_seconds: NonZeroU32::new(12 * 3_600).unwrap_or(NonZeroU32::MIN) }
-    }
-}
-
 impl Default for Trails {
     /// As on AWS: about every five minutes, and every hour.
     fn default() -> Self {
         let seconds = |seconds| NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN);
         Self { log_file_seconds: seconds(300), digest_seconds: seconds(3600) }
-    }
-}
-
-impl Default for Builds {
-    fn default() -> Self {
-        let concurrency = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self {
-            concurrency,
-            read_only_paths: Vec::new(),
-            local_cache_bytes: codebuild::CACHE_BYTES,
-            executor: codebuild::Isolation::default(),
-            container: Containers::default(),
-            workers: Workers::default(),
-            kubernetes: kubernetes::Settings::default(),
-        }
     }
 }
 
@@ -524,76 +316,6 @@ fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsF
     }
 }
 
-fn smtp(section: SmtpSection) -> Result<Smtp, Error> {
-    let credentials = match (section.username, section.password_file) {
-        (None, None) => None,
-        (Some(username), Some(path)) => {
-            let text = std::fs::read_to_string(&path);
-            let text = text.map_err(|cause| Error::PasswordFile { path, cause })?;
-            Some((username, Secret::new(text.lines().next().unwrap_or_default())))
-        }
-        _ => return Err(Error::HalfACredential),
-    };
-    let usual = match section.tls {
-        SmtpTls::Starttls => 587,
-        SmtpTls::Implicit => 465,
-        SmtpTls::None => 25,
-    };
-    let port = section.port.unwrap_or(usual);
-    Ok(Smtp { host: section.host, port, tls: section.tls, from: section.from, credentials })
-}
-
-/// Errors: `Advisories` for a severity that is none.
-fn advisories(given: Advisories) -> Result<codeartifact::AdvisorySource, Error> {
-    let severities =
-        given.severities.unwrap_or_else(|| [codeartifact::Severity::Malicious.as_str().to_owned()].into());
-    let severity = |text: &String| {
-        text.parse().map_err(|wanted| Error::Advisories(format!("severities: '{text}' must be {wanted}")))
-    };
-    let severities = severities.iter().map(severity).collect::<Result<_, _>>()?;
-    let blocking = codeartifact::Blocking { severities, ids: given.ids, except: given.except };
-    Ok(codeartifact::AdvisorySource { path: given.path, blocking })
-}
-
-/// By connection.
-#[derive(Debug)]
-struct Origins {
-    origins: BTreeMap<String, codeartifact::Origin>,
-    mirrors: BTreeMap<String, PathBuf>,
-}
-
-/// Errors: `Origin` for a connection that does not exist, or an address that is none.
-fn origins(given: BTreeMap<String, Origin>) -> Result<Origins, Error> {
-    let (mut origins, mut mirrors) = (BTreeMap::new(), BTreeMap::new());
-    for (name, origin) in given {
-        let wrong = |why: &str| Error::Origin { name: name.clone(), why: why.to_owned() };
-        if codeartifact::Connection::named(&name).is_none() {
-            return Err(wrong(
-                "CodeArtifact has no external connection of this name (public:npmjs, public:pypi, …)",
-            ));
-        }
-        if let Origin::Index(path) = &origin
-            && path.starts_with('/')
-        {
-            mirrors.insert(name, PathBuf::from(path));
-            continue;
-        }
-        let (index, file_hosts) = match origin {
-            Origin::Index(index) => (index, Vec::new()),
-            Origin::WithFiles { index, files } => (index, files),
-        };
-        let host = index.strip_prefix("http://").or_else(|| index.strip_prefix("https://"));
-        if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-            return Err(wrong(
-                "its index must be an address, http://… or https://…, or the path of a folder or a bundle, /…",
-            ));
-        }
-        let url = index.trim_end_matches('/').to_owned();
-        origins.insert(name, codeartifact::Origin { url, file_hosts });
-    }
-    Ok(Origins { origins, mirrors })
-}
-
 /// What a configuration file says of builds.
 pub fn builds_of(path: &Path) -> Result<Builds, Error> {
     let builds = read(path)?.builds;
@@ -631,6 +353,8 @@ pub fn default_region() -> Region {
 
 #[cfg(test)]
 mod tests {
+    use sns::SmtpTls;
+
     use super::*;
 
     fn file(text: &str) -> Result<File, String> {

@@ -187,7 +187,7 @@ impl Store {
         let (sqlite_file, reads) = match config {
             Config::Sqlite { dir } => {
                 let (file, readers) = sqlite::start(&dir, options.readers, written, &threads, &aftermath)?;
-                (Some(file), Reads::Here(Arc::new(readers)))
+                (Some(file), Reads::Here(readers))
             }
             Config::Postgres { url } => {
                 let (reads, read) = mpsc::channel(WAITING);

@@ -110,6 +110,10 @@ fn ensure_key(
     has_secret: impl Fn(&AccessKey) -> bool,
 ) -> Result<(), Error> {
     match tx.get::<AccessKey>(&AccessKey::key_of(&key.id))? {
+        Some(known) if known.account != key.account => Err(Error::InvalidInput(format!(
+            "The access key {} belongs to account {}, not to {}. Choose that account, or another key.",
+            key.id, known.account, key.account
+        ))),
         Some(known) if known.user_id != key.user_id => Err(Error::InvalidInput(format!(
             "The access key {} belongs to another user than the administrator.",
             key.id

@@ -21,6 +21,8 @@ pub enum Error {
     TooManyTags,
     #[error("{0}")]
     Store(#[from] store::Error),
+    #[error("a chunk of log events cannot be read: {0}")]
+    Unreadable(#[from] crate::chunks::Unreadable),
 }
 
 impl Error {
@@ -41,6 +43,7 @@ impl From<Error> for aws::Error {
             Error::NotImplemented(_) => Self::new("NotImplemented", message).with_status(501),
             Error::TooManyTags => Self::new("TooManyTagsException", message),
             Error::Store(cause) => Self::internal(cause),
+            Error::Unreadable(_) => Self::internal(message),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! CloudWatch Logs: groups of streams of events, searched by filter patterns.
 //!
-//! Events are kept in chunks (see [`chunks`]): the chunks of a stream do not overlap, so a page is read from
-//! either end without reading the rest. Searching a group ([`search`]) merges the streams that have events in
+//! Events are kept in compressed chunks (see [`chunks`]): the chunks of a stream do not overlap, so a page is read
+//! from either end without reading the rest. Searching a group ([`search`]) merges the streams that have events in
 //! the time asked for, as their events come.
 
 pub mod chunks;

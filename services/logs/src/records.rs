@@ -36,6 +36,18 @@ pub struct Stream {
     pub next_number: u64,
     /// Messages with 26 bytes each, as AWS counts.
     pub stored_bytes: u64,
+    /// The latest of those that say which part of their output they put.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+/// Whose output has been put up to where, see [`aws::LogOffset`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The ARN of the identity that puts it: nobody else's batches are taken for repetitions.
+    pub caller: String,
+    pub id: Uuid,
+    pub to: u64,
 }
 
 impl Group {
@@ -83,6 +95,12 @@ impl Stream {
 
     pub fn last_event_key(group: Uuid, last_event: i64) -> Key {
         Self::all_of(group).and_i64(last_event)
+    }
+
+    /// Up to where the stream has a source of a caller.
+    pub fn has_up_to(&self, caller: &str, source: Uuid) -> u64 {
+        let known = self.source.as_ref().filter(|known| known.caller == caller && known.id == source);
+        known.map_or(0, |known| known.to)
     }
 
     pub fn arn(&self, group: &Group) -> String {

@@ -142,8 +142,8 @@ impl Cursor {
         let Some(chunk) = chunks::reaching(tx, self.stream.id, self.from)? else { return Ok(()) };
         let last = chunk.last();
         let from = self.from;
-        self.read =
-            chunk.events.into_iter().filter(|event| event.place() >= from && event.timestamp < end).collect();
+        let wanted = |event: &Event| event.place() >= from && event.timestamp < end;
+        self.read = chunk.events()?.into_iter().filter(wanted).collect();
         self.from = (last.0, last.1 + 1);
         Ok(())
     }

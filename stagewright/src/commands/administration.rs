@@ -9,7 +9,7 @@ use aws::Client;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::failed;
+use super::{failed, wait_for};
 use crate::config::Config;
 use crate::platform::{Platform, snapshot};
 
@@ -125,11 +125,7 @@ fn with_client(target: &Target, work: impl AsyncFnOnce(Client) -> Result<Value, 
     if let Err(error) = snapshot::check_data(&target.data) {
         return failed(error);
     }
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    runtime.block_on(async {
+    let done = wait_for(async {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let platform = match Platform::open(&Config::local(target.data.clone()), nowhere, None).await {
             Ok(platform) => platform,
@@ -143,7 +139,8 @@ fn with_client(target: &Target, work: impl AsyncFnOnce(Client) -> Result<Value, 
             Err(error) => return failed(error),
         }
         ExitCode::SUCCESS
-    })
+    });
+    done.unwrap_or_else(failed)
 }
 
 fn print_plain(value: &Value) {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::failed;
+use super::to_the_end;
 use crate::platform::snapshot;
 
 #[derive(clap::Args)]
@@ -38,24 +38,26 @@ pub struct RestoreArguments {
 }
 
 pub fn backup(arguments: &BackupArguments) -> ExitCode {
-    report(snapshot::take(&arguments.data, &arguments.to), arguments.json, "backed up")
+    to_the_end(report(snapshot::take(&arguments.data, &arguments.to), arguments.json, "backed up"), |_| false)
 }
 
 pub fn restore(arguments: &RestoreArguments) -> ExitCode {
-    report(snapshot::restore(&arguments.from, &arguments.data), arguments.json, "restored")
+    to_the_end(
+        report(snapshot::restore(&arguments.from, &arguments.data), arguments.json, "restored"),
+        |_| false,
+    )
 }
 
-fn report(result: Result<snapshot::Contents, snapshot::Error>, as_json: bool, done: &str) -> ExitCode {
-    match result {
-        Ok(contents) => {
-            let (files, bytes) = (contents.files, contents.bytes);
-            if as_json {
-                println!("{}", json!({"files": files, "bytes": bytes}));
-            } else {
-                println!("{done}: {files} files, {bytes} bytes");
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => failed(error),
+async fn report(
+    copied: impl Future<Output = Result<snapshot::Contents, snapshot::Error>>,
+    as_json: bool,
+    done: &str,
+) -> Result<ExitCode, snapshot::Error> {
+    let snapshot::Contents { files, bytes, .. } = copied.await?;
+    if as_json {
+        println!("{}", json!({"files": files, "bytes": bytes}));
+    } else {
+        println!("{done}: {files} files, {bytes} bytes");
     }
+    Ok(ExitCode::SUCCESS)
 }

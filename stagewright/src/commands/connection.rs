@@ -9,7 +9,7 @@ use codeconnections_model::{AuthorizeConnection, AuthorizeConnectionOutput};
 use serde_json::json;
 
 use super::server_access::{self, AskedRegion, credentials};
-use super::{failed, misused};
+use super::{failed, misused, wait_for};
 
 /// What a file with a secret may have at most.
 const LONGEST_SECRET: u64 = 64 * 1024;
@@ -65,11 +65,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
             webhook_secret: webhook_secret_file.as_deref().map(secret).transpose()?,
         })
     };
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    let authorized = asked().and_then(|input| runtime.block_on(authorize(&endpoint, &region, input)));
+    let authorized = asked().and_then(|input| wait_for(authorize(&endpoint, &region, input))?);
     match authorized {
         Ok(output) => print(&output, json),
         Err(error) if error.is::<server_access::Error>() => return misused(error),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{failed, misused};
+use super::{failed, misused, wait_for};
 use crate::config::Config;
 use crate::platform::Platform;
 
@@ -78,7 +78,7 @@ fn chosen(mut rows: Vec<Row>, names: &[String]) -> Vec<Row> {
 /// table of its own.
 fn rows() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    tokio::runtime::Runtime::new()?.block_on(async {
+    wait_for(async {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let platform = Platform::open(&Config::local(folder.path().to_owned()), nowhere, None).await?;
         let mut rows: Vec<Row> =
@@ -87,5 +87,5 @@ fn rows() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
         rows.sort_by_key(|row| row.service.to_lowercase());
         platform.close().await;
         Ok(rows)
-    })
+    })?
 }

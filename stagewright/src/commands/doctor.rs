@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use serde_json::json;
 
-use super::misused;
+use super::{misused, wait_for};
 use crate::{config, platform::builds};
 
 #[derive(clap::Args)]
@@ -116,9 +116,8 @@ fn version(command: &[&str]) -> Result<String, String> {
 /// Whether the engine that builds would run in answers.
 fn containers(settings: &config::Containers) -> Result<String, String> {
     let engine = builds::engine(settings);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    runtime.block_on(engine.check()).map_err(|error| error.to_string())
+    let checked = wait_for(engine.check()).map_err(|error| error.to_string())?;
+    checked.map_err(|error| error.to_string())
 }
 
 /// Whether a sandbox of the kind that builds run in can be made at all.

@@ -7,7 +7,7 @@ use aws::Region;
 use codepipeline_model::ActionTypeId;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::failed;
+use super::{failed, wait_for};
 use crate::job_worker::{Settings, Worker};
 use crate::tracing_output;
 
@@ -50,11 +50,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    match runtime.block_on(work(settings)) {
+    match wait_for(work(settings)).map_err(Box::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(error),
     }

@@ -22,17 +22,26 @@ pub mod worker;
 
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::time::Duration;
 
-/// Carries out what a command has to wait for, on one thread. `is_misuse` tells errors that are those of the call.
+/// Runs what a command has to wait for to its end, and no longer: a thread that waits for a disk, a child, or what
+/// somebody may type, does not hold up the end. Errors: there can be no runtime.
+pub fn wait_for<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    Ok(done)
+}
+
+/// Carries out a command. `is_misuse` tells errors that are those of the call.
 fn to_the_end<E: Display>(
     work: impl Future<Output = Result<ExitCode, E>>,
     is_misuse: impl Fn(&E) -> bool,
 ) -> ExitCode {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(work).unwrap_or_else(|error| match is_misuse(&error) {
-            true => misused(error),
-            false => failed(error),
-        }),
+    match wait_for(work) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) if is_misuse(&error) => misused(error),
+        Ok(Err(error)) => failed(error),
         Err(error) => failed(error),
     }
 }

@@ -10,13 +10,15 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::failed;
+use super::{failed, wait_for};
 use crate::config::{Auth, Config, Flags};
 use crate::platform::Platform;
 use crate::tracing_output;
 
 const KEY_ID: &str = "STAGEWRIGHT_ADMIN_ACCESS_KEY_ID";
 const SECRET: &str = "STAGEWRIGHT_ADMIN_SECRET_ACCESS_KEY";
+/// Secrets with fewer characters are warned of. Those that AWS makes have 40.
+const SHORT_SECRET: usize = 16;
 /// From the signal to the end, what is left to be written included. Longer than calls in progress may go on
 /// (`Limits::drain`); a supervisor that was promised 10 s kills what takes longer.
 const STOPPING: Duration = Duration::from_secs(9);
@@ -48,23 +50,25 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Ok(key) => key,
         Err(error) => return failed(error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    let ended = runtime.block_on(serve(config, given_key));
-    // Threads that still wait for a disk or a child must not hold up the end.
-    runtime.shutdown_timeout(Duration::from_millis(500));
-    match ended {
+    match wait_for(serve(config, given_key)).map_err(Box::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(error),
     }
 }
 
-/// The administrator's key that the environment gives. Errors: only one half of it.
+/// The administrator's key that the environment gives. Errors: only one half of it, or one with which nobody can sign.
 fn given_key() -> Result<Option<(String, Secret)>, String> {
     match (std::env::var(KEY_ID), std::env::var(SECRET)) {
-        (Ok(id), Ok(secret)) => Ok(Some((id, Secret::new(secret)))),
+        (Ok(id), Ok(_)) if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+            Err(format!("{KEY_ID} must consist of letters, digits and _: {id:?} does not"))
+        }
+        (Ok(_), Ok(secret)) if secret.is_empty() => Err(format!("{SECRET} is empty")),
+        (Ok(id), Ok(secret)) => {
+            if secret.len() < SHORT_SECRET {
+                tracing::warn!("{SECRET} is short enough to be guessed");
+            }
+            Ok(Some((id, Secret::new(secret))))
+        }
         (Err(_), Err(_)) => Ok(None),
         (Ok(_), Err(_)) => Err(format!("{KEY_ID} is set, but {SECRET} is not")),
         (Err(_), Ok(_)) => Err(format!("{SECRET} is set, but {KEY_ID} is not")),

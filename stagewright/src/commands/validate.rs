@@ -8,8 +8,8 @@ use aws::{Region, Remote};
 use codepipeline_model::ValidatePipeline;
 use serde_json::json;
 
-use super::failed;
 use super::server_access::ServerAccess;
+use super::{failed, wait_for};
 use crate::definition_file::{self, Examined, Kind, Severity, Source};
 
 #[derive(clap::Args)]
@@ -76,12 +76,13 @@ fn by_server(endpoint: &str, arguments: &Arguments) -> Result<Vec<Examined>, Box
         None => definition_file::DEFAULT_REGION.parse()?,
     };
     let remote = ServerAccess::at(endpoint.to_owned(), region.clone()).connect()?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    let mut all = Vec::with_capacity(arguments.files.len());
-    for file in &arguments.files {
-        all.push(runtime.block_on(ask(&remote, file, arguments, &region))?);
-    }
-    Ok(all)
+    wait_for(async {
+        let mut all = Vec::with_capacity(arguments.files.len());
+        for file in &arguments.files {
+            all.push(ask(&remote, file, arguments, &region).await?);
+        }
+        Ok(all)
+    })?
 }
 
 async fn ask(

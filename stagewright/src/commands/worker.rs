@@ -9,8 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::failed;
 use super::server_access::ServerAccess;
+use super::{failed, wait_for};
 use crate::config;
 use crate::platform::builds::{self, supervisor};
 use crate::tracing_output;
@@ -94,11 +94,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    match runtime.block_on(work(settings, remote)) {
+    match wait_for(work(settings, remote)).map_err(Box::from).flatten() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(error),
     }

@@ -53,10 +53,10 @@ pub enum Error {
 }
 
 /// Copies a data folder, in use or not.
-pub fn take(data: &Path, to: &Path) -> Result<Contents, Error> {
+pub async fn take(data: &Path, to: &Path) -> Result<Contents, Error> {
     check_data(data)?;
     make_new_folder(to)?;
-    in_runtime(store::backup_of(data.join(STORE), to.join(DATABASE)))?;
+    store::backup_of(data.join(STORE), to.join(DATABASE)).await?;
     let mut contents = counted(&to.join(DATABASE))?;
     for part in [MASTER_KEY, BLOBS, REPOSITORIES] {
         copy_settled(&data.join(part), &to.join(part), &mut contents)?;
@@ -70,7 +70,7 @@ pub fn check_data(data: &Path) -> Result<(), Error> {
 }
 
 /// Makes a data folder out of a backup. Builds that ran when it was taken are found lost, and end so.
-pub fn restore(from: &Path, data: &Path) -> Result<Contents, Error> {
+pub async fn restore(from: &Path, data: &Path) -> Result<Contents, Error> {
     if !from.join(DATABASE).is_file() {
         return Err(Error::NoBackup(from.to_owned()));
     }
@@ -80,14 +80,8 @@ pub fn restore(from: &Path, data: &Path) -> Result<Contents, Error> {
         copy_settled(&from.join(part), &data.join(part), &mut contents)?;
     }
     // Last: a data folder with a database is a whole one.
-    in_runtime(store::restore(from.join(DATABASE), data.join(STORE)))?;
+    store::restore(from.join(DATABASE), data.join(STORE)).await?;
     Ok(contents)
-}
-
-fn in_runtime<T>(work: impl Future<Output = Result<T, store::Error>>) -> Result<T, Error> {
-    let failed = |cause| Error::File { path: PathBuf::from("the runtime"), cause };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    Ok(runtime.block_on(work)?)
 }
 
 fn make_new_folder(path: &Path) -> Result<(), Error> {

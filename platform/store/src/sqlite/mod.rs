@@ -8,6 +8,7 @@ mod schema;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -28,14 +29,14 @@ pub(crate) fn start(
     writes: mpsc::Receiver<Box<dyn Job>>,
     threads: &Threads,
     aftermath: &Aftermath,
-) -> Result<(PathBuf, Readers), Error> {
+) -> Result<(PathBuf, Arc<Readers>), Error> {
     let folder = Folder::lock(dir)?;
     let file = folder.database();
     let mut connection = Sqlite::writer(&file)?;
     schema::migrate(&mut connection)?;
     folder.sync()?;
-    let readers = Readers::open(&file, readers)?;
-    let writer = Writer::new(connection, aftermath.clone(), folder)?;
+    let readers = Arc::new(Readers::open(&file, readers)?);
+    let writer = Writer::new(connection, readers.clone(), aftermath.clone(), folder)?;
     threads.spawn("store-writer", move || writer.run(writes))?;
     Ok((file, readers))
 }

@@ -7,6 +7,7 @@
 //! savepoint.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use crate::{Error, WriteTx};
 
 use super::connection::{Sqlite, failure};
 use super::folder::Folder;
+use super::reader::Readers;
 
 /// How many closures share a commit at most.
 const GROUP: usize = 256;
@@ -31,6 +33,7 @@ type Jobs = mpsc::Receiver<Box<dyn Job>>;
 
 pub(crate) struct Writer {
     sqlite: Sqlite,
+    readers: Arc<Readers>,
     aftermath: Aftermath,
     /// The number that the database has as handed out.
     stored_number: i64,
@@ -42,12 +45,17 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(sqlite: Sqlite, aftermath: Aftermath, folder: Folder) -> Result<Writer, Error> {
+    pub(crate) fn new(
+        sqlite: Sqlite,
+        readers: Arc<Readers>,
+        aftermath: Aftermath,
+        folder: Folder,
+    ) -> Result<Writer, Error> {
         let last = sqlite.connection.query_row("SELECT last FROM number", [], |row| row.get(0));
         let stored_number = last.map_err(failure)?;
         sqlite.number.store(stored_number, Ordering::Relaxed);
         let last_commit = Duration::ZERO;
-        Ok(Writer { sqlite, aftermath, stored_number, last_group: 0, last_commit, _folder: folder })
+        Ok(Writer { sqlite, readers, aftermath, stored_number, last_group: 0, last_commit, _folder: folder })
     }
 
     /// Writes until the store is closed and nothing waits any more.
@@ -166,7 +174,10 @@ impl Writer {
     fn commit(&mut self) -> Result<(), Error> {
         let number = self.sqlite.number.load(Ordering::Relaxed);
         let outcome = self.store_number(number).and_then(|()| {
-            self.sqlite.run("COMMIT").map_err(|error| {
+            self.readers.committing();
+            let committed = self.sqlite.run("COMMIT");
+            self.readers.committed();
+            committed.map_err(|error| {
                 tracing::error!(%error, "A group of transactions could not be committed.");
                 error.while_committing()
             })
@@ -266,7 +277,8 @@ mod tests {
         let folder = Folder::lock(dir).unwrap();
         let mut sqlite = Sqlite::writer(&folder.database()).unwrap();
         schema::migrate(&mut sqlite).unwrap();
-        Writer::new(sqlite, Aftermath::default(), folder).unwrap()
+        let readers = Arc::new(Readers::open(&folder.database(), 1).unwrap());
+        Writer::new(sqlite, readers, Aftermath::default(), folder).unwrap()
     }
 
     /// Has the writer run jobs that all wait when it begins.

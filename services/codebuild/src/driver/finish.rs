@@ -45,7 +45,7 @@ async fn put_rest_of_log(drive: &Drive<'_>, build: &Build) -> Result<(), Fault> 
     let folder = drive.codebuild.executor.prepare(build.id.uuid).await?;
     let file = File::open(folder.output_log())?;
     let mut progress = drive.progress(build).await?;
-    let mut log = LogWriter::new(&drive.role, build.log.clone(), progress.position.output);
+    let mut log = LogWriter::new(&drive.role, build.id.uuid, build.log.clone(), progress.position.output);
     let mut offset = progress.position.output;
     loop {
         let chunk = read(&file, offset)?;

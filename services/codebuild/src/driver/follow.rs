@@ -40,7 +40,7 @@ pub(super) async fn follow(drive: &Drive<'_>, build: Build) -> Result<Build, Fau
     let progress = drive.progress(&build).await?;
     let commands = Commands::of(drive, &build).await?;
     let attachment = executor.attach(id, progress.position).await?;
-    let log = LogWriter::new(&drive.role, build.log.clone(), progress.position.output);
+    let log = LogWriter::new(&drive.role, id, build.log.clone(), progress.position.output);
     let changes = Vec::new();
     Following { drive, build, attachment, log, progress, changes, commands }.read_to_end().await
 }

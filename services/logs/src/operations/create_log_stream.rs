@@ -27,6 +27,7 @@ pub async fn create_log_stream(
                 last_ingested_at: None,
                 next_number: 1,
                 stored_bytes: 0,
+                source: None,
             };
             tx.put(&stream)?;
             Ok(())

@@ -3,7 +3,7 @@ use logs_model::{GetLogEvents, GetLogEventsOutput, OutputLogEvent};
 use store::ReadTx;
 use uuid::Uuid;
 
-use crate::chunks::{self, Chunk, Event, Place};
+use crate::chunks::{self, Event, Place};
 use crate::error::Error;
 use crate::position::{self, Position};
 use crate::{Logs, service};
@@ -96,9 +96,8 @@ fn forward(
 ) -> Result<Vec<Event>, Error> {
     let (mut events, mut size) = (Vec::new(), 0);
     let mut chunk = chunks::reaching(tx, stream, from)?;
-    while let Some(Chunk { events: read, .. }) = chunk.take() {
-        let last = read.last().map(Event::place).unwrap_or_default();
-        for event in read.into_iter().filter(|event| event.place() >= from) {
+    while let Some(read) = chunk.take() {
+        for event in read.events()?.into_iter().filter(|event| event.place() >= from) {
             size += event.size();
             let is_full = events.len() == limit || (size > LARGEST_PAGE && !events.is_empty());
             if is_full || event.timestamp >= end {
@@ -106,7 +105,7 @@ fn forward(
             }
             events.push(event);
         }
-        chunk = chunks::after(tx, stream, last)?;
+        chunk = chunks::after(tx, stream, read.last())?;
     }
     Ok(events)
 }
@@ -121,8 +120,7 @@ fn backward(
     let (mut events, mut size) = (Vec::new(), 0);
     let mut chunk = chunks::before(tx, stream, before)?;
     'read: while let Some(read) = chunk.take() {
-        let first = read.first();
-        for event in read.events.into_iter().rev().filter(|event| event.place() < before) {
+        for event in read.events()?.into_iter().rev().filter(|event| event.place() < before) {
             size += event.size();
             let is_full = events.len() == limit || (size > LARGEST_PAGE && !events.is_empty());
             if is_full || event.timestamp < start {
@@ -130,7 +128,7 @@ fn backward(
             }
             events.push(event);
         }
-        chunk = chunks::before(tx, stream, first)?;
+        chunk = chunks::before(tx, stream, read.first())?;
     }
     events.reverse();
     Ok(events)

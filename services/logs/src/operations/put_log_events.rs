@@ -1,12 +1,13 @@
+use std::ops::Range;
 use std::time::Duration;
 
-use aws::{Ctx, Timestamp};
+use aws::{Ctx, LogOffset, Timestamp};
 use logs_model::{InputLogEvent, PutLogEvents, PutLogEventsOutput, RejectedLogEventsInfo};
 use store::WriteTx;
 
-use crate::chunks::{self, Event, OVERHEAD};
+use crate::chunks::{self, Event, OVERHEAD, Prepared};
 use crate::error::Error;
-use crate::records::{Group, Stream};
+use crate::records::{Group, Source, Stream};
 use crate::{Logs, service};
 
 /// In bytes, of messages with 26 bytes each.
@@ -20,7 +21,7 @@ const NEWEST: Duration = Duration::from_secs(2 * 60 * 60);
 const EXPIRED_AT_ONCE: usize = 4;
 
 /// Adds events to a stream. They are durable when this returns; those too old or too new are dropped, and the
-/// answer says which.
+/// answer says which. What says that it is a part of a source ([`LogOffset`]) is added once.
 pub async fn put_log_events(
     logs: &Logs,
     ctx: &Ctx,
@@ -28,25 +29,43 @@ pub async fn put_log_events(
 ) -> Result<PutLogEventsOutput, Error> {
     check_batch(&input.log_events)?;
     let (scope, now) = (ctx.scope.clone(), ctx.now());
-    let (next_number, rejected) = logs
-        .store
+    let (group_name, stream_name) = (input.log_group_name, input.log_stream_name);
+    let offset = input.sequence_token.and_then(|token| token.parse::<LogOffset>().ok());
+    let caller = ctx.caller.principal.arn();
+    let batch = Batch::of(input.log_events, now);
+    logs.store
         .write(move |tx| {
-            let group = service::group(tx, &scope, &input.log_group_name)?;
-            let mut stream = service::stream(tx, &group, &input.log_stream_name)?;
-            let (accepted, rejected) = accept(&input.log_events, &group, now);
-            add(tx, &mut stream, accepted, now)?;
+            let group = service::group(tx, &scope, &group_name)?;
+            let mut stream = service::stream(tx, &group, &stream_name)?;
+            if let Some(offset) = offset {
+                let to = stream.has_up_to(&caller, offset.source);
+                if to > offset.from {
+                    return Ok(answer(&stream, Some(LogOffset { to, ..offset }), None));
+                }
+                stream.source = Some(Source { caller: caller.clone(), id: offset.source, to: offset.to });
+            }
+            let (accepted, rejected) = batch.accept(&group, now)?;
+            add(tx, &mut stream, &accepted, now)?;
             if let Some(before) = group.expired_before(now) {
                 expire(tx, &mut stream, before)?;
             }
             tx.put(&stream)?;
-            Ok::<_, Error>((stream.next_number, rejected))
+            Ok(answer(&stream, offset, rejected))
         })
-        .await?;
-    Ok(PutLogEventsOutput {
-        next_sequence_token: Some(format!("{next_number:056}")),
+        .await
+}
+
+fn answer(
+    stream: &Stream,
+    offset: Option<LogOffset>,
+    rejected: Option<RejectedLogEventsInfo>,
+) -> PutLogEventsOutput {
+    let number = || format!("{:056}", stream.next_number);
+    PutLogEventsOutput {
+        next_sequence_token: Some(offset.map_or_else(number, |offset| offset.to_string())),
         rejected_log_events_info: rejected,
         rejected_entity_info: None,
-    })
+    }
 }
 
 fn check_batch(events: &[InputLogEvent]) -> Result<(), Error> {
@@ -70,51 +89,85 @@ fn check_batch(events: &[InputLogEvent]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The events that are kept of an ordered batch, and what is said of the others.
-fn accept<'e>(
-    events: &'e [InputLogEvent],
-    group: &Group,
-    now: Timestamp,
-) -> (&'e [InputLogEvent], Option<RejectedLogEventsInfo>) {
-    let before = |time: i64| events.partition_point(|event| event.timestamp < time);
-    let too_old = before(now.minus(OLDEST).as_millis());
-    let expired = group.expired_before(now).map_or(0, before);
-    let too_new = before(now.plus(NEWEST).as_millis() + 1);
-    let index = |at: usize| Some(i32::try_from(at).unwrap_or(i32::MAX));
-    let rejected = RejectedLogEventsInfo {
-        too_new_log_event_start_index: (too_new < events.len()).then(|| index(too_new)).flatten(),
-        too_old_log_event_end_index: (too_old > 0).then(|| index(too_old)).flatten(),
-        expired_log_event_end_index: (expired > 0).then(|| index(expired)).flatten(),
-    };
-    let accepted = events.get(too_old.max(expired)..too_new).unwrap_or_default();
-    (accepted, (rejected != RejectedLogEventsInfo::default()).then_some(rejected))
+/// The events of one call, packed before its transaction: that makes others wait.
+struct Batch {
+    /// Of all events, in order.
+    times: Vec<i64>,
+    /// Which are neither too old nor too new.
+    in_time: Range<usize>,
+    /// Those.
+    prepared: Prepared,
 }
 
-fn add(
-    tx: &mut WriteTx<'_>,
-    stream: &mut Stream,
-    accepted: &[InputLogEvent],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let (Some(first), Some(last)) = (accepted.first(), accepted.last()) else { return Ok(()) };
-    let (first, last) = (first.timestamp, last.timestamp);
+impl Batch {
+    fn of(events: Vec<InputLogEvent>, now: Timestamp) -> Self {
+        let times: Vec<i64> = events.iter().map(|event| event.timestamp).collect();
+        let in_time = in_time(&times, now);
+        let ingested_at = now.as_millis();
+        let kept = events.into_iter().skip(in_time.start).take(in_time.len());
+        let events: Vec<Event> = (0..)
+            .zip(kept)
+            .map(|(number, InputLogEvent { timestamp, message })| Event {
+                timestamp,
+                number,
+                ingested_at,
+                message,
+            })
+            .collect();
+        Self { times, in_time, prepared: Prepared::of(&events) }
+    }
+
+    /// What a group keeps of the events, and what is said of the others.
+    fn accept(
+        &self,
+        group: &Group,
+        now: Timestamp,
+    ) -> Result<(Prepared, Option<RejectedLogEventsInfo>), Error> {
+        let expired = group.expired_before(now).map_or(0, |before| first_at(&self.times, before));
+        let rejected = rejected(&self.times, &self.in_time, expired);
+        let accepted = match expired.saturating_sub(self.in_time.start) {
+            0 => self.prepared.clone(),
+            some => self.prepared.skip(some)?,
+        };
+        Ok((accepted, rejected))
+    }
+}
+
+/// The place of the first event at or after a time.
+fn first_at(times: &[i64], time: i64) -> usize {
+    times.partition_point(|timestamp| *timestamp < time)
+}
+
+/// Which events are neither too old nor too new, whatever the group.
+fn in_time(times: &[i64], now: Timestamp) -> Range<usize> {
+    let too_old = first_at(times, now.minus(OLDEST).as_millis());
+    let too_new = first_at(times, now.plus(NEWEST).as_millis() + 1);
+    too_old..too_new
+}
+
+/// What is said of the events that are not kept; nothing, if all are.
+fn rejected(times: &[i64], in_time: &Range<usize>, expired: usize) -> Option<RejectedLogEventsInfo> {
+    let index = |at: usize| Some(i32::try_from(at).unwrap_or(i32::MAX));
+    let rejected = RejectedLogEventsInfo {
+        too_new_log_event_start_index: (in_time.end < times.len()).then(|| index(in_time.end)).flatten(),
+        too_old_log_event_end_index: (in_time.start > 0).then(|| index(in_time.start)).flatten(),
+        expired_log_event_end_index: (expired > 0).then(|| index(expired)).flatten(),
+    };
+    (rejected != RejectedLogEventsInfo::default()).then_some(rejected)
+}
+
+fn add(tx: &mut WriteTx<'_>, stream: &mut Stream, accepted: &Prepared, now: Timestamp) -> Result<(), Error> {
+    let Some((first, last)) = accepted.between() else { return Ok(()) };
+    let latest = stream.events_between.map(|(_, latest)| latest);
+    chunks::insert(tx, stream.id, accepted, stream.next_number, latest)?;
     stream.events_between = Some(match stream.events_between {
         Some((earliest, latest)) => (earliest.min(first), latest.max(last)),
         None => (first, last),
     });
     stream.last_ingested_at = Some(now);
-    let mut events = Vec::with_capacity(accepted.len());
-    for event in accepted {
-        events.push(Event {
-            timestamp: event.timestamp,
-            number: stream.next_number,
-            ingested_at: now.as_millis(),
-            message: event.message.clone(),
-        });
-        stream.next_number += 1;
-        stream.stored_bytes += u64::try_from(event.message.len() + OVERHEAD).unwrap_or_default();
-    }
-    chunks::insert(tx, stream.id, events)
+    stream.next_number += accepted.count();
+    stream.stored_bytes += u64::try_from(accepted.size()).unwrap_or_default();
+    Ok(())
 }
 
 /// Takes away some expired events. Readers do not see them from the moment they expire.
@@ -168,24 +221,34 @@ mod tests {
         assert_eq!(message, "Upload too large: 1048577 bytes exceeds limit of 1048576");
     }
 
+    /// How many events are kept, and what is said of the others.
+    fn accepted(
+        batch: &[InputLogEvent],
+        retention_days: Option<i32>,
+    ) -> (u64, Option<RejectedLogEventsInfo>) {
+        let now = Timestamp::from_millis(NOW);
+        let (kept, rejected) = Batch::of(batch.to_vec(), now).accept(&group(retention_days), now).unwrap();
+        (kept.count(), rejected)
+    }
+
     #[test]
     fn what_is_too_old_or_too_new_is_dropped() {
-        let now = Timestamp::from_millis(NOW);
         let batch = events(&[NOW - 15 * 24 * HOUR, NOW - 2 * 24 * HOUR, NOW, NOW + 2 * HOUR, NOW + 3 * HOUR]);
-        let (accepted, rejected) = accept(&batch, &group(None), now);
-        assert_eq!(accepted.len(), 3);
+        let (kept, rejected) = accepted(&batch, None);
         let rejected = rejected.unwrap();
+        assert_eq!(kept, 3);
         assert_eq!(rejected.too_old_log_event_end_index, Some(1));
         assert_eq!(rejected.too_new_log_event_start_index, Some(4));
         assert_eq!(rejected.expired_log_event_end_index, None);
-        let (accepted, rejected) = accept(&batch, &group(Some(1)), now);
-        assert_eq!(accepted.len(), 2);
+        let (kept, rejected) = accepted(&batch, Some(1));
+        assert_eq!(kept, 2);
         assert_eq!(rejected.unwrap().expired_log_event_end_index, Some(2));
+        assert_eq!(accepted(&batch[..2], Some(1)).0, 0);
+        assert_eq!(accepted(&batch[4..], Some(1)).0, 0);
     }
 
     #[test]
     fn nothing_is_said_when_all_is_kept() {
-        let batch = events(&[NOW]);
-        assert_eq!(accept(&batch, &group(None), Timestamp::from_millis(NOW)).1, None);
+        assert_eq!(accepted(&events(&[NOW]), None).1, None);
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use events_model::{DeliveryOutcome, ExplainEvent, ExplainEventOutput, RuleDecision};
 
 use super::super::server_access::{self, AskedRegion, credentials};
-use super::super::{failed, misused};
+use super::super::{failed, misused, wait_for};
 use crate::config::Config;
 use crate::platform::Platform;
 
@@ -38,11 +38,7 @@ struct Place {
 
 pub fn run(arguments: Arguments) -> ExitCode {
     let Arguments { id, place, json } = arguments;
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    match runtime.block_on(explain(place, ExplainEvent { event_id: id })) {
+    match wait_for(explain(place, ExplainEvent { event_id: id })).map_err(Box::from).flatten() {
         Ok(output) if json => {
             println!("{}", aws::protocol::json::to_value(&output, &events_model::EXPLAIN_EVENT_OUTPUT));
             ExitCode::SUCCESS

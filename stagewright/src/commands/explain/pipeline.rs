@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::super::run::view::clean;
-use super::super::server_access::ServerAccess;
-use super::super::{failed, misused};
+use super::super::server_access::{self, ServerAccess};
+use super::super::to_the_end;
 use crate::explanation::{self, Explanation, Failure, gather};
 
 #[derive(clap::Args)]
@@ -25,26 +25,27 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    let remote = match arguments.server.connect() {
-        Ok(remote) => remote,
-        Err(error) => return misused(error),
-    };
-    match runtime.block_on(gather::gather(&remote, &arguments.name, arguments.execution)) {
-        Ok(facts) => {
-            let explanation = explanation::explain(&facts);
-            if arguments.json {
-                println!("{}", serde_json::json!(explanation));
-            } else {
-                print(&explanation);
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => failed(error),
+    to_the_end(explain(arguments), |error| matches!(error, Error::Access(_)))
+}
+
+async fn explain(arguments: Arguments) -> Result<ExitCode, Error> {
+    let remote = arguments.server.connect()?;
+    let facts = gather::gather(&remote, &arguments.name, arguments.execution).await?;
+    let explanation = explanation::explain(&facts);
+    if arguments.json {
+        println!("{}", serde_json::json!(explanation));
+    } else {
+        print(&explanation);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Access(#[from] server_access::Error),
+    #[error(transparent)]
+    Call(#[from] aws::Error),
 }
 
 /// For people: what is waited for, each with the command that would move it; then the failure.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{failed, misused};
+use super::to_the_end;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -34,11 +34,7 @@ enum What {
 }
 
 pub fn run(arguments: Arguments) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    let done = runtime.block_on(async {
+    let work = async {
         match arguments.what {
             What::Show(arguments) => show::run(arguments).await,
             What::Watch(arguments) => watch::run(arguments).await,
@@ -46,13 +42,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
             What::CleanArtifacts(arguments) => clean_artifacts::run(arguments).await,
             What::Approve(arguments) => approve::run(arguments).await,
         }
-    });
-    // Whoever reads what is typed may be waiting still.
-    runtime.shutdown_background();
-    done.unwrap_or_else(|error| match error {
-        Error::Access(error) => misused(error),
-        error => failed(error),
-    })
+    };
+    to_the_end(work, |error| matches!(error, Error::Access(_)))
 }
 
 /// Why a command did not do what it should.

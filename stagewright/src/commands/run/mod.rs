@@ -36,7 +36,7 @@ use progress::{Ending, Progress};
 use source::SourceFolder;
 use view::{Form, View};
 
-use crate::commands::failed;
+use crate::commands::{failed, wait_for};
 use crate::definition_file;
 use crate::explanation::{self, gather};
 use crate::platform::local::Local;
@@ -104,18 +104,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
     in_runtime(carry_out(intent))
 }
 
-/// Runs a command's future to its end, and no longer.
+/// Carries out a command that says itself how it ended.
 pub fn in_runtime<T: Termination>(work: impl Future<Output = Result<T, Failure>>) -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    let done = runtime.block_on(work);
-    // A thread that still waits for a disk or a child must not hold up the end.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    match done {
-        Ok(ended) => ended.report(),
-        Err(failure) => failure.exit_code(),
+    match wait_for(work) {
+        Ok(Ok(ended)) => ended.report(),
+        Ok(Err(failure)) => failure.exit_code(),
+        Err(error) => failed(error),
     }
 }
 
