@@ -59,7 +59,6 @@ IN_PODS = {
     "output-of-each-command-stands-with-it",
     "run-as-another-user",
     "session-files-are-links",
-    "stopped-while-it-ignores-sigterm",
     "terminates-its-parents",
 }
 ISOLATION = {"workers": "sandbox", "kubernetes": "container"}
