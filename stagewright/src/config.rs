@@ -389,7 +389,7 @@ mod tests {
         let message = file("[builds]\nparallel = 2").unwrap_err();
         assert!(message.contains("`parallel`") && message.contains("`concurrency`"), "{message}");
         let container = "[builds.container]\nrun_arguments = [\"--pid=host\"]";
-        let refused = file(container).unwrap().builds.container.check().unwrap_err().to_string();
+        let refused = file(container).unwrap().builds.check().unwrap_err().to_string();
         assert!(refused.contains("--pid=host"), "{refused}");
         assert!(file("[builds]\nexecutor = \"vm\"").unwrap_err().contains("`sandbox`, `container`, `auto`"));
         let short = file("[builds.workers]\nlease_seconds = 4").unwrap().builds.check();
