@@ -314,4 +314,9 @@ impl Executor for KubernetesExecutor {
     async fn remove(&self, id: Uuid) -> Result<(), Error> {
         self.remote.remove(id).await
     }
+
+    /// A pod keeps nothing for the next one; this is for what ran here before.
+    async fn discard_layers(&self, owner: &str) -> Result<(), Error> {
+        self.remote.discard_layers(owner).await
+    }
 }
