@@ -44,7 +44,11 @@ def started(folder, cluster):
 
 
 def end(server, cluster):
-    until(lambda: cluster.left() == [], SOON, "everything to be gone from the cluster")
+    try:
+        until(lambda: cluster.left() == [], SOON, "everything to be gone from the cluster")
+    except AssertionError as error:
+        error.add_note(f"left: {cluster.left()}\n{server.log_tail()}")
+        raise
     assert server.stop() == 0, server.log_tail()
     assert server.panics() == []
     assert list((server.data / "builds").iterdir()) == []
