@@ -37,7 +37,7 @@ pub struct Requested {
     pub privileged: bool,
     pub pull_as: PullAs,
     /// As of a container.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layers: Option<Layers>,
 }
 
