@@ -6,7 +6,7 @@ use aws::protocol::audited::LARGEST_AUDITED_BYTES;
 use aws::{AccountId, AuditRecord, Caller, Principal, Region, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::resource::resource_type;
 
@@ -43,7 +43,7 @@ impl PartialEq for EventText {
 #[serde(rename_all = "camelCase")]
 struct Event<'a> {
     event_version: &'static str,
-    user_identity: Value,
+    user_identity: UserIdentity<'a>,
     event_time: String,
     event_source: &'a str,
     event_name: &'a str,
@@ -150,61 +150,102 @@ fn source(record: &AuditRecord) -> String {
     }
 }
 
-fn user_identity(caller: &Caller, invoked_by: Option<&str>) -> Value {
-    let mut identity = Map::new();
-    let mut put = |key: &str, value: Value| {
-        identity.insert(key.to_owned(), value);
-    };
-    put("type", Value::String(identity_type(&caller.principal).to_owned()));
-    match &caller.principal {
-        Principal::Service { name } => put("invokedBy", Value::String(name.clone())),
-        Principal::Anonymous => {
-            put("principalId", Value::String(String::new()));
-            put("accountId", Value::String("ANONYMOUS_PRINCIPAL".to_owned()));
-        }
+/// Who called, in CloudTrail's words.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserIdentity<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_key_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_context: Option<SessionContext<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoked_by: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionContext<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_issuer: Option<SessionIssuer<'a>>,
+    attributes: SessionAttributes,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionIssuer<'a> {
+    r#type: &'static str,
+    principal_id: &'a str,
+    arn: Option<String>,
+    account_id: &'a AccountId,
+    user_name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionAttributes {
+    creation_date: String,
+    mfa_authenticated: &'static str,
+}
+
+fn user_identity<'a>(caller: &'a Caller, invoked_by: Option<&'a str>) -> UserIdentity<'a> {
+    let principal = &caller.principal;
+    let identity = UserIdentity { r#type: identity_type(principal), ..UserIdentity::default() };
+    match principal {
+        Principal::Service { name } => UserIdentity { invoked_by: Some(name), ..identity },
+        Principal::Anonymous => UserIdentity {
+            principal_id: Some(String::new()),
+            account_id: Some("ANONYMOUS_PRINCIPAL"),
+            ..identity
+        },
         Principal::Root { .. }
         | Principal::User { .. }
         | Principal::AssumedRole { .. }
-        | Principal::FederatedUser { .. } => {
-            put("principalId", Value::String(caller.principal.user_id()));
-            put("arn", Value::String(caller.principal.arn()));
-            put("accountId", json!(caller.principal.account()));
-            if let Some(id) = &caller.access_key_id {
-                put("accessKeyId", Value::String(id.clone()));
-            }
-            if let Principal::User { name, .. } = &caller.principal {
-                put("userName", Value::String(name.clone()));
-            }
-            if let Some(session) = &caller.session {
-                put("sessionContext", session_context(&caller.principal, session.issued_at));
-            }
-            if let Some(service) = invoked_by {
-                put("invokedBy", Value::String(service.to_owned()));
-            }
-        }
+        | Principal::FederatedUser { .. } => UserIdentity {
+            principal_id: Some(principal.user_id()),
+            arn: Some(principal.arn()),
+            account_id: principal.account().map(AccountId::as_str),
+            access_key_id: caller.access_key_id.as_deref(),
+            user_name: match principal {
+                Principal::User { name, .. } => Some(name.as_str()),
+                _ => None,
+            },
+            session_context: caller
+                .session
+                .as_ref()
+                .map(|session| session_context(principal, session.issued_at)),
+            invoked_by,
+            ..identity
+        },
     }
-    Value::Object(identity)
 }
 
-fn session_context(principal: &Principal, issued_at: aws::Timestamp) -> Value {
-    let attributes = json!({"creationDate": issued_at.to_iso8601_secs(), "mfaAuthenticated": "false"});
-    match principal {
-        Principal::AssumedRole { account, role_name, role_id, .. } => json!({
-            "sessionIssuer": {
-                "type": "Role",
-                "principalId": role_id,
-                "arn": principal.role_arn(),
-                "accountId": account,
-                "userName": role_name,
-            },
-            "attributes": attributes,
+fn session_context(principal: &Principal, issued_at: Timestamp) -> SessionContext<'_> {
+    let session_issuer = match principal {
+        Principal::AssumedRole { account, role_name, role_id, .. } => Some(SessionIssuer {
+            r#type: "Role",
+            principal_id: role_id,
+            arn: principal.role_arn(),
+            account_id: account,
+            user_name: role_name,
         }),
         Principal::Root { .. }
         | Principal::User { .. }
         | Principal::FederatedUser { .. }
         | Principal::Service { .. }
-        | Principal::Anonymous => json!({"attributes": attributes}),
-    }
+        | Principal::Anonymous => None,
+    };
+    let attributes =
+        SessionAttributes { creation_date: issued_at.to_iso8601_secs(), mfa_authenticated: "false" };
+    SessionContext { session_issuer, attributes }
 }
 
 fn identity_type(principal: &Principal) -> &'static str {
@@ -301,6 +342,8 @@ fn cut(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn element(value: &Value) -> Value {
@@ -337,14 +380,14 @@ mod tests {
         let account = || "123456789012".parse().expect("an account");
         let service = Caller::of(Principal::Service { name: "codepipeline.amazonaws.com".into() });
         assert_eq!(
-            user_identity(&service, None),
+            json!(user_identity(&service, None)),
             json!({"type": "AWSService", "invokedBy": "codepipeline.amazonaws.com"})
         );
         let user =
             Principal::User { account: account(), path: "/".into(), name: "jane".into(), id: "AIDA1".into() };
         let user = Caller { access_key_id: Some("AKIA1".into()), ..Caller::of(user) };
         assert_eq!(
-            user_identity(&user, None),
+            json!(user_identity(&user, None)),
             json!({
                 "type": "IAMUser", "principalId": "AIDA1", "arn": "arn:aws:iam::123456789012:user/jane",
                 "accountId": "123456789012", "accessKeyId": "AKIA1", "userName": "jane",
