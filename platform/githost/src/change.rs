@@ -59,13 +59,20 @@ pub struct Approval {
     pub by: String,
 }
 
-impl Approval {
-    /// Whether a pull request with this commit is meant, of whose id the host may have told the beginning alone.
-    pub fn is_of(&self, commit: &str) -> bool {
-        let beginning = self.commit.get(..commit.len());
-        !commit.is_empty() && beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(commit))
+impl PullRequest {
+    /// Whether its commit has this id, of which the host may have told the beginning alone.
+    pub fn is_at(&self, id: &str) -> bool {
+        is_beginning(&self.commit, id)
     }
+}
 
+/// Nothing is no beginning.
+fn is_beginning(beginning: &str, id: &str) -> bool {
+    let first = id.get(..beginning.len());
+    !beginning.is_empty() && first.is_some_and(|first| first.eq_ignore_ascii_case(beginning))
+}
+
+impl Approval {
     /// The commit that a comment approves: `/codebuild_run(<full id>)` on a line of its own.
     /// Source: CodeBuild User Guide, "Pull request comment approval".
     pub fn commit_of(comment: &str) -> Option<String> {
@@ -136,9 +143,10 @@ mod tests {
         let commit = "046e8b67481d53bdc86c3f6affdd5d1afae6d369";
         let approved = |text: String| Approval::commit_of(&text);
         assert_eq!(approved(format!("Looks good.\r\n/codebuild_run({commit})\r\n")).as_deref(), Some(commit));
-        let approval = |commit: &str| Approval { id: "7".into(), commit: commit.into(), by: "me".into() };
-        assert!(approval(commit).is_of(&commit[..12]) && approval(commit).is_of(&commit.to_uppercase()));
-        assert!(!approval(commit).is_of("046e8b67481e") && !approval(commit).is_of(&format!("{commit}00")));
+        assert!(is_beginning(&commit[..12], commit) && is_beginning(&commit.to_uppercase(), commit));
+        for other in ["", "046e8b67481e", &format!("{commit}00")] {
+            assert!(!is_beginning(other, commit), "{other}");
+        }
         for no in [
             format!("see /codebuild_run({commit})"),
             "/codebuild_run(046e8b6)".into(),

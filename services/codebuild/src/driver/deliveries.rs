@@ -219,7 +219,7 @@ impl Found {
         };
         let Some(withheld) = found.filter(is_here) else { return Ok(Decision::Nothing) };
         let What::PullRequest(request) = &withheld.change.what else { return Ok(Decision::Nothing) };
-        if !approval.is_of(&request.commit)
+        if !request.is_at(&approval.commit)
             || !self.are_trusted(codebuild, place, std::slice::from_ref(&approval.by)).await?
         {
             return Ok(Decision::Nothing);
@@ -242,7 +242,7 @@ impl Found {
         let Some(api) = self.api(codebuild, place).await? else { return Ok(None) };
         match api.newest_commit(&request.id).await {
             Ok(newest) => Ok(newest
-                .filter(|newest| newest.starts_with(&request.commit))
+                .filter(|newest| request.is_at(newest))
                 .map(|commit| PullRequest { commit, ..request.clone() })),
             Err(Refusal::Unavailable(why)) => Err(why),
             Err(refusal) => {

@@ -39,7 +39,8 @@ use page::{PRIMARY, ShownBuild, ShownFiles, ShownProject, is_packed};
 
 /// Builds on a page.
 const PAGE: usize = 50;
-/// Requests that are worked on at one time: strangers must not keep the server from its work.
+/// Requests that are worked on at one time, until their answers begin: strangers must not keep the server from its work. What
+/// then streams goes as fast as its reader takes it, and holds one connection.
 const AT_ONE_TIME: usize = 16;
 /// Roles whose sessions are kept for the next request.
 const MOST_ROLES: usize = 256;

@@ -3,6 +3,7 @@
 //! No variables, no sources, no roles, no words of phases and nobody's name: what a build wants to tell stands in its log.
 
 use codebuild_model::BuildPhaseType;
+use quick_xml::escape::escape;
 use serde::Serialize;
 
 use crate::{
@@ -95,22 +96,22 @@ impl ShownProject {
         let rows = self.builds.iter().map(|build| {
             format!(
                 "<tr><td><a href=\"{}\">{}</a><td>{}<td>{}<td>{}<td>{}",
-                escaped(&build.address),
+                escape(&build.address),
                 build.build_number,
-                escaped(&build.build_status),
-                escaped(build.source_version.as_deref().unwrap_or_default()),
+                escape(&build.build_status),
+                escape(build.source_version.as_deref().unwrap_or_default()),
                 build.start_time,
                 seconds(build.duration_in_seconds),
             )
         });
         let rows: Vec<String> = rows.collect();
         let older =
-            self.next.as_ref().map(|next| format!("<p><a href=\"{}\">older builds</a></p>\n", escaped(next)));
+            self.next.as_ref().map(|next| format!("<p><a href=\"{}\">older builds</a></p>\n", escape(next)));
         html(
             &self.project_name,
             &format!(
                 "<p>{}</p>\n<table>\n<tr><th>build<th>status<th>version<th>begun<th>duration\n{}\n</table>\n{}",
-                escaped(self.description.as_deref().unwrap_or_default()),
+                escape(self.description.as_deref().unwrap_or_default()),
                 rows.join("\n"),
                 older.unwrap_or_default(),
             ),
@@ -155,16 +156,16 @@ impl ShownBuild {
     pub fn html(&self) -> String {
         let phases = self.phases.iter().map(|phase| {
             let status = phase.phase_status.as_deref().unwrap_or("IN_PROGRESS");
-            let phase_type = escaped(&phase.phase_type);
-            format!("<tr><td>{phase_type}<td>{}<td>{}", escaped(status), seconds(phase.duration_in_seconds))
+            let phase_type = escape(&phase.phase_type);
+            format!("<tr><td>{phase_type}<td>{}<td>{}", escape(status), seconds(phase.duration_in_seconds))
         });
         let phases: Vec<String> = phases.collect();
-        let log = self.log.as_ref().map(|log| format!("<p><a href=\"{}\">log</a></p>\n", escaped(log)));
+        let log = self.log.as_ref().map(|log| format!("<p><a href=\"{}\">log</a></p>\n", escape(log)));
         let artifacts = self.artifacts.iter().map(|artifact| {
             let name = artifact.artifact_identifier.as_deref().unwrap_or("artifact");
-            let sum = artifact.sha256sum.as_ref().map(|sum| format!(" sha256 {}", escaped(sum)));
-            let address = escaped(&artifact.address);
-            format!("<p><a href=\"{address}\">{}</a>{}</p>\n", escaped(name), sum.unwrap_or_default())
+            let sum = artifact.sha256sum.as_ref().map(|sum| format!(" sha256 {}", escape(sum)));
+            let address = escape(&artifact.address);
+            format!("<p><a href=\"{address}\">{}</a>{}</p>\n", escape(name), sum.unwrap_or_default())
         });
         let artifacts: String = artifacts.collect();
         html(
@@ -172,9 +173,9 @@ impl ShownBuild {
             &format!(
                 "<p>{} <a href=\"{}\">all builds</a></p>\n<p>{}</p>\n\
                  <table>\n<tr><th>phase<th>status<th>duration\n{}\n</table>\n{}{artifacts}",
-                escaped(&self.summary.build_status),
-                escaped(&self.project),
-                escaped(self.resolved_source_version.as_deref().unwrap_or_default()),
+                escape(&self.summary.build_status),
+                escape(&self.project),
+                escape(self.resolved_source_version.as_deref().unwrap_or_default()),
                 phases.join("\n"),
                 log.unwrap_or_default(),
             ),
@@ -195,12 +196,12 @@ impl ShownFiles {
 
     pub fn html(&self) -> String {
         let files = self.files.iter().map(|file| {
-            let (address, name) = (escaped(&file.address), escaped(&file.name));
+            let (address, name) = (escape(&file.address), escape(&file.name));
             format!("<p><a href=\"{address}\">{name}</a> {} bytes</p>\n", file.bytes)
         });
         let files: String = files.collect();
         let more =
-            self.next.as_ref().map(|next| format!("<p><a href=\"{}\">more files</a></p>\n", escaped(next)));
+            self.next.as_ref().map(|next| format!("<p><a href=\"{}\">more files</a></p>\n", escape(next)));
         html("Files", &format!("{files}{}", more.unwrap_or_default()))
     }
 }
@@ -233,14 +234,10 @@ fn quoted(text: &str) -> String {
 }
 
 fn html(title: &str, body: &str) -> String {
-    let title = escaped(title);
+    let title = escape(title);
     format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\n<h1>{title}</h1>\n{body}"
     )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

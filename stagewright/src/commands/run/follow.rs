@@ -288,16 +288,12 @@ impl<'a> Follower<'a> {
             return Ok(());
         };
         let place = Place { stage, action };
-        let mut ids = match self.found.get(&place) {
-            Some(known) if known.ids.contains(id) => return Ok(()),
-            // It is tried again: first what the attempt before has left to say.
-            Some(known) => {
-                let ids = known.ids.clone();
-                self.read_log(&place).await?;
-                ids
-            }
-            None => Vec::new(),
-        };
+        if self.found.get(&place).is_some_and(|known| known.ids.contains(id)) {
+            return Ok(());
+        }
+        // If it is tried again: first what the attempt before has left to say.
+        self.read_log(&place).await?;
+        let mut ids = self.found.remove(&place).map(|before| before.ids).unwrap_or_default();
         ids.push(id.clone());
         self.found.insert(place, Attempts { ids, log: ActionLog::of(work) });
         Ok(())
